@@ -1,0 +1,135 @@
+"""The one intermediate form that every front end produces: regular expressions over bytes, and rules over them.
+
+Front ends (regex, Lark, JSON Schema, Python types) build these values; `lower.py` flattens them into the kernel's
+GrammarTable. Nothing here knows about tokens, except that a grammar may name special ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nothing:
+    """The empty language."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Epsilon:
+    """The language of the empty string."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByteSet:
+    """One byte out of a set; bit b of `mask` stands for byte b."""
+
+    mask: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Literal:
+    """Exactly these bytes."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Concat:
+    """One after another."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Union:
+    """Any of."""
+
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intersection:
+    """All of at once."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Complement:
+    """Every byte string that is not in `inner`. Intersect it with what the text may be (valid UTF-8, say)."""
+
+    inner: Expression
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeat:
+    """`inner` at least `low` and at most `high` times (None: no maximum)."""
+
+    inner: Expression
+    low: int
+    high: int | None
+
+
+Expression: TypeAlias = Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terminal:
+    """A text in the expression's language. `label` is what people call it (a terminal name, a JSON pointer)."""
+
+    expression: Expression
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequence:
+    """Nodes one after another; no parts: the empty text."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """Any of the nodes; no options: nothing at all."""
+
+    options: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repetition:
+    """`inner` at least `low` and at most `high` times (None: no maximum)."""
+
+    inner: Node
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """A rule by name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpecialToken:
+    """Exactly one token, named by its text in the tokenizer (`"<|im_end|>"`)."""
+
+    name: str
+
+
+Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grammar:
+    """A start node and the rules it refers to.
+
+    Rules that can produce no text, or that nothing reaches, are allowed; the kernel ignores them. A grammar whose start
+    produces nothing is refused when it is lowered.
+    """
+
+    start: Node
+    rules: Mapping[str, Node] = field(default_factory=dict)

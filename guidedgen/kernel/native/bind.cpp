@@ -1,0 +1,177 @@
+// The only file that knows nanobind: Python objects in, Python objects and typed errors out.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+
+#include <thread>
+
+#include "matcher.h"
+
+namespace nb = nanobind;
+using namespace guidedgen;
+using nb::literals::operator""_a;
+
+using Words = nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using WordRows = nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Ints = nb::ndarray<const int32_t, nb::c_contig, nb::device::cpu>;
+using Longs = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Bytes = nb::ndarray<const uint8_t, nb::c_contig, nb::device::cpu>;
+
+namespace {
+
+size_t words_of(const Handle& h) { return h.arena->words(); }
+
+nb::tuple to_tuple(const std::vector<int32_t>& values) {
+    nb::tuple result = nb::steal<nb::tuple>(PyTuple_New(static_cast<Py_ssize_t>(values.size())));
+    for (size_t i = 0; i < values.size(); ++i) PyTuple_SET_ITEM(result.ptr(), i, PyLong_FromLong(values[i]));
+    return result;
+}
+
+nb::object optional(Handle h) {
+    if (!h.position) return nb::none();
+    return nb::cast(std::move(h));
+}
+
+void raise_typed(const char* name, nb::tuple args, nb::dict kwargs = nb::dict()) {
+    nb::object type = nb::module_::import_("guidedgen.errors").attr(name);
+    nb::object error = type(*args, **kwargs);
+    PyErr_SetObject(type.ptr(), error.ptr());
+}
+
+void translate(const std::exception_ptr& p, void*) {
+    try {
+        std::rethrow_exception(p);
+    } catch (const LimitError& e) {
+        raise_typed("LimitExceeded", nb::make_tuple(e.limit, static_cast<int64_t>(e.value), e.detail));
+    } catch (const UnsatisfiableError&) {
+        nb::dict hint;
+        hint["hint"] = "No text at all can satisfy it: look for contradicting parts or rules that only refer to themselves.";
+        raise_typed("UnsatisfiableSchema", nb::make_tuple("the grammar derives no text"), hint);
+    }
+}
+
+int64_t limit(const nb::dict& limits, const char* name, int64_t otherwise) {
+    return limits.contains(name) ? nb::cast<int64_t>(limits[name]) : otherwise;
+}
+
+Limits read_limits(const nb::dict& given) {
+    Limits l;
+    l.expressions = limit(given, "expressions", l.expressions);
+    l.states = limit(given, "states", l.states);
+    l.cache_bytes = limit(given, "cache_bytes", l.cache_bytes);
+    return l;
+}
+
+std::shared_ptr<Grammar> make_grammar(std::shared_ptr<Vocabulary> vocabulary, Ints exprs, Ints symbols, Ints pool, Bytes byte_sets,
+                                      nb::bytes literals, int32_t start, nb::dict limits) {
+    Table t{exprs.data(), symbols.data(), pool.data(), static_cast<int64_t>(exprs.size() / 3),
+            static_cast<int64_t>(symbols.size() / 3), static_cast<int64_t>(pool.size()), byte_sets.data(),
+            reinterpret_cast<const uint8_t*>(literals.c_str()), start};
+    return std::make_shared<Grammar>(std::move(vocabulary), t, read_limits(limits));
+}
+
+void fill(const Handle& h, Words out) {
+    if (out.size() != words_of(h)) throw nb::value_error("mask buffer: expected int32 [ceil(V / 32)]");
+    Arena::write(h.grammar->mask(h), reinterpret_cast<uint32_t*>(out.data()), words_of(h));
+}
+
+nb::object mask(const Handle& h) {
+    size_t n = words_of(h);
+    auto* data = new int32_t[n];
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<int32_t*>(p); });
+    Arena::write(h.grammar->mask(h), reinterpret_cast<uint32_t*>(data), n);
+    return nb::cast(nb::ndarray<nb::numpy, int32_t, nb::ndim<1>>(data, {n}, owner));
+}
+
+// Fills row i of `out` from states[i]; exceptions never leave a thread.
+void fill_masks(nb::list states, WordRows out, int threads) {
+    size_t n = states.size();
+    if (out.shape(0) < n) throw nb::value_error("mask buffer: fewer rows than states");
+    std::vector<const Handle*> handles;
+    for (nb::handle s : states) {
+        handles.push_back(nb::cast<const Handle*>(s));
+        if (out.shape(1) != words_of(*handles.back())) throw nb::value_error("mask buffer: expected int32 [B, ceil(V / 32)]");
+    }
+    uint32_t* data = reinterpret_cast<uint32_t*>(out.data());
+    size_t words = out.shape(1);
+    std::exception_ptr failure;
+    std::mutex failure_mutex;
+    std::atomic<size_t> next{0};
+    auto work = [&] {
+        for (size_t i = next++; i < n; i = next++) {
+            try {
+                Arena::write(handles[i]->grammar->mask(*handles[i]), data + i * words, words);
+            } catch (...) {
+                std::lock_guard<std::mutex> guard(failure_mutex);
+                failure = std::current_exception();
+            }
+        }
+    };
+    {
+        nb::gil_scoped_release release;
+        std::vector<std::thread> pool;
+        for (int t = 1; t < threads && static_cast<size_t>(t) < n; ++t) pool.emplace_back(work);
+        work();
+        for (auto& t : pool) t.join();
+    }
+    if (failure) std::rethrow_exception(failure);
+}
+
+nb::dict stats(Grammar& g) {
+    nb::dict result;
+    for (const auto& entry : g.stats()) result[entry.first] = entry.second;
+    return result;
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    m.doc() = "Native token-mask kernel. Use it through guidedgen.kernel.";
+    nb::register_exception_translator(translate);
+
+    nb::class_<Vocabulary>(m, "Vocabulary", "The bytes of all tokens as a prefix tree.")
+        .def(
+            "__init__",
+            [](Vocabulary* self, nb::bytes data, Longs offsets) {
+                if (offsets.size() < 1 || offsets.data()[offsets.size() - 1] != static_cast<int64_t>(data.size()))
+                    throw nb::value_error("offsets do not match the data");
+                for (size_t i = 1; i < offsets.size(); ++i)
+                    if (offsets.data()[i] < offsets.data()[i - 1] || offsets.data()[0] != 0) throw nb::value_error("offsets must not fall");
+                new (self) Vocabulary(reinterpret_cast<const uint8_t*>(data.c_str()), offsets.data(), static_cast<int32_t>(offsets.size() - 1));
+            },
+            "data"_a, "offsets"_a)
+        .def_prop_ro("size", &Vocabulary::size)
+        .def_prop_ro("trie_nodes", [](const Vocabulary& v) { return v.trie().nodes.size(); })
+        .def_prop_ro("trie_bytes", [](const Vocabulary& v) { return v.trie().memory(); });
+
+    nb::class_<Grammar>(m, "Grammar", "A grammar compiled for one vocabulary; thread-safe.")
+        .def(nb::new_(&make_grammar), "vocabulary"_a, "exprs"_a, "symbols"_a, "pool"_a, "byte_sets"_a, "literals"_a, "start"_a, "limits"_a)
+        .def("start", &Grammar::start, "The position before the first token.")
+        .def_prop_ro("vocab_size", &Grammar::vocab_size)
+        .def("stats", &stats, "Deterministic counters and sizes in bytes.");
+
+    nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
+        .def("fill", &fill, "out"_a.noconvert())
+        .def("fill", [](const Handle&, nb::object) { throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]"); }, "out"_a)
+        .def("mask", &mask, nb::sig("def mask(self) -> numpy.typing.NDArray[numpy.int32]"))
+        .def("advance", [](const Handle& h, int64_t token) {
+                return token < 0 || token > INT32_MAX ? nb::none() : optional(h.grammar->advance(h, static_cast<int32_t>(token)));
+            }, "token"_a, nb::sig("def advance(self, token: int) -> State | None"))
+        .def("advance_bytes", [](const Handle& h, nb::bytes b) {
+                return optional(h.grammar->advance_bytes(h, reinterpret_cast<const uint8_t*>(b.c_str()), b.size()));
+            }, "data"_a, nb::sig("def advance_bytes(self, data: bytes) -> State | None"))
+        .def("forced", [](const Handle& h) { return to_tuple(h.grammar->forced(h)); }, nb::sig("def forced(self) -> tuple[int, ...]"))
+        .def("shortest", [](const Handle& h) { return to_tuple(h.grammar->shortest(h)); }, nb::sig("def shortest(self) -> tuple[int, ...]"))
+        .def("allowed_bytes", [](const Handle& h) {
+                ByteSet s = h.grammar->allowed(h);
+                return nb::bytes(reinterpret_cast<const char*>(s.w.data()), 32);
+            }, nb::sig("def allowed_bytes(self) -> bytes"))
+        .def("labels", [](const Handle& h) { return to_tuple(h.grammar->labels(h)); }, nb::sig("def labels(self) -> tuple[int, ...]"))
+        .def_prop_ro("accepting", [](const Handle& h) { return h.position->accepting; })
+        .def_prop_ro("done", [](const Handle&) { return nb::none(); }, nb::sig("def done(self) -> str | None"))
+        .def_prop_ro("fingerprint", [](const Handle& h) { return reinterpret_cast<uintptr_t>(h.position); });
+
+    m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1,
+          "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
+}

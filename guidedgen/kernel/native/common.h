@@ -1,0 +1,84 @@
+// Small things that every header needs: limits, errors, hashing, byte sets.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+namespace guidedgen {
+
+// A configured limit was reached; becomes guidedgen.LimitExceeded.
+struct LimitError : std::runtime_error {
+    LimitError(const char* limit_, double value_, const std::string& detail_)
+        : std::runtime_error(limit_), limit(limit_), detail(detail_), value(value_) {}
+    std::string limit, detail;
+    double value;
+};
+
+// The grammar derives no text at all; becomes guidedgen.UnsatisfiableSchema.
+struct UnsatisfiableError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+struct Limits {
+    int64_t expressions = 4'000'000;     // hash-consed expressions in one lexer
+    int64_t states = 1'000'000;          // lexer states visited by one emptiness or distance search
+    int64_t depth = 10'000;              // nesting of expressions
+    int64_t cache_bytes = 512ll << 20;   // memoised lexer states, rows and positions before they are rebuilt
+    int64_t forced = 1'024;              // tokens that one call of forced() returns at most
+};
+
+inline uint64_t mix(uint64_t h, uint64_t v) {
+    h ^= v + 0x9e3779b97f4a7c15ull + (h << 6) + (h >> 2);
+    h *= 0xff51afd7ed558ccdull;
+    return h ^ (h >> 32);
+}
+
+struct ByteSet {
+    std::array<uint64_t, 4> w{};
+
+    static ByteSet single(uint8_t b) {
+        ByteSet s;
+        s.add(b);
+        return s;
+    }
+    static ByteSet all() {
+        ByteSet s;
+        s.w.fill(~0ull);
+        return s;
+    }
+    void add(uint8_t b) { w[b >> 6] |= 1ull << (b & 63); }
+    bool has(uint8_t b) const { return (w[b >> 6] >> (b & 63)) & 1; }
+    bool empty() const { return !(w[0] | w[1] | w[2] | w[3]); }
+    int count() const {
+        int n = 0;
+        for (uint64_t x : w) n += __builtin_popcountll(x);
+        return n;
+    }
+    bool subset_of(const ByteSet& o) const {
+        return !((w[0] & ~o.w[0]) | (w[1] & ~o.w[1]) | (w[2] & ~o.w[2]) | (w[3] & ~o.w[3]));
+    }
+    ByteSet operator|(const ByteSet& o) const { return combine(o, [](uint64_t a, uint64_t b) { return a | b; }); }
+    ByteSet operator&(const ByteSet& o) const { return combine(o, [](uint64_t a, uint64_t b) { return a & b; }); }
+    ByteSet operator-(const ByteSet& o) const { return combine(o, [](uint64_t a, uint64_t b) { return a & ~b; }); }
+    bool operator==(const ByteSet& o) const { return w == o.w; }
+    uint64_t hash() const { return mix(mix(mix(w[0], w[1]), w[2]), w[3]); }
+
+    template <class F>
+    void each(F f) const {
+        for (int i = 0; i < 4; ++i)
+            for (uint64_t x = w[i]; x; x &= x - 1) f(static_cast<uint8_t>(i * 64 + __builtin_ctzll(x)));
+    }
+
+  private:
+    template <class F>
+    ByteSet combine(const ByteSet& o, F f) const {
+        ByteSet s;
+        for (int i = 0; i < 4; ++i) s.w[i] = f(w[i], o.w[i]);
+        return s;
+    }
+};
+
+}  // namespace guidedgen

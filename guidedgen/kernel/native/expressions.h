@@ -1,0 +1,439 @@
+// Hash-consed regular expressions over bytes: smart constructors, nullability, symbolic derivatives.
+//
+// Two expressions that the similarity rules below can show equal have the same id, so ids serve as automaton states.
+// Derivatives are computed for all bytes at once as a partition (byte set -> derivative). Source of the method:
+// Brzozowski, "Derivatives of Regular Expressions", JACM 1964; counted repetition is never unrolled.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "common.h"
+
+namespace guidedgen {
+
+enum class Op : uint8_t { Empty, Epsilon, Bytes, Literal, Concat, Or, And, Not, Repeat };
+
+struct Expr {
+    Op op;
+    bool nullable;
+    bool boolean;       // contains And or Not: emptiness must be searched for
+    bool big_counts;    // contains a repetition whose bounds exceed the longest token
+    int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count
+    int32_t low = 0, high = -1;        // Repeat
+};
+
+using Partition = std::vector<std::pair<ByteSet, int32_t>>;
+
+class Expressions {
+  public:
+    static constexpr int32_t kEmpty = 0, kEpsilon = 1, kAll = 2;  // no string, the empty string, every string
+
+    Expressions(int32_t longest_token, Limits limits) : longest_(longest_token), limits_(limits) {
+        nodes_.push_back({Op::Empty, false, false, false});
+        nodes_.push_back({Op::Epsilon, true, false, false});
+        nodes_.push_back({Op::Repeat, true, false, false, 3, 0, 0, -1});  // kAll = any byte, any number of times
+        nodes_.push_back({Op::Bytes, false, false, false, 0});
+        sets_.push_back(ByteSet::all());
+        set_index_[ByteSet::all().hash()].push_back(0);
+        index_[key_hash(nodes_[2])].push_back(2);
+        index_[key_hash(nodes_[3])].push_back(3);
+    }
+
+    const Expr& at(int32_t id) const { return nodes_[id]; }
+    const ByteSet& set_of(int32_t id) const { return sets_[nodes_[id].a]; }
+    int64_t size() const { return static_cast<int64_t>(nodes_.size()); }
+    int64_t memory() const {
+        return static_cast<int64_t>(nodes_.size() * (sizeof(Expr) + 48) + args_.size() * 4 + sets_.size() * 96);
+    }
+
+    int32_t bytes(const ByteSet& set) {
+        if (set.empty()) return kEmpty;
+        auto& bucket = set_index_[set.hash()];
+        int32_t found = -1;
+        for (int32_t i : bucket)
+            if (sets_[i] == set) found = i;
+        if (found < 0) {
+            found = static_cast<int32_t>(sets_.size());
+            sets_.push_back(set);
+            bucket.push_back(found);
+        }
+        return intern({Op::Bytes, false, false, false, found});
+    }
+
+    int32_t literal(const uint8_t* text, size_t length) {
+        int32_t result = kEpsilon;
+        for (size_t i = length; i-- > 0;) result = pair(bytes(ByteSet::single(text[i])), result);
+        return result;
+    }
+
+    // Right-nested: the head of a Concat is never a Concat itself.
+    int32_t concat(int32_t head, int32_t tail) {
+        if (head == kEmpty || tail == kEmpty) return kEmpty;
+        if (nodes_[head].op != Op::Concat) return pair(head, tail);
+        std::vector<int32_t> spine;
+        while (nodes_[head].op == Op::Concat) {
+            spine.push_back(nodes_[head].a);
+            head = nodes_[head].b;
+        }
+        int32_t result = pair(head, tail);
+        for (size_t i = spine.size(); i-- > 0;) result = pair(spine[i], result);
+        return result;
+    }
+
+    int32_t repeat(int32_t child, int32_t low, int32_t high) {
+        if (high == 0 || child == kEpsilon) return kEpsilon;
+        if (child == kEmpty) return low == 0 ? kEpsilon : kEmpty;
+        if (nodes_[child].nullable) low = 0;
+        if (low == 1 && high == 1) return child;
+        const Expr& c = nodes_[child];
+        if (c.op == Op::Repeat && c.low <= 1 && c.high == -1 && low <= 1 && (high == -1 || low == 0 || high >= 1))
+            return repeat(c.a, c.low * low, -1);   // (x*)*, (x+)*, (x*)+, (x+)?
+        Expr e{Op::Repeat, low == 0 || c.nullable, c.boolean, c.big_counts, child, 0, low, high};
+        e.big_counts |= low > longest_ + 1 || high > longest_;
+        return intern(e);
+    }
+
+    int32_t negate(int32_t child) {
+        if (child == kEmpty) return kAll;
+        if (child == kAll) return kEmpty;
+        if (nodes_[child].op == Op::Not) return nodes_[child].a;
+        return intern({Op::Not, !nodes_[child].nullable, true, nodes_[child].big_counts, child});
+    }
+
+    int32_t either(std::vector<int32_t> items) { return either(std::move(items), 0); }
+
+    int32_t both(std::vector<int32_t> items) {
+        flatten(Op::And, items);
+        std::vector<int32_t> kept;
+        ByteSet common = ByteSet::all();
+        bool has_set = false;
+        for (int32_t id : items) {
+            if (id == kEmpty) return kEmpty;
+            if (id == kAll) continue;
+            if (nodes_[id].op == Op::Bytes) {
+                common = common & set_of(id);
+                has_set = true;
+            } else {
+                kept.push_back(id);
+            }
+        }
+        if (has_set) kept.push_back(bytes(common));
+        sort_unique(kept);
+        if (kept.empty()) return kAll;
+        if (kept.front() == kEmpty) return kEmpty;
+        if (kept.front() == kEpsilon) {
+            for (int32_t id : kept)
+                if (!nodes_[id].nullable) return kEmpty;
+            return kEpsilon;
+        }
+        if (kept.size() == 1) return kept[0];
+        for (int32_t id : kept)
+            if (nodes_[id].op == Op::Not && std::binary_search(kept.begin(), kept.end(), nodes_[id].a)) return kEmpty;
+        return intern_list(Op::And, kept);
+    }
+
+    // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
+    Partition derive(int32_t id) { return derive(id, 0); }
+
+    // The same behaviour for texts of at most `longest_token` bytes, with counts that cannot matter within them removed.
+    // Only for expressions without And and Not, where a text without a next byte is never rejected for want of a completion.
+    int32_t clamp(int32_t id) { return clamp(id, 0); }
+
+  private:
+    static void sort_unique(std::vector<int32_t>& v) {
+        std::sort(v.begin(), v.end());
+        v.erase(std::unique(v.begin(), v.end()), v.end());
+    }
+
+    void deeper(int depth) const {
+        if (depth > limits_.depth) throw LimitError("depth", static_cast<double>(limits_.depth), "nested expression");
+    }
+
+    int32_t pair(int32_t head, int32_t tail) {
+        if (head == kEmpty || tail == kEmpty) return kEmpty;
+        if (head == kEpsilon) return tail;
+        if (tail == kEpsilon) return head;
+        if (head == kAll && nodes_[tail].op == Op::Concat && nodes_[tail].a == kAll) return tail;
+        if (head == kAll && tail == kAll) return kAll;
+        const Expr &h = nodes_[head], &t = nodes_[tail];
+        return intern({Op::Concat, h.nullable && t.nullable, h.boolean || t.boolean, h.big_counts || t.big_counts, head, tail});
+    }
+
+    void flatten(Op op, std::vector<int32_t>& items) const {
+        for (size_t i = 0; i < items.size(); ++i)
+            while (nodes_[items[i]].op == op) {
+                const Expr e = nodes_[items[i]];
+                items[i] = args_[e.a];
+                items.insert(items.end(), args_.begin() + e.a + 1, args_.begin() + e.a + e.b);
+            }
+    }
+
+    int32_t head_of(int32_t id) const { return nodes_[id].op == Op::Concat ? nodes_[id].a : id; }
+    int32_t tail_of(int32_t id) const { return nodes_[id].op == Op::Concat ? nodes_[id].b : kEpsilon; }
+
+    int32_t either(std::vector<int32_t> items, int depth) {
+        deeper(depth);
+        for (;;) {
+            flatten(Op::Or, items);
+            sort_unique(items);
+            if (!items.empty() && items.front() == kEmpty) items.erase(items.begin());
+            if (items.empty()) return kEmpty;
+            if (items.size() == 1) return items[0];
+            if (std::binary_search(items.begin(), items.end(), kAll)) return kAll;
+            if (!(merge_sets(items) || merge_repeats(items) || factor(items, depth))) break;
+        }
+        if (items.front() == kEpsilon) {
+            for (size_t i = 1; i < items.size(); ++i)
+                if (nodes_[items[i]].nullable) return either({items.begin() + 1, items.end()}, depth + 1);
+            if (items.size() == 2 && nodes_[items[1]].op == Op::Repeat && nodes_[items[1]].low == 1)
+                return repeat(nodes_[items[1]].a, 0, nodes_[items[1]].high);
+        }
+        return intern_list(Op::Or, items);
+    }
+
+    // [a] t | [b] t  ->  [ab] t
+    bool merge_sets(std::vector<int32_t>& items) {
+        std::vector<std::pair<int32_t, int32_t>> found;  // tail, item
+        for (int32_t id : items)
+            if (nodes_[head_of(id)].op == Op::Bytes) found.emplace_back(tail_of(id), id);
+        return merge_groups(items, found, [this](int32_t tail, const std::vector<int32_t>& group) {
+            ByteSet all;
+            for (int32_t id : group) all = all | set_of(head_of(id));
+            return pair(bytes(all), tail);
+        });
+    }
+
+    // h t | h u  ->  h (t | u)
+    bool factor(std::vector<int32_t>& items, int depth) {
+        std::vector<std::pair<int32_t, int32_t>> found;  // head, item
+        for (int32_t id : items)
+            if (id != kEpsilon) found.emplace_back(head_of(id), id);
+        return merge_groups(items, found, [this, depth](int32_t head, const std::vector<int32_t>& group) {
+            std::vector<int32_t> tails;
+            for (int32_t id : group) tails.push_back(tail_of(id));
+            return pair(head, either(std::move(tails), depth + 1));
+        });
+    }
+
+    // x{a,b} t | x{c,d} t  ->  x{min,max} t where the intervals overlap or touch
+    bool merge_repeats(std::vector<int32_t>& items) {
+        bool changed = false;
+        for (size_t i = 0; i < items.size(); ++i) {
+            if (nodes_[head_of(items[i])].op != Op::Repeat) continue;
+            for (size_t j = i + 1; j < items.size();) {
+                const Expr p = nodes_[head_of(items[i])], q = nodes_[head_of(items[j])];
+                bool same = q.op == Op::Repeat && p.a == q.a && tail_of(items[i]) == tail_of(items[j]);
+                bool touch = same && (q.high < 0 || p.low <= q.high + 1) && (p.high < 0 || q.low <= p.high + 1);
+                if (!touch) {
+                    ++j;
+                    continue;
+                }
+                int32_t high = p.high < 0 || q.high < 0 ? -1 : std::max(p.high, q.high);
+                items[i] = pair(repeat(p.a, std::min(p.low, q.low), high), tail_of(items[i]));
+                items.erase(items.begin() + j);
+                changed = true;
+            }
+        }
+        return changed;
+    }
+
+    template <class F>
+    bool merge_groups(std::vector<int32_t>& items, std::vector<std::pair<int32_t, int32_t>>& found, F merged) {
+        std::sort(found.begin(), found.end());
+        std::vector<int32_t> gone, made, group;
+        for (size_t i = 0; i < found.size();) {
+            size_t j = i;
+            while (j < found.size() && found[j].first == found[i].first) ++j;
+            if (j - i > 1) {
+                group.clear();
+                for (size_t k = i; k < j; ++k) group.push_back(found[k].second);
+                made.push_back(merged(found[i].first, group));
+                gone.insert(gone.end(), group.begin(), group.end());
+            }
+            i = j;
+        }
+        if (gone.empty()) return false;
+        std::sort(gone.begin(), gone.end());
+        std::vector<int32_t> kept;
+        std::set_difference(items.begin(), items.end(), gone.begin(), gone.end(), std::back_inserter(kept));
+        kept.insert(kept.end(), made.begin(), made.end());
+        items.swap(kept);
+        return true;
+    }
+
+    Partition derive(int32_t id, int depth) {
+        deeper(depth);
+        const Expr e = nodes_[id];
+        switch (e.op) {
+            case Op::Bytes:
+                return {{sets_[e.a], kEpsilon}};
+            case Op::Concat: {
+                Partition parts = derive(e.a, depth + 1);
+                for (auto& part : parts) part.second = concat(part.second, e.b);
+                if (!nodes_[e.a].nullable) return parts;
+                return join({std::move(parts), derive(e.b, depth + 1)});
+            }
+            case Op::Repeat: {
+                Partition parts = derive(e.a, depth + 1);
+                int32_t rest = repeat(e.a, std::max(e.low - 1, 0), e.high < 0 ? -1 : e.high - 1);
+                for (auto& part : parts) part.second = concat(part.second, rest);
+                return parts;
+            }
+            case Op::Or: {
+                std::vector<Partition> all;
+                for (int32_t i = 0; i < e.b; ++i) all.push_back(derive(args_[e.a + i], depth + 1));
+                return join(all);
+            }
+            case Op::And: {
+                Partition parts = derive(args_[e.a], depth + 1);
+                for (int32_t i = 1; i < e.b && !parts.empty(); ++i) parts = meet(parts, derive(args_[e.a + i], depth + 1));
+                return parts;
+            }
+            case Op::Not: {
+                Partition parts = derive(e.a, depth + 1), result;
+                ByteSet rest = ByteSet::all();
+                for (auto& part : parts) {
+                    rest = rest - part.first;
+                    int32_t target = negate(part.second);
+                    if (target != kEmpty) result.emplace_back(part.first, target);
+                }
+                if (!rest.empty()) result.emplace_back(rest, kAll);
+                return result;
+            }
+            default:
+                return {};
+        }
+    }
+
+    // Partition of a union: per byte the targets of all parts, grouped by equal target lists.
+    Partition join(const std::vector<Partition>& all) {
+        if (all.size() == 2 && all[0].size() * all[1].size() <= 16) return join_two(all[0], all[1]);
+        std::vector<int32_t> targets[256];
+        for (const auto& parts : all)
+            for (const auto& part : parts)
+                part.first.each([&](uint8_t b) { targets[b].push_back(part.second); });
+        std::vector<std::pair<std::vector<int32_t>, ByteSet>> groups;
+        std::unordered_map<uint64_t, std::vector<size_t>> by_hash;
+        for (int b = 0; b < 256; ++b) {
+            if (targets[b].empty()) continue;
+            uint64_t h = targets[b].size();
+            for (int32_t t : targets[b]) h = mix(h, t);
+            auto& bucket = by_hash[h];
+            size_t at = groups.size();
+            for (size_t g : bucket)
+                if (groups[g].first == targets[b]) at = g;
+            if (at == groups.size()) {
+                bucket.push_back(at);
+                groups.emplace_back(std::move(targets[b]), ByteSet{});
+            }
+            groups[at].second.add(static_cast<uint8_t>(b));
+        }
+        Partition result;
+        for (auto& group : groups) result.emplace_back(group.second, either(std::move(group.first)));
+        return result;
+    }
+
+    Partition join_two(const Partition& left, const Partition& right) {
+        Partition result;
+        ByteSet in_left, in_right;
+        for (const auto& l : left) in_left = in_left | l.first;
+        for (const auto& r : right) in_right = in_right | r.first;
+        for (const auto& l : left)
+            for (const auto& r : right)
+                if (ByteSet common = l.first & r.first; !common.empty())
+                    result.emplace_back(common, either({l.second, r.second}));
+        for (const auto& l : left)
+            if (ByteSet rest = l.first - in_right; !rest.empty()) result.emplace_back(rest, l.second);
+        for (const auto& r : right)
+            if (ByteSet rest = r.first - in_left; !rest.empty()) result.emplace_back(rest, r.second);
+        return result;
+    }
+
+    Partition meet(const Partition& left, const Partition& right) {
+        Partition result;
+        for (const auto& l : left)
+            for (const auto& r : right) {
+                ByteSet common = l.first & r.first;
+                if (common.empty()) continue;
+                int32_t target = both({l.second, r.second});
+                if (target != kEmpty) result.emplace_back(common, target);
+            }
+        return result;
+    }
+
+    int32_t clamp(int32_t id, int depth) {
+        const Expr e = nodes_[id];
+        if (!e.big_counts) return id;
+        deeper(depth);
+        auto found = clamped_.find(id);
+        if (found != clamped_.end()) return found->second;
+        int32_t result = id;
+        if (e.op == Op::Concat) {
+            result = concat(clamp(e.a, depth + 1), clamp(e.b, depth + 1));
+        } else if (e.op == Op::Repeat) {
+            result = repeat(clamp(e.a, depth + 1), std::min(e.low, longest_ + 1), e.high > longest_ ? -1 : e.high);
+        } else if (e.op == Op::Or) {
+            std::vector<int32_t> items;
+            for (int32_t i = 0; i < e.b; ++i) items.push_back(clamp(args_[e.a + i], depth + 1));
+            result = either(std::move(items));
+        }
+        clamped_.emplace(id, result);
+        return result;
+    }
+
+    static uint64_t key_hash(const Expr& e) {
+        uint64_t h = mix(static_cast<uint64_t>(e.op), static_cast<uint32_t>(e.a));
+        h = mix(h, static_cast<uint32_t>(e.b));
+        return mix(mix(h, static_cast<uint32_t>(e.low)), static_cast<uint32_t>(e.high));
+    }
+
+    int32_t intern(const Expr& e) {
+        auto& bucket = index_[key_hash(e)];
+        for (int32_t id : bucket) {
+            const Expr& o = nodes_[id];
+            if (o.op == e.op && o.a == e.a && o.b == e.b && o.low == e.low && o.high == e.high) return id;
+        }
+        return add(e, bucket);
+    }
+
+    int32_t intern_list(Op op, const std::vector<int32_t>& items) {
+        uint64_t h = mix(static_cast<uint64_t>(op), items.size());
+        for (int32_t id : items) h = mix(h, id);
+        auto& bucket = index_[h];
+        for (int32_t id : bucket) {
+            const Expr& o = nodes_[id];
+            if (o.op == op && o.b == static_cast<int32_t>(items.size()) && std::equal(items.begin(), items.end(), args_.begin() + o.a))
+                return id;
+        }
+        Expr e{op, op == Op::And, op == Op::And, false, static_cast<int32_t>(args_.size()), static_cast<int32_t>(items.size())};
+        for (int32_t id : items) {
+            const Expr& c = nodes_[id];
+            e.nullable = op == Op::And ? e.nullable && c.nullable : e.nullable || c.nullable;
+            e.boolean |= c.boolean;
+            e.big_counts |= c.big_counts;
+        }
+        args_.insert(args_.end(), items.begin(), items.end());
+        return add(e, bucket);
+    }
+
+    int32_t add(const Expr& e, std::vector<int32_t>& bucket) {
+        if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
+        int32_t id = static_cast<int32_t>(nodes_.size());
+        nodes_.push_back(e);
+        bucket.push_back(id);
+        return id;
+    }
+
+    int32_t longest_;
+    Limits limits_;
+    std::vector<Expr> nodes_;
+    std::vector<int32_t> args_;
+    std::vector<ByteSet> sets_;
+    std::unordered_map<uint64_t, std::vector<int32_t>> index_, set_index_;
+    std::unordered_map<int32_t, int32_t> clamped_;
+};
+
+}  // namespace guidedgen

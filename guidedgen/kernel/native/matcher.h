@@ -1,0 +1,163 @@
+// What Python sees: a prepared vocabulary, a compiled grammar, and handles to positions. Locking lives here.
+#pragma once
+
+#include "positions.h"
+#include "shortest.h"
+
+namespace guidedgen {
+
+// The token trie, and the lexer that grammars of this vocabulary share until it outgrows its limit.
+class Vocabulary {
+  public:
+    Vocabulary(const uint8_t* data, const int64_t* offsets, int32_t size)
+        : trie_(std::make_shared<Trie>(data, offsets, size)), offsets_(offsets, offsets + size + 1),
+          data_(data, data + offsets[size]) {}
+
+    int32_t size() const { return trie_->vocab_size; }
+    const Trie& trie() const { return *trie_; }
+    const uint8_t* bytes(int32_t token) const { return data_.data() + offsets_[token]; }
+    size_t length(int32_t token) const { return static_cast<size_t>(offsets_[token + 1] - offsets_[token]); }
+
+    std::shared_ptr<Lexer> lexer(const Limits& limits) {
+        std::lock_guard<std::mutex> guard(mutex_);
+        if (lexer_) {
+            std::lock_guard<std::mutex> inner(lexer_->mutex());
+            bool full = lexer_->memory() > limits.cache_bytes || lexer_->expressions().size() > limits.expressions / 2;
+            bool same = limits.expressions == limits_.expressions && limits.states == limits_.states && limits.depth == limits_.depth;
+            if (!full && same) return lexer_;
+        }
+        limits_ = limits;
+        lexer_ = std::make_shared<Lexer>(trie_, limits);   // grammars that use the old one keep it alive
+        return lexer_;
+    }
+
+  private:
+    std::shared_ptr<const Trie> trie_;
+    std::vector<int64_t> offsets_;
+    std::vector<uint8_t> data_;
+    std::mutex mutex_;
+    std::shared_ptr<Lexer> lexer_;
+    Limits limits_;
+};
+
+struct Handle {
+    std::shared_ptr<class Grammar> grammar;
+    std::shared_ptr<Arena> arena;
+    Position* position = nullptr;
+};
+
+class Grammar : public std::enable_shared_from_this<Grammar> {
+  public:
+    Grammar(std::shared_ptr<Vocabulary> vocabulary, const Table& table, const Limits& limits)
+        : vocabulary_(std::move(vocabulary)), limits_(limits), lexer_(vocabulary_->lexer(limits)) {
+        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        symbols_ = std::make_shared<Symbols>(table, lexer_);
+        arena_ = std::make_shared<Arena>(symbols_);
+    }
+
+    const Vocabulary& vocabulary() const { return *vocabulary_; }
+    int32_t vocab_size() const { return vocabulary_->size(); }
+
+    Handle start() {
+        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        renew();
+        return handle(arena_->start());
+    }
+
+    Handle advance(const Handle& from, int32_t token) {
+        if (token < 0 || token >= vocab_size()) return {};
+        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        for (const auto& entry : from.position->after)
+            if (entry.first == token) return {from.grammar, from.arena, entry.second};
+        Arena& arena = *from.arena;
+        Position* next = vocabulary_->length(token) > 0
+                             ? arena.advance(from.position, vocabulary_->bytes(token), vocabulary_->length(token))
+                             : nullptr;
+        if (!next && vocabulary_->length(token) == 0) next = arena.advance_special(from.position, token);
+        if (!next) return {};
+        if (from.position->after.size() < kMemo) from.position->after.emplace_back(token, next);
+        return settle(from.arena, next);
+    }
+
+    Handle advance_bytes(const Handle& from, const uint8_t* bytes, size_t length) {
+        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        Position* next = from.arena->advance(from.position, bytes, length);
+        return next ? settle(from.arena, next) : Handle{};
+    }
+
+    const TokenSet& mask(const Handle& at) {
+        if (const TokenSet* ready = at.position->mask.load(std::memory_order_acquire)) return *ready;
+        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        return at.arena->mask(at.position);
+    }
+
+    std::vector<int32_t> forced(Handle at) {
+        std::vector<int32_t> tokens;
+        while (!at.position->accepting && static_cast<int64_t>(tokens.size()) < limits_.forced) {
+            const TokenSet& set = mask(at);
+            if (set.count != 1) break;
+            int32_t token = only(set);
+            tokens.push_back(token);
+            at = advance(at, token);
+        }
+        return tokens;
+    }
+
+    std::vector<int32_t> shortest(const Handle& at) {
+        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        return Shortest(*at.arena, vocabulary_->trie()).tokens(at.position);
+    }
+
+    ByteSet allowed(const Handle& at) {
+        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        return at.arena->allowed(at.position);
+    }
+
+    std::vector<int32_t> labels(const Handle& at) {
+        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        return at.arena->labels(at.position);
+    }
+
+    std::vector<std::pair<const char*, int64_t>> stats() {
+        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        return {{"expressions", lexer_->expressions().size()}, {"lexer_states", lexer_->states()},
+                {"nonterminals", symbols_->count()},           {"rows", arena_->rows().count()},
+                {"positions", arena_->count()},                {"trie_nodes_visited", lexer_->visited()},
+                {"remainder_nodes_visited", arena_->walked()}, {"bytes", arena_->memory() + symbols_->memory()},
+                {"lexer_bytes", lexer_->memory()},             {"arenas", arenas_}};
+    }
+
+  private:
+    static constexpr size_t kMemo = 16;   // successors remembered per position
+
+    static int32_t only(const TokenSet& set) {
+        if (!set.extra.empty()) return set.extra[0];
+        const std::vector<uint32_t>& base = set.owned.empty() ? *set.base : set.owned;
+        for (size_t w = 0; w < base.size(); ++w)
+            if (base[w]) return static_cast<int32_t>(w * 32 + __builtin_ctz(base[w]));
+        throw std::logic_error("empty token set");
+    }
+
+    void renew() {
+        if (arena_->memory() <= limits_.cache_bytes) return;
+        arena_ = std::make_shared<Arena>(symbols_);
+        ++arenas_;
+    }
+
+    Handle handle(Position* p) { return {shared_from_this(), arena_, p}; }
+
+    Handle settle(const std::shared_ptr<Arena>& arena, Position* p) {
+        renew();
+        if (arena == arena_) return handle(p);
+        return handle(arena_->import(p));
+    }
+
+    std::shared_ptr<Vocabulary> vocabulary_;
+    Limits limits_;
+    std::shared_ptr<Lexer> lexer_;
+    std::shared_ptr<Symbols> symbols_;
+    std::shared_ptr<Arena> arena_;
+    int64_t arenas_ = 1;
+};
+
+}  // namespace guidedgen

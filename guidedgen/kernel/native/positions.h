@@ -1,0 +1,311 @@
+// Positions in a text: hash-consed sets of half-read terminals plus the row reached between terminals, and their masks.
+//
+// An Arena owns rows and positions. When it outgrows its limit the grammar starts a new one; a position that is advanced
+// afterwards is rebuilt there, and the old arena is freed with the last position that refers to it.
+#pragma once
+
+#include <atomic>
+
+#include "rows.h"
+
+namespace guidedgen {
+
+// A terminal that has been read in part: `state` of its automaton, and the row (and its entry there) that expected it.
+struct Reading {
+    LexState* state;
+    Row* row;
+    uint32_t index;
+    bool operator==(const Reading& o) const { return state == o.state && row == o.row && index == o.index; }
+};
+
+// An unhashed position, reused as scratch while bytes are read.
+struct Front {
+    std::vector<Reading> reading;
+    Row* between = nullptr;   // the row at a boundary between terminals, if this can be one
+    bool dead() const { return reading.empty() && !between; }
+};
+
+struct Position {
+    Front front;
+    bool accepting = false;
+    std::unique_ptr<TokenSet> made;
+    std::atomic<const TokenSet*> mask{nullptr};   // published once `made` is complete
+    std::vector<std::pair<int32_t, Position*>> after;   // memo: token -> position
+};
+
+class Arena {
+  public:
+    explicit Arena(std::shared_ptr<Symbols> symbols) : rows_(symbols), lexer_(symbols->lexer_ptr()) {
+        words_ = (lexer_->trie().vocab_size + 31) / 32;
+    }
+
+    Rows& rows() { return rows_; }
+    Lexer& lexer() { return *lexer_; }
+    size_t words() const { return words_; }
+    int64_t memory() const { return bytes_ + rows_.memory(); }
+    int64_t count() const { return static_cast<int64_t>(positions_.size()); }
+
+    Position* start() {
+        Front front;
+        front.between = rows_.start();
+        return intern(front);
+    }
+
+    Position* import(const Position* source) {
+        Front front = source->front;
+        for (Reading& r : front.reading) {
+            int32_t terminal = r.row->terminals[r.index].terminal;
+            r.row = rows_.import(r.row);
+            while (r.row->terminals[r.index].terminal != terminal) r.index = (r.index + 1) % r.row->terminals.size();
+        }
+        if (front.between) front.between = rows_.import(front.between);
+        return intern(front);
+    }
+
+    Position* advance(Position* from, const uint8_t* bytes, size_t length) {
+        Front *now = &scratch_[0], *next = &scratch_[1];
+        *now = from->front;
+        for (size_t i = 0; i < length; ++i) {
+            step(*now, bytes[i], *next);
+            if (next->dead()) return nullptr;
+            std::swap(now, next);
+        }
+        return intern(*now);
+    }
+
+    // After a special token, which may only stand between terminals.
+    Position* advance_special(Position* from, int32_t token) {
+        Row* row = from->front.between;
+        if (!row) return nullptr;
+        rows_.close(row);
+        std::vector<Item> items;
+        for (const ExpectedTokens& e : row->tokens) {
+            const auto& list = rows_.symbols().token_list(e.list);
+            if (std::find(list.begin(), list.end(), token) != list.end()) items.insert(items.end(), e.after.begin(), e.after.end());
+        }
+        if (items.empty()) return nullptr;
+        Front front;
+        front.between = rows_.make(std::move(items));
+        return intern(front);
+    }
+
+    const TokenSet& mask(Position* p) {
+        if (!p->made) {
+            auto set = std::make_unique<TokenSet>();
+            for (const Reading& r : p->front.reading) {
+                const LexMask& part = lexer_->mask(r.state);
+                add(*set, part);
+                if (!part.remainders.empty()) add(*set, crossing(part, rows_.after(r.row, r.index)));
+            }
+            if (p->front.between) add(*set, row_mask(p->front.between));
+            finish(*set);
+            bytes_ += static_cast<int64_t>(set->owned.size() * 4 + set->extra.size() * 4 + sizeof(TokenSet));
+            p->made = std::move(set);
+            p->mask.store(p->made.get(), std::memory_order_release);
+        }
+        return *p->made;
+    }
+
+    static void write(const TokenSet& set, uint32_t* out, size_t words) {
+        const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
+        if (base) std::memcpy(out, base->data(), words * 4);
+        else std::memset(out, 0, words * 4);
+        for (int32_t t : set.extra) out[t >> 5] |= 1u << (t & 31);
+    }
+
+    ByteSet allowed(const Position* p) {
+        ByteSet result;
+        auto add_state = [&](LexState* s) {
+            lexer_->prune(s);
+            for (size_t g = 1; g < s->sets.size(); ++g) result = result | s->sets[g];
+        };
+        for (const Reading& r : p->front.reading) add_state(r.state);
+        if (Row* row = p->front.between) {
+            rows_.close(row);
+            for (const Expected& e : row->terminals) add_state(e.start);
+        }
+        return result;
+    }
+
+    // Symbols of the terminals that are being read or may come next.
+    std::vector<int32_t> labels(const Position* p) {
+        std::vector<int32_t> result;
+        auto add_items = [&](const std::vector<Item>& after) {
+            for (const Item& i : after) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
+        };
+        for (const Reading& r : p->front.reading) add_items(r.row->terminals[r.index].after);
+        if (Row* row = p->front.between) {
+            rows_.close(row);
+            for (const Expected& e : row->terminals) add_items(e.after);
+            for (const ExpectedTokens& e : row->tokens) add_items(e.after);
+        }
+        std::sort(result.begin(), result.end());
+        result.erase(std::unique(result.begin(), result.end()), result.end());
+        return result;
+    }
+
+    void step(const Front& in, uint8_t byte, Front& out) {
+        out.reading.clear();
+        out.between = nullptr;
+        ended_.clear();
+        for (const Reading& r : in.reading) step_one(r, lexer_->next(r.state, byte), out);
+        if (in.between) {
+            Row* row = in.between;
+            rows_.close(row);
+            for (uint32_t i = 0; i < row->terminals.size(); ++i) step_one({nullptr, row, i}, lexer_->next(row->terminals[i].start, byte), out);
+        }
+        if (out.reading.size() > kFew) sort_unique(out.reading);
+        if (ended_.size() == 1) {
+            out.between = rows_.after(ended_[0].first, ended_[0].second);
+        } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
+            std::vector<Item> items;
+            for (const auto& e : ended_) {
+                const auto& after = e.first->terminals[e.second].after;
+                items.insert(items.end(), after.begin(), after.end());
+            }
+            out.between = rows_.make(std::move(items));
+        }
+    }
+
+    Position* intern(Front& front) {
+        auto& reading = front.reading;
+        sort_unique(reading);
+        uint64_t h = mix(reading.size(), front.between ? front.between->id + 1 : 0);
+        for (const Reading& r : reading) h = mix(mix(h, r.state->id), mix(r.row->id, r.index));
+        auto& bucket = index_[h];
+        for (Position* p : bucket)
+            if (p->front.between == front.between && p->front.reading == reading) return p;
+        positions_.emplace_back();
+        Position* p = &positions_.back();
+        p->front = front;
+        if (front.between) {
+            rows_.close(front.between);
+            p->accepting = front.between->accepting;
+        }
+        bucket.push_back(p);
+        bytes_ += static_cast<int64_t>(sizeof(Position) + 64 + reading.size() * sizeof(Reading));
+        return p;
+    }
+
+  private:
+    void step_one(const Reading& r, LexState* target, Front& out) {
+        if (!target) return;
+        if (target->accepting) {
+            std::pair<Row*, uint32_t> end{r.row, r.index};
+            if (std::find(ended_.begin(), ended_.end(), end) == ended_.end()) ended_.push_back(end);
+        }
+        if (!lexer_->can_continue(target)) return;
+        Reading next{target, r.row, r.index};
+        if (out.reading.size() <= kFew && std::find(out.reading.begin(), out.reading.end(), next) != out.reading.end()) return;
+        out.reading.push_back(next);
+    }
+
+    static constexpr size_t kFew = 32;   // up to here a linear search for duplicates beats sorting
+
+    static void sort_unique(std::vector<Reading>& reading) {
+        if (reading.size() < 2) return;
+        std::sort(reading.begin(), reading.end(), [](const Reading& a, const Reading& b) {
+            if (a.row != b.row) return a.row->id < b.row->id;
+            return a.index != b.index ? a.index < b.index : a.state->id < b.state->id;
+        });
+        reading.erase(std::unique(reading.begin(), reading.end()), reading.end());
+    }
+
+    void add(TokenSet& set, const LexMask& part) {
+        if (part.dense.empty()) {
+            set.extra.insert(set.extra.end(), part.list.begin(), part.list.end());
+        } else {
+            add_base(set, part.dense);
+        }
+    }
+
+    void add(TokenSet& set, const TokenSet& part) {
+        if (!part.owned.empty()) add_base(set, part.owned);
+        else if (part.base) add_base(set, *part.base);
+        add(set, part.extra);
+    }
+
+    void add(TokenSet& set, const std::vector<int32_t>& tokens) { set.extra.insert(set.extra.end(), tokens.begin(), tokens.end()); }
+
+    void add_base(TokenSet& set, const std::vector<uint32_t>& bits) {
+        if (!set.base && set.owned.empty()) {
+            set.base = &bits;
+            return;
+        }
+        if (set.base == &bits && set.owned.empty()) return;
+        if (set.owned.empty()) set.owned = *set.base;
+        for (size_t i = 0; i < words_; ++i) set.owned[i] |= bits[i];
+    }
+
+    void finish(TokenSet& set) {
+        const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
+        auto& extra = set.extra;
+        std::sort(extra.begin(), extra.end());
+        extra.erase(std::unique(extra.begin(), extra.end()), extra.end());
+        if (base) {
+            extra.erase(std::remove_if(extra.begin(), extra.end(), [&](int32_t t) { return ((*base)[t >> 5] >> (t & 31)) & 1; }), extra.end());
+            for (uint32_t w : *base) set.count += __builtin_popcount(w);
+        }
+        set.count += static_cast<int64_t>(extra.size());
+        if (extra.size() > words_) {   // a difference that is larger than the mask itself
+            if (set.owned.empty()) set.owned = base ? *base : std::vector<uint32_t>(words_, 0);
+            for (int32_t t : extra) set.owned[t >> 5] |= 1u << (t & 31);
+            extra.clear();
+        }
+        extra.shrink_to_fit();
+    }
+
+    const TokenSet& row_mask(Row* row) {
+        if (row->mask) return *row->mask;
+        rows_.close(row);
+        auto set = std::make_unique<TokenSet>();
+        for (uint32_t i = 0; i < row->terminals.size(); ++i) {
+            const LexMask& part = lexer_->mask(row->terminals[i].start);
+            add(*set, part);
+            if (!part.remainders.empty()) add(*set, crossing(part, rows_.after(row, i)));
+        }
+        for (const ExpectedTokens& e : row->tokens) add(*set, rows_.symbols().token_list(e.list));
+        finish(*set);
+        rows_.charge(static_cast<int64_t>(set->owned.size() * 4 + set->extra.size() * 4));
+        row->mask = std::move(set);
+        return *row->mask;
+    }
+
+    // Tokens that cross the end of a terminal and whose remainder `row` can read.
+    const std::vector<int32_t>& crossing(const LexMask& part, Row* row) {
+        for (const auto& entry : row->crossing)
+            if (entry.first == &part) return entry.second;
+        std::vector<int32_t> tokens;
+        std::vector<Front> stack(1);
+        stack[0].between = row;
+        for (uint32_t i = 0; i < part.remainders.size();) {
+            const RemainderNode& node = part.remainders[i];
+            if (stack.size() <= node.depth) stack.resize(node.depth + 1);
+            step(stack[node.depth - 1], node.byte, stack[node.depth]);
+            ++walked_;
+            if (stack[node.depth].dead()) {
+                i = node.skip;
+                continue;
+            }
+            tokens.insert(tokens.end(), part.remainder_tokens.begin() + node.tok, part.remainder_tokens.begin() + node.tok + node.ntok);
+            ++i;
+        }
+        rows_.charge(static_cast<int64_t>(tokens.size() * 4 + 32));
+        row->crossing.emplace_back(&part, std::move(tokens));
+        return row->crossing.back().second;
+    }
+
+    Rows rows_;
+    std::shared_ptr<Lexer> lexer_;
+    size_t words_;
+    std::deque<Position> positions_;
+    std::unordered_map<uint64_t, std::vector<Position*>> index_;
+    std::vector<std::pair<Row*, uint32_t>> ended_;
+    Front scratch_[2];
+    int64_t bytes_ = 0, walked_ = 0;
+
+  public:
+    int64_t walked() const { return walked_; }
+};
+
+}  // namespace guidedgen

@@ -1,0 +1,307 @@
+// Earley-like rows without input offsets. A row is what may come next between two terminals.
+//
+// An item is a slot plus the frame to return to; a frame is (row in which a nonterminal was predicted, nonterminal).
+// Rows are hash-consed by their items after completion, so equal situations share wherever in the text they arise, and a
+// prediction before the last symbol of a production hands its own frame on, so right recursion takes constant space.
+// Frames refer to the same or an older row: rows form an acyclic graph that a persistent stack needs no copies of.
+// Sources: Earley, CACM 1970; nullable symbols as in Aycock and Horspool, "Practical Earley Parsing", 2002.
+#pragma once
+
+#include "symbols.h"
+
+namespace guidedgen {
+
+struct Row;
+
+struct Item {
+    int32_t slot;
+    int32_t nonterminal;   // of the frame; -1: the root
+    Row* row;              // of the frame; nullptr: the root
+    bool operator==(const Item& o) const { return slot == o.slot && nonterminal == o.nonterminal && row == o.row; }
+};
+
+// A terminal that a row expects, with the items that follow it.
+struct Expected {
+    int32_t terminal;
+    LexState* start;
+    std::vector<Item> after;
+    Row* target = nullptr;   // the row after this terminal alone; made on demand
+};
+
+struct ExpectedTokens {
+    int32_t list;
+    std::vector<Item> after;
+};
+
+// A token set as a base bitmask plus the tokens that it lacks.
+struct TokenSet {
+    const std::vector<uint32_t>* base = nullptr;
+    std::vector<uint32_t> owned;
+    std::vector<int32_t> extra;
+    int64_t count = 0;
+};
+
+struct Row {
+    int32_t id = 0;
+    uint64_t hash = 0;
+    std::vector<Item> items;         // sorted; none at the end of its production
+    bool complete_before = false;    // the start symbol was completed by what was read
+    bool accepting = false;
+    bool closed = false;
+    std::vector<Expected> terminals;
+    std::vector<ExpectedTokens> tokens;
+    std::vector<std::pair<int32_t, Item>> callers;                           // nonterminal -> item after it; sorted once closed
+    std::vector<std::pair<const LexMask*, std::vector<int32_t>>> crossing;   // memo: remainders that this row can read
+    std::unique_ptr<TokenSet> mask;
+    std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
+    int64_t cost = -1;
+};
+
+class Rows {
+  public:
+    explicit Rows(std::shared_ptr<Symbols> symbols) : symbols_(std::move(symbols)) {}
+
+    Symbols& symbols() const { return *symbols_; }
+    int64_t memory() const { return bytes_; }
+    int64_t count() const { return static_cast<int64_t>(rows_.size()); }
+
+    Row* start() { return make({{symbols_->start_slot(), -1, nullptr}}); }
+
+    // The row for these items: completes what is at its end, then interns the rest.
+    Row* make(std::vector<Item> items) {
+        bool complete = false;
+        for (size_t i = 0; i < items.size(); ++i) {
+            const Item item = items[i];
+            if (symbols_->slot(item.slot).kind != SlotKind::End) continue;
+            if (!item.row) complete = true;
+            else
+                each_caller(item.row, item.nonterminal, [&](const Item& caller) { add_unique(items, caller); });
+        }
+        items.erase(std::remove_if(items.begin(), items.end(),
+                                   [&](const Item& i) { return symbols_->slot(i.slot).kind == SlotKind::End; }),
+                    items.end());
+        return intern(std::move(items), complete);
+    }
+
+    // A row of another arena (or of this one) with the same meaning here; rebuilds the rows its frames refer to.
+    Row* import(const Row* source) {
+        std::vector<const Row*> order{source};
+        std::unordered_map<const Row*, Row*> made;
+        while (!order.empty()) {
+            const Row* now = order.back();
+            bool ready = true;
+            for (const Item& item : now->items)
+                if (item.row && !made.count(item.row)) {
+                    order.push_back(item.row);
+                    ready = false;
+                }
+            if (!ready) continue;
+            order.pop_back();
+            std::vector<Item> items = now->items;
+            for (Item& item : items)
+                if (item.row) item.row = made[item.row];
+            close(made[now] = intern(std::move(items), now->complete_before));   // oldest first, as closing needs it
+        }
+        return made[source];
+    }
+
+    void close(Row* row) {
+        if (row->closed) return;
+        row->closed = true;
+        row->accepting = row->complete_before;
+        std::vector<Item> work = row->items;
+        for (const Item& item : work) seen_.insert(key(item));
+        for (size_t i = 0; i < work.size(); ++i) visit(row, Item(work[i]), work);
+        seen_.clear();
+        std::sort(row->callers.begin(), row->callers.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        bytes_ += static_cast<int64_t>(row->callers.size() * sizeof(row->callers[0]) + work.size() * sizeof(Item) +
+                                       row->terminals.size() * sizeof(Expected));
+    }
+
+    Row* after(Row* row, size_t index) {
+        Expected& e = row->terminals[index];
+        if (!e.target) e.target = make(e.after);
+        return e.target;
+    }
+
+    template <class F>
+    void each_caller(Row* row, int32_t nonterminal, F f) {
+        close(row);
+        auto at = std::lower_bound(row->callers.begin(), row->callers.end(), nonterminal,
+                                   [](const auto& entry, int32_t n) { return entry.first < n; });
+        for (; at != row->callers.end() && at->first == nonterminal; ++at) f(at->second);
+    }
+
+    void charge(int64_t bytes) { bytes_ += bytes; }
+
+    // Least cost of completing the start symbol from a row, in bytes (a special token counts as one).
+    int64_t cost(Row* row) {
+        if (row->cost >= 0) return row->cost;
+        finish_older_rows(row);
+        close(row);
+        int64_t best = row->accepting ? 0 : Symbols::kFar;
+        for (const Item& item : row->items) best = std::min(best, item_cost(item));
+        return row->cost = best;
+    }
+
+  private:
+    int64_t item_cost(const Item& item) {
+        int64_t rest = item.row ? finish(item.row, item.nonterminal) : 0;
+        return std::min(Symbols::kFar, symbols_->suffix_cost(item.slot) + rest);
+    }
+
+    struct Key {
+        int32_t slot, nonterminal;
+        Row* row;
+        bool operator==(const Key& o) const { return slot == o.slot && nonterminal == o.nonterminal && row == o.row; }
+    };
+    struct KeyHash {
+        size_t operator()(const Key& k) const {
+            return mix(mix(static_cast<uint32_t>(k.slot), static_cast<uint32_t>(k.nonterminal)), reinterpret_cast<uintptr_t>(k.row));
+        }
+    };
+    // A flat set with linear search while it is small: most rows have a handful of items.
+    struct Seen {
+        std::vector<Key> few;
+        std::unordered_map<Key, char, KeyHash> many;
+        bool insert(const Key& k) {
+            if (many.empty()) {
+                if (std::find(few.begin(), few.end(), k) != few.end()) return false;
+                few.push_back(k);
+                if (few.size() > 24)
+                    for (const Key& f : few) many.emplace(f, 0);
+                return true;
+            }
+            return many.emplace(k, 0).second;
+        }
+        void clear() {
+            few.clear();
+            many.clear();
+        }
+    };
+
+    static Key key(const Item& item) { return {item.slot, item.nonterminal, item.row}; }
+
+    static void add_unique(std::vector<Item>& items, const Item& item) {
+        if (std::find(items.begin(), items.end(), item) == items.end()) items.push_back(item);
+    }
+
+    Row* intern(std::vector<Item> items, bool complete) {
+        std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
+            if (a.slot != b.slot) return a.slot < b.slot;
+            if (a.nonterminal != b.nonterminal) return a.nonterminal < b.nonterminal;
+            return (a.row ? a.row->id : -1) < (b.row ? b.row->id : -1);
+        });
+        items.erase(std::unique(items.begin(), items.end()), items.end());
+        uint64_t h = mix(items.size(), complete);
+        for (const Item& i : items) h = mix(mix(h, static_cast<uint32_t>(i.slot)), mix(static_cast<uint32_t>(i.nonterminal), i.row ? i.row->id + 1 : 0));
+        auto& bucket = index_[h];
+        for (Row* row : bucket)
+            if (row->complete_before == complete && row->items == items) return row;
+        rows_.emplace_back();
+        Row* row = &rows_.back();
+        row->id = static_cast<int32_t>(rows_.size()) - 1;
+        row->hash = h;
+        row->items = std::move(items);
+        row->complete_before = complete;
+        bucket.push_back(row);
+        bytes_ += static_cast<int64_t>(sizeof(Row) + 64 + row->items.size() * sizeof(Item));
+        return row;
+    }
+
+    void visit(Row* row, const Item item, std::vector<Item>& work) {
+        auto push = [&](const Item& next) {
+            if (seen_.insert(key(next))) work.push_back(next);
+        };
+        const Slot slot = symbols_->slot(item.slot);
+        const Item after{item.slot + 1, item.nonterminal, item.row};
+        switch (slot.kind) {
+            case SlotKind::End:
+                // A completion into this very row is covered by skipping nullable symbols where they are predicted.
+                if (!item.row) row->accepting = true;
+                else if (item.row != row) each_caller(item.row, item.nonterminal, push);
+                return;
+            case SlotKind::Terminal: {
+                Expected* found = nullptr;
+                for (Expected& e : row->terminals)
+                    if (e.terminal == slot.value) found = &e;
+                if (!found) {
+                    row->terminals.push_back({slot.value, symbols_->terminal(slot.value), {}, nullptr});
+                    found = &row->terminals.back();
+                }
+                found->after.push_back(after);
+                break;
+            }
+            case SlotKind::Token:
+                row->tokens.push_back({slot.value, {after}});
+                break;
+            case SlotKind::Nonterminal: {
+                const std::vector<int32_t> productions = symbols_->productions(slot.value);
+                Item frame{0, item.nonterminal, item.row};
+                if (symbols_->slot(after.slot).kind != SlotKind::End) {
+                    row->callers.emplace_back(slot.value, after);
+                    frame = {0, slot.value, row};
+                }
+                for (int32_t first : productions) push({first, frame.nonterminal, frame.row});
+                break;
+            }
+        }
+        if (slot.nullable) push(after);
+    }
+
+    int64_t finish(Row* row, int32_t nonterminal) {
+        for (const auto& entry : row->finish)
+            if (entry.first == nonterminal) return entry.second;
+        return Symbols::kFar;
+    }
+
+    // Costs after the nonterminals of all rows that `row` can return to, oldest first.
+    void finish_older_rows(Row* top) {
+        std::vector<Row*> order, stack{top};
+        std::unordered_map<Row*, char> met{{top, 0}};
+        while (!stack.empty()) {
+            Row* row = stack.back();
+            stack.pop_back();
+            if (row != top) {
+                close(row);
+                order.push_back(row);
+            }
+            for (const Item& item : row->items)
+                if (item.row && item.row->finish.empty() && met.emplace(item.row, 0).second) stack.push_back(item.row);
+        }
+        std::sort(order.begin(), order.end(), [](const Row* a, const Row* b) { return a->id < b->id; });
+        for (Row* row : order) finish_row(row);
+    }
+
+    void finish_row(Row* row) {
+        std::unordered_map<int32_t, int64_t> best;
+        for (bool changed = true; changed;) {   // frames of one row may refer to each other (left recursion)
+            changed = false;
+            for (const auto& entry : row->callers) {
+                const Item& caller = entry.second;
+                int64_t rest = 0;
+                if (caller.row == row) {
+                    auto known = best.find(caller.nonterminal);
+                    rest = known == best.end() ? Symbols::kFar : known->second;
+                } else if (caller.row) {
+                    rest = finish(caller.row, caller.nonterminal);
+                }
+                int64_t cost = std::min(Symbols::kFar, rest + symbols_->suffix_cost(caller.slot));
+                auto slot = best.emplace(entry.first, Symbols::kFar).first;
+                if (cost < slot->second) {
+                    slot->second = cost;
+                    changed = true;
+                }
+            }
+        }
+        row->finish.assign(best.begin(), best.end());
+    }
+
+    std::shared_ptr<Symbols> symbols_;
+    std::deque<Row> rows_;
+    std::unordered_map<uint64_t, std::vector<Row*>> index_;
+    Seen seen_;
+    int64_t bytes_ = 0;
+};
+
+}  // namespace guidedgen

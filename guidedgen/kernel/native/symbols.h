@@ -1,0 +1,341 @@
+// The context-free structure: the symbol table as read, and productions that come into being when they are predicted.
+//
+// A nonterminal is a symbol, or a counted repetition with its remaining bounds; counts are never unrolled up front.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "lexer.h"
+
+namespace guidedgen {
+
+enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule };
+
+struct Table {
+    const int32_t *exprs, *symbols, *pool;
+    int64_t n_exprs, n_symbols, n_pool;
+    const uint8_t* byte_sets;
+    const uint8_t* literals;
+    int32_t start;
+};
+
+enum class SlotKind : uint8_t { Terminal, Nonterminal, Token, End };
+
+// A position in a production: what comes next there.
+struct Slot {
+    SlotKind kind;
+    bool nullable;
+    int32_t value;    // terminal, nonterminal or token-list number
+    int32_t symbol;   // of the table, for messages
+};
+
+struct Nonterminal {
+    int32_t symbol, low, high;          // low, high: repetitions only
+    bool nullable;
+    bool expanded = false;
+    std::vector<int32_t> productions;   // first slots
+};
+
+class Symbols {
+  public:
+    static constexpr int64_t kFar = int64_t{1} << 50;   // "no finite text"
+
+    Symbols(const Table& table, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)) {
+        read_expressions(table);
+        read_symbols(table);
+        nullable_ = fixpoint([this](int32_t s) { return lexer_->state(expr_[s])->accepting; }, false);
+        productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])); }, true);
+        if (!productive_[table.start]) throw UnsatisfiableError("the grammar derives no text at all");
+        start_ = table.start;
+    }
+
+    Lexer& lexer() const { return *lexer_; }
+    const std::shared_ptr<Lexer>& lexer_ptr() const { return lexer_; }
+    const Slot& slot(int32_t at) const { return slots_[at]; }
+    Nonterminal& nonterminal(int32_t id) { return nonterminals_[id]; }
+    LexState* terminal(int32_t id) const { return terminals_[id]; }
+    const std::vector<int32_t>& token_list(int32_t id) const { return token_lists_[id]; }
+    int64_t memory() const {
+        return static_cast<int64_t>(slots_.size() * sizeof(Slot) + nonterminals_.size() * (sizeof(Nonterminal) + 64));
+    }
+    int64_t count() const { return static_cast<int64_t>(nonterminals_.size()); }
+
+    // First slot of the production that is just the start symbol.
+    int32_t start_slot() {
+        if (start_slot_ < 0) {
+            int32_t at = static_cast<int32_t>(slots_.size());
+            append(start_);
+            finish_production();
+            start_slot_ = at;
+        }
+        return start_slot_;
+    }
+
+    const std::vector<int32_t>& productions(int32_t id) {
+        if (!nonterminals_[id].expanded) expand(id);
+        return nonterminals_[id].productions;
+    }
+
+    // Least number of bytes that the rest of a production derives; a special token counts as one.
+    int64_t suffix_cost(int32_t at) {
+        if (min_length_.empty()) compute_min_lengths();
+        int64_t sum = 0;
+        for (; slots_[at].kind != SlotKind::End; ++at) sum += cost(slots_[at]);
+        return std::min(sum, kFar);
+    }
+
+  private:
+    void read_expressions(const Table& t) {
+        Expressions& e = lexer_->expressions();
+        expr_of_.resize(t.n_exprs);
+        for (int64_t i = 0; i < t.n_exprs; ++i) {
+            int32_t op = t.exprs[3 * i], a = t.exprs[3 * i + 1], b = t.exprs[3 * i + 2], id = 0;
+            std::vector<int32_t> items;
+            if (op >= 4 && op <= 6)
+                for (int32_t k = 0; k < b; ++k) items.push_back(expr_of_[t.pool[a + k]]);
+            switch (static_cast<Op>(op)) {
+                case Op::Empty: id = Expressions::kEmpty; break;
+                case Op::Epsilon: id = Expressions::kEpsilon; break;
+                case Op::Bytes: {
+                    ByteSet set;
+                    std::memcpy(set.w.data(), t.byte_sets + 32 * int64_t{a}, 32);
+                    id = e.bytes(set);
+                    break;
+                }
+                case Op::Literal: id = e.literal(t.literals + a, b); break;
+                case Op::Concat:
+                    id = Expressions::kEpsilon;
+                    for (size_t k = items.size(); k-- > 0;) id = e.concat(items[k], id);
+                    break;
+                case Op::Or: id = e.either(std::move(items)); break;
+                case Op::And: id = e.both(std::move(items)); break;
+                case Op::Not: id = e.negate(expr_of_[a]); break;
+                case Op::Repeat: id = e.repeat(expr_of_[a], t.pool[b], t.pool[b + 1]); break;
+            }
+            expr_of_[i] = id;
+        }
+    }
+
+    void read_symbols(const Table& t) {
+        size_t n = static_cast<size_t>(t.n_symbols);
+        op_.resize(n);
+        expr_.assign(n, 0);
+        low_.assign(n, 0);
+        high_.assign(n, 0);
+        first_.assign(n + 1, 0);
+        for (size_t s = 0; s < n; ++s) {
+            const int32_t* row = t.symbols + 3 * s;
+            op_[s] = static_cast<SymOp>(row[0]);
+            first_[s] = static_cast<int32_t>(children_.size());
+            switch (op_[s]) {
+                case SymOp::Terminal: expr_[s] = expr_of_[row[1]]; break;
+                case SymOp::Sequence:
+                case SymOp::Choice:
+                case SymOp::Token: children_.insert(children_.end(), t.pool + row[1], t.pool + row[1] + row[2]); break;
+                case SymOp::Repetition:
+                    children_.push_back(row[1]);
+                    low_[s] = t.pool[row[2]];
+                    high_[s] = t.pool[row[2] + 1];
+                    break;
+                case SymOp::Rule: children_.push_back(row[1]); break;
+            }
+        }
+        first_[n] = static_cast<int32_t>(children_.size());
+        body_.assign(n, -1);
+        expr_of_.clear();
+        expr_of_.shrink_to_fit();
+    }
+
+    // Least fixpoint of a property that sequences need of all parts and choices of one (Horn clauses, linear time).
+    template <class F>
+    std::vector<uint8_t> fixpoint(F of_terminal, bool of_token) {
+        size_t n = op_.size();
+        std::vector<uint8_t> holds(n, 0);
+        std::vector<int32_t> missing(n, 0), ready, head(n, -1), link, owner;
+        for (size_t s = 0; s < n; ++s) {
+            int32_t id = static_cast<int32_t>(s), parts = first_[s + 1] - first_[s];
+            bool now = false;
+            if (op_[s] == SymOp::Terminal) {
+                now = of_terminal(id);
+            } else if (op_[s] == SymOp::Token) {
+                now = of_token;
+            } else if (op_[s] == SymOp::Repetition && low_[s] == 0) {
+                now = true;
+            } else {
+                missing[s] = op_[s] == SymOp::Sequence ? parts : 1;
+                now = missing[s] == 0;
+                for (int32_t k = first_[s]; k < first_[s + 1]; ++k) {
+                    link.push_back(head[children_[k]]);
+                    owner.push_back(id);
+                    head[children_[k]] = static_cast<int32_t>(link.size()) - 1;
+                }
+            }
+            if (now) {
+                holds[s] = 1;
+                ready.push_back(id);
+            }
+        }
+        while (!ready.empty()) {
+            int32_t s = ready.back();
+            ready.pop_back();
+            for (int32_t k = head[s]; k >= 0; k = link[k])
+                if (!holds[owner[k]] && --missing[owner[k]] <= 0) {
+                    holds[owner[k]] = 1;
+                    ready.push_back(owner[k]);
+                }
+        }
+        return holds;
+    }
+
+    // The symbol behind a chain of rules; a chain that bites its own tail is unproductive and never gets here.
+    int32_t resolve(int32_t s) {
+        int32_t at = s;
+        while (op_[at] == SymOp::Rule) at = body_[at] >= 0 ? body_[at] : children_[first_[at]];
+        if (op_[s] == SymOp::Rule) body_[s] = at;
+        return at;
+    }
+
+    int32_t nonterminal_of(int32_t s, int32_t low, int32_t high) {
+        uint64_t key = mix(mix(static_cast<uint32_t>(s), static_cast<uint32_t>(low)), static_cast<uint32_t>(high));
+        for (int32_t id : by_key_[key]) {
+            const Nonterminal& n = nonterminals_[id];
+            if (n.symbol == s && n.low == low && n.high == high) return id;
+        }
+        int32_t id = static_cast<int32_t>(nonterminals_.size());
+        bool nullable = op_[s] == SymOp::Repetition ? low == 0 || nullable_[children_[first_[s]]] : nullable_[s];
+        nonterminals_.push_back({s, low, high, nullable, false, {}});
+        by_key_[key].push_back(id);
+        return id;
+    }
+
+    int32_t terminal_of(int32_t s) {
+        LexState* start = lexer_->state(expr_[s]);
+        auto found = terminal_ids_.emplace(start, static_cast<int32_t>(terminals_.size()));
+        if (found.second) terminals_.push_back(start);
+        return found.first->second;
+    }
+
+    // Appends the slots of one symbol to the production under construction.
+    void append(int32_t s) {
+        s = resolve(s);
+        switch (op_[s]) {
+            case SymOp::Terminal:
+                if (lexer_->can_continue(lexer_->state(expr_[s]))) {
+                    slots_.push_back({SlotKind::Terminal, nullable_[s] != 0, terminal_of(s), s});
+                }
+                break;   // the empty text alone: nothing to read
+            case SymOp::Sequence:
+                for (int32_t k = first_[s]; k < first_[s + 1]; ++k) append_part(children_[k]);
+                break;
+            case SymOp::Token:
+                token_lists_.emplace_back(children_.begin() + first_[s], children_.begin() + first_[s + 1]);
+                slots_.push_back({SlotKind::Token, false, static_cast<int32_t>(token_lists_.size()) - 1, s});
+                break;
+            case SymOp::Repetition: append_repetition(s, low_[s], high_[s]); break;
+            default: {
+                int32_t id = nonterminal_of(s, 0, 0);
+                slots_.push_back({SlotKind::Nonterminal, nonterminals_[id].nullable, id, s});
+            }
+        }
+    }
+
+    // Sequences inside sequences stay nonterminals of their own: inlining them would recurse as deep as the input nests.
+    void append_part(int32_t s) {
+        int32_t at = resolve(s);
+        if (op_[at] != SymOp::Sequence) return append(at);
+        int32_t id = nonterminal_of(at, 0, 0);
+        slots_.push_back({SlotKind::Nonterminal, nonterminals_[id].nullable, id, at});
+    }
+
+    void append_repetition(int32_t s, int32_t low, int32_t high) {
+        if (high == 0 || !productive_[children_[first_[s]]]) return;
+        if (nullable_[children_[first_[s]]]) low = 0;
+        int32_t id = nonterminal_of(s, low, high);
+        slots_.push_back({SlotKind::Nonterminal, nonterminals_[id].nullable, id, s});
+    }
+
+    void finish_production() { slots_.push_back({SlotKind::End, true, 0, -1}); }
+
+    void expand(int32_t id) {
+        const Nonterminal n = nonterminals_[id];
+        std::vector<int32_t> made;
+        int32_t s = n.symbol;
+        if (op_[s] == SymOp::Repetition) {
+            made.push_back(static_cast<int32_t>(slots_.size()));
+            append_part(children_[first_[s]]);
+            append_repetition(s, std::max(n.low - 1, 0), n.high < 0 ? -1 : n.high - 1);
+            finish_production();
+        } else if (op_[s] == SymOp::Choice) {
+            for (int32_t k = first_[s]; k < first_[s + 1]; ++k) {
+                if (!productive_[children_[k]]) continue;
+                made.push_back(static_cast<int32_t>(slots_.size()));
+                append(children_[k]);
+                finish_production();
+            }
+        } else {
+            made.push_back(static_cast<int32_t>(slots_.size()));
+            append(s);
+            finish_production();
+        }
+        nonterminals_[id].productions = std::move(made);
+        nonterminals_[id].expanded = true;
+    }
+
+    int64_t cost(const Slot& slot) {
+        if (slot.kind == SlotKind::Token) return 1;
+        if (slot.nullable) return 0;
+        if (slot.kind == SlotKind::Terminal) return min_length_[slot.symbol];
+        const Nonterminal& n = nonterminals_[slot.value];
+        if (op_[n.symbol] != SymOp::Repetition) return min_length_[n.symbol];
+        return std::min(kFar, int64_t{n.low} * min_length_[children_[first_[n.symbol]]]);
+    }
+
+    int64_t combine(int32_t s) const {
+        int64_t result = op_[s] == SymOp::Choice ? kFar : 0;
+        for (int32_t k = first_[s]; k < first_[s + 1]; ++k) {
+            int64_t child = min_length_[children_[k]];
+            result = op_[s] == SymOp::Choice ? std::min(result, child) : std::min(kFar, result + child);
+        }
+        return op_[s] == SymOp::Repetition ? std::min(kFar, result * low_[s]) : result;
+    }
+
+    // Label-correcting passes until nothing improves (Knuth 1977 gives the well-founded minimum that this reaches).
+    void compute_min_lengths() {
+        size_t n = op_.size();
+        min_length_.assign(n, kFar);
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (size_t s = 0; s < n; ++s) {
+                if (!productive_[s]) continue;
+                int32_t id = static_cast<int32_t>(s);
+                int64_t now = op_[s] == SymOp::Terminal ? (min_length_[s] < kFar ? min_length_[s] : terminal_length(id))
+                              : op_[s] == SymOp::Token  ? 1
+                                                        : combine(id);
+                if (now < min_length_[s]) {
+                    min_length_[s] = now;
+                    changed = true;
+                }
+            }
+        }
+    }
+
+    int64_t terminal_length(int32_t s) { return nullable_[s] ? 0 : lexer_->distance(lexer_->state(expr_[s])); }
+
+    std::shared_ptr<Lexer> lexer_;
+    std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
+    std::vector<SymOp> op_;
+    std::vector<int32_t> expr_, low_, high_, first_, children_, body_;
+    std::vector<uint8_t> nullable_, productive_;
+    std::vector<int64_t> min_length_;
+    int32_t start_ = 0, start_slot_ = -1;
+    std::vector<Slot> slots_;
+    std::deque<Nonterminal> nonterminals_;
+    std::unordered_map<uint64_t, std::vector<int32_t>> by_key_;
+    std::vector<LexState*> terminals_;
+    std::unordered_map<LexState*, int32_t> terminal_ids_;
+    std::vector<std::vector<int32_t>> token_lists_;
+};
+
+}  // namespace guidedgen

@@ -1,0 +1,96 @@
+// The vocabulary as a prefix tree in preorder arrays: a subtree is a contiguous range of nodes and of sorted tokens.
+#pragma once
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "common.h"
+
+namespace guidedgen {
+
+struct TrieNode {
+    uint8_t byte = 0;
+    uint16_t depth = 0;   // root 0
+    uint32_t skip = 0;    // first node after this node's subtree
+    uint32_t tok = 0;     // first token of the subtree, in Trie::tokens
+    uint32_t ntok = 0;    // tokens that end exactly here
+};
+
+struct Trie {
+    std::vector<TrieNode> nodes;        // nodes[0] is the root
+    std::vector<int32_t> tokens;        // token ids sorted by their bytes; tokens without bytes are left out
+    std::vector<uint32_t> root_child;   // [256] node or 0
+    std::vector<ByteSet> below;         // bytes that occur below a node, for nodes with large subtrees
+    std::vector<int32_t> below_index;   // [nodes] row of `below` or -1
+    int32_t vocab_size = 0;
+    int32_t longest = 0;
+
+    static constexpr uint32_t kLarge = 48;   // nodes of a subtree that is worth a byte set
+
+    Trie(const uint8_t* data, const int64_t* offsets, int32_t size) : vocab_size(size) {
+        auto text = [&](int32_t t) { return data + offsets[t]; };
+        auto length = [&](int32_t t) { return static_cast<size_t>(offsets[t + 1] - offsets[t]); };
+        for (int32_t t = 0; t < size; ++t) {
+            if (length(t) > 0) tokens.push_back(t);
+            if (length(t) > 60'000) throw LimitError("token_bytes", 60'000, "one token is longer");
+            longest = std::max(longest, static_cast<int32_t>(length(t)));
+        }
+        std::sort(tokens.begin(), tokens.end(), [&](int32_t x, int32_t y) {
+            int c = std::memcmp(text(x), text(y), std::min(length(x), length(y)));
+            if (c != 0) return c < 0;
+            return length(x) != length(y) ? length(x) < length(y) : x < y;
+        });
+        nodes.push_back({});
+        std::vector<uint32_t> path{0};
+        const uint8_t* previous = nullptr;
+        size_t previous_length = 0;
+        for (size_t i = 0; i < tokens.size(); ++i) {
+            const uint8_t* now = text(tokens[i]);
+            size_t n = length(tokens[i]), same = 0;
+            while (same < n && same < previous_length && now[same] == previous[same]) ++same;
+            close(path, same + 1);
+            for (size_t d = same; d < n; ++d) {
+                path.push_back(static_cast<uint32_t>(nodes.size()));
+                nodes.push_back({now[d], static_cast<uint16_t>(d + 1), 0, static_cast<uint32_t>(i), 0});
+            }
+            ++nodes[path.back()].ntok;
+            previous = now;
+            previous_length = n;
+        }
+        close(path, 0);
+        root_child.assign(256, 0);
+        for (uint32_t i = 1; i < nodes.size(); i = nodes[i].skip) root_child[nodes[i].byte] = i;
+        find_bytes_below();
+    }
+
+    uint32_t tokens_end(uint32_t node) const {
+        uint32_t next = nodes[node].skip;
+        return next < nodes.size() ? nodes[next].tok : static_cast<uint32_t>(tokens.size());
+    }
+    bool leaf(uint32_t node) const { return nodes[node].skip == node + 1; }
+    int64_t memory() const {
+        return static_cast<int64_t>(nodes.size() * (sizeof(TrieNode) + 4) + tokens.size() * 4 + below.size() * sizeof(ByteSet));
+    }
+
+  private:
+    void close(std::vector<uint32_t>& path, size_t keep) {
+        while (path.size() > keep) {
+            nodes[path.back()].skip = static_cast<uint32_t>(nodes.size());
+            path.pop_back();
+        }
+    }
+
+    void find_bytes_below() {
+        below_index.assign(nodes.size(), -1);
+        for (size_t i = 0; i < nodes.size(); ++i) {
+            if (nodes[i].skip - i < kLarge) continue;
+            below_index[i] = static_cast<int32_t>(below.size());
+            ByteSet set;
+            for (uint32_t j = static_cast<uint32_t>(i) + 1; j < nodes[i].skip; ++j) set.add(nodes[j].byte);
+            below.push_back(set);
+        }
+    }
+};
+
+}  // namespace guidedgen

@@ -1,0 +1,78 @@
+"""GrammarTable: the flat form of a grammar that both kernels read. Numbers only, no Python objects per node.
+
+Two node kinds share one layout (an opcode and two operands, lists in a common pool):
+
+*Expressions* are regular languages over bytes. A child always has a smaller id than its parent.
+
+    op             a                     b
+    EMPTY          -                     -              no string at all
+    EPSILON        -                     -              the empty string
+    BYTES          row of byte_sets      -              one byte out of a set
+    LITERAL        offset in literals    length         these bytes
+    CONCAT         offset in pool        count          children one after another
+    OR             offset in pool        count
+    AND            offset in pool        count
+    NOT            child                 -              complement with respect to all byte strings
+    REPEAT         child                 offset in pool pool[b:b+2] = minimum, maximum (-1: no maximum)
+
+*Symbols* are the context-free structure over them. RULE may refer forward, everything else only backward.
+
+    TERMINAL       expression            -              a text in the expression's language (the empty one too, if in it)
+    SEQUENCE       offset in pool        count
+    CHOICE         offset in pool        count
+    REPETITION     child                 offset in pool minimum, maximum (-1: none)
+    TOKEN          offset in pool        count          exactly one of these token ids (special tokens)
+    RULE           body symbol           -              a named symbol; the only way to be recursive
+
+Semantics: the language of the table is the set of token sequences whose bytes (special tokens kept apart) are derived
+from `start`. There is no longest-match rule: a terminal may end wherever its expression accepts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ExprOp(IntEnum):
+    """Opcodes of expressions."""
+
+    EMPTY = 0
+    EPSILON = 1
+    BYTES = 2
+    LITERAL = 3
+    CONCAT = 4
+    OR = 5
+    AND = 6
+    NOT = 7
+    REPEAT = 8
+
+
+class SymOp(IntEnum):
+    """Opcodes of symbols."""
+
+    TERMINAL = 0
+    SEQUENCE = 1
+    CHOICE = 2
+    REPETITION = 3
+    TOKEN = 4
+    RULE = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrammarTable:
+    """A grammar as arrays; see the module for the meaning of the opcodes.
+
+    `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
+    """
+
+    exprs: NDArray[np.int32]  # [E, 3] op, a, b
+    symbols: NDArray[np.int32]  # [S, 3] op, a, b
+    pool: NDArray[np.int32]  # [P]
+    byte_sets: NDArray[np.uint8]  # [B, 32] bit b of byte b >> 3, LSB first
+    literals: bytes
+    start: int
+    labels: dict[int, str] = field(default_factory=dict)
