@@ -15,24 +15,20 @@
 
 namespace guidedgen {
 
-struct RemainderNode {
-    uint8_t byte;
-    uint16_t depth;    // of the first level: 1
-    uint32_t skip;
-    uint32_t tok, ntok;
+// What follows the end of a lexeme inside tokens: equal remainders of different tokens share a node. Children come into
+// being when some structure can read up to them, since most continuations never fit.
+struct Remainder {
+    uint8_t byte = 0;
+    bool expanded = false;
+    std::vector<uint32_t> trie_nodes;
+    std::vector<uint32_t> children;   // sorted by byte
 };
 
 // What the vocabulary looks like from one lexer state.
 struct LexMask {
-    std::vector<uint32_t> dense;            // bit set of the tokens inside, or empty when `list` holds them
+    std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
     std::vector<int32_t> list;
-    std::vector<RemainderNode> remainders;  // preorder
-    std::vector<int32_t> remainder_tokens;
-
-    int64_t memory() const {
-        return static_cast<int64_t>(sizeof(LexMask) + dense.size() * 4 + list.size() * 4 +
-                                    remainders.size() * sizeof(RemainderNode) + remainder_tokens.size() * 4);
-    }
+    std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
 };
 
 struct LexState {
@@ -44,6 +40,7 @@ struct LexState {
     uint16_t group[256];      // byte -> index into `to`
     std::vector<LexState*> to;         // to[0] = nullptr: no transition
     std::vector<ByteSet> sets;         // bytes of each group
+    ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
     LexState* clamped = nullptr;       // the state whose mask this one shares
     std::unique_ptr<LexMask> mask;
@@ -85,6 +82,11 @@ class Lexer {
         return s->to[s->group[byte]];
     }
 
+    const ByteSet& first(LexState* s) {
+        prune(s);
+        return s->first;
+    }
+
     // Whether any non-empty text continues from here.
     bool can_continue(LexState* s) {
         prune(s);
@@ -104,6 +106,7 @@ class Lexer {
         }
         std::memset(s->group, 0, sizeof s->group);
         for (size_t g = 1; g < s->to.size(); ++g) {
+            s->first = s->first | s->sets[g];
             s->sets[g].each([&](uint8_t b) { s->group[b] = static_cast<uint16_t>(g); });
             if (s->to[g] == s) s->loop = s->sets[g];
         }
@@ -168,7 +171,7 @@ class Lexer {
         return static_cast<uint8_t>(found);
     }
 
-    const LexMask& mask(LexState* s) {
+    LexMask& mask(LexState* s) {
         if (!s->clamped) {
             const Expr& e = expressions_.at(s->expr);
             s->clamped = e.big_counts && !e.boolean ? state(expressions_.clamp(s->expr)) : s;
@@ -177,10 +180,32 @@ class Lexer {
         if (!owner->mask) {
             auto made = std::make_unique<LexMask>();
             walk(owner, *made);
-            bytes_ += made->memory();
+            bytes_ += static_cast<int64_t>(sizeof(LexMask) + made->dense.size() * 4 + made->list.size() * 4);
             owner->mask = std::move(made);
         }
         return *owner->mask;
+    }
+
+    const std::vector<uint32_t>& children(LexMask& mask, uint32_t at) {
+        Remainder& parent = mask.remainders[at];
+        if (parent.expanded) return parent.children;
+        parent.expanded = true;
+        uint32_t where[256] = {};
+        for (uint32_t p : parent.trie_nodes)
+            for (uint32_t c = p + 1; c < trie_->nodes[p].skip; c = trie_->nodes[c].skip) {
+                uint8_t b = trie_->nodes[c].byte;
+                if (!where[b]) {
+                    where[b] = static_cast<uint32_t>(mask.remainders.size());
+                    mask.remainders.emplace_back();
+                    mask.remainders.back().byte = b;
+                }
+                mask.remainders[where[b]].trie_nodes.push_back(c);
+                bytes_ += 4;
+            }
+        for (uint32_t child : where)
+            if (child) parent.children.push_back(child);
+        bytes_ += static_cast<int64_t>(parent.children.size() * (sizeof(Remainder) + 4));
+        return parent.children;
     }
 
   private:
@@ -210,14 +235,14 @@ class Lexer {
         std::vector<uint32_t> crossings;
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of trie.tokens
         stack[0] = start;
-        prune(start);
-        ByteSet first;
-        for (size_t g = 1; g < start->sets.size(); ++g) first = first | start->sets[g];
-        first.each([&](uint8_t b) {
+        first(start).each([&](uint8_t b) {
             if (uint32_t node = trie.root_child[b]) walk_subtree(node, stack, inside, crossings);
         });
         store(inside, out);
-        if (!crossings.empty()) merge_remainders(crossings, out);
+        if (crossings.empty()) return;
+        bytes_ += static_cast<int64_t>(sizeof(Remainder) + crossings.size() * 4);
+        out.remainders.emplace_back();
+        out.remainders[0].trie_nodes = std::move(crossings);
     }
 
     void walk_subtree(uint32_t top, std::vector<LexState*>& stack, std::vector<std::pair<uint32_t, uint32_t>>& inside,
@@ -263,56 +288,6 @@ class Lexer {
         out.list.reserve(count);
         for (auto& range : inside) out.list.insert(out.list.end(), trie_->tokens.begin() + range.first, trie_->tokens.begin() + range.second);
         std::sort(out.list.begin(), out.list.end());
-    }
-
-    // The subtrees below all crossings, merged into one trie: equal remainders are tried against the structure once.
-    void merge_remainders(const std::vector<uint32_t>& crossings, LexMask& out) {
-        const Trie& trie = *trie_;
-        struct Level {
-            std::vector<std::vector<uint32_t>> groups;   // trie nodes by byte
-            std::vector<uint8_t> bytes;
-            size_t at = 0;
-        };
-        auto children = [&](const std::vector<uint32_t>& parents) {
-            Level level;
-            int16_t where[256];
-            std::fill(where, where + 256, int16_t{-1});
-            for (uint32_t p : parents)
-                for (uint32_t c = p + 1; c < trie.nodes[p].skip; c = trie.nodes[c].skip) {
-                    uint8_t b = trie.nodes[c].byte;
-                    if (where[b] < 0) {
-                        where[b] = static_cast<int16_t>(level.groups.size());
-                        level.groups.emplace_back();
-                        level.bytes.push_back(b);
-                    }
-                    level.groups[where[b]].push_back(c);
-                }
-            return level;
-        };
-        std::vector<Level> levels;
-        std::vector<uint32_t> open;
-        levels.push_back(children(crossings));
-        while (!levels.empty()) {
-            Level& level = levels.back();
-            if (level.at == level.groups.size()) {
-                levels.pop_back();
-                if (!open.empty()) {
-                    out.remainders[open.back()].skip = static_cast<uint32_t>(out.remainders.size());
-                    open.pop_back();
-                }
-                continue;
-            }
-            size_t g = level.at++;
-            RemainderNode node{level.bytes[g], static_cast<uint16_t>(levels.size()), 0, static_cast<uint32_t>(out.remainder_tokens.size()), 0};
-            for (uint32_t c : level.groups[g])
-                out.remainder_tokens.insert(out.remainder_tokens.end(), trie.tokens.begin() + trie.nodes[c].tok,
-                                            trie.tokens.begin() + trie.nodes[c].tok + trie.nodes[c].ntok);
-            node.ntok = static_cast<uint32_t>(out.remainder_tokens.size()) - node.tok;
-            open.push_back(static_cast<uint32_t>(out.remainders.size()));
-            out.remainders.push_back(node);
-            Level below = children(level.groups[g]);
-            levels.push_back(std::move(below));
-        }
     }
 
     std::shared_ptr<const Trie> trie_;

@@ -95,10 +95,9 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         std::vector<int32_t> tokens;
         while (!at.position->accepting && static_cast<int64_t>(tokens.size()) < limits_.forced) {
             const TokenSet& set = mask(at);
-            if (set.count != 1) break;
-            int32_t token = only(set);
-            tokens.push_back(token);
-            at = advance(at, token);
+            if (!set.single()) break;
+            tokens.push_back(set.extra[0]);
+            at = advance(at, set.extra[0]);
         }
         return tokens;
     }
@@ -110,7 +109,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
     ByteSet allowed(const Handle& at) {
         std::lock_guard<std::mutex> guard(lexer_->mutex());
-        return at.arena->allowed(at.position);
+        return at.arena->allowed(at.position->front);
     }
 
     std::vector<int32_t> labels(const Handle& at) {
@@ -129,14 +128,6 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
   private:
     static constexpr size_t kMemo = 16;   // successors remembered per position
-
-    static int32_t only(const TokenSet& set) {
-        if (!set.extra.empty()) return set.extra[0];
-        const std::vector<uint32_t>& base = set.owned.empty() ? *set.base : set.owned;
-        for (size_t w = 0; w < base.size(); ++w)
-            if (base[w]) return static_cast<int32_t>(w * 32 + __builtin_ctz(base[w]));
-        throw std::logic_error("empty token set");
-    }
 
     void renew() {
         if (arena_->memory() <= limits_.cache_bytes) return;

@@ -93,7 +93,7 @@ class Arena {
         if (!p->made) {
             auto set = std::make_unique<TokenSet>();
             for (const Reading& r : p->front.reading) {
-                const LexMask& part = lexer_->mask(r.state);
+                LexMask& part = lexer_->mask(r.state);
                 add(*set, part);
                 if (!part.remainders.empty()) add(*set, crossing(part, rows_.after(r.row, r.index)));
             }
@@ -113,17 +113,11 @@ class Arena {
         for (int32_t t : set.extra) out[t >> 5] |= 1u << (t & 31);
     }
 
-    ByteSet allowed(const Position* p) {
+    // Bytes that can come next.
+    ByteSet allowed(const Front& front) {
         ByteSet result;
-        auto add_state = [&](LexState* s) {
-            lexer_->prune(s);
-            for (size_t g = 1; g < s->sets.size(); ++g) result = result | s->sets[g];
-        };
-        for (const Reading& r : p->front.reading) add_state(r.state);
-        if (Row* row = p->front.between) {
-            rows_.close(row);
-            for (const Expected& e : row->terminals) add_state(e.start);
-        }
+        for (const Reading& r : front.reading) result = result | lexer_->first(r.state);
+        if (front.between) result = result | rows_.first(front.between);
         return result;
     }
 
@@ -244,9 +238,7 @@ class Arena {
         extra.erase(std::unique(extra.begin(), extra.end()), extra.end());
         if (base) {
             extra.erase(std::remove_if(extra.begin(), extra.end(), [&](int32_t t) { return ((*base)[t >> 5] >> (t & 31)) & 1; }), extra.end());
-            for (uint32_t w : *base) set.count += __builtin_popcount(w);
         }
-        set.count += static_cast<int64_t>(extra.size());
         if (extra.size() > words_) {   // a difference that is larger than the mask itself
             if (set.owned.empty()) set.owned = base ? *base : std::vector<uint32_t>(words_, 0);
             for (int32_t t : extra) set.owned[t >> 5] |= 1u << (t & 31);
@@ -260,7 +252,7 @@ class Arena {
         rows_.close(row);
         auto set = std::make_unique<TokenSet>();
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
-            const LexMask& part = lexer_->mask(row->terminals[i].start);
+            LexMask& part = lexer_->mask(row->terminals[i].start);
             add(*set, part);
             if (!part.remainders.empty()) add(*set, crossing(part, rows_.after(row, i)));
         }
@@ -272,32 +264,41 @@ class Arena {
     }
 
     // Tokens that cross the end of a terminal and whose remainder `row` can read.
-    const std::vector<int32_t>& crossing(const LexMask& part, Row* row) {
+    const std::vector<int32_t>& crossing(LexMask& part, Row* row) {
         for (const auto& entry : row->crossing)
             if (entry.first == &part) return entry.second;
         std::vector<int32_t> tokens;
-        std::vector<Front> stack(1);
-        stack[0].between = row;
-        for (uint32_t i = 0; i < part.remainders.size();) {
-            const RemainderNode& node = part.remainders[i];
-            if (stack.size() <= node.depth) stack.resize(node.depth + 1);
-            step(stack[node.depth - 1], node.byte, stack[node.depth]);
-            ++walked_;
-            if (stack[node.depth].dead()) {
-                i = node.skip;
-                continue;
-            }
-            tokens.insert(tokens.end(), part.remainder_tokens.begin() + node.tok, part.remainder_tokens.begin() + node.tok + node.ntok);
-            ++i;
-        }
+        Front start;
+        start.between = row;
+        cross(part, 0, start, 0, tokens);
         rows_.charge(static_cast<int64_t>(tokens.size() * 4 + 32));
         row->crossing.emplace_back(&part, std::move(tokens));
         return row->crossing.back().second;
     }
 
+    // Depth is bounded by the longest token.
+    void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, std::vector<int32_t>& tokens) {
+        if (fronts_.size() <= depth) fronts_.emplace_back();
+        const Trie& trie = lexer_->trie();
+        ByteSet first = allowed(front);
+        for (uint32_t child : lexer_->children(part, at)) {
+            const Remainder& node = part.remainders[child];
+            if (!first.has(node.byte)) continue;
+            Front& next = fronts_[depth];
+            step(front, node.byte, next);
+            ++walked_;
+            for (uint32_t n : node.trie_nodes) {
+                const TrieNode& t = trie.nodes[n];
+                tokens.insert(tokens.end(), trie.tokens.begin() + t.tok, trie.tokens.begin() + t.tok + t.ntok);
+            }
+            cross(part, child, next, depth + 1, tokens);
+        }
+    }
+
     Rows rows_;
     std::shared_ptr<Lexer> lexer_;
     size_t words_;
+    std::deque<Front> fronts_;   // scratch by depth
     std::deque<Position> positions_;
     std::unordered_map<uint64_t, std::vector<Position*>> index_;
     std::vector<std::pair<Row*, uint32_t>> ended_;

@@ -38,7 +38,8 @@ struct TokenSet {
     const std::vector<uint32_t>* base = nullptr;
     std::vector<uint32_t> owned;
     std::vector<int32_t> extra;
-    int64_t count = 0;
+    // A base always holds more tokens than the mask has words.
+    bool single() const { return !base && owned.empty() && extra.size() == 1; }
 };
 
 struct Row {
@@ -48,6 +49,7 @@ struct Row {
     bool complete_before = false;    // the start symbol was completed by what was read
     bool accepting = false;
     bool closed = false;
+    ByteSet first;                   // bytes that a terminal can begin with
     std::vector<Expected> terminals;
     std::vector<ExpectedTokens> tokens;
     std::vector<std::pair<int32_t, Item>> callers;                           // nonterminal -> item after it; sorted once closed
@@ -107,15 +109,29 @@ class Rows {
 
     void close(Row* row) {
         if (row->closed) return;
-        row->closed = true;
         row->accepting = row->complete_before;
         std::vector<Item> work = row->items;
-        for (const Item& item : work) seen_.insert(key(item));
-        for (size_t i = 0; i < work.size(); ++i) visit(row, Item(work[i]), work);
+        try {
+            for (const Item& item : work) seen_.insert(key(item));
+            for (size_t i = 0; i < work.size(); ++i) visit(row, Item(work[i]), work);
+            for (const Expected& e : row->terminals) row->first = row->first | symbols_->lexer().first(e.start);
+        } catch (...) {   // a limit was reached: leave nothing half done
+            seen_.clear();
+            row->terminals.clear();
+            row->tokens.clear();
+            row->callers.clear();
+            throw;
+        }
+        row->closed = true;
         seen_.clear();
         std::sort(row->callers.begin(), row->callers.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
         bytes_ += static_cast<int64_t>(row->callers.size() * sizeof(row->callers[0]) + work.size() * sizeof(Item) +
                                        row->terminals.size() * sizeof(Expected));
+    }
+
+    const ByteSet& first(Row* row) {
+        close(row);
+        return row->first;
     }
 
     Row* after(Row* row, size_t index) {
