@@ -1,0 +1,117 @@
+"""Typed, structured, constrained text generation: `import guidedgen as gg`.
+
+Names are looked up on first use (PEP 562): `gg.compile` and `gg.Vocabulary` import neither torch nor transformers.
+Only `guided` is bound at once, because a submodule of the same name would hide it otherwise.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from guidedgen.guided import guided
+
+if TYPE_CHECKING:
+    from guidedgen.api import Model, load
+    from guidedgen.constraint import AllOf, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
+    from guidedgen.decoders import Plain
+    from guidedgen.errors import (
+        BudgetTooSmall,
+        CompileError,
+        DeadEnd,
+        GrammarSyntaxError,
+        GuidedGenError,
+        LimitExceeded,
+        ModelError,
+        UnsatisfiableSchema,
+        UnsupportedFeature,
+        ValidationFailed,
+        VocabularyError,
+    )
+    from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
+    from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
+    from guidedgen.limits import Limits
+    from guidedgen.result import Result
+    from guidedgen.sampler.settings import Sampling
+    from guidedgen.vocabulary import Vocabulary
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AllOf",
+    "BudgetTooSmall",
+    "Choice",
+    "CompileError",
+    "Constraint",
+    "DeadEnd",
+    "Deadline",
+    "Delta",
+    "Done",
+    "FieldClosed",
+    "FieldStarted",
+    "GrammarSyntaxError",
+    "GuidedGenError",
+    "Indent",
+    "JsonSchema",
+    "Lark",
+    "LimitExceeded",
+    "Limits",
+    "MaxTokens",
+    "Model",
+    "ModelError",
+    "Plain",
+    "Regex",
+    "Result",
+    "Sampling",
+    "State",
+    "StopOn",
+    "UnsatisfiableSchema",
+    "UnsupportedFeature",
+    "ValidationFailed",
+    "Vocabulary",
+    "VocabularyError",
+    "__version__",
+    "compile",
+    "fill_masks",
+    "guided",
+    "load",
+]
+
+_SOURCES = {
+    "guidedgen.api": ("Model", "load"),
+    "guidedgen.constraint": ("AllOf", "Constraint", "Deadline", "MaxTokens", "State", "StopOn", "fill_masks"),
+    "guidedgen.decoders": ("Plain",),
+    "guidedgen.errors": (
+        "BudgetTooSmall",
+        "CompileError",
+        "DeadEnd",
+        "GrammarSyntaxError",
+        "GuidedGenError",
+        "LimitExceeded",
+        "ModelError",
+        "UnsatisfiableSchema",
+        "UnsupportedFeature",
+        "ValidationFailed",
+        "VocabularyError",
+    ),
+    "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
+    "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
+    "guidedgen.limits": ("Limits",),
+    "guidedgen.result": ("Result",),
+    "guidedgen.sampler.settings": ("Sampling",),
+    "guidedgen.vocabulary": ("Vocabulary",),
+}
+_SOURCE_OF = {name: source for source, names in _SOURCES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that defines `name`; later uses find it here."""
+    if name not in _SOURCE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_SOURCE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(__all__) | set(globals()))

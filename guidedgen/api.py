@@ -1,0 +1,354 @@
+"""The facade: `load` a model, call it with a prompt and an output type, get a value of that type.
+
+Everything here is thin: `generation` does the work of one call, `outputs` knows types, `prompting` templates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
+
+from guidedgen import models
+from guidedgen.errors import ModelError
+from guidedgen.events import Event
+from guidedgen.generation import Call, Engine
+from guidedgen.grammars.translation import Spec
+from guidedgen.options import Options, split_options
+from guidedgen.outputs import OutputCache
+from guidedgen.prompting import Conversation, Message, Prompter, conversation_of
+from guidedgen.result import Result
+from guidedgen.sampler.sampler import Sampler
+
+if TYPE_CHECKING:
+    from guidedgen.models import Progress
+    from guidedgen.models.base import LanguageModel, ModelInfo
+    from guidedgen.vocabulary import Vocabulary
+
+T = TypeVar("T")
+OutputType: TypeAlias = type[T] | Spec[T] | Sequence[type[T]]
+
+DEFAULT_MODEL = "smollm2"
+
+
+def load(
+    name: str | PathLike[str] = DEFAULT_MODEL,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    progress: Progress | None = None,
+    revision: str | None = None,
+    token: str | None = None,
+    cache_bytes: int | None = None,
+) -> Model:
+    """Load a model, fetching it first where necessary.
+
+    Args:
+        name: `"smollm2"` (the embedded one), a hub id, a local folder or a GGUF file.
+        device: `"auto"`, or a torch device.
+        dtype: `"auto"`, or `"float32"`, `"bfloat16"`, `"float16"`.
+        progress: called with how far download, conversion and loading are.
+        revision: branch, tag or commit of a hub model.
+        token: access token for the hub.
+        cache_bytes: most memory for keys and values that are kept between calls.
+
+    Raises:
+        ModelError: it cannot be found, fetched, read or run; says what to do.
+    """
+    loaded = models.load(str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token)
+    return Model(loaded, cache_bytes=cache_bytes)
+
+
+class Model:
+    """A language model that answers with typed values. Thread-safe; calls share one cache of keys and values.
+
+    Args:
+        language_model: a loaded model, see `guidedgen.models.base.LanguageModel`.
+        cache_bytes: most memory for keys and values that are kept between calls.
+
+    Raises:
+        ModelError: the vocabulary has more tokens than the model has logits.
+    """
+
+    def __init__(self, language_model: LanguageModel, *, cache_bytes: int | None = None) -> None:
+        info, vocabulary = language_model.info, language_model.vocabulary
+        if vocabulary.size > info.logits_size:
+            raise ModelError(
+                f"tokenizer and model do not match: the tokenizer has {vocabulary.size} tokens, "
+                f"{info.name} gives logits for {info.logits_size}. Load the tokenizer that belongs to the model."
+            )
+        bounds = {} if cache_bytes is None else {"cache_bytes": cache_bytes}
+        self._engine = Engine(
+            sampler=Sampler(language_model, **bounds),
+            prompter=Prompter(vocabulary=vocabulary, tokenizer=getattr(language_model, "tokenizer", None)),
+            outputs=OutputCache(vocabulary),
+        )
+        self.language_model = language_model
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name, context length, device, dtype, and what the model can do."""
+        return self.language_model.info
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens, for `gg.compile`."""
+        return self.language_model.vocabulary
+
+    @overload
+    def __call__(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> T: ...
+    @overload
+    def __call__(self, prompt: str, output: None = None, **options: Unpack[Options]) -> str: ...
+    @overload
+    def __call__(self, prompt: str, output: Any, **options: Unpack[Options]) -> Any: ...
+    def __call__(self, prompt: str, output: Any = None, **options: Unpack[Options]) -> Any:
+        """The value that the model gives for the prompt: `generate(...).value`.
+
+        Raises:
+            CompileError: the output type cannot be enforced.
+            BudgetTooSmall: max_tokens cannot hold any valid output.
+            ValidationFailed: the output was cut, or a validator refused it.
+            ModelError: the prompt is longer than the context.
+        """
+        return self.generate(prompt, output, **options).value
+
+    @overload
+    def generate(
+        self,
+        prompt: str | None = None,
+        *,
+        output: OutputType[T],
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Result[T]: ...
+    @overload
+    def generate(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> Result[T]: ...
+    @overload
+    def generate(
+        self,
+        prompt: str | None = None,
+        output: None = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Result[str]: ...
+    @overload
+    def generate(
+        self,
+        prompt: str | None = None,
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Result[Any]: ...
+    def generate(
+        self,
+        prompt: str | None = None,
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Result[Any]:
+        """Generate one output, or `n` samples of it, and tell everything about it.
+
+        Args:
+            prompt: what to ask; put into the model's chat template where it has one.
+            output: a Python type, a constraint such as `gg.Regex`, a list of types or options; None is free text.
+            messages: a conversation instead of a prompt: dicts with `role` and `content`.
+            **options: see `Options`.
+
+        Returns:
+            A result. Its `value` raises where the output was cut or refused; `text` and the rest are there anyway.
+
+        Raises:
+            CompileError: the output type cannot be enforced.
+            BudgetTooSmall: max_tokens cannot hold any valid output.
+            ModelError: the prompt is longer than the context.
+            ValueError: an impossible option, or neither or both of prompt and messages.
+        """
+        return self._generate([conversation_of(prompt, messages)], output, options)[0]
+
+    @overload
+    def batch(self, prompts: Sequence[str], output: OutputType[T], **options: Unpack[Options]) -> list[Result[T]]: ...
+    @overload
+    def batch(self, prompts: Sequence[str], output: None = None, **options: Unpack[Options]) -> list[Result[str]]: ...
+    @overload
+    def batch(self, prompts: Sequence[str], output: Any, **options: Unpack[Options]) -> list[Result[Any]]: ...
+    def batch(self, prompts: Sequence[str], output: Any = None, **options: Unpack[Options]) -> list[Result[Any]]:
+        """Generate for many prompts at once, one forward a step; results in the order of the prompts.
+
+        One output that fails does not fail the others: look at `error`, or ask for `value`. Raises as `generate` does.
+        """
+        if isinstance(prompts, str):
+            raise TypeError("batch takes a list of prompts; for one prompt use generate")
+        return self._generate([conversation_of(prompt, None) for prompt in prompts], output, options)
+
+    @overload
+    def stream(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> Iterator[Event[T]]: ...
+    @overload
+    def stream(
+        self,
+        prompt: str | None = None,
+        *,
+        output: OutputType[T],
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Iterator[Event[T]]: ...
+    @overload
+    def stream(
+        self,
+        prompt: str | None = None,
+        output: None = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Iterator[Event[str]]: ...
+    @overload
+    def stream(
+        self,
+        prompt: str | None = None,
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Iterator[Event[Any]]: ...
+    def stream(
+        self,
+        prompt: str | None = None,
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Iterator[Event[Any]]:
+        """The output field by field while it is generated; the last event is `Done` with the result.
+
+        Closing the iterator ends the generation. Takes what `generate` takes, except `n` and `retries`: what was
+        streamed cannot be taken back. Raises as `generate` does, before the first event.
+        """
+        call, conversation = self._stream_call(prompt, output, messages, options, threading.Event())
+        return call.events(conversation)
+
+    @overload
+    async def agenerate(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> Result[T]: ...
+    @overload
+    async def agenerate(
+        self,
+        prompt: str | None = None,
+        *,
+        output: OutputType[T],
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Result[T]: ...
+    @overload
+    async def agenerate(
+        self,
+        prompt: str | None = None,
+        output: None = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Result[str]: ...
+    @overload
+    async def agenerate(
+        self,
+        prompt: str | None = None,
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Result[Any]: ...
+    async def agenerate(
+        self,
+        prompt: str | None = None,
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Result[Any]:
+        """`generate` in a thread. Cancelling the task ends the generation at its next token."""
+        cancel = threading.Event()
+        conversation = conversation_of(prompt, messages)
+        try:
+            return (await asyncio.to_thread(self._generate, [conversation], output, options, cancel))[0]
+        except asyncio.CancelledError:
+            cancel.set()
+            raise
+
+    @overload
+    def astream(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> AsyncIterator[Event[T]]: ...
+    @overload
+    def astream(
+        self,
+        prompt: str | None = None,
+        *,
+        output: OutputType[T],
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncIterator[Event[T]]: ...
+    @overload
+    def astream(
+        self,
+        prompt: str | None = None,
+        output: None = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncIterator[Event[str]]: ...
+    @overload
+    def astream(
+        self,
+        prompt: str | None = None,
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncIterator[Event[Any]]: ...
+    async def astream(
+        self,
+        prompt: str | None = None,
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncIterator[Event[Any]]:
+        """`stream` in a thread. Cancelling the task, or closing the iterator, ends the generation at its next token."""
+        cancel = threading.Event()
+        events: Iterator[Event[Any]] | None = None
+        try:
+            call, conversation = await asyncio.to_thread(self._stream_call, prompt, output, messages, options, cancel)
+            events = call.events(conversation)
+            while (event := await asyncio.to_thread(next, events, None)) is not None:
+                yield event
+        finally:
+            cancel.set()
+
+    def _generate(
+        self,
+        conversations: Sequence[Conversation],
+        output: Any,
+        options: Options,
+        cancel: threading.Event | None = None,
+    ) -> list[Result[Any]]:
+        request, sampling = split_options(options)
+        return Call(self._engine, output, request=request, sampling=sampling, cancel=cancel).results(conversations)
+
+    def _stream_call(
+        self,
+        prompt: str | None,
+        output: Any,
+        messages: Sequence[Message] | None,
+        options: Options,
+        cancel: threading.Event,
+    ) -> tuple[Call, Conversation]:
+        request, sampling = split_options(options)
+        if request.n > 1 or request.retries:
+            raise ValueError(
+                "stream takes neither n nor retries: what was streamed cannot be taken back. Use generate."
+            )
+        conversation = conversation_of(prompt, messages)
+        return Call(self._engine, output, request=request, sampling=sampling, cancel=cancel), conversation
+
+    def __repr__(self) -> str:
+        return f"Model({self.info.name!r}, device={self.info.device!r}, dtype={self.info.dtype!r})"

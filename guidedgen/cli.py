@@ -1,0 +1,306 @@
+"""The `guidedgen` command. Data goes to stdout, progress and messages to stderr; torch is imported only when needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from guidedgen import __version__
+from guidedgen.errors import CompileError, GuidedGenError
+from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
+from guidedgen.terminal import (
+    BAD_INPUT,
+    EXIT_CODES,
+    exit_code,
+    fail,
+    loading_bars,
+    logs,
+    quiet_libraries,
+    report_table,
+    reported,
+    stdout_console,
+)
+
+if TYPE_CHECKING:
+    from guidedgen.api import Model
+    from guidedgen.result import Result
+
+app = typer.Typer(
+    name="guidedgen",
+    help="Typed, structured, constrained text from language models.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(name="models", help="List models, or fetch one ahead of time.", no_args_is_help=True)
+app.add_typer(models_app)
+
+ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Typed, structured, constrained text from language models."""
+    quiet_libraries()
+
+
+@app.command(epilog="Example: guidedgen demo")
+@reported
+def demo(
+    model: ModelName = "smollm2",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="Only the first two acts.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Typed output from the embedded model, start to finish. Fetches the model (93 MB) the first time."""
+    from guidedgen.demo import run_demo  # late: brings torch
+
+    run_demo(_load(model, device, dtype), quick=quick, as_json=as_json)
+
+
+GENERATE_EXAMPLES = """Examples:
+
+guidedgen generate "Name three colours." --type "builtins:list[str]"
+
+guidedgen generate "Is water wet?" --choice yes --choice no
+
+guidedgen generate "A date in May 2024" --regex "2024-05-[0-3][0-9]"
+
+cat mail.txt | guidedgen generate - --schema ticket.json --stream"""
+
+
+@app.command(epilog=GENERATE_EXAMPLES)
+@reported
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What to ask; - reads it from stdin.")],
+    schema: Annotated[Path | None, typer.Option(help="A JSON Schema file.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="A Python type, module:Name.")] = None,
+    regex: Annotated[str | None, typer.Option(help="A regular expression, Python syntax.")] = None,
+    choice: Annotated[list[str] | None, typer.Option(help="An option; give it several times.")] = None,
+    lark: Annotated[Path | None, typer.Option(help="A Lark grammar file.")] = None,
+    system: Annotated[str | None, typer.Option(help="A system message.")] = None,
+    strategy: Annotated[str, typer.Option(help="Decoding strategy.")] = "plain",
+    stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
+    top_p: Annotated[float | None, typer.Option(help="Nucleus sampling.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes sampling repeatable.")] = None,
+    samples: Annotated[int, typer.Option("-n", min=1, help="Number of samples.")] = 1,
+    timeout: Annotated[float | None, typer.Option(help="Seconds.")] = None,
+    describe: Annotated[str, typer.Option(help="What the prompt says about the type: short, schema, none.")] = "short",
+    model: ModelName = "smollm2",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Generate one output of a type and print it."""
+    output = _output(schema=schema, type_=type_, regex=regex, choice=choice, lark=lark)
+    text = sys.stdin.read() if prompt == "-" else prompt
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": text})
+    options: dict[str, Any] = {
+        "strategy": strategy,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "top_p": top_p,
+        "seed": seed,
+        "timeout": timeout,
+        "describe": describe,
+    }
+    loaded = _load(model, device, dtype)
+    if stream:
+        if samples > 1:
+            raise typer.BadParameter("--stream shows one sample; leave -n out")
+        _print_stream(loaded, output, messages, options, as_json=as_json)
+    else:
+        _print_result(loaded.generate(output=output, messages=messages, n=samples, **options), as_json=as_json)
+
+
+@app.command(epilog='Example: guidedgen check ticket.json --tokenizer tokenizer.json --text \'{"title": "x"}\'')
+@reported
+def check(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .json schema or a .lark grammar.")],
+    tokenizer: Annotated[Path | None, typer.Option(exists=True, help="tokenizer.json, tekken.json, ...")] = None,
+    text: Annotated[str | None, typer.Option(help="A text to test; the exit code is 1 if it is not valid.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compile a schema or grammar without a model: what is enforced, sizes, warnings, errors with their line."""
+    from guidedgen.checking import accepts, compile_timed, read_spec, source_line
+    from guidedgen.testing import byte_vocabulary
+    from guidedgen.vocabulary import Vocabulary
+
+    vocabulary = byte_vocabulary() if tokenizer is None else Vocabulary.from_file(tokenizer)
+    try:
+        constraint, costs = compile_timed(read_spec(file), vocabulary)
+    except CompileError as error:
+        line = source_line(file.read_text(encoding="utf-8"), error) if file.suffix == ".json" else None
+        fail(f"{file}: {error}" + (f"\n{line}" if line else ""), BAD_INPUT)
+    verdict = None if text is None else accepts(constraint, text)
+    facts = {"kernel": constraint.implementation, "vocabulary": vocabulary.size}
+    facts |= dataclasses.asdict(costs) | constraint.stats()
+    if as_json:
+        entries = [dataclasses.asdict(entry) for entry in constraint.report]
+        outcome = {} if verdict is None else {"text": dataclasses.asdict(verdict)}
+        typer.echo(json.dumps({"report": entries, "exact": constraint.report.exact, "facts": facts, **outcome}))
+    else:
+        _print_check(file, constraint.report, facts)
+        if verdict is not None:
+            told = "valid" if verdict.accepted else f"not valid: {verdict.read} bytes read, expected {verdict.expected}"
+            typer.echo(f"text: {told}")
+    if verdict is not None and not verdict.accepted:
+        raise typer.Exit(BAD_INPUT)
+
+
+@models_app.command("list", epilog="Example: guidedgen models list --json")
+@reported
+def list_models(as_json: AsJson = False) -> None:
+    """Models that can be named, and whether they are on this machine already."""
+    from guidedgen.models import KNOWN  # late: brings torch
+
+    known: list[dict[str, Any]] = [
+        {
+            "name": entry.name,
+            "title": entry.title,
+            "licence": entry.licence,
+            "download_bytes": entry.download_bytes,
+            "cached": entry.is_cached(),
+        }
+        for entry in KNOWN.values()
+    ]
+    if as_json:
+        typer.echo(json.dumps(known))
+        return
+    for entry in known:
+        size = f"{entry['download_bytes'] / 1e6:.0f} MB"
+        state = "cached" if entry["cached"] else f"not fetched yet, {size}"
+        typer.echo(f"{entry['name']:<12} {entry['title']} ({entry['licence']}), {state}")
+    logs.print("Hub ids, local folders and GGUF files can be named as well.")
+
+
+@models_app.command("fetch", epilog="Example: guidedgen models fetch smollm2")
+@reported
+def fetch_model(name: Annotated[str, typer.Argument(help="smollm2, a hub id, a folder or a GGUF file.")]) -> None:
+    """Download and convert a model now, so that later loads are quick, and check that it runs."""
+    loaded = _load(name, "auto", "auto")
+    logs.print(f"{loaded.info.name} is ready")
+
+
+def _load(name: str, device: str, dtype: str) -> Model:
+    from guidedgen.api import load  # late: brings torch
+
+    with loading_bars() as told:
+        return load(name, device=device, dtype=dtype, progress=told)
+
+
+def _output(
+    *, schema: Path | None, type_: str | None, regex: str | None, choice: list[str] | None, lark: Path | None
+) -> Any:
+    """The output type that exactly one of the options names; None where there is none."""
+    given = [value for value in (schema, type_, regex, choice or None, lark) if value is not None]
+    if len(given) > 1:
+        raise typer.BadParameter("give only one of --schema, --type, --regex, --choice and --lark")
+    if schema is not None:
+        return JsonSchema(schema.read_text(encoding="utf-8"))
+    if lark is not None:
+        return Lark(lark.read_text(encoding="utf-8"))
+    if regex is not None:
+        return Regex(regex)
+    return Choice(choice) if choice else None if type_ is None else _import_type(type_)
+
+
+def _import_type(name: str) -> Any:
+    """The type behind `module:Name`, also with parameters: `builtins:list[int]`."""
+    module, _, expression = name.partition(":")
+    if not module or not expression:
+        raise typer.BadParameter(f"{name!r} is not module:Name", param_hint="--type")
+    sys.path.insert(0, "")
+    try:
+        scope = vars(importlib.import_module(module))
+        return eval(expression, {**vars(importlib.import_module("typing")), **scope})  # the user's own command line
+    except (ImportError, NameError, AttributeError, SyntaxError, TypeError) as error:
+        raise CompileError(f"the type {name!r} cannot be imported: {error}", hint="Name it as module:Name.") from error
+
+
+def _facts(result: Result[Any]) -> dict[str, Any]:
+    """A result as JSON; the value as it stands in the text, or its error."""
+    return {
+        "value": result.raw if result.error is None else None,
+        "text": result.text,
+        "finish": result.finish,
+        "error": None if result.error is None else str(result.error),
+        "tokens": len(result.tokens),
+        "prompt_tokens": result.prompt_tokens,
+        "logprob": result.logprob,
+        "damage": result.report.damage,
+        "fields": [dataclasses.asdict(entry) for entry in result.report.fields],
+    }
+
+
+def _print_result(result: Result[Any], *, as_json: bool) -> None:
+    if as_json:
+        facts = [_facts(sample) for sample in result.samples]
+        typer.echo(json.dumps(facts if len(facts) > 1 else facts[0]))
+    else:
+        for sample in result.samples:
+            typer.echo(sample.text)
+    failed = next((sample.error for sample in result.samples if sample.error is not None), None)
+    if failed is not None:
+        _end_with(failed)
+
+
+def _print_stream(
+    model: Model, output: Any, messages: list[dict[str, str]], options: dict[str, Any], *, as_json: bool
+) -> None:
+    from guidedgen.events import Delta, Done, FieldClosed
+
+    free = output is None or isinstance(output, Regex | Choice | Lark)
+    for event in model.stream(output=output, messages=messages, **options):
+        if isinstance(event, Done):
+            if as_json:
+                typer.echo(json.dumps({"event": "Done", **_facts(event.result)}))
+            elif free:
+                typer.echo()
+            if event.result.error is not None:
+                _end_with(event.result.error)
+        elif as_json:
+            typer.echo(json.dumps({"event": type(event).__name__, **dataclasses.asdict(event)}))
+        elif free and isinstance(event, Delta):
+            typer.echo(event.text, nl=False)
+        elif not free and isinstance(event, FieldClosed) and not isinstance(event.value, dict | list):
+            typer.echo(f"{event.pointer or '/'}: {json.dumps(event.value, ensure_ascii=False)}")
+
+
+def _end_with(error: GuidedGenError) -> None:
+    fail(str(error), exit_code(error))
+
+
+def _print_check(file: Path, report: Any, facts: Mapping[str, object]) -> None:
+    console = stdout_console()
+    if len(report):
+        console.print(report_table(report))
+        console.print()
+    told = "every text that the masks allow is valid" if report.exact else "some keywords are checked at the end, not by masks"
+    console.print(f"{file}: {told}", highlight=False, markup=False, soft_wrap=True)
+    for name, value in facts.items():
+        console.print(
+            f"  {name:<24} {value:.2f}" if isinstance(value, float) else f"  {name:<24} {value}", markup=False
+        )

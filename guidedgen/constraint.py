@@ -1,0 +1,236 @@
+"""What every constraint is: compiled once, then walked through immutable states. No torch, no grammar knowledge.
+
+A `Constraint` is compiled, thread-safe and shareable. `start()` gives a `State`, a position in the text:
+forking it is keeping the reference, rolling back is dropping it. End-of-sequence tokens are never part of a mask;
+the sampler opens them where `accepting` is true.
+
+`AllOf` is the one combinator, `AnyText` allows every text, and `MaxTokens`, `StopOn` and `Deadline` are stop rules:
+constraints that allow what `AnyText` allows and set `done`. The sampler ends a sequence as soon as `done` is set; masks
+do not change with it, so they never depend on a clock and a draft beyond the end stays valid.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from guidedgen.masks import Mask, allowed_tokens, borrow, check_mask, give_back, mask_words
+from guidedgen.stop_rules import AnyText, Deadline, MaxTokens, StopMatch, StopOn
+
+__all__ = [
+    "AllOf",
+    "AllOfState",
+    "AnyText",
+    "Constraint",
+    "Deadline",
+    "Mask",
+    "MaxTokens",
+    "Observer",
+    "State",
+    "StopMatch",
+    "StopOn",
+    "allowed_tokens",
+    "check_mask",
+    "fill_masks",
+    "mask_words",
+]
+
+
+@runtime_checkable
+class State(Protocol):
+    """An immutable position in a constrained text."""
+
+    def fill(self, out: Mask) -> None:
+        """Write the allowed tokens into `out`, int32 [ceil(V / 32)]. Never EOS, never a token without bytes; special
+        tokens only where the grammar names them. Overwrites every word. Raises ValueError on a wrong shape or dtype."""
+
+    def mask(self) -> Mask:
+        """The allowed tokens in a new array; `fill` is the one for hot paths."""
+
+    def advance(self, token: int) -> State | None:
+        """The position after `token`, or None where it is not allowed. Never changes this state."""
+
+    def forced(self) -> tuple[int, ...]:
+        """Tokens that must come next, in order: as long as exactly one is allowed and the text is incomplete."""
+
+    @property
+    def accepting(self) -> bool:
+        """Whether the text so far is complete."""
+
+    @property
+    def done(self) -> str | None:
+        """The name of the stop rule that fired, or None. Never goes back to None."""
+
+
+@runtime_checkable
+class Constraint(Protocol):
+    """Compiled, thread-safe and shareable."""
+
+    vocab_size: int
+
+    def start(self) -> State:
+        """The position before the first token."""
+
+
+@runtime_checkable
+class Observer(State, Protocol):
+    """A state that only watches: in `AllOf` it restricts no tokens and accepts each one, special ones too."""
+
+    def observe(self, token: int) -> Observer:
+        """The position after any token that the other parts allow."""
+
+
+def fill_masks(states: Sequence[State], out: Mask, threads: int = 1) -> None:
+    """Fill row i of `out`, int32 [B, ceil(V / 32)], with the mask of state i.
+
+    States of the native kernel (alone, or first in an `AllOf`) are filled in one call without the GIL, on up to
+    `threads` threads; all others one after another.
+
+    Raises:
+        ValueError: where `out` has another dtype, another number of rows, or rows of another length.
+    """
+    if out.dtype != np.int32 or out.ndim != 2 or len(out) != len(states) or not out.flags.c_contiguous:
+        raise ValueError(
+            f"masks of {len(states)} states need a contiguous int32 array [{len(states)}, words], not {out.dtype} "
+            f"{list(out.shape)}."
+        )
+    if threads < 1:
+        raise ValueError(f"threads={threads}: give at least 1.")
+    parts = [state.masking if isinstance(state, AllOfState) else (state,) for state in states]
+    firsts = [masking[0] for masking in parts]
+    native = sys.modules.get("guidedgen.kernel._native")  # its states cannot exist before it is imported
+    if firsts and native is not None and all(isinstance(state, native.State) for state in firsts):
+        native.fill_masks(firsts, out, threads)
+    else:
+        for state, row in zip(firsts, out, strict=True):
+            state.fill(row)
+    for masking, row in zip(parts, out, strict=True):
+        _narrow(masking[1:], row)
+
+
+def _narrow(states: Sequence[State], out: Mask) -> None:
+    """AND the masks of `states` into `out`, without allocating once the buffers exist."""
+    if not states:
+        return
+    buffer = borrow(len(out))
+    try:
+        for state in states:
+            state.fill(buffer)
+            np.bitwise_and(out, buffer, out=out)
+    finally:
+        give_back(buffer)
+
+
+_FORCED_AT_MOST = 256  # tokens that one call of AllOfState.forced collects from parts in turn
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What all positions of one AllOf share: which parts restrict the tokens (at least one), and which only watch."""
+
+    vocab_size: int
+    masking: tuple[int, ...]
+    watches: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class AllOfState:
+    """A position of `AllOf`: one state for each part, in the order of the parts."""
+
+    parts: tuple[State, ...]
+    plan: _Plan
+
+    @property
+    def masking(self) -> tuple[State, ...]:
+        """The parts that restrict the tokens; at least one."""
+        return tuple(self.parts[index] for index in self.plan.masking)
+
+    def fill(self, out: Mask) -> None:
+        """Write the tokens that every part allows. Raises ValueError on a wrong shape or dtype."""
+        check_mask(out, self.plan.vocab_size)
+        first, *others = self.plan.masking
+        self.parts[first].fill(out)
+        if others:
+            _narrow([self.parts[index] for index in others], out)
+
+    def mask(self) -> Mask:
+        """The tokens that every part allows, in a new array."""
+        out = np.empty(mask_words(self.plan.vocab_size), dtype=np.int32)
+        self.fill(out)
+        return out
+
+    def advance(self, token: int) -> AllOfState | None:
+        """Every part after `token`, or None where one does not allow it."""
+        following: list[State] = []
+        for index in self.plan.masking:  # first, since watching parts expect a token that exists
+            after = self.parts[index].advance(token)
+            if after is None:
+                return None
+            following.append(after)
+        restricted = iter(following)
+        parts = [
+            part.observe(token) if watches else next(restricted)  # type: ignore[attr-defined]
+            for part, watches in zip(self.parts, self.plan.watches, strict=True)
+        ]
+        return AllOfState(tuple(parts), self.plan)
+
+    def forced(self) -> tuple[int, ...]:
+        """Tokens that some part forces and all others allow, up to where a stop rule fires.
+
+        A part's forced token is the only one that the part allows, and where one part is incomplete so is the whole.
+        """
+        state, tokens = self, list[int]()
+        while state.done is None:
+            run = next((run for part in state.masking if (run := part.forced())), ())
+            for token in run:
+                after = state.advance(token)
+                if after is None:
+                    return tuple(tokens)
+                state = after
+                tokens.append(token)
+                if state.done is not None:
+                    break
+            if not run or len(state.plan.masking) == 1 or len(tokens) >= _FORCED_AT_MOST:
+                break
+        return tuple(tokens)
+
+    @property
+    def accepting(self) -> bool:
+        """Whether every part is complete."""
+        return all(part.accepting for part in self.parts)
+
+    @property
+    def done(self) -> str | None:
+        """The name of the stop rule that fired; of the first such part where several did."""
+        for part in self.parts:
+            done = part.done
+            if done is not None:
+                return done
+        return None
+
+
+class AllOf:
+    """All parts at once: masks are ANDed, complete where all are complete. Nested ones are flattened."""
+
+    def __init__(self, parts: Iterable[Constraint]) -> None:
+        """Combine parts. Raises ValueError where there is none, or their vocabularies differ in size."""
+        self.parts: tuple[Constraint, ...] = tuple(
+            inner for part in parts for inner in (part.parts if isinstance(part, AllOf) else (part,))
+        )
+        sizes = sorted({part.vocab_size for part in self.parts})
+        if len(sizes) != 1:
+            raise ValueError(f"AllOf needs parts over one vocabulary, not sizes {sizes}. Compile all for the same one.")
+        self.vocab_size = sizes[0]
+
+    def start(self) -> AllOfState:
+        """The start of every part."""
+        states = tuple(part.start() for part in self.parts)
+        watches = [hasattr(state, "observe") for state in states]
+        if all(watches):
+            watches[0] = False  # somebody has to give the mask; they all give the same one
+        masking = tuple(index for index, only in enumerate(watches) if not only)
+        return AllOfState(states, _Plan(self.vocab_size, masking, tuple(watches)))

@@ -1,0 +1,178 @@
+"""A lane: one sequence being decoded, with what a strategy must remember about it besides its tip.
+
+The rules that every strategy shares live here: forced tokens, stop rules, the end of a text, and backing up from a dead
+end. A lane collects what happened in a step and hands it over as one chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass, field
+
+from guidedgen.constraint import State
+from guidedgen.decoders.base import Chunk, Finish
+from guidedgen.errors import DeadEnd
+from guidedgen.sampler.sequence import Sequence, TokenRecord
+from guidedgen.sampler.streams import fresh_seed, uniform
+from guidedgen.sampler.trace import TraceRecorder
+
+
+@dataclass(kw_only=True)
+class Lane:
+    """Mutable progress of one sequence.
+
+    Args:
+        index: which of the given sequences.
+        tip: the sequence so far.
+        seed: of its random stream.
+        sample: which sample of its prompt.
+        trace: told about every token.
+        retries: how often it may still back up from a dead end.
+        room: longest sequence that the model can read.
+    """
+
+    index: int
+    tip: Sequence
+    seed: int
+    sample: int
+    trace: TraceRecorder
+    retries: int
+    room: int
+    finish: Finish | None = None
+    _root: Sequence = field(init=False)
+    _forbidden: dict[Sequence, set[int]] = field(default_factory=dict)  # choices that led to dead ends, by position
+    _fresh: list[int] = field(default_factory=list)
+    _retracted: int = 0
+    _ending: TokenRecord | None = None
+
+    def __post_init__(self) -> None:
+        self._root = self.tip
+
+    def uniform(self, draw: int = 0) -> float:
+        """The random number of the next position."""
+        return uniform(self.seed, self.sample, self.tip.length, draw)
+
+    def forbidden(self) -> frozenset[int] | set[int]:
+        """Tokens that were tried at the tip and led to a dead end."""
+        return self._forbidden.get(self.tip, frozenset()) if self._forbidden else frozenset()
+
+    def take(self, record: TokenRecord, eos: frozenset[int]) -> None:
+        """Append a chosen token and everything that is forced after it, or end the text.
+
+        Raises:
+            DeadEnd: the constraint refuses a token that its mask allowed.
+        """
+        if record.token in eos and self.tip.state.accepting:
+            self.trace.commit(record)
+            self._ending = record
+            self.finish = "stop"
+            return
+        self._append(record)
+        self.settle()
+
+    def settle(self) -> None:
+        """Append forced tokens until a choice, a stop rule or the end of the model's context is reached."""
+        while not self._stopped():
+            forced = self.tip.state.forced()
+            if not forced:
+                return
+            for token in forced:
+                self._append(TokenRecord(token=token, proposal_logprob=0.0, forced=True))
+                if self._stopped():
+                    return
+
+    def exhaust(self) -> None:
+        """Nothing but the end is allowed at the tip: finish if the text is complete, else back up or give up."""
+        if self.tip.state.accepting:
+            self.finish = "stop"
+        elif not self._back_up():
+            self.finish = "dead_end"
+
+    def cancel(self) -> None:
+        """End here: as complete where nothing could follow anyway, otherwise as cancelled."""
+        state = self.tip.state
+        self.finish = "stop" if state.accepting and not state.mask().any() else "cancelled"
+
+    def flush(self) -> Chunk | None:
+        """What happened since the last chunk, or None where nothing did."""
+        if not (self._fresh or self._retracted or self.finish):
+            return None
+        chunk = Chunk(
+            index=self.index,
+            sequence=self.tip,
+            tokens=tuple(self._fresh),
+            retracted=self._retracted,
+            finish=self.finish,
+            ending=self._ending,
+        )
+        self._fresh = []
+        self._retracted = 0
+        return chunk
+
+    def _stopped(self) -> bool:
+        """Whether the lane is over; a stop rule or the model's context may end it now."""
+        if self.finish is None:
+            if self.tip.state.done is not None:
+                self.finish = finish_of(self.tip.state)
+            elif self.tip.length > self.room and self.tip is not self._root:
+                self.finish = "length"
+        return self.finish is not None
+
+    def _append(self, record: TokenRecord) -> None:
+        state = self.tip.state.advance(record.token)
+        if state is None:
+            raise DeadEnd(
+                f"the constraint allowed token {record.token} after {self.tip.length} tokens and then refused it. "
+                "Run guidedgen.testing.check_constraint on it."
+            )
+        self.tip = self.tip.extend(record.token, state, record)
+        self._fresh.append(record.token)
+        self.trace.commit(record)
+
+    def _back_up(self) -> bool:
+        """Take back the last choice and forbid it; False where there is none or the retries are used up."""
+        node, count = self.tip, 0
+        while node is not self._root and node.record is not None and node.record.forced and node.parent is not None:
+            node, count = node.parent, count + 1
+        if node is self._root or node.parent is None or self.retries == 0:
+            return False
+        self.retries -= 1
+        count += 1
+        self._forbidden.pop(self.tip, None)
+        self.tip = node.parent
+        self._forbidden.setdefault(self.tip, set()).add(node.token)
+        unseen = min(count, len(self._fresh))
+        del self._fresh[len(self._fresh) - unseen :]
+        self._retracted += count - unseen
+        self.trace.retract(count)
+        return True
+
+
+def finish_of(state: State) -> Finish:
+    """The finish reason where a stop rule fired: "length" for a budget, unless the text was complete and over."""
+    if state.done == "stop" or (state.accepting and not state.mask().any()):
+        return "stop"
+    return "length"
+
+
+def open_lanes(
+    sequences: ListOf[Sequence], *, seed: int | None, trace: TraceRecorder, retries: int, room: int
+) -> list[Lane]:
+    """A lane for every sequence. The k-th lane of one prompt node is its k-th sample.
+
+    With a seed, each prompt uses that seed, so that a prompt gives the same samples in any batch. Without one every
+    prompt gets a seed of its own.
+    """
+    seeds: dict[Sequence, int] = {}
+    counts: dict[Sequence, int] = {}
+    lanes = []
+    for index, tip in enumerate(sequences):
+        prompt = tip.prompt_node
+        if prompt not in seeds:
+            seeds[prompt] = fresh_seed() if seed is None else seed
+        sample = counts.get(prompt, 0)
+        counts[prompt] = sample + 1
+        lanes.append(
+            Lane(index=index, tip=tip, seed=seeds[prompt], sample=sample, trace=trace, retries=retries, room=room)
+        )
+    return lanes

@@ -1,0 +1,120 @@
+"""Plain decoding: one token of every live sequence per forward."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
+from guidedgen.decoders.lane import Lane, open_lanes
+from guidedgen.sampler.masks import MaskBuffer
+from guidedgen.sampler.pipeline import Mix, choose
+from guidedgen.sampler.sequence import Sequence
+from guidedgen.sampler.settings import Sampling
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """Token by token, all sequences in one forward a step. Exact, and what every other strategy is compared with.
+
+    Args:
+        retries: how often each sequence may back up from a position where no token is allowed (only combinations of
+            constraints have such positions). The text is then no longer an exact sample, but a valid one.
+        mix: MIX phases of the logits pipeline, in order.
+    """
+
+    retries: int = 64
+    mix: tuple[Mix, ...] = field(default=())
+
+    def run(
+        self,
+        sampler: LogitsSource,
+        sequences: ListOf[Sequence],
+        sampling: Sampling,
+        *,
+        cancelled: Cancelled | None = None,
+    ) -> Iterator[Chunk]:
+        """See `Strategy.run`. Raises ModelError from the pipeline and DeadEnd for a constraint that breaks its laws."""
+        info = sampler.model.info
+        lanes = open_lanes(
+            sequences, seed=sampling.seed, trace=sampler.trace, retries=self.retries, room=info.context_length
+        )
+        batch = _Batch(sampler, sampling, self.mix)
+        for lane in lanes:
+            lane.settle()
+        while True:
+            yield from _flush(lanes)
+            lanes = [lane for lane in lanes if lane.finish is None]
+            if not lanes:
+                return
+            if cancelled is not None and cancelled():
+                for lane in lanes:
+                    lane.cancel()
+            else:
+                batch.step(lanes)
+            sampler.trace.end_step()
+
+
+class _Batch:
+    """One step of a batch of lanes, with the memory that steps share."""
+
+    def __init__(self, sampler: LogitsSource, sampling: Sampling, mix: tuple[Mix, ...]) -> None:
+        vocabulary = sampler.model.vocabulary
+        self._sampler = sampler
+        self._sampling = sampling
+        self._mix = mix
+        self._eos = vocabulary.eos
+        self._masks = MaskBuffer(
+            vocabulary_size=vocabulary.size,
+            logits_size=sampler.model.info.logits_size,
+            eos=vocabulary.eos,
+            min_tokens=sampling.min_tokens,
+            device=sampler.model.info.device,
+        )
+
+    def step(self, lanes: list[Lane]) -> None:
+        """Give every lane its next token; a lane that can only end, ends, and one at a dead end backs up instead.
+
+        A text that may be over is masked before the forward, so that its end costs none. Otherwise the forward goes
+        first: on a GPU it runs while the masks are computed.
+        """
+        logits: torch.Tensor | None = None
+        if not any(lane.tip.state.accepting for lane in lanes):
+            logits = self._sampler.logits([lane.tip for lane in lanes])
+        words, kept = self._mask(lanes)
+        live = [lanes[row] for row in kept]
+        if not live:
+            return
+        if logits is None:
+            logits = self._sampler.logits([lane.tip for lane in live])
+        elif len(live) < len(lanes):
+            logits = logits[kept]
+        if len(live) < len(lanes):
+            words = words[kept]
+        uniforms = [] if self._sampling.greedy else [lane.uniform() for lane in live]
+        tips = [lane.tip for lane in live]
+        records = choose(logits, tips, self._masks.bias(words), self._sampling, uniforms, self._mix)
+        for lane, record in zip(live, records, strict=True):
+            lane.take(record, self._eos)
+
+    def _mask(self, lanes: list[Lane]) -> tuple[NDArray[np.int32], list[int]]:
+        """Masks of all lanes, and the rows that have something to choose."""
+        started = time.perf_counter()
+        words, exhausted = self._masks.fill([lane.tip for lane in lanes], [lane.forbidden() for lane in lanes])
+        self._sampler.trace.mask(time.perf_counter() - started)
+        for row in np.flatnonzero(exhausted):
+            lanes[row].exhaust()
+        return words, np.flatnonzero(~exhausted).tolist()
+
+
+def _flush(lanes: list[Lane]) -> Iterator[Chunk]:
+    for lane in lanes:
+        chunk = lane.flush()
+        if chunk is not None:
+            yield chunk

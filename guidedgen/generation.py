@@ -1,0 +1,228 @@
+"""One call of the API, start to finish: prompts in, checked results or events out. The facade is `api.Model`.
+
+A *job* is one output to generate. All jobs of a call advance together; those whose value a validator refuses are tried
+again together, with the complaint in their conversation.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from guidedgen.constraint import AllOf, Constraint, MaxTokens, StopOn
+from guidedgen.decoders import STRATEGIES
+from guidedgen.decoders.base import Chunk, Strategy
+from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError, ValidationFailed
+from guidedgen.events import Done, Event
+from guidedgen.options import Request
+from guidedgen.outcomes import outcome
+from guidedgen.outputs import Output, OutputCache, complaint
+from guidedgen.prompting import Conversation, Prompter, add_description, add_feedback
+from guidedgen.result import Result
+from guidedgen.sampler.sequence import Sequence as Tokens
+from guidedgen.stop_text import StopTrimmer
+
+if TYPE_CHECKING:
+    from guidedgen.sampler.sampler import Sampler
+    from guidedgen.sampler.settings import Sampling
+
+DEFAULT_MAX_TOKENS = 1024  # more than any value that a person reads; a runaway of a small model stays bearable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What all calls of one model share."""
+
+    sampler: Sampler
+    prompter: Prompter
+    outputs: OutputCache
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One output: its conversation, and the texts that were refused so far."""
+
+    conversation: Conversation
+    attempts: tuple[str, ...] = ()
+
+
+class Call:
+    """A call with its options settled.
+
+    Args:
+        engine: the model's parts.
+        output: the output type, as users write it.
+        request: everything that is not sampling.
+        sampling: how tokens are drawn.
+        cancel: set by another thread to end the call early.
+
+    Raises:
+        CompileError: the output type cannot be enforced.
+        ValueError: the strategy's name is not known.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        output: Any,
+        *,
+        request: Request,
+        sampling: Sampling,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        self._engine = engine
+        self._sampler = engine.sampler.request()
+        self._vocabulary = engine.sampler.model.vocabulary
+        self._request = request
+        self._sampling = sampling
+        self._cancel = cancel or threading.Event()
+        self._deadline = None if request.timeout is None else time.monotonic() + request.timeout
+        self._strategy = _strategy(request.strategy)
+        self._output: Output = engine.outputs.get(output, request.limits)
+
+    def results(self, conversations: Sequence[Conversation]) -> list[Result[Any]]:
+        """One result for each conversation, each with its samples.
+
+        Raises:
+            BudgetTooSmall: max_tokens cannot hold any valid output.
+            ModelError: a prompt is longer than the model's context.
+        """
+        told = [self._told(conversation) for conversation in conversations]
+        jobs = [_Job(conversation=conversation) for conversation in told for _ in range(self._request.n)]
+        results: list[Result[Any]] = []
+        pending = list(range(len(jobs)))
+        for attempt in range(self._request.retries + 1):
+            fresh = self._decode([jobs[index] for index in pending])
+            if attempt == 0:
+                results = fresh
+            for index, result in zip(pending, fresh, strict=True):
+                results[index] = result
+            pending = [index for index in pending if _refused(results[index])]
+            if not pending or self._stopped():
+                break
+            for index in pending:
+                jobs[index] = _again(jobs[index], results[index])
+        return _grouped(results, self._request.n)
+
+    def events(self, conversation: Conversation) -> Iterator[Event[Any]]:
+        """Events of one output; the last one is `Done`.
+
+        Raises:
+            BudgetTooSmall: max_tokens cannot hold any valid output.
+            ModelError: the prompt is longer than the model's context.
+            DeadEnd: constraints that work against each other took back text that was streamed already.
+        """
+        job = _Job(conversation=self._told(conversation))
+        scanner, trimmer = self._output.scanner(), StopTrimmer(self._request.stops)
+        for chunk in self._chunks([self._start(job.conversation)]):
+            if chunk.retracted:
+                raise DeadEnd(
+                    "the constraints took back text that was streamed already. Use generate instead of stream."
+                )
+            yield from scanner.feed(trimmer.feed(self._vocabulary.decode_bytes(chunk.tokens)))
+            if chunk.finish is not None:
+                yield from scanner.feed(trimmer.finish())
+                result = self._result(job, chunk)
+                if result.error is None or _refused(result):
+                    yield from scanner.finish()
+                yield Done(_grouped([result], 1)[0])
+
+    def _told(self, conversation: Conversation) -> Conversation:
+        return add_description(conversation, self._output.describe(self._request.describe))
+
+    def _decode(self, jobs: Sequence[_Job]) -> list[Result[Any]]:
+        """Run all jobs together. Jobs of one conversation share its prompt."""
+        shared = {id(job.conversation): job.conversation for job in jobs}
+        starts = {key: self._start(conversation) for key, conversation in shared.items()}
+        last: dict[int, Chunk] = {}
+        for chunk in self._chunks([starts[id(job.conversation)] for job in jobs]):
+            if chunk.finish is not None:
+                last[chunk.index] = chunk
+        return [self._result(job, last[index]) for index, job in enumerate(jobs)]
+
+    def _chunks(self, starts: list[Tokens]) -> Iterator[Chunk]:
+        run = self._strategy.run(self._sampler, starts, self._sampling, cancelled=self._stopped)
+        with closing(run):  # type: ignore[type-var]
+            yield from run
+
+    def _stopped(self) -> bool:
+        return self._cancel.is_set() or (self._deadline is not None and time.monotonic() >= self._deadline)
+
+    def _result(self, job: _Job, last: Chunk) -> Result[Any]:
+        finish: str = last.finish or "cancelled"
+        if finish == "cancelled" and not self._cancel.is_set():
+            finish = "timeout"
+        return outcome(
+            self._output,
+            last.sequence,
+            finish=finish,
+            ending=last.ending,
+            request=self._request,
+            vocabulary=self._vocabulary,
+            trace=self._sampler.trace.snapshot(),
+            attempts=job.attempts,
+        )
+
+    def _start(self, conversation: Conversation) -> Tokens:
+        """The prompt's node, with the budget in its state."""
+        info = self._sampler.model.info
+        prompt = self._engine.prompter.encode(conversation)
+        left = info.context_length - len(prompt)
+        if left < 1:
+            raise ModelError(
+                f"the prompt has {len(prompt)} tokens, but {info.name} reads at most {info.context_length}, "
+                "output included. Shorten the prompt, or load a model with a longer context."
+            )
+        return Tokens.prompt(prompt, self._constraint(left).start())
+
+    def _constraint(self, left: int) -> Constraint:
+        grammar = self._output.constraint
+        shortest = 0 if grammar is None else len(grammar.compiled.start().shortest())
+        wanted = self._request.max_tokens or max(DEFAULT_MAX_TOKENS, 2 * shortest)
+        budget = min(wanted, left)
+        if shortest > budget:
+            raise _too_small(shortest, wanted=wanted, left=left)
+        parts: list[Constraint] = [] if grammar is None else [cast(Constraint, grammar)]
+        parts.append(MaxTokens(budget, self._vocabulary))
+        if self._request.stops:
+            parts.append(StopOn(self._request.stops, self._vocabulary))
+        return AllOf(parts)
+
+
+def _too_small(shortest: int, *, wanted: int, left: int) -> BudgetTooSmall:
+    if wanted <= left:
+        cause, remedy = f"max_tokens={wanted}", f"max_tokens={shortest} or more"
+    else:
+        cause, remedy = f"the context with {left} tokens left after the prompt", "a shorter prompt or a longer context"
+    return BudgetTooSmall(
+        f"{cause} cannot hold any valid output: the shortest one has {shortest} tokens. Use {remedy}.", minimum=shortest
+    )
+
+
+def _strategy(wanted: Strategy | str | None) -> Strategy:
+    if wanted is None or isinstance(wanted, str):
+        name = wanted or "plain"
+        if name not in STRATEGIES:
+            raise ValueError(f"no strategy is called {name!r}. There are: {', '.join(sorted(STRATEGIES))}")
+        return STRATEGIES[name]()
+    return wanted
+
+
+def _refused(result: Result[Any]) -> bool:
+    """Whether another attempt may help: a complete text that a validator did not take."""
+    return isinstance(result.error, ValidationFailed) and result.finish == "stop"
+
+
+def _again(job: _Job, result: Result[Any]) -> _Job:
+    assert isinstance(result.error, ValidationFailed)
+    conversation = add_feedback(job.conversation, result.text, complaint(result.error))
+    return _Job(conversation=conversation, attempts=result.attempts)
+
+
+def _grouped(results: list[Result[Any]], n: int) -> list[Result[Any]]:
+    groups = [tuple(results[start : start + n]) for start in range(0, len(results), n)]
+    return [replace(group[0], samples=group) for group in groups]

@@ -1,0 +1,82 @@
+"""JSON Schema to grammar: read each location, combine what applies to one value, write rules.
+
+view, records          one location: keywords checked, atoms by kind of value
+locations              places and references
+branches               conjunctions of locations -> alternatives of merged atoms; proofs that nothing is valid
+numbers, strings, arrays, objects   one kind each: read, merge, contradict, express
+builder                alternatives -> rules
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from guidedgen.errors import CompileError, LimitExceeded, UnsupportedFeature
+from guidedgen.grammars import ir
+from guidedgen.grammars.json_schema.branches import Branches
+from guidedgen.grammars.json_schema.builder import Builder
+from guidedgen.grammars.json_schema.locations import Locations
+from guidedgen.grammars.json_schema.options import Options
+from guidedgen.grammars.json_schema.records import Reader
+from guidedgen.grammars.json_schema.values import read_schema
+from guidedgen.grammars.json_schema.whitespace import layout_of
+from guidedgen.grammars.report import Report
+from guidedgen.grammars.translation import Translation
+from guidedgen.limits import Limits
+
+__all__ = ["Options", "translate_schema"]
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "property_order": ("schema", "any"),
+    "format": ("assert", "annotation", "strict"),
+    "on_unsupported": ("error", "validate", "relax"),
+}
+_MISSING: Mapping[str, str] = {"property_order": "any", "on_unsupported": "validate"}
+
+
+def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options, limits: Limits) -> Translation:
+    """The grammar of the JSON texts that are valid under a schema.
+
+    Raises:
+        CompileError: the schema or an option is malformed.
+        GrammarSyntaxError: the schema's text is not JSON, or a pattern is invalid.
+        UnsupportedFeature: a keyword or option that would not be enforced exactly.
+        UnsatisfiableSchema: no value is valid.
+        LimitExceeded: too large, or nested too deeply.
+    """
+    _check_options(options)
+    layout = layout_of(options.whitespace)
+    root = read_schema(schema, limits)
+    if not isinstance(root, dict | bool):
+        raise CompileError(f"a schema must be an object, true or false, not {type(root).__name__}", pointer="")
+    documents = {uri: read_schema(document, limits) for uri, document in options.registry.items()}
+    try:
+        locations = Locations(root, documents)
+        reader = Reader(locations, options, limits)
+        branches = Branches(reader, limits)
+        start = (locations.root,)
+        reason = branches.reason(start)
+        if reason is not None:
+            raise reason.error()
+        builder = Builder(branches, reader, layout, options)
+        node = builder.build(start)
+    except RecursionError as error:
+        raise LimitExceeded("depth", limits.depth, "schemas are nested too deeply") from error
+    around = layout.around()
+    if around is not None:
+        space = ir.Terminal(around, "whitespace")
+        node = ir.Sequence((space, node, space))
+    return Translation(grammar=ir.Grammar(start=node, rules=builder.rules), report=Report(reader.entries), root="")
+
+
+def _check_options(options: Options) -> None:
+    for name, allowed in _CHOICES.items():
+        value = getattr(options, name)
+        if value not in allowed:
+            raise CompileError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}")
+        if _MISSING.get(name) == value:
+            other = allowed[0]
+            raise UnsupportedFeature(
+                f"{name}={value!r} is not available yet", keyword=name, hint=f"Use {name}={other!r}."
+            )

@@ -1,0 +1,124 @@
+"""The keywords of JSON Schema: which drafts have them, which kinds of values they are about, what is done with them.
+
+Data only, with the look-ups that reading a schema needs. Sources: the core and validation documents of drafts 4, 6, 7,
+2019-09 and 2020-12.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from guidedgen.grammars.json_schema.options import Draft
+
+Role: TypeAlias = Literal["enforced", "unsupported", "annotation"]
+
+VALIDATED: Final = "x-validated"
+"""Not of the standard: names what only `parse` enforces (Python validators); for the report."""
+
+KINDS: Final = ("null", "boolean", "number", "string", "array", "object")
+ALL: Final = frozenset(KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """One keyword; `since` and `until` are the first and last draft that has it."""
+
+    role: Role
+    kinds: frozenset[str] = ALL
+    since: Draft = Draft.D4
+    until: Draft = Draft.D2020
+
+    def known_in(self, draft: Draft) -> bool:
+        """Whether the draft has it. A schema without `$schema` may use all of them."""
+        return draft is Draft.MIXED or self.since <= draft <= self.until
+
+
+def _table() -> dict[str, Keyword]:
+    table: dict[str, Keyword] = {}
+
+    def add(role: Role, names: str, kinds: str = "", since: Draft = Draft.D4, until: Draft = Draft.D2020) -> None:
+        about = frozenset(kinds.split()) if kinds else ALL
+        table.update({name: Keyword(role, about, since, until) for name in names.split()})
+
+    add("enforced", "type enum anyOf oneOf allOf $ref")
+    add("enforced", "const", since=Draft.D6)
+    add("enforced", "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf", "number")
+    add("enforced", "minLength maxLength pattern", "string")
+    add("enforced", "format")
+    add("enforced", "items minItems maxItems uniqueItems", "array")
+    add("enforced", "additionalItems", "array", until=Draft.D2019)
+    add("enforced", "prefixItems", "array", since=Draft.D2020)
+    add("enforced", "properties required additionalProperties minProperties maxProperties patternProperties", "object")
+    add("unsupported", "propertyNames", "object", since=Draft.D6)
+    add("unsupported", "dependencies", "object", until=Draft.D7)
+    add("unsupported", "dependentRequired dependentSchemas unevaluatedProperties", "object", since=Draft.D2019)
+    add("unsupported", "contains", "array", since=Draft.D6)
+    add("unsupported", "minContains maxContains unevaluatedItems", "array", since=Draft.D2019)
+    add("unsupported", "not")
+    add("unsupported", "if then else", since=Draft.D7)
+    add("unsupported", "$dynamicRef", since=Draft.D2020)
+    add("unsupported", "$recursiveRef", since=Draft.D2019, until=Draft.D2019)
+    add("annotation", "title description default $schema definitions")
+    add("annotation", "id", until=Draft.D4)
+    add("annotation", "$id examples", since=Draft.D6)
+    add("annotation", "$comment readOnly writeOnly contentEncoding contentMediaType", since=Draft.D7)
+    add("annotation", "$defs $anchor $vocabulary deprecated contentSchema", since=Draft.D2019)
+    add("annotation", "$dynamicAnchor", since=Draft.D2020)
+    add("annotation", "$recursiveAnchor", since=Draft.D2019, until=Draft.D2019)
+    return table
+
+
+KEYWORDS: Final = _table()
+
+_ASSERTIONS: Final = tuple(name for name, keyword in KEYWORDS.items() if keyword.role != "annotation")
+
+
+def likely_typo(name: str) -> str | None:
+    """The assertion keyword that an unknown keyword was probably meant to be, or None.
+
+    At most two letters inserted, left out, changed or swapped with a neighbour, and at most one in seven; not mere
+    differences of case, and not names that say that they are something else (`x-...`, `_pattern`, `$...`).
+    """
+    if len(name) < 5 or not name[0].isalpha() or name.startswith("x-"):
+        return None
+    for known in difflib.get_close_matches(name, _ASSERTIONS, n=3, cutoff=0.8):
+        if name.lower() != known.lower() and edit_distance(name, known) <= max(1, min(2, len(known) // 7)):
+            return known
+    return None
+
+
+def edit_distance(left: str, right: str) -> int:
+    """The number of insertions, deletions, replacements and swaps of neighbours (Damerau 1964, restricted form)."""
+    before: list[int] = []
+    last = list(range(len(right) + 1))
+    for i, a in enumerate(left, start=1):
+        row = [i]
+        for j, b in enumerate(right, start=1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
+
+
+# What `$schema` may be, without the empty fragment.
+_DIALECTS: Final = {
+    "http://json-schema.org/draft-04/schema": Draft.D4,
+    "http://json-schema.org/draft-06/schema": Draft.D6,
+    "http://json-schema.org/draft-07/schema": Draft.D7,
+    "https://json-schema.org/draft/2019-09/schema": Draft.D2019,
+    "https://json-schema.org/draft/2020-12/schema": Draft.D2020,
+    "http://json-schema.org/schema": Draft.MIXED,
+}
+
+
+def draft_of(uri: str) -> Draft | None:
+    """The draft that a `$schema` names, http or https, with or without an empty fragment; None for other dialects."""
+    plain = uri.strip().rstrip("#")
+    for known, draft in _DIALECTS.items():
+        if plain.split("://")[-1] == known.split("://")[-1]:
+            return draft
+    return None

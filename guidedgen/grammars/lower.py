@@ -1,0 +1,254 @@
+"""Flattens the intermediate form (`ir.py`) into the kernel's GrammarTable. No recursion, so nesting cannot overflow.
+
+Nodes that are shared in the tree are shared in the table; equal expressions are stored once. Only the rules that the
+start node reaches are lowered. Whether the result is satisfiable is the kernel's business.
+"""
+
+from __future__ import annotations
+
+import difflib
+from array import array
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from guidedgen.errors import CompileError, LimitExceeded
+from guidedgen.grammars import ir
+from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
+from guidedgen.limits import Limits
+
+_AnyNode: TypeAlias = ir.Expression | ir.Node
+_ALL_BYTES = (1 << 256) - 1
+_LARGEST_COUNT = 2**31 - 1
+
+
+def lower(grammar: ir.Grammar, *, special: Mapping[str, int], limits: Limits) -> GrammarTable:
+    """Flatten a grammar.
+
+    Args:
+        grammar: the start node and the rules it may refer to.
+        special: token id of every special or added token by its text; what `ir.SpecialToken` may name.
+        limits: `repeat` bounds counts; `expressions` and `symbols` bound the size of the table.
+
+    Raises:
+        CompileError: an undefined rule, an unknown special token, or a malformed node.
+        LimitExceeded: one of the limits above.
+    """
+    lowering = _Lowering(grammar.rules, special, limits)
+    start = lowering.run(grammar.start)
+    return lowering.table(start)
+
+
+class _Lowering:
+    """The growing table. Expressions and symbols have separate ids; a node's type says which one `_ids` holds."""
+
+    def __init__(self, rules: Mapping[str, ir.Node], special: Mapping[str, int], limits: Limits) -> None:
+        self._rules = rules
+        self._special = special
+        self._limits = limits
+        self._ids: dict[_AnyNode, int] = {}
+        self._known: dict[tuple[object, ...], int] = {}
+        self._exprs = array("i")
+        self._symbols = array("i")
+        self._pool = array("i")
+        self._byte_sets = bytearray()
+        self._literals = bytearray()
+        self._labels: dict[int, str] = {}
+        self._rule_ids: dict[str, int] = {}
+        self._pending: list[str] = []
+
+    def run(self, start: ir.Node) -> int:
+        """Lower the start node and every rule it reaches; returns the start symbol."""
+        start_id = self._lower(start)
+        while self._pending:
+            name = self._pending.pop()
+            body = self._lower(self._rules[name])
+            self._symbols[3 * self._rule_ids[name] + 1] = body
+        return start_id
+
+    def table(self, start: int) -> GrammarTable:
+        """The arrays built so far."""
+        return GrammarTable(
+            exprs=np.array(self._exprs, dtype=np.int32).reshape(-1, 3),
+            symbols=np.array(self._symbols, dtype=np.int32).reshape(-1, 3),
+            pool=np.array(self._pool, dtype=np.int32),
+            byte_sets=np.frombuffer(bytes(self._byte_sets), dtype=np.uint8).reshape(-1, 32),
+            literals=bytes(self._literals),
+            start=start,
+            labels=self._labels,
+        )
+
+    def _lower(self, root: ir.Node) -> int:
+        """Children first, with an explicit stack."""
+        ids = self._ids
+        stack: list[_AnyNode] = [root]
+        while stack:
+            node = stack[-1]
+            if node in ids:
+                stack.pop()
+                continue
+            kind = _KINDS.get(type(node))
+            if kind is None:
+                raise CompileError(f"{type(node).__name__!r} is not a grammar node", hint="Build grammars from ir.py.")
+            children, emit = kind
+            missing = [child for child in children(node) if child not in ids]
+            if missing:
+                stack.extend(reversed(missing))
+            else:
+                ids[node] = emit(self, node)
+                stack.pop()
+        return ids[root]
+
+    def _expression(self, op: ExprOp, a: int = 0, b: int = 0) -> int:
+        """Append an expression row; the caller has looked for an equal one."""
+        self._exprs.extend((op, a, b))
+        count = len(self._exprs) // 3
+        if count > self._limits.expressions:
+            raise LimitExceeded("expressions", self._limits.expressions)
+        return count - 1
+
+    def _symbol(self, op: SymOp, a: int = 0, b: int = 0, label: str | None = None) -> int:
+        self._symbols.extend((op, a, b))
+        count = len(self._symbols) // 3
+        if count > self._limits.symbols:
+            raise LimitExceeded("symbols", self._limits.symbols)
+        if label is not None:
+            self._labels[count - 1] = label
+        return count - 1
+
+    def _list(self, items: list[int]) -> tuple[int, int]:
+        offset = len(self._pool)
+        self._pool.extend(items)
+        return offset, len(items)
+
+    def _bounds(self, low: int, high: int | None) -> int:
+        """Put a pair of counts into the pool; returns its offset."""
+        largest = min(self._limits.repeat, _LARGEST_COUNT)
+        if max(low, high or 0) > largest:
+            raise LimitExceeded("repeat", self._limits.repeat, f"a repetition of {max(low, high or 0)}")
+        return self._list([low, -1 if high is None else high])[0]
+
+    def emit_simple(self, node: ir.Nothing | ir.Epsilon | ir.ByteSet | ir.Literal) -> int:
+        """Expressions without children."""
+        if isinstance(node, ir.ByteSet):
+            return self._emit_byte_set(node.mask)
+        if isinstance(node, ir.Literal) and node.text:
+            return self._emit_literal(node.text)
+        op = ExprOp.EMPTY if isinstance(node, ir.Nothing) else ExprOp.EPSILON
+        key = (op,)
+        if key not in self._known:
+            self._known[key] = self._expression(op)
+        return self._known[key]
+
+    def _emit_byte_set(self, mask: int) -> int:
+        if not 0 <= mask <= _ALL_BYTES:
+            raise CompileError(f"byte set {mask:#x} has bits outside 0..255")
+        key = (ExprOp.BYTES, mask)
+        if key not in self._known:
+            row = len(self._byte_sets) // 32
+            self._byte_sets += mask.to_bytes(32, "little")
+            self._known[key] = self._expression(ExprOp.BYTES, row)
+        return self._known[key]
+
+    def _emit_literal(self, text: bytes) -> int:
+        key = (ExprOp.LITERAL, text)
+        if key not in self._known:
+            offset = len(self._literals)
+            self._literals += text
+            self._known[key] = self._expression(ExprOp.LITERAL, offset, len(text))
+        return self._known[key]
+
+    def emit_expressions(self, op: ExprOp, parts: tuple[ir.Expression, ...]) -> int:
+        """CONCAT, OR and AND."""
+        children = [self._ids[part] for part in parts]
+        key = (op, *children)
+        if key not in self._known:
+            self._known[key] = self._expression(op, *self._list(children))
+        return self._known[key]
+
+    def emit_complement(self, node: ir.Complement) -> int:
+        """NOT."""
+        child = self._ids[node.inner]
+        key = (ExprOp.NOT, child)
+        if key not in self._known:
+            self._known[key] = self._expression(ExprOp.NOT, child)
+        return self._known[key]
+
+    def emit_repeat(self, node: ir.Repeat) -> int:
+        """REPEAT; impossible bounds give the empty language."""
+        if _impossible(node.low, node.high):
+            return self.emit_simple(ir.Nothing())
+        child = self._ids[node.inner]
+        key = (ExprOp.REPEAT, child, node.low, node.high)
+        if key not in self._known:
+            self._known[key] = self._expression(ExprOp.REPEAT, child, self._bounds(node.low, node.high))
+        return self._known[key]
+
+    def emit_terminal(self, node: ir.Terminal) -> int:
+        """TERMINAL."""
+        return self._symbol(SymOp.TERMINAL, self._ids[node.expression], label=node.label)
+
+    def emit_symbols(self, op: SymOp, parts: tuple[ir.Node, ...]) -> int:
+        """SEQUENCE and CHOICE."""
+        return self._symbol(op, *self._list([self._ids[part] for part in parts]))
+
+    def emit_repetition(self, node: ir.Repetition) -> int:
+        """REPETITION; impossible bounds give a choice without options."""
+        if _impossible(node.low, node.high):
+            return self._symbol(SymOp.CHOICE)
+        return self._symbol(SymOp.REPETITION, self._ids[node.inner], self._bounds(node.low, node.high))
+
+    def emit_reference(self, node: ir.Reference) -> int:
+        """RULE; its body is filled in when the queue reaches it."""
+        name = node.name
+        if name not in self._rule_ids:
+            if name not in self._rules:
+                hint = _suggestion(name, self._rules) or "Define it."
+                raise CompileError(f"rule {name!r} is not defined", keyword=name, hint=hint)
+            self._rule_ids[name] = self._symbol(SymOp.RULE, label=name)
+            self._pending.append(name)
+        return self._rule_ids[name]
+
+    def emit_special(self, node: ir.SpecialToken) -> int:
+        """TOKEN."""
+        name = node.name
+        if name not in self._special:
+            hint = _suggestion(name, self._special) or "Use a token that this tokenizer has."
+            raise CompileError(f"the vocabulary has no special token {name!r}", keyword=name, hint=hint)
+        return self._symbol(SymOp.TOKEN, *self._list([self._special[name]]), label=name)
+
+
+def _impossible(low: int, high: int | None) -> bool:
+    if low < 0:
+        raise CompileError(f"a repetition of at least {low} times makes no sense", hint="Use 0 or more.")
+    return high is not None and high < low
+
+
+def _suggestion(name: str, known: Mapping[str, object]) -> str | None:
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else None
+
+
+def _no_children(_node: _AnyNode) -> tuple[_AnyNode, ...]:
+    return ()
+
+
+# How to find a node's children and how to append it, by type.
+_KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]]] = {
+    ir.Nothing: (_no_children, _Lowering.emit_simple),
+    ir.Epsilon: (_no_children, _Lowering.emit_simple),
+    ir.ByteSet: (_no_children, _Lowering.emit_simple),
+    ir.Literal: (_no_children, _Lowering.emit_simple),
+    ir.Concat: (lambda node: node.parts, lambda low, node: low.emit_expressions(ExprOp.CONCAT, node.parts)),
+    ir.Union: (lambda node: node.options, lambda low, node: low.emit_expressions(ExprOp.OR, node.options)),
+    ir.Intersection: (lambda node: node.parts, lambda low, node: low.emit_expressions(ExprOp.AND, node.parts)),
+    ir.Complement: (lambda node: (node.inner,), _Lowering.emit_complement),
+    ir.Repeat: (lambda node: (node.inner,), _Lowering.emit_repeat),
+    ir.Terminal: (lambda node: (node.expression,), _Lowering.emit_terminal),
+    ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
+    ir.Choice: (lambda node: node.options, lambda low, node: low.emit_symbols(SymOp.CHOICE, node.options)),
+    ir.Repetition: (lambda node: (node.inner,), _Lowering.emit_repetition),
+    ir.Reference: (_no_children, _Lowering.emit_reference),
+    ir.SpecialToken: (_no_children, _Lowering.emit_special),
+}

@@ -1,0 +1,57 @@
+"""What a compiled constraint enforces, keyword by keyword. A record of facts; it decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Treatment: TypeAlias = Literal["exact", "guarded", "validated", "annotation", "relaxed"]
+"""How a keyword is treated.
+
+    exact       every mask enforces it
+    guarded     enforced by a check beside the grammar, before the point of no return
+    validated   not enforced by masks; `parse` checks the finished value
+    annotation  says nothing about which values are valid (or was told not to, as `format` can be)
+    relaxed     not enforced at all, because the caller asked for it with on_unsupported="relax"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One keyword at one place of the schema; `note` says what a reader should know about it."""
+
+    pointer: str
+    keyword: str
+    treatment: Treatment
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All keywords that the compiled schema reaches, in the order in which they were read.
+
+    Keywords in definitions that nothing refers to are not listed: they say nothing about any value.
+    """
+
+    entries: tuple[Entry, ...] = ()
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def treated(self, treatment: Treatment) -> tuple[Entry, ...]:
+        """The entries with this treatment."""
+        return tuple(entry for entry in self.entries if entry.treatment == treatment)
+
+    @property
+    def warnings(self) -> tuple[Entry, ...]:
+        """Entries that somebody should look at: not enforced by masks, or unknown."""
+        return tuple(entry for entry in self.entries if entry.note or entry.treatment in ("validated", "relaxed"))
+
+    @property
+    def exact(self) -> bool:
+        """Whether every text that the masks allow is valid."""
+        return not self.treated("validated") and not self.treated("relaxed")

@@ -1,0 +1,203 @@
+"""What users constrain a text to: `Regex`, `Choice`, `Lark`, `JsonSchema` and Python types, and how each is parsed.
+
+A spec is a small immutable value; translating it is the front ends' work. `spec_of` turns anything that may stand as an
+output type into a spec.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import json
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar, get_origin
+
+from guidedgen.errors import CompileError, ValidationFailed
+from guidedgen.grammars import choices, ir, lark_text, regex_text
+from guidedgen.grammars.json_schema import Options, translate_schema
+from guidedgen.grammars.json_schema.values import parse_json
+from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
+from guidedgen.grammars.python_types import TypeSpec
+from guidedgen.grammars.translation import Spec, Translation
+from guidedgen.limits import Limits
+
+__all__ = ["Choice", "Indent", "JsonSchema", "Lark", "Regex", "Spec", "TypeSpec", "spec_of"]
+
+T = TypeVar("T")
+
+
+class _Translated:
+    """`grammar` for specs that say how they are translated."""
+
+    def translate(self, limits: Limits) -> Translation:
+        """The grammar of the valid texts, with a report."""
+        raise NotImplementedError
+
+    def grammar(self, limits: Limits) -> ir.Grammar:
+        """The grammar alone."""
+        return self.translate(limits).grammar
+
+
+@dataclass(frozen=True)
+class Regex(_Translated):
+    """A text that a regular expression matches as a whole; its value is the text.
+
+    Args:
+        pattern: the expression.
+        syntax: "python" (`re`) or "ecma" (ECMA-262 with the `u` flag).
+    """
+
+    pattern: str
+    syntax: Literal["python", "ecma"] = field(default="python", kw_only=True)
+
+    def translate(self, limits: Limits) -> Translation:
+        """Raises `GrammarSyntaxError` for an invalid pattern, `UnsupportedFeature` for one that is not regular."""
+        if not isinstance(self.pattern, str):
+            raise CompileError(f"a pattern must be a string, not {type(self.pattern).__name__}")
+        limits.check("schema_bytes", len(self.pattern))
+        expression = regex_text.parse(self.pattern, syntax=self.syntax, limits=limits)
+        return Translation(grammar=ir.Grammar(start=ir.Terminal(expression, self.pattern)))
+
+    def parse(self, text: str) -> str:
+        """The text itself."""
+        return text
+
+
+@dataclass(frozen=True)
+class Choice(_Translated, Generic[T]):
+    """One of a few options; its value is the option.
+
+    Strings and enum members with string values stand for themselves; every other option is written as JSON.
+
+    Raises:
+        CompileError: no options, two options with the same text, or an option that JSON cannot write.
+    """
+
+    options: Sequence[T]
+    _texts: Mapping[str, T] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.options, str | bytes) or not isinstance(self.options, Sequence):
+            raise CompileError("the options of a Choice must be a list or tuple", hint='Write Choice(["yes", "no"]).')
+        object.__setattr__(self, "options", tuple(self.options))
+        texts: dict[str, T] = {}
+        for option in self.options:
+            text = _option_text(option)
+            if text in texts:
+                raise CompileError(f"two options of a Choice are written {text!r}", hint="Remove one of them.")
+            texts[text] = option
+        if not texts:
+            raise CompileError("a Choice needs at least one option", hint="Add options.")
+        object.__setattr__(self, "_texts", texts)
+
+    def translate(self, limits: Limits) -> Translation:
+        """The options as one lexeme."""
+        limits.check("schema_bytes", sum(map(len, self._texts)))
+        return Translation(grammar=ir.Grammar(start=choices.terminal(self._texts)))
+
+    def parse(self, text: str) -> T:
+        """The option that is written like this."""
+        if text not in self._texts:
+            raise ValidationFailed(f"{text!r} is not one of the options", raw=text)
+        return self._texts[text]
+
+
+def _option_text(option: object) -> str:
+    value = option.value if isinstance(option, enum.Enum) else option
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CompileError(
+            f"the option {option!r} has no text", hint="Use strings, numbers, booleans or None."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Lark(_Translated):
+    """A text of a context-free grammar in Lark's notation; its value is the text.
+
+    Args:
+        text: the grammar.
+        start: the rule to begin with.
+    """
+
+    text: str
+    start: str = field(default="start", kw_only=True)
+
+    def translate(self, limits: Limits) -> Translation:
+        """Raises `GrammarSyntaxError` with line and column, and `UnsupportedFeature`."""
+        limits.check("schema_bytes", len(self.text))
+        return Translation(grammar=lark_text.parse(self.text, start=self.start, limits=limits))
+
+    def parse(self, text: str) -> str:
+        """The text itself."""
+        return text
+
+
+@dataclass(frozen=True, eq=False)
+class JsonSchema(_Translated):
+    """A JSON text that is valid under a JSON Schema (drafts 4 to 2020-12, by `$schema`); its value is the JSON value.
+
+    Args:
+        schema: a dict or boolean, or the schema's JSON text.
+        property_order: "schema" writes declared properties in their order, optional ones may be left out.
+        format: "assert" enforces known formats; "annotation" none; "strict" refuses unknown ones.
+        registry: documents by URI, for references that leave the schema.
+        on_unsupported: "error" refuses keywords that would not be enforced; "relax" drops them and lists them.
+        whitespace: "compact" is one line as `json.dumps` writes it (`", "` and `": "`), "flexible" takes any JSON
+            whitespace between tokens, `Indent(2)` is the layout of `json.dumps(indent=2)`.
+        limits: how much work and memory the schema may cost.
+    """
+
+    schema: Mapping[str, Any] | bool | str
+    property_order: Literal["schema", "any"] = field(default="schema", kw_only=True)
+    format: Literal["assert", "annotation", "strict"] = field(default="assert", kw_only=True)
+    registry: Mapping[str, Any] | None = field(default=None, kw_only=True)
+    on_unsupported: Literal["error", "validate", "relax"] = field(default="error", kw_only=True)
+    whitespace: Whitespace = field(default="compact", kw_only=True)
+    limits: Limits | None = field(default=None, kw_only=True)
+
+    def translate(self, limits: Limits) -> Translation:
+        """Raises every kind of `CompileError`, with a JSON pointer, and `LimitExceeded`."""
+        options = Options(
+            property_order=self.property_order,
+            format=self.format,
+            registry=self.registry or {},
+            on_unsupported=self.on_unsupported,
+            whitespace=self.whitespace,
+        )
+        return translate_schema(self.schema, options=options, limits=limits)
+
+    def parse(self, text: str) -> Any:
+        """The JSON value; raises `ValidationFailed` where the text is no JSON or an object has a name twice."""
+        return parse_json(text)
+
+
+def spec_of(output: Any) -> Spec[Any] | None:
+    """The spec of an output type; None where it means free text (`None`, `str`).
+
+    Takes specs, Python types and annotations, a list of options that are not types (a `Choice`), a list of types (their
+    union), and a dict that is a JSON Schema.
+
+    Raises:
+        CompileError: nothing of the kind.
+    """
+    if output is None or output is str:
+        return None
+    if isinstance(output, Spec) and not isinstance(output, type):
+        return output
+    if isinstance(output, Mapping):
+        return JsonSchema(dict(output))
+    if isinstance(output, list | tuple):
+        return _spec_of_list(output)
+    return TypeSpec(output)
+
+
+def _spec_of_list(options: Sequence[Any]) -> Spec[Any]:
+    if options and all(isinstance(option, type) or get_origin(option) is not None for option in options):
+        return TypeSpec(functools.reduce(operator.or_, options))
+    return Choice(options)

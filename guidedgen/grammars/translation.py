@@ -1,0 +1,35 @@
+"""What every front end returns: a grammar and a report. Also the protocol of the things that can be translated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar, runtime_checkable
+
+from guidedgen.grammars import ir
+from guidedgen.grammars.report import Report
+from guidedgen.limits import Limits
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Translation:
+    """A grammar, what it enforces, and the pointer of its root where it came from a schema."""
+
+    grammar: ir.Grammar
+    report: Report = field(default_factory=Report)
+    root: str | None = None
+
+
+@runtime_checkable
+class Spec(Protocol[T_co]):
+    """Something that a text can be constrained to, and the value that such a text stands for."""
+
+    def translate(self, limits: Limits) -> Translation:
+        """The grammar of the valid texts, with a report. Raises `CompileError` and `LimitExceeded`."""
+
+    def grammar(self, limits: Limits) -> ir.Grammar:
+        """The grammar alone."""
+
+    def parse(self, text: str) -> T_co:
+        """The value of a finished text. Raises `ValidationFailed`."""

@@ -1,0 +1,73 @@
+"""Native token-mask kernel. Use it through guidedgen.kernel."""
+
+from typing import Annotated, overload
+
+import numpy
+import numpy.typing
+from numpy.typing import NDArray
+
+
+class Vocabulary:
+    """The bytes of all tokens as a prefix tree."""
+
+    def __init__(self, data: bytes, offsets: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> None: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def trie_nodes(self) -> int: ...
+
+    @property
+    def trie_bytes(self) -> int: ...
+
+class Grammar:
+    """A grammar compiled for one vocabulary; thread-safe."""
+
+    def __init__(self, vocabulary: Vocabulary, exprs: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], symbols: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], pool: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], byte_sets: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], literals: bytes, start: int, limits: dict) -> None: ...
+
+    def start(self) -> State:
+        """The position before the first token."""
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    def stats(self) -> dict:
+        """Deterministic counters and sizes in bytes."""
+
+class State:
+    """An immutable position; see guidedgen.constraint.State."""
+
+    @overload
+    def fill(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
+
+    @overload
+    def fill(self, out: object) -> None: ...
+
+    def mask(self) -> numpy.typing.NDArray[numpy.int32]: ...
+
+    def advance(self, token: int) -> State | None: ...
+
+    def advance_bytes(self, data: bytes) -> State | None: ...
+
+    def forced(self) -> tuple[int, ...]: ...
+
+    def shortest(self) -> tuple[int, ...]: ...
+
+    def allowed_bytes(self) -> bytes: ...
+
+    def labels(self) -> tuple[int, ...]: ...
+
+    @property
+    def accepting(self) -> bool: ...
+
+    @property
+    def done(self) -> str | None: ...
+
+    @property
+    def fingerprint(self) -> int: ...
+
+def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu')], threads: int = 1) -> None:
+    """
+    Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.
+    """

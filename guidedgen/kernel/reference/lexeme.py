@@ -1,0 +1,160 @@
+"""A terminal as a lazy automaton whose states are expressions: live steps, the way to the end, a shortest word.
+
+Intersections and complements can be empty without looking so. Whether they are, and how far the end is, is found by A*
+over their derivatives, guided by the lower bound that every expression carries. A state from which the end cannot be
+reached is dead: it is never entered.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+
+from guidedgen.errors import LimitExceeded
+from guidedgen.kernel.reference.derivatives import Derivatives, evaluate
+from guidedgen.kernel.reference.expressions import Expression, Length, Op
+
+# Which byte stands for a class in a shortest word: letters and digits read better than control characters.
+_PREFERRED = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ _-" + bytes(range(33, 127))
+
+Steps = tuple[Expression | None, ...]  # [256] next state by byte, None where the end is out of reach
+
+
+class Lexemes:
+    """Memoised automata over the expressions of one arena."""
+
+    def __init__(self, derivatives: Derivatives, *, limit: int) -> None:
+        self._derivatives = derivatives
+        self._limit = limit
+        self._steps: dict[Expression, Steps] = {}
+        self._live: dict[Expression, int] = {}
+        self._distances: dict[Expression, Length] = {}
+
+    def __len__(self) -> int:
+        """How many automaton states have been expanded."""
+        return len(self._steps)
+
+    def forget(self) -> None:
+        """Drop everything that was memoised."""
+        self._steps, self._live, self._distances = {}, {}, {}
+
+    def steps(self, state: Expression) -> Steps:
+        """The next state for each of the 256 bytes."""
+        known = self._steps.get(state)
+        if known is None:
+            table: list[Expression | None] = [None] * 256
+            for mask, target in self._live_successors(state):
+                for byte in _bytes_of(mask):
+                    table[byte] = target
+            known = self._steps[state] = tuple(table)
+        return known
+
+    def live_bytes(self, state: Expression) -> int:
+        """The set of bytes after which the end can still be reached; bit b stands for byte b."""
+        known = self._live.get(state)
+        if known is None:
+            known = self._live[state] = sum(mask for mask, _ in self._live_successors(state))
+        return known
+
+    def _live_successors(self, state: Expression) -> list[tuple[int, Expression]]:
+        return [
+            (mask, target) for mask, target in self._derivatives.successors(state) if self.distance(target) != math.inf
+        ]
+
+    def distance(self, state: Expression) -> Length:
+        """Length of the shortest string of the expression; inf where there is none.
+
+        Raises:
+            LimitExceeded: `states`, where a search visits more than that many derivatives.
+        """
+        if not state.boolean:
+            return state.minimum
+        return evaluate(state, self._distances, _parts_to_measure, self._measure)
+
+    def _measure(self, node: Expression) -> Length:
+        """Distance of one node, given those of its parts; intersections and complements are searched."""
+        known = [self._distances[part] if part.boolean else part.minimum for part in _measured_parts(node)]
+        match node.op:
+            case Op.CONCAT:
+                return sum(known)
+            case Op.OR:
+                return min(known)
+            case Op.REPEAT:
+                low: int = node.args[1]
+                return low * known[0] if low else 0
+            case _:
+                return self._search(node)
+
+    def _search(self, start: Expression) -> Length:
+        """A* from `start` to the nearest expression whose distance is known (a nullable one has distance 0)."""
+        reached: dict[Expression, Length] = {start: 0}
+        before: dict[Expression, Expression] = {}
+        queue: list[tuple[Length, Length, int, Expression]] = [(start.minimum, 0, start.serial, start)]
+        while queue:
+            _, minus_cost, _, node = heapq.heappop(queue)
+            cost = -minus_cost
+            if cost > reached[node]:
+                continue
+            rest = self._known_distance(node)
+            if rest is not None:
+                return self._record_path(node, cost, rest, before)
+            for _, target in self._derivatives.successors(node):
+                if cost + 1 < reached.get(target, math.inf):
+                    reached[target] = cost + 1
+                    before[target] = node
+                    known = self._known_distance(target)
+                    ahead = target.minimum if known is None else known
+                    if ahead != math.inf:
+                        heapq.heappush(queue, (cost + 1 + ahead, -cost - 1, target.serial, target))
+            if len(reached) > self._limit:
+                raise LimitExceeded("states", self._limit, "looking for a text that an intersection allows")
+        self._distances.update((node, math.inf) for node in reached if self._known_distance(node) is None)
+        return math.inf
+
+    def _known_distance(self, node: Expression) -> Length | None:
+        if node.nullable:
+            return 0
+        return self._distances.get(node) if node.boolean else node.minimum
+
+    def _record_path(
+        self, node: Expression, cost: Length, rest: Length, before: dict[Expression, Expression]
+    ) -> Length:
+        """Note the distances along the path just found; returns that of its first node."""
+        while node in before:
+            node, cost, rest = before[node], cost - 1, rest + 1
+            self._distances[node] = rest
+        return rest + cost
+
+    def shortest_word(self, state: Expression) -> bytes:
+        """A shortest string of the expression, which must not be empty."""
+        word = bytearray()
+        left = self.distance(state)
+        while left:
+            left -= 1
+            mask, state = next(step for step in self._live_successors(state) if self.distance(step[1]) == left)
+            word.append(_representative(mask))
+        return bytes(word)
+
+
+def _measured_parts(node: Expression) -> tuple[Expression, ...]:
+    """The parts whose distances give the distance of `node`; none where it has to be searched."""
+    match node.op:
+        case Op.CONCAT | Op.OR:
+            return node.args
+        case Op.REPEAT:
+            return node.args[:1]
+        case _:
+            return ()
+
+
+def _parts_to_measure(node: Expression) -> list[Expression]:
+    return [part for part in _measured_parts(node) if part.boolean]
+
+
+def _bytes_of(mask: int) -> list[int]:
+    return [byte for byte in range(256) if mask >> byte & 1]
+
+
+def _representative(mask: int) -> int:
+    """The most readable byte of a set."""
+    return next((byte for byte in _PREFERRED if mask >> byte & 1), (mask & -mask).bit_length() - 1)

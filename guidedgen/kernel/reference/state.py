@@ -1,0 +1,233 @@
+"""Positions in a text. A state is a set of half-read terminals and, between terminals, a row.
+
+*Reading*: (state of the terminal's automaton, row that expected it, terminal), after at least one byte of the terminal.
+A byte steps every reading, and every terminal that the row expects; where an automaton accepts, the terminal may end
+here, and the rows behind all such terminals are merged into the next state's row. There is no longest-match rule.
+
+Every state can be completed: dead readings are dropped and rows only expect what produces something. "Completed" means
+by bytes and named special tokens; a vocabulary in which some byte cannot be spelt can still run into a dead end.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from guidedgen.constraint import Mask
+from guidedgen.kernel.reference.expressions import Expression
+from guidedgen.kernel.reference.rows import Row
+from guidedgen.kernel.reference.structure import Cost, Part
+
+if TYPE_CHECKING:
+    from guidedgen.kernel.reference.grammar import Grammar
+
+Reading: TypeAlias = tuple[Expression, Row, Part]
+
+_MOST_FORCED = 256
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class State:
+    """One hash-consed position; implements `guidedgen.constraint.State`. Only `Grammar` makes them.
+
+    Attributes:
+        readings: the half-read terminals.
+        row: what comes next between terminals, or None inside of all of them.
+        after: memo of `step`.
+        words: memo of the mask.
+    """
+
+    _grammar: Grammar
+    _serial: int
+    readings: frozenset[Reading]
+    row: Row | None
+    after: dict[int, State | None] = field(default_factory=dict)
+    words: Mask | None = None
+    stays: int | None = None
+
+    @property
+    def accepting(self) -> bool:
+        """Whether the text so far is complete."""
+        return self.row is not None and self.row.accepting
+
+    @property
+    def done(self) -> str | None:
+        """No stop rule ever fires here."""
+        return None
+
+    @property
+    def fingerprint(self) -> int:
+        """A number that equal positions share as long as they are in the grammar's cache."""
+        return self._serial
+
+    def fill(self, out: Mask) -> None:
+        """Write the allowed tokens into `out`; see `guidedgen.constraint.State.fill`."""
+        given, words = np.asarray(out), self._grammar.mask_words
+        if given is not out or given.dtype != np.int32 or given.shape != (words,):
+            raise ValueError(f"mask buffer: expected an int32 array [{words}]")
+        if not (given.flags.writeable and given.flags.c_contiguous):
+            raise ValueError("mask buffer: expected a writable, contiguous array")
+        out[:] = self._mask()
+
+    def mask(self) -> Mask:
+        """The allowed tokens in a new array."""
+        return self._mask().copy()
+
+    def _mask(self) -> Mask:
+        with self._grammar.operation():
+            if self.words is None:
+                self.words = self._grammar.fill(self)
+            return self.words
+
+    def advance(self, token: int) -> State | None:
+        """The position after `token`, or None where it is not allowed."""
+        with self._grammar.operation():
+            return self._grammar.advance(self, token)
+
+    def advance_bytes(self, data: bytes) -> State | None:
+        """The position after these bytes, or None where they are not allowed."""
+        with self._grammar.operation():
+            return self._grammar.advance_bytes(self, data)
+
+    def forced(self) -> tuple[int, ...]:
+        """The only tokens that can come next, one after another; at most 256."""
+        tokens: list[int] = []
+        state: State | None = self
+        with self._grammar.operation():
+            while state is not None and not state.accepting and len(tokens) < _MOST_FORCED:
+                only = self._grammar.only_token(state)
+                if only is None:
+                    break
+                tokens.append(only)
+                state = self._grammar.advance(state, only)
+        return tuple(tokens)
+
+    def shortest(self) -> tuple[int, ...]:
+        """Tokens that complete the text with the fewest bytes (special tokens count as one), as few as spell those."""
+        with self._grammar.operation():
+            return self._grammar.shortest(self)
+
+    def allowed_bytes(self) -> bytes:
+        """The bytes that may come next: 32 bytes, bit b % 8 of byte b // 8, LSB first."""
+        with self._grammar.operation():
+            return self._grammar.live_bytes(self).to_bytes(32, "little")
+
+    def labels(self) -> tuple[int, ...]:
+        """The symbols of the table (terminals and token sets) that are being read or may come next, ascending."""
+        with self._grammar.operation():
+            return tuple(sorted({part.symbol for part in self._grammar.states.expected(self)}))
+
+
+class States:
+    """The states of one grammar and the steps between them, by bytes and by special tokens."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar = grammar
+        self._lexemes = grammar.lexemes
+        self._rows = grammar.rows
+        self._limits = grammar.limits
+        self._serial = 0
+        self._table: dict[tuple[frozenset[Reading], Row | None], State] = {}
+
+    def __len__(self) -> int:
+        """How many states there are."""
+        return len(self._table)
+
+    def forget(self) -> None:
+        """Drop the states; those that are in use stay valid, without their memos."""
+        for state in self._table.values():
+            state.after, state.words, state.stays = {}, None, None
+        self._table = {}
+
+    def make(self, readings: Iterable[Reading], row: Row | None) -> State:
+        """The state with these parts."""
+        key = (frozenset(readings), row)
+        known = self._table.get(key)
+        if known is None:
+            self._limits.check("states", len(key[0]), "terminals being read at once")
+            self._serial += 1
+            known = self._table.setdefault(key, State(self._grammar, self._serial, key[0], row))
+        return known
+
+    def step(self, state: State, byte: int) -> State | None:
+        """The state after one byte, or None."""
+        if byte in state.after:
+            return state.after[byte]
+        readings: dict[Reading, None] = {}
+        rows: set[Row] = set()
+        for lexeme, row, part in _candidates(state):
+            target = self._lexemes.steps(lexeme)[byte]
+            if target is None:
+                continue
+            if target.nullable:
+                rows.add(self._rows.after(row, part))
+            if self._lexemes.live_bytes(target):
+                readings[target, row, part] = None
+        row_between = self._rows.merge(rows) if rows else None
+        after = self.make(readings, row_between) if readings or rows else None
+        state.after[byte] = after
+        return after
+
+    def step_special(self, state: State, token: int) -> State | None:
+        """The state after a special token, which may only stand between terminals."""
+        if state.row is None or token not in state.row.tokens:
+            return None
+        return self.make((), self._rows.after(state.row, token))
+
+    def either(self, left: State | None, right: State | None) -> State | None:
+        """The state that is both: one token can be read as a special one and as its bytes."""
+        if left is None or right is None:
+            return right if left is None else left
+        rows = {row for row in (left.row, right.row) if row is not None}
+        return self.make(left.readings | right.readings, self._rows.merge(rows) if rows else None)
+
+    def live_bytes(self, state: State) -> int:
+        """The set of bytes that may come next; bit b stands for byte b."""
+        return reduce(operator.or_, (self._lexemes.live_bytes(lexeme) for lexeme, _, _ in _candidates(state)), 0)
+
+    def expected(self, state: State) -> Iterator[Part]:
+        """The terminals that are being read or may begin, and the special tokens that may come next."""
+        yield from (part for lexeme, _, part in _candidates(state) if self._lexemes.live_bytes(lexeme))
+        if state.row is not None:
+            for items in state.row.tokens.values():
+                yield from (production.parts[dot - 1] for production, dot, _ in items)
+
+    def staying_bytes(self, state: State) -> int:
+        """The set of bytes that lead from the state to itself."""
+        if state.stays is None:
+            state.stays = sum(1 << byte for byte in range(256) if self.step(state, byte) is state)
+        return state.stays
+
+    def completion(self, state: State) -> Iterator[bytes | int]:
+        """A cheapest text that completes the state: bytes, and ids of special tokens."""
+        cost, reading = self._cheapest(state)
+        self._limits.check("steps", int(cost), f"the shortest completion has {int(cost)} bytes")
+        row = state.row
+        if reading is not None:
+            lexeme, caller, part = reading
+            yield self._lexemes.shortest_word(lexeme)
+            row = self._rows.after(caller, part)
+        if row is not None:
+            yield from self._rows.completion(row)
+
+    def _cheapest(self, state: State) -> tuple[Cost, Reading | None]:
+        """The cost of completing a state, and the reading to start with (None: between terminals)."""
+        ways: list[tuple[Cost, Reading | None]] = [] if state.row is None else [(state.row.cost, None)]
+        for reading in sorted(state.readings, key=lambda reading: (reading[0].serial, reading[1].serial)):
+            lexeme, row, part = reading
+            ways.append((self._lexemes.distance(lexeme) + self._rows.after(row, part).cost, reading))
+        return min(ways, key=lambda way: way[0])
+
+
+def _candidates(state: State) -> Iterator[Reading]:
+    """The terminals that are being read or may begin, with the states of their automata."""
+    yield from state.readings
+    if state.row is not None:
+        for part in state.row.terminals:
+            assert part.expression is not None
+            yield part.expression, state.row, part

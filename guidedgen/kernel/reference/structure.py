@@ -1,0 +1,230 @@
+"""Symbols as productions, expanded on demand, and what is known about them beforehand.
+
+*Part*: a symbol as it stands in a production. A counted repetition is one part for each pair of remaining counts, made
+when it is reached: `c{m,n}` has the single production `c c{m-1,n-1}`.
+
+*Cost* of a part: the least number of bytes that spell it, a special token counting as one. Cost 0 means that the part
+may be empty, infinite that it produces nothing at all; productions with such parts are left out. Costs are least fixed
+points, found by Knuth's generalisation of Dijkstra's algorithm (Information Processing Letters 6(1), 1977).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from guidedgen.kernel.reference.expressions import Expression
+from guidedgen.kernel.reference.lexeme import Lexemes
+from guidedgen.kernel.table import GrammarTable, SymOp
+
+Cost = float  # an exact int, or math.inf
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """One symbol, as interned by `Structure`.
+
+    Attributes:
+        op: TERMINAL and TOKEN are read; the others are expanded.
+        symbol: its row in the table.
+        low, high: what is left to repeat, for a REPETITION.
+        cost: the least it takes to spell it, see the module.
+        expression: of a TERMINAL, the state that its automaton starts in.
+    """
+
+    op: SymOp
+    symbol: int
+    low: int
+    high: int | None
+    cost: Cost
+    expression: Expression | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Production:
+    """What a part may consist of.
+
+    Attributes:
+        parts: one after another, never empty.
+        rest: `rest[d]` is the cost of `parts[d:]`.
+    """
+
+    parts: tuple[Part, ...]
+    rest: tuple[Cost, ...]
+
+
+class Structure:
+    """The symbols of one table. `terminals` maps a TERMINAL symbol to the expression of its text."""
+
+    def __init__(self, table: GrammarTable, terminals: dict[int, Expression], lexemes: Lexemes) -> None:
+        self._ops = [SymOp(op) for op in table.symbols[:, 0].tolist()]
+        self._a: list[int] = table.symbols[:, 1].tolist()
+        self._b: list[int] = table.symbols[:, 2].tolist()
+        self._pool: list[int] = table.pool.tolist()
+        self._terminals = terminals
+        self._lexemes = lexemes
+        self._cheapest: dict[int, int] = {}  # of a CHOICE: the option that its cost comes from
+        self._costs = self._least_costs()
+        self._parts: dict[tuple[int, int, int | None], Part] = {}
+        self._productions: dict[Part, tuple[Production, ...]] = {}
+
+    def __len__(self) -> int:
+        """How many parts have been made."""
+        return len(self._parts)
+
+    def forget(self) -> None:
+        """Drop the parts and productions; those that are in use stay valid."""
+        self._parts, self._productions = {}, {}
+
+    def tokens(self, part: Part) -> list[int]:
+        """The token ids of a TOKEN."""
+        return self._children(part.symbol)
+
+    def part(self, symbol: int) -> Part:
+        """A symbol as part of a production."""
+        if self._ops[symbol] is SymOp.REPETITION:
+            return self._repetition(symbol, *self._bounds(symbol))
+        key = (symbol, 0, None)
+        known = self._parts.get(key)
+        if known is None:
+            made = Part(self._ops[symbol], symbol, 0, None, self._costs[symbol], self._terminals.get(symbol))
+            known = self._parts.setdefault(key, made)
+        return known
+
+    def _repetition(self, symbol: int, low: int, high: int | None) -> Part:
+        child_cost = self._costs[self._a[symbol]]
+        low = low if child_cost else 0
+        key = (symbol, low, high)
+        known = self._parts.get(key)
+        if known is None:
+            cost = low * child_cost if low else 0
+            known = self._parts.setdefault(key, Part(SymOp.REPETITION, symbol, low, high, cost))
+        return known
+
+    def productions(self, part: Part) -> tuple[Production, ...]:
+        """The ways to expand a part that produce something, without the empty one (its cost tells of that)."""
+        known = self._productions.get(part)
+        if known is None:
+            known = self._productions[part] = tuple(self._expand(part))
+        return known
+
+    def _expand(self, part: Part) -> Iterator[Production]:
+        match part.op:
+            case SymOp.SEQUENCE:
+                bodies = [[self.part(child) for child in self._children(part.symbol)]]
+            case SymOp.CHOICE:
+                bodies = [[self.part(child)] for child in self._children(part.symbol)]
+            case SymOp.RULE:
+                bodies = [[self.part(self._a[part.symbol])]]
+            case _:
+                bodies = [self._unrolled_once(part)]
+        for body in bodies:
+            if body and all(child.cost != math.inf for child in body):
+                yield Production(tuple(body), _suffix_costs(body))
+
+    def _unrolled_once(self, part: Part) -> list[Part]:
+        if part.high == 0:
+            return []
+        first = self.part(self._a[part.symbol])
+        if part.high == 1:
+            return [first]
+        high = None if part.high is None else part.high - 1
+        return [first, self._repetition(part.symbol, max(part.low - 1, 0), high)]
+
+    def spell(self, parts: Iterable[Part]) -> Iterator[bytes | int]:
+        """A cheapest text of the parts: bytes, and ids of special tokens."""
+        stack = [iter(parts)]
+        while stack:
+            part = next(stack[-1], None)
+            if part is None:
+                stack.pop()
+            elif part.cost == 0:
+                continue
+            elif part.expression is not None:
+                yield self._lexemes.shortest_word(part.expression)
+            elif part.op is SymOp.TOKEN:
+                yield self.tokens(part)[0]
+            else:
+                stack.append(self._cheapest_body(part))
+
+    def _cheapest_body(self, part: Part) -> Iterator[Part]:
+        match part.op:
+            case SymOp.SEQUENCE:
+                return map(self.part, self._children(part.symbol))
+            case SymOp.REPETITION:
+                child = self.part(self._a[part.symbol])
+                return (child for _ in range(part.low))
+            case SymOp.CHOICE:
+                return iter((self.part(self._cheapest[part.symbol]),))
+            case _:
+                return iter((self.part(self._a[part.symbol]),))
+
+    def _children(self, symbol: int) -> list[int]:
+        if self._ops[symbol] in (SymOp.SEQUENCE, SymOp.CHOICE, SymOp.TOKEN):
+            return self._pool[self._a[symbol] : self._a[symbol] + self._b[symbol]]
+        return [self._a[symbol]]
+
+    def _bounds(self, symbol: int) -> tuple[int, int | None]:
+        low, high = self._pool[self._b[symbol] : self._b[symbol] + 2]
+        return low, None if high < 0 else high
+
+    def _least_costs(self) -> list[Cost]:
+        """Cost of every symbol; symbols are settled in order of their cost."""
+        costs: list[Cost] = [math.inf] * len(self._ops)
+        waiting, users = self._uses()
+        queue = [(self._leaf_cost(symbol), symbol) for symbol in range(len(self._ops)) if not waiting[symbol]]
+        heapq.heapify(queue)
+        while queue:
+            cost, symbol = heapq.heappop(queue)
+            if cost >= costs[symbol]:
+                continue
+            costs[symbol] = cost
+            for user in users[symbol]:
+                waiting[user] -= 1
+                candidate = self._user_cost(user, symbol, costs, waiting[user])
+                if candidate < costs[user]:
+                    if self._ops[user] is SymOp.CHOICE:
+                        self._cheapest.setdefault(user, symbol)
+                    heapq.heappush(queue, (candidate, user))
+        return costs
+
+    def _uses(self) -> tuple[list[int], list[list[int]]]:
+        """For every symbol: how many children it waits for, and who waits for it (once for each mention)."""
+        waiting = [0] * len(self._ops)
+        users: list[list[int]] = [[] for _ in self._ops]
+        for symbol, op in enumerate(self._ops):
+            if op in (SymOp.TERMINAL, SymOp.TOKEN) or (op is SymOp.REPETITION and self._bounds(symbol)[0] == 0):
+                continue
+            children = self._children(symbol)
+            waiting[symbol] = len(children) + (op is SymOp.CHOICE and not children)
+            for child in children:
+                users[child].append(symbol)
+        return waiting, users
+
+    def _leaf_cost(self, symbol: int) -> Cost:
+        match self._ops[symbol]:
+            case SymOp.TERMINAL:
+                return self._lexemes.distance(self._terminals[symbol])
+            case SymOp.TOKEN:
+                return 1 if self._b[symbol] else math.inf
+            case _:
+                return 0  # an empty sequence, or a repetition that may be empty
+
+    def _user_cost(self, user: int, settled: int, costs: list[Cost], waiting: int) -> Cost:
+        """What `user` costs now that its child `settled` has its final cost and `waiting` children have none yet."""
+        match self._ops[user]:
+            case SymOp.CHOICE | SymOp.RULE:
+                return costs[settled]
+            case SymOp.REPETITION:
+                return self._bounds(user)[0] * costs[settled]
+            case _:
+                return sum(costs[child] for child in self._children(user)) if waiting == 0 else math.inf
+
+
+def _suffix_costs(parts: list[Part]) -> tuple[Cost, ...]:
+    costs: list[Cost] = [0]
+    for part in reversed(parts):
+        costs.append(costs[-1] + part.cost)
+    return tuple(reversed(costs))

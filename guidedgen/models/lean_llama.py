@@ -1,0 +1,150 @@
+"""A lean forward for Llama-shaped models: fused matrices, one attention plan for all layers, no glue in between.
+
+Weights come from the transformers model, and the load-time self-test compares the two. Shapes: R rows, H heads, KV
+key/value heads, D head dimension. Llama architecture (Touvron et al. 2023; RoPE: Su et al. 2021, RMSNorm: Zhang 2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own convention
+
+from guidedgen.models.attention import AttentionPlan
+from guidedgen.models.base import Rows
+from guidedgen.models.linear import Linear, fused
+from guidedgen.models.store import LayerShape, SlotStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layer:
+    attention_norm: torch.Tensor
+    query_key_value: Linear
+    output: Linear
+    mlp_norm: torch.Tensor
+    gate_up: Linear
+    down: Linear
+
+
+class RotaryTable:
+    """Cosines and signed sines by position, filled on demand with the library's own frequencies.
+
+    Only for rotary types whose frequencies do not depend on the length of the text.
+    """
+
+    def __init__(self, rotary: Any, *, dtype: torch.dtype, device: torch.device) -> None:
+        self._rotary = rotary
+        self._sample = torch.zeros(1, dtype=dtype, device=device)
+        self._cosines = self._sines = torch.zeros(0)
+        self._length = 0
+
+    def at(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(cos, sin with the first half negated), each [R, 1, D]."""
+        highest = int(positions.max())
+        if highest >= self._length:
+            self._fill(max(1024, 2 * self._length, highest + 1))
+        return self._cosines[positions], self._sines[positions]
+
+    def _fill(self, length: int) -> None:
+        positions = torch.arange(length, device=self._sample.device)[None]
+        cosines, sines = self._rotary(self._sample, positions)
+        half = cosines.shape[-1] // 2
+        signed = torch.cat((-sines[0, :, :half], sines[0, :, half:]), -1)
+        self._cosines, self._sines = cosines[0, :, None], signed[:, None]
+        self._length = length
+
+
+class LeanLlama:
+    """A `Backend` for models whose configuration is plain Llama (`accepts` says which).
+
+    Args:
+        model: a transformers `LlamaForCausalLM`; its embedding and head are shared, the other matrices are copied.
+    """
+
+    def __init__(self, model: Any) -> None:
+        config = model.config
+        self._heads = int(config.num_attention_heads)
+        self._kv_heads = int(config.num_key_value_heads)
+        base = model.model
+        self._embedding: torch.Tensor = base.embed_tokens.weight.detach()
+        self._dtype, self._device = self._embedding.dtype, self._embedding.device
+        self._dim = int(base.layers[0].self_attn.head_dim)
+        self._scale = float(base.layers[0].self_attn.scaling)
+        self._eps = float(config.rms_norm_eps)
+        self._rotary = RotaryTable(base.rotary_emb, dtype=self._dtype, device=self._device)
+        self._layers = [_layer(module) for module in base.layers]
+        self._norm: torch.Tensor = base.norm.weight.detach()
+        self._head = fused("dense", [model.lm_head.weight.detach()], [None])
+
+    @staticmethod
+    def accepts(model: Any) -> bool:
+        """Whether this forward computes what `model` does."""
+        config = model.config
+        return (
+            type(model).__name__ == "LlamaForCausalLM"
+            and config.hidden_act == "silu"
+            and config.rope_parameters["rope_type"] in ("default", "linear", "llama3", "yarn")
+            and model.lm_head.bias is None
+        )
+
+    def new_store(self, capacity: int) -> SlotStore:
+        """An empty store with `capacity` slots."""
+        shape = LayerShape(heads=self._kv_heads, key_dim=self._dim, value_dim=self._dim)
+        shapes = (shape,) * len(self._layers)
+        return SlotStore(shapes, capacity=capacity, dtype=self._dtype, device=self._device)
+
+    @torch.inference_mode()
+    def forward(self, rows: Rows, store: SlotStore) -> torch.Tensor:
+        """Logits of the wanted rows, [W, logits_size] in the model's dtype."""
+        plan = AttentionPlan(rows, store, dtype=self._dtype)
+        cosines, sines = self._rotary.at(rows.positions)
+        hidden = F.embedding(rows.tokens, self._embedding)  # [R, E]
+        for index, layer in enumerate(self._layers):
+            hidden = hidden + self._attention(index, layer, hidden, plan, cosines, sines)
+            hidden = hidden + self._mlp(layer, hidden)
+        final = hidden if rows.wanted.shape[0] == hidden.shape[0] else hidden[rows.wanted]
+        return self._head(F.rms_norm(final, self._norm.shape, self._norm, self._eps))
+
+    def _attention(
+        self,
+        index: int,
+        layer: _Layer,
+        hidden: torch.Tensor,
+        plan: AttentionPlan,
+        cosines: torch.Tensor,
+        sines: torch.Tensor,
+    ) -> torch.Tensor:
+        count = hidden.shape[0]
+        normed = F.rms_norm(hidden, layer.attention_norm.shape, layer.attention_norm, self._eps)
+        projected = layer.query_key_value(normed).view(count, -1, self._dim)  # [R, H + 2 KV, D]
+        turning = projected[:, : self._heads + self._kv_heads]
+        turned = torch.addcmul(turning * cosines, turning.roll(self._dim // 2, -1), sines)
+        query, key = turned[:, : self._heads], turned[:, self._heads :]
+        value = projected[:, self._heads + self._kv_heads :]
+        mixed = plan.attend(index, query, key, value, scale=self._scale)  # [R, H, D]
+        return layer.output(mixed.reshape(count, -1))
+
+    def _mlp(self, layer: _Layer, hidden: torch.Tensor) -> torch.Tensor:
+        normed = F.rms_norm(hidden, layer.mlp_norm.shape, layer.mlp_norm, self._eps)
+        gate, up = layer.gate_up(normed).chunk(2, -1)
+        return layer.down(F.silu(gate) * up)
+
+
+def _layer(module: Any) -> _Layer:
+    attention, mlp = module.self_attn, module.mlp
+    return _Layer(
+        attention_norm=module.input_layernorm.weight.detach(),
+        query_key_value=_fused(attention.q_proj, attention.k_proj, attention.v_proj),
+        output=_fused(attention.o_proj),
+        mlp_norm=module.post_attention_layernorm.weight.detach(),
+        gate_up=_fused(mlp.gate_proj, mlp.up_proj),
+        down=_fused(mlp.down_proj),
+    )
+
+
+def _fused(*modules: Any) -> Linear:
+    weights = [module.weight.detach() for module in modules]
+    biases = [None if module.bias is None else module.bias.detach() for module in modules]
+    return fused("dense", weights, biases)

@@ -1,0 +1,138 @@
+"""Flat rows through the transformers library's own modules: its layers, our attention.
+
+The function is registered with the library's `AttentionInterface`; the running forward's plan reaches it through a
+thread-local, because not every family hands keyword arguments down to its attention.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from guidedgen.models.attention import AttentionPlan
+from guidedgen.models.base import Rows
+from guidedgen.models.store import LayerShape, SlotStore
+
+ATTENTION = "guidedgen"  # name of our function in the library's registry
+
+
+@dataclass
+class _Probe:
+    """Stands in for a plan in the first forward: notes what each layer keeps and passes, computes nothing."""
+
+    shapes: dict[int, LayerShape] = field(default_factory=dict)
+    windows: dict[int, int | None] = field(default_factory=dict)
+
+
+_running = threading.local()
+
+
+@contextmanager
+def _forward_with(plan: AttentionPlan | _Probe) -> Iterator[None]:
+    _running.plan = plan
+    try:
+        yield
+    finally:
+        del _running.plan
+
+
+def _attention(
+    module: Any,
+    query: torch.Tensor,  # [1, H, R, D]
+    key: torch.Tensor,  # [1, KV, R, D]
+    value: torch.Tensor,  # [1, KV, R, Dv]
+    attention_mask: torch.Tensor | None = None,
+    *,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    s_aux: torch.Tensor | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    plan: AttentionPlan | _Probe = _running.plan
+    layer = int(module.layer_idx)
+    if isinstance(plan, _Probe):
+        plan.shapes[layer] = LayerShape(heads=key.shape[1], key_dim=key.shape[3], value_dim=value.shape[3])
+        plan.windows[layer] = sliding_window
+        return query.new_zeros(1, query.shape[2], query.shape[1], value.shape[3]), None
+    output = plan.attend(
+        layer,
+        query[0].transpose(0, 1).contiguous(),
+        key[0].transpose(0, 1),
+        value[0].transpose(0, 1),
+        scale=query.shape[-1] ** -0.5 if scaling is None else scaling,
+        window=sliding_window,
+        softcap=softcap,
+        sinks=s_aux,
+    )
+    return output[None], None
+
+
+def register() -> None:
+    """Make our attention function known to the library; harmless when repeated."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(ATTENTION, _attention)
+
+
+class LibraryRows:
+    """A `Backend` over a transformers model.
+
+    Args:
+        model: a causal language model of the library; its attention implementation is set to ours.
+
+    Raises:
+        ValueError: why this model cannot take flat rows.
+    """
+
+    def __init__(self, model: Any) -> None:
+        register()
+        self._model = model
+        model.set_attn_implementation(ATTENTION)
+        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._dtype, self._device = model.dtype, model.device
+        probe = _Probe()
+        with _forward_with(probe), torch.inference_mode():
+            token = torch.zeros(1, 1, dtype=torch.int64, device=self._device)
+            model(input_ids=token, position_ids=token, use_cache=False)
+        self._shapes = _layer_shapes(model.config.get_text_config(), probe)
+
+    def new_store(self, capacity: int) -> SlotStore:
+        """An empty store with `capacity` slots."""
+        return SlotStore(self._shapes, capacity=capacity, dtype=self._dtype, device=self._device)
+
+    @torch.inference_mode()
+    def forward(self, rows: Rows, store: SlotStore) -> torch.Tensor:
+        """Logits of the wanted rows, [W, logits_size] in the model's dtype."""
+        plan = AttentionPlan(rows, store, dtype=self._dtype)
+        extra = {"logits_to_keep": rows.wanted} if self._keeps else {}
+        with _forward_with(plan):
+            output = self._model(
+                input_ids=rows.tokens[None], position_ids=rows.positions[None], use_cache=False, **extra
+            )
+        logits: torch.Tensor = output.logits[0]
+        return logits if self._keeps else logits[rows.wanted]
+
+
+def _layer_shapes(config: Any, probe: _Probe) -> tuple[LayerShape, ...]:
+    """What each layer keeps; refuses models whose layers do not all go through our function as configured."""
+    count = int(config.num_hidden_layers)
+    if sorted(probe.shapes) != list(range(count)):
+        raise ValueError(f"only layers {sorted(probe.shapes)} of {count} use the library's attention interface")
+    kinds = list(getattr(config, "layer_types", None) or [])
+    unknown = {kind for kind in kinds if kind not in ("full_attention", "sliding_attention")}
+    if unknown:
+        raise ValueError(f"it has layers of kind {', '.join(sorted(unknown))}")
+    window = getattr(config, "sliding_window", None)
+    if window is not None and getattr(config, "use_sliding_window", True):
+        expected = [index for index in range(count) if not kinds or kinds[index] == "sliding_attention"]
+        silent = [index for index in expected if probe.windows[index] != window]
+        if silent:
+            raise ValueError(f"layers {silent} should attend within {window} tokens but do not say so")
+    return tuple(probe.shapes[index] for index in range(count))

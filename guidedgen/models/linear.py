@@ -1,0 +1,48 @@
+"""Weight matrices by format: the one place where a model's matrices meet rows. Add a format here, nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own convention
+
+
+class Linear(Protocol):
+    """A weight matrix [out, in] in some format."""
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """[R, in] -> [R, out]. Each row's result must not depend on the other rows."""
+
+
+class DenseLinear:
+    """A matrix in a floating-point format, used as it is.
+
+    Args:
+        weight: [out, in].
+        bias: [out], or None.
+    """
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:
+        self._weight = weight
+        self._bias = bias
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """[R, in] -> [R, out]."""
+        return F.linear(rows, self._weight, self._bias)
+
+
+LinearFormat = Callable[[torch.Tensor, torch.Tensor | None], Linear]
+
+FORMATS: dict[str, LinearFormat] = {"dense": DenseLinear}
+
+
+def fused(format_name: str, weights: list[torch.Tensor], biases: list[torch.Tensor | None]) -> Linear:
+    """Several matrices over the same input as one: their outputs lie side by side."""
+    present = [bias for bias in biases if bias is not None]
+    weight = torch.cat(weights) if len(weights) > 1 else weights[0].contiguous()
+    if not present:
+        return FORMATS[format_name](weight, None)
+    filled = [weights[i].new_zeros(weights[i].shape[0]) if bias is None else bias for i, bias in enumerate(biases)]
+    return FORMATS[format_name](weight, torch.cat(filled))

@@ -1,0 +1,76 @@
+"""SlotStore: keys and values of every layer by slot, in tensors that grow. Knows nothing about sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerShape:
+    """What one attention layer keeps for one token."""
+
+    heads: int  # key/value heads
+    key_dim: int
+    value_dim: int
+
+    @property
+    def elements(self) -> int:
+        """Numbers per slot."""
+        return self.heads * (self.key_dim + self.value_dim)
+
+
+class SlotStore:
+    """Keys and values of all layers; row s of every tensor belongs to slot s.
+
+    Memory is zeroed, so that a slot that was never written holds finite numbers: masked scores stay finite too.
+
+    Args:
+        shapes: one per attention layer.
+        capacity: number of slots to begin with.
+        dtype: of keys and values.
+        device: where the tensors live.
+    """
+
+    def __init__(
+        self, shapes: tuple[LayerShape, ...], *, capacity: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self.shapes = shapes
+        self.dtype = dtype
+        self.device = device
+        self.keys = [self._zeros(capacity, shape.heads, shape.key_dim) for shape in shapes]
+        self.values = [self._zeros(capacity, shape.heads, shape.value_dim) for shape in shapes]
+        self.positions = torch.zeros(capacity, dtype=torch.int64, device=device)  # of the token in each slot
+
+    def _zeros(self, *size: int) -> torch.Tensor:
+        return torch.zeros(size, dtype=self.dtype, device=self.device)
+
+    @property
+    def capacity(self) -> int:
+        """Number of slots that exist."""
+        return int(self.positions.shape[0])
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes that one slot takes over all layers."""
+        return sum(shape.elements for shape in self.shapes) * self.dtype.itemsize
+
+    def grow(self, capacity: int) -> None:
+        """Make room for `capacity` slots; existing ones keep their content."""
+        if capacity <= self.capacity:
+            return
+        self.keys = [_grown(tensor, capacity) for tensor in self.keys]
+        self.values = [_grown(tensor, capacity) for tensor in self.values]
+        self.positions = _grown(self.positions, capacity)
+
+    def write(self, layer: int, slots: torch.Tensor | slice, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Put keys [R, KV, D] and values [R, KV, Dv] of one layer into their slots."""
+        self.keys[layer][slots] = keys
+        self.values[layer][slots] = values
+
+
+def _grown(tensor: torch.Tensor, capacity: int) -> torch.Tensor:
+    wider = tensor.new_zeros((capacity, *tensor.shape[1:]))
+    wider[: tensor.shape[0]] = tensor
+    return wider

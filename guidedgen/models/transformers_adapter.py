@@ -1,0 +1,151 @@
+"""TransformersModel: a model of the transformers library behind the `LanguageModel` protocol.
+
+Chooses the fastest backend that passes the self-test: the lean forward, flat rows through the library's modules, or
+plain decoding through the library's own cache.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+
+from guidedgen.errors import ModelError
+from guidedgen.models.base import ModelInfo, Rows
+from guidedgen.models.lean_llama import LeanLlama
+from guidedgen.models.library_plain import LibraryPlain
+from guidedgen.models.library_rows import LibraryRows
+from guidedgen.models.self_test import Abilities, Backend, SelfTest
+from guidedgen.vocabulary import Vocabulary
+
+_log = logging.getLogger(__name__)
+
+_STATIC_ROTARY = ("default", "linear", "llama3", "yarn", "proportional")  # do not depend on the length of the text
+
+
+class TransformersModel:
+    """A loaded model with its tokenizer.
+
+    Attributes:
+        info: what the sampler must know.
+        vocabulary: bytes of every token.
+        tokenizer: the transformers tokenizer (chat template, encode, decode).
+        backend: which way through the model is used: "lean", "rows" or "plain".
+    """
+
+    def __init__(
+        self, backend: Backend, *, info: ModelInfo, vocabulary: Vocabulary, tokenizer: Any, backend_name: str
+    ) -> None:
+        self._backend = backend
+        self.info = info
+        self.vocabulary = vocabulary
+        self.tokenizer = tokenizer
+        self.backend = backend_name
+
+    @staticmethod
+    def wrap(model: Any, tokenizer: Any, vocabulary: Vocabulary, *, name: str, lean: bool = True) -> TransformersModel:
+        """Take a transformers causal language model into service.
+
+        Args:
+            model: the library's model; its attention implementation may be changed.
+            tokenizer: its tokenizer.
+            vocabulary: of that tokenizer, as wide as the logits.
+            name: for messages.
+            lean: whether the lean forward may be used where it applies.
+
+        Raises:
+            ModelError: the model's own cache gives other logits than its forward, or has no causal language head.
+        """
+        model.eval()
+        backend, backend_name, abilities = _choose(model, name, lean)
+        context, shortened = _context_length(model.config.get_text_config())
+        reasons = [reason for reason in (abilities.reason, shortened) if reason]
+        info = ModelInfo(
+            name=name,
+            logits_size=vocabulary.size,
+            context_length=context,
+            device=str(model.device),
+            dtype=str(model.dtype).removeprefix("torch."),
+            tree=abilities.tree,
+            batch=abilities.batch,
+            reason="; ".join(reasons) or None,
+        )
+        return TransformersModel(
+            backend, info=info, vocabulary=vocabulary, tokenizer=tokenizer, backend_name=backend_name
+        )
+
+    def new_store(self, capacity: int) -> Any:
+        """An empty store with `capacity` slots."""
+        return self._backend.new_store(capacity)
+
+    def forward(self, rows: Rows, store: Any) -> torch.Tensor:
+        """Logits of the wanted rows, float32 [W, logits_size]; writes keys and values of all rows to their slots."""
+        logits = self._backend.forward(rows, store)
+        return logits.to(torch.float32, copy=True)  # a copy made here is no inference tensor: callers may change it
+
+
+def logits_size(model: Any) -> int:
+    """Width of a transformers model's logits."""
+    head = model.get_output_embeddings()
+    return int(head.weight.shape[0] if head is not None else model.config.get_text_config().vocab_size)
+
+
+def _choose(model: Any, name: str, lean: bool) -> tuple[Backend, str, Abilities]:
+    with torch.inference_mode():
+        reference = _library_forward(model)
+        test = SelfTest(reference, logits_size=logits_size(model), device=model.device)
+        if lean and LeanLlama.accepts(model):
+            backend: Backend = LeanLlama(model)
+            abilities = test.run(backend, model.dtype)
+            if abilities.tree and abilities.batch:
+                return backend, "lean", abilities
+            _log.warning("%s: the lean forward failed its self-test (%s); using the library's", name, abilities.reason)
+        own_attention = model.config._attn_implementation
+        reason: str | None
+        try:
+            rows = LibraryRows(model)
+            abilities = test.run(rows, model.dtype)
+            if abilities.plain:
+                return rows, "rows", abilities
+            reason = abilities.reason
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as error:
+            reason = str(error)
+        model.set_attn_implementation(own_attention)
+        return _plain(model, name, test, reason)
+
+
+def _plain(model: Any, name: str, test: SelfTest, reason: str | None) -> tuple[Backend, str, Abilities]:
+    backend = LibraryPlain(model)
+    abilities = test.run(backend, model.dtype)
+    if not abilities.plain:
+        raise ModelError(
+            f"{name}: its cached decoding does not agree with its own forward ({abilities.reason}). "
+            "Load it in float32 (dtype='float32'), or choose a decoder-only text model."
+        )
+    why = f"plain decoding only, one sequence at a time: {reason}"
+    return backend, "plain", Abilities(plain=True, batch=False, tree=False, reason=why)
+
+
+def _library_forward(model: Any) -> Any:
+    def forward(tokens: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = model(input_ids=tokens, use_cache=False).logits
+        return logits
+
+    return forward
+
+
+def _context_length(config: Any) -> tuple[int, str | None]:
+    """Positions a model can take, and why fewer than it says (rotary types that change with the length of the text)."""
+    length = int(getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 2**20)
+    rotary = getattr(config, "rope_parameters", None) or {}
+    kinds = {part.get("rope_type", "default") for part in rotary.values() if isinstance(part, dict)}
+    kinds |= {rotary["rope_type"]} if "rope_type" in rotary else set()
+    if kinds <= set(_STATIC_ROTARY):
+        return length, None
+    original = rotary.get("original_max_position_embeddings") or getattr(
+        config, "original_max_position_embeddings", None
+    )
+    if original is None or int(original) >= length:
+        return length, None
+    return int(original), f"context cut from {length} to {original}: its rotary embedding changes beyond"

@@ -1,0 +1,122 @@
+"""The keyword options of `generate` and its relatives: one typed list for users, small frozen values inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypedDict, get_args
+
+from guidedgen.describe import Detail
+from guidedgen.limits import Limits
+
+if TYPE_CHECKING:
+    from guidedgen.decoders.base import Strategy
+    from guidedgen.sampler.settings import Sampling
+
+
+class Options(TypedDict, total=False):
+    """Options that every way of generating takes.
+
+    Attributes:
+        max_tokens: most tokens of the output; the default is 1024, or what the context has left where that is less.
+        temperature: 0 (default) always takes the most probable allowed token.
+        top_k: sample among the k most probable tokens.
+        top_p: sample among the most probable tokens that have this mass together.
+        min_p: sample among tokens with at least this share of the best one's probability.
+        repetition_penalty: above 1 makes tokens of the text so far less likely.
+        presence_penalty: subtracted from the logits of tokens generated before.
+        frequency_penalty: subtracted once per earlier occurrence.
+        seed: makes sampling repeatable.
+        n: number of samples of each prompt.
+        stop: texts that end the output where they appear.
+        timeout: seconds for the whole call; what is there by then is the result.
+        describe: what the prompt says about the output type: `"short"`, `"schema"` or `"none"`.
+        strategy: a decoding strategy, or its name.
+        retries: how often an answer that a validator refuses is asked for again, with the complaint.
+        limits: bounds on the work of compiling the output type.
+    """
+
+    max_tokens: int | None
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    repetition_penalty: float
+    presence_penalty: float
+    frequency_penalty: float
+    seed: int | None
+    n: int
+    stop: str | Sequence[str] | None
+    timeout: float | None
+    describe: Detail
+    strategy: Strategy | str | None
+    retries: int
+    limits: Limits | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options that are not about drawing tokens. Validated when made."""
+
+    max_tokens: int | None = None
+    n: int = 1
+    stop: str | Sequence[str] | None = None
+    timeout: float | None = None
+    describe: Detail = "short"
+    strategy: Any = None
+    retries: int = 0
+    limits: Limits | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values, naming the option."""
+        _require(self.max_tokens is None or self.max_tokens >= 1, "max_tokens", self.max_tokens, "at least 1, or None")
+        _require(self.n >= 1, "n", self.n, "at least 1")
+        _require(
+            self.timeout is None or self.timeout > 0, "timeout", self.timeout, "a number of seconds above 0, or None"
+        )
+        _require(self.retries >= 0, "retries", self.retries, "at least 0")
+        _require(self.describe in get_args(Detail), "describe", self.describe, " or ".join(map(repr, get_args(Detail))))
+        _require(all(self.stops), "stop", self.stop, "texts that are not empty")
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The stop texts as a tuple."""
+        return () if self.stop is None else (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+
+_REQUEST = frozenset(entry.name for entry in fields(Request))
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse names that are not options, and impossible values of those that need no sampler to tell.
+
+    Raises:
+        TypeError: an unknown option.
+        ValueError: an impossible value.
+    """
+    unknown = sorted(set(options) - set(Options.__annotations__))
+    if unknown:
+        raise TypeError(f"unknown option {unknown[0]!r}. Options are: {', '.join(sorted(Options.__annotations__))}")
+    Request(**{name: value for name, value in options.items() if name in _REQUEST})
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[Request, Sampling]:
+    """The two frozen halves of the options.
+
+    Raises:
+        TypeError: an unknown option.
+        ValueError: an impossible value.
+    """
+    from guidedgen.sampler.settings import Sampling  # late: the sampler brings torch, checking names does not need it
+
+    check_options(options)
+    request = Request(**{name: value for name, value in options.items() if name in _REQUEST})
+    sampling = Sampling(**{name: value for name, value in options.items() if name not in _REQUEST})
+    if request.n > 1 and sampling.greedy and request.strategy in (None, "plain"):
+        raise ValueError(f"n={request.n} at temperature 0 gives {request.n} times the same. Set a temperature above 0.")
+    return request, sampling
+
+
+def _require(valid: bool, name: str, value: object, wanted: str) -> None:
+    if not valid:
+        raise ValueError(f"{name} must be {wanted}, not {value!r}")

@@ -1,0 +1,123 @@
+"""From the tokens of a finished generation to a `Result`: text, checked value or why there is none, and the report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from guidedgen.constraint import AllOfState, State
+from guidedgen.errors import DeadEnd, ValidationFailed
+from guidedgen.events import pointer_of
+from guidedgen.result import OutputReport, Result, TokenNote, field_reports
+from guidedgen.stop_text import cut_at
+
+if TYPE_CHECKING:
+    from guidedgen.options import Request
+    from guidedgen.outputs import Output
+    from guidedgen.sampler.sequence import Sequence, TokenRecord
+    from guidedgen.sampler.trace import Trace
+    from guidedgen.streaming import Scanner
+    from guidedgen.vocabulary import Vocabulary
+
+_REMEDIES = {"length": "Raise max_tokens.", "timeout": "Raise timeout.", "stop": "Remove the stop text."}
+
+
+def outcome(
+    output: Output,
+    sequence: Sequence,
+    *,
+    finish: str,
+    ending: TokenRecord | None,
+    request: Request,
+    vocabulary: Vocabulary,
+    trace: Trace,
+    attempts: tuple[str, ...],
+) -> Result[Any]:
+    """The result of one generated sequence.
+
+    Args:
+        output: what was asked for.
+        sequence: prompt and generated tokens.
+        finish: why it ended.
+        ending: the record of the end token, where one was chosen.
+        request: stop texts, and the budget for messages.
+        vocabulary: the bytes of the tokens.
+        trace: of the whole call.
+        attempts: texts that were refused before.
+    """
+    written = vocabulary.decode_bytes(sequence.generated())
+    data = cut_at(written, request.stops)
+    complete = sequence.state.accepting and (output.spec is None or len(data) == len(written))
+    scanner = output.scanner()
+    scanner.feed(data)
+    if complete:
+        scanner.finish()
+    text = data.decode("utf-8", errors="replace")
+    records = [record for record in (*sequence.records(), ending) if record is not None]
+    notes = [_note(record, vocabulary) for record in records]
+    result: Result[Any] = Result(
+        text=text,
+        tokens=sequence.generated(),
+        logprob=sum(note.logprob for note in notes),
+        finish=finish,
+        prompt_tokens=sequence.prompt_length,
+        report=OutputReport(
+            compile=output.report,
+            fields=field_reports(notes, [(span.path, span.start, span.stop) for span in scanner.spans]),
+            damage=0.0 - sum(note.log_mass for note in notes),
+        ),
+        trace=trace,
+        attempts=(*attempts, text),
+    )
+    if complete:
+        return _parsed(result, output)
+    return replace(result, error=_unfinished(result, sequence.state, scanner, request))
+
+
+def _parsed(result: Result[Any], output: Output) -> Result[Any]:
+    try:
+        return replace(result, parsed=output.parse(result.text))
+    except ValidationFailed as refused:
+        error = ValidationFailed(str(refused), raw=result.text, attempts=result.attempts)
+        error.__cause__ = refused.__cause__
+        return replace(result, error=error)
+
+
+def _unfinished(result: Result[Any], state: State, scanner: Scanner, request: Request) -> ValidationFailed | DeadEnd:
+    """Why there is no value: what ended the text too early, where it stood, and what to do."""
+    if result.finish == "dead_end":
+        return DeadEnd(
+            f"no token can continue {_tail(result.text)!r}. Remove the constraint that works against the others."
+        )
+    reasons = {
+        "length": f"it was cut after max_tokens={len(result.tokens)} tokens",
+        "timeout": f"timeout={request.timeout} seconds passed",
+        "cancelled": "it was cancelled",
+        "stop": "a stop text appeared",
+    }
+    place = f" in {pointer_of(scanner.open)}" if scanner.open else ""
+    missing = _missing(state)
+    needed = f"; at least {missing} more tokens are needed" if missing else ""
+    reason, remedy = reasons[result.finish], _REMEDIES.get(result.finish, "Generate again.")
+    return ValidationFailed(
+        f"the output is incomplete: {reason}{place}, after {_tail(result.text)!r}{needed}. {remedy}",
+        raw=result.text,
+        attempts=result.attempts,
+    )
+
+
+def _missing(state: State) -> int:
+    """Tokens of the shortest way to complete the text, 0 where nobody knows it."""
+    parts = state.parts if isinstance(state, AllOfState) else (state,)
+    return max((len(part.shortest()) for part in parts if hasattr(part, "shortest")), default=0)
+
+
+def _note(record: TokenRecord, vocabulary: Vocabulary) -> TokenNote:
+    length = len(vocabulary.token_bytes(record.token))
+    return TokenNote(
+        length=length, logprob=record.logprob or 0.0, log_mass=record.log_mass or 0.0, forced=record.forced
+    )
+
+
+def _tail(text: str, size: int = 40) -> str:
+    return text if len(text) <= size else "..." + text[-size:]

@@ -1,0 +1,180 @@
+"""What generation must know about an output type: its constraint, and how to describe, scan, parse and cache it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+from guidedgen.describe import Detail, describe_choice, describe_grammar, describe_pattern, describe_schema
+from guidedgen.errors import ValidationFailed
+from guidedgen.grammars.compile import GrammarConstraint, compile
+from guidedgen.grammars.report import Report
+from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
+from guidedgen.limits import Limits
+from guidedgen.streaming import JsonScanner, Scanner, TextScanner
+from guidedgen.vocabulary import Vocabulary
+
+_KEPT = 64  # compiled constraints; the kernels bound the memory of each
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """An output type, ready to generate. `constraint` is None for free text."""
+
+    spec: Spec[Any] | None
+    constraint: GrammarConstraint | None
+
+    @property
+    def report(self) -> Report | None:
+        """What is enforced, keyword by keyword."""
+        return None if self.constraint is None else self.constraint.report
+
+    def describe(self, detail: Detail) -> str | None:
+        """What the prompt says about it."""
+        return None if detail == "none" or self.spec is None else describe_spec(self.spec, detail)
+
+    def scanner(self) -> Scanner:
+        """A scanner for one text."""
+        return JsonScanner() if self.spec is not None and writes_json(self.spec) else TextScanner()
+
+    def parse(self, text: str) -> Any:
+        """The value of a finished text. Raises `ValidationFailed`."""
+        return text if self.spec is None else self.spec.parse(text)
+
+
+class OutputCache:
+    """Compiled output types of one vocabulary, the least recently used dropped first. Thread-safe."""
+
+    def __init__(self, vocabulary: Vocabulary, *, kept: int = _KEPT) -> None:
+        self._vocabulary = vocabulary
+        self._kept = kept
+        self._outputs: OrderedDict[Hashable, Output] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, output: Any, limits: Limits | None) -> Output:
+        """The compiled output type; compiled at most once while it is kept.
+
+        Raises:
+            CompileError: the type cannot be enforced, or is not one.
+            LimitExceeded: compiling it costs more than `limits` allows.
+        """
+        spec = spec_of(output)
+        if spec is None:
+            return Output(spec=None, constraint=None)
+        key = (cache_key(spec), limits)
+        with self._lock:
+            if key in self._outputs:
+                self._outputs.move_to_end(key)
+                return self._outputs[key]
+        made = Output(spec=spec, constraint=compile(spec, self._vocabulary, limits=limits))
+        with self._lock:
+            self._outputs[key] = made
+            while len(self._outputs) > self._kept:
+                self._outputs.popitem(last=False)
+        return made
+
+
+@singledispatch
+def cache_key(spec: Any) -> Hashable:
+    """A key that two specs share only if they compile alike; the spec itself where nothing better is known."""
+    return spec if isinstance(spec, Hashable) else id(spec)
+
+
+@cache_key.register
+def _(spec: Choice) -> Hashable:  # type: ignore[type-arg]
+    """Equal options of different types (1, True, 1.0) are written differently."""
+    return (
+        Choice,
+        tuple((type(option), repr(option)) for option in spec.options),
+        spec if _hashable(spec) else id(spec),
+    )
+
+
+@cache_key.register
+def _(spec: JsonSchema) -> Hashable:
+    """Schemas are mutable: what counts is their text, the order of properties included."""
+    schema = spec.schema if isinstance(spec.schema, str) else json.dumps(spec.schema)
+    registry = json.dumps(spec.registry) if spec.registry else ""
+    return (
+        JsonSchema,
+        schema,
+        spec.property_order,
+        spec.format,
+        registry,
+        spec.on_unsupported,
+        spec.whitespace,
+        spec.limits,
+    )
+
+
+@cache_key.register
+def _(spec: TypeSpec) -> Hashable:  # type: ignore[type-arg]
+    return spec if _hashable(spec) else id(spec)
+
+
+@singledispatch
+def describe_spec(spec: Any, detail: Detail) -> str | None:
+    """What the prompt says about a spec; nothing for kinds that are not known here."""
+    return None
+
+
+@describe_spec.register
+def _(spec: Choice, detail: Detail) -> str:  # type: ignore[type-arg]
+    return describe_choice(list(spec._texts))
+
+
+@describe_spec.register
+def _(spec: Regex, detail: Detail) -> str:
+    return describe_pattern(spec.pattern)
+
+
+@describe_spec.register
+def _(spec: Lark, detail: Detail) -> str:
+    return describe_grammar(spec.text)
+
+
+@describe_spec.register
+def _(spec: JsonSchema, detail: Detail) -> str:
+    schema = json.loads(spec.schema) if isinstance(spec.schema, str) else spec.schema
+    return describe_schema(schema, detail=detail)
+
+
+@describe_spec.register
+def _(spec: TypeSpec, detail: Detail) -> str:  # type: ignore[type-arg]
+    if spec.texts is not None:
+        return describe_choice(spec.texts)
+    return describe_schema(spec.schema, detail=detail)
+
+
+@singledispatch
+def writes_json(spec: Any) -> bool:
+    """Whether the texts of a spec are JSON."""
+    return isinstance(spec, JsonSchema)
+
+
+@writes_json.register
+def _(spec: TypeSpec) -> bool:  # type: ignore[type-arg]
+    return spec.texts is None
+
+
+def complaint(error: ValidationFailed, *, most: int = 3) -> str:
+    """A refusal in one short line, for the next attempt: place and message only, never the input."""
+    cause = error.__cause__
+    listed = getattr(cause, "errors", None)
+    if not callable(listed):
+        return str(error)
+    faults = [("/" + "/".join(map(str, fault["loc"])), fault["msg"]) for fault in listed()[:most]]
+    return "; ".join(f"{place}: {message}" if place != "/" else message for place, message in faults)
+
+
+def _hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,158 @@
+"""PrefixCache: a tree of token prefixes whose nodes own slots. Fork is a second child, rollback is not going on.
+
+One node per token. Rows are provisional until `publish`; leaves are evicted in least-recently-used order. Not
+thread-safe: the sampler holds a lock. Knows nothing about models beyond slots.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from collections.abc import Sequence as ListOf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guidedgen.sampler.slots import SlotAllocator
+
+
+class _Path:
+    """Slots from the root on, shared by a chain of nodes: a node reads the first `depth` of them."""
+
+    __slots__ = ("length", "slots")
+
+    def __init__(self, slots: NDArray[np.int64], length: int) -> None:
+        self.slots = slots
+        self.length = length
+
+    def extended(self, depth: int, more: ListOf[int]) -> _Path:
+        """A path whose first `depth` slots are this one's and then `more`: itself where nobody went on yet."""
+        length = depth + len(more)
+        path = self
+        if self.length != depth or length > self.slots.shape[0]:
+            path = _Path(np.empty(max(64, 2 * length), dtype=np.int64), depth)
+            path.slots[:depth] = self.slots[:depth]
+        path.slots[depth:length] = more
+        path.length = length
+        return path
+
+
+class Node:
+    """A cached prefix: its last token and the slot with that token's keys and values."""
+
+    __slots__ = ("__weakref__", "children", "depth", "parent", "path", "pins", "slot", "token", "used")
+
+    def __init__(self, parent: Node | None, token: int, slot: int, path: _Path, depth: int) -> None:
+        self.parent = parent
+        self.token = token
+        self.slot = slot
+        self.path = path
+        self.depth = depth  # number of tokens up to here
+        self.children: dict[int, Node] = {}
+        self.pins = 0
+        self.used = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether the node is still in the tree."""
+        return self.slot >= 0 or self.parent is None
+
+    def slots(self) -> NDArray[np.int64]:
+        """The slots of the prefix, oldest first, [depth]; a view that stays valid while the node lives."""
+        return self.path.slots[: self.depth]
+
+
+class PrefixCache:
+    """The tree and its slots.
+
+    Args:
+        allocator: where slots come from.
+    """
+
+    def __init__(self, allocator: SlotAllocator) -> None:
+        self.allocator = allocator
+        self.root = Node(None, -1, -1, _Path(np.empty(0, dtype=np.int64), 0), 0)
+        self._clock = 0
+
+    def match(self, tokens: ListOf[int], node: Node | None = None) -> Node:
+        """The deepest node on `tokens`, starting below `node` (default: the root)."""
+        node = self.root if node is None else node
+        for token in tokens:
+            child = node.children.get(token)
+            if child is None:
+                break
+            node = child
+        return node
+
+    def touch(self, node: Node) -> None:
+        """Mark a prefix as just used."""
+        self._clock += 1
+        node.used = self._clock
+
+    def publish(self, parent: Node, tokens: ListOf[int], slots: ListOf[int]) -> Node:
+        """Add a chain of computed rows below `parent`; returns its tip. One assignment makes all of it visible."""
+        path = parent.path.extended(parent.depth, slots)
+        first: Node | None = None
+        node = parent
+        for offset, (token, slot) in enumerate(zip(tokens, slots, strict=True), 1):
+            child = Node(node, token, slot, path, parent.depth + offset)
+            if first is None:
+                first = child
+            else:
+                node.children[token] = child
+            node = child
+        self.touch(node)
+        if first is not None:
+            parent.children[first.token] = first
+        return node
+
+    def evict(self, count: int) -> int:
+        """Free at least `count` slots, least recently used leaves first; returns how many were freed.
+
+        Pinned nodes and their ancestors stay, so fewer may be freed.
+        """
+        leaves = [(node.used, id(node), node) for node in self._nodes() if not node.children and not node.pins]
+        heapq.heapify(leaves)
+        freed = 0
+        while leaves and freed < count:
+            _, _, node = heapq.heappop(leaves)
+            parent = self._drop(node)
+            freed += 1
+            if parent.parent is not None and not parent.children and not parent.pins:
+                heapq.heappush(leaves, (parent.used, id(parent), parent))
+        return freed
+
+    def recover(self) -> None:
+        """After an interruption: forget pins, and make the allocator agree with the tree."""
+        used = []
+        for node in self._nodes():
+            node.pins = 0
+            used.append(node.slot)
+        self.allocator.reset(used)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for node in list(self._nodes()):
+            node.slot = -1
+        self.root.children.clear()
+        self.allocator.reset([])
+
+    def __len__(self) -> int:
+        """Number of cached tokens."""
+        return sum(1 for _ in self._nodes())
+
+    def _drop(self, node: Node) -> Node:
+        parent = node.parent
+        assert parent is not None
+        del parent.children[node.token]
+        self.allocator.release([node.slot])
+        node.slot = -1
+        parent.used = max(parent.used, node.used)
+        return parent
+
+    def _nodes(self) -> Iterator[Node]:
+        stack = list(self.root.children.values())
+        while stack:
+            node = stack.pop()
+            stack.extend(node.children.values())
+            yield node

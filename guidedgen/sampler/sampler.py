@@ -1,0 +1,299 @@
+"""Sampler: logits after any `Sequence`, computing only what its cache does not hold.
+
+Every call plans *waves*: sequences whose uncached suffixes start differently are computed together in one forward,
+chunk by chunk; those that share uncached tokens wait for the wave that computes them. Rows become visible in the cache
+only after their forward returned, so an exception or Ctrl-C at any point leaves it consistent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+
+from guidedgen.errors import LimitExceeded, ModelError
+from guidedgen.models.base import LanguageModel, Rows, Segment, Store
+from guidedgen.sampler.cache import Node, PrefixCache
+from guidedgen.sampler.sequence import Sequence
+from guidedgen.sampler.slots import SlotAllocator
+from guidedgen.sampler.trace import TraceRecorder
+
+_PAGE = 64  # the store grows by whole pages of slots
+_FIRST_CAPACITY = 1024  # slots; doubles on demand
+DEFAULT_CACHE_BYTES = 2 << 30
+
+
+@dataclass
+class _Job:
+    """One distinct sequence of a wave: what is cached (`tip`), and what has to be computed."""
+
+    answers: list[int]  # which entries of the call it answers
+    tip: Node
+    missing: tuple[int, ...]
+    again: Node | None = None  # cached already, but its logits are wanted: its row is computed once more, in place
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Equal for jobs that would compute the same first row."""
+        return id(self.tip), self.missing[0]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one job in one forward."""
+
+    job: _Job
+    tokens: tuple[int, ...]
+    slots: list[int]
+
+
+class _Engine:
+    """The model, its store and its cache, shared by all views of one sampler. Used under `lock`."""
+
+    def __init__(self, model: LanguageModel, cache_bytes: int, chunk: int) -> None:
+        self.lock = threading.RLock()
+        self.store: Store = model.new_store(0)
+        self.cache = PrefixCache(SlotAllocator())
+        self.hints: WeakKeyDictionary[Sequence, Node] = WeakKeyDictionary()
+        self.chunk = chunk
+        self.cache_bytes = cache_bytes
+        self.limit = cache_bytes // max(1, self.store.slot_bytes)  # slots
+        self.dirty = False  # a call began and did not end: pins and slots may have leaked
+
+    def reserve(self, count: int) -> bool:
+        """Make `count` slots available: grow up to the limit, then evict."""
+        allocator = self.cache.allocator
+        short = count - allocator.available
+        if short > 0 and allocator.capacity < self.limit:
+            wanted = max(_FIRST_CAPACITY, 2 * allocator.capacity, allocator.capacity + short)
+            capacity = min(self.limit, -(-wanted // _PAGE) * _PAGE)
+            self.store.grow(capacity)
+            allocator.grow(capacity)
+            short = count - allocator.available
+        if short > 0:
+            self.cache.evict(max(short, allocator.capacity // 8))
+        return allocator.available >= count
+
+    def locate(self, sequence: Sequence) -> tuple[Node, tuple[int, ...]]:
+        """The deepest cached node on a sequence and the tokens after it. O(1) where the parent was the last call's."""
+        tail: list[int] = []
+        step: Sequence | None = sequence
+        while step is not None:
+            hint = self.hints.get(step)
+            if hint is not None and hint.live:
+                tail.reverse()
+                node = self.cache.match(tail, hint)
+                return node, tuple(tail[node.depth - hint.depth :])
+            tail.append(step.token)
+            step = step.parent
+        tokens = sequence.tokens()
+        node = self.cache.match(tokens)
+        return node, tokens[node.depth :]
+
+
+class Sampler:
+    """Gives logits after sequences and keeps what it computed.
+
+    Safe to share between threads; calls take turns. `request()` gives a view with a trace of its own.
+
+    Args:
+        model: what computes.
+        cache_bytes: most bytes of keys and values kept; least recently used prefixes go first.
+        chunk: most rows in one forward; longer prompts are computed in pieces.
+
+    Attributes:
+        model: what computes.
+        trace: counts forwards, rows, reused tokens and seconds.
+    """
+
+    def __init__(self, model: LanguageModel, *, cache_bytes: int = DEFAULT_CACHE_BYTES, chunk: int = 512) -> None:
+        if chunk < 1:
+            raise ValueError(f"chunk must be at least 1, not {chunk}")
+        self.model = model
+        self.trace = TraceRecorder()
+        self._engine = _Engine(model, cache_bytes, chunk)
+
+    def request(self, trace: TraceRecorder | None = None) -> Sampler:
+        """A view on the same model and cache that counts into its own trace; one for each request."""
+        view = object.__new__(Sampler)
+        view.model, view._engine = self.model, self._engine
+        view.trace = TraceRecorder() if trace is None else trace
+        return view
+
+    @property
+    def cached_tokens(self) -> int:
+        """Number of tokens whose keys and values are kept."""
+        with self._engine.lock:
+            return len(self._engine.cache)
+
+    def clear(self) -> None:
+        """Forget all cached prefixes."""
+        with self._engine.lock:
+            self._engine.cache.clear()
+
+    def logits(self, sequences: list[Sequence]) -> torch.Tensor:
+        """Logits after the last token of each sequence, float32 [B, logits_size].
+
+        Args:
+            sequences: in any order and relation: forks, rollbacks, repeats.
+
+        Raises:
+            ModelError: a sequence is longer than the model's context.
+            LimitExceeded: one sequence alone does not fit into `cache_bytes`.
+        """
+        if not sequences:
+            return torch.empty(0, self.model.info.logits_size)
+        for sequence in sequences:
+            self._check_length(sequence)
+        engine = self._engine
+        with engine.lock:
+            if engine.dirty:
+                engine.cache.recover()
+            engine.dirty = True
+            logits = self._answer(sequences)
+            engine.dirty = False
+            return logits
+
+    def _check_length(self, sequence: Sequence) -> None:
+        info = self.model.info
+        if sequence.length > info.context_length:
+            raise ModelError(
+                f"the sequence has {sequence.length} tokens, and {info.name} takes at most {info.context_length}. "
+                "Shorten the prompt, lower max_tokens, or load a model with a longer context."
+            )
+        limit = self._engine.limit
+        if sequence.length > limit:
+            size = self._engine.store.slot_bytes
+            detail = f"{sequence.length} tokens need {sequence.length * size} bytes"
+            raise LimitExceeded("cache_bytes", self._engine.cache_bytes, detail)
+
+    def _answer(self, sequences: list[Sequence]) -> torch.Tensor:
+        result: torch.Tensor | None = None
+        pending = list(range(len(sequences)))
+        while pending:
+            finished, logits = self._run(self._wave(sequences, pending))
+            answers = [answer for job in finished for answer in job.answers]
+            for job in finished:
+                for answer in job.answers:
+                    self._engine.hints[sequences[answer]] = job.tip
+            if len(sequences) == 1:
+                return logits
+            if result is None:
+                result = logits.new_empty(len(sequences), logits.shape[1])
+            repeats = torch.tensor([len(job.answers) for job in finished], device=logits.device)
+            result[torch.tensor(answers, device=logits.device)] = logits.repeat_interleave(repeats, 0)
+            pending = sorted(set(pending).difference(answers))
+        assert result is not None
+        return result
+
+    def _wave(self, sequences: list[Sequence], pending: list[int]) -> list[_Job]:
+        """The pending sequences that can be computed together: no two of them begin with the same uncached row."""
+        engine = self._engine
+        wave: dict[tuple[int, int], _Job] = {}
+        for index in pending:
+            tip, missing = engine.locate(sequences[index])
+            job = _Job([index], tip, missing)
+            if not missing:
+                assert tip.parent is not None  # sequences have at least one token
+                job = _Job([index], tip.parent, (tip.token,), again=tip)
+            other = wave.setdefault(job.key, job)
+            if other is not job and other.missing == job.missing:
+                other.answers.append(index)
+        return sorted(wave.values(), key=lambda job: len(job.missing))
+
+    def _run(self, wave: list[_Job]) -> tuple[list[_Job], torch.Tensor]:
+        """Compute a wave chunk by chunk; the finished jobs with their logits [J, logits_size], in the same order.
+
+        Where the cache cannot hold all of them at once, the longest are left for another wave.
+        """
+        finished: list[_Job] = []
+        logits: list[torch.Tensor] = []
+        unfinished = list(wave)
+        for job in unfinished:
+            (job.again or job.tip).pins += 1
+        reused = sum(job.tip.depth for job in unfinished if job.again is not None or len(job.missing) > 1)
+        while unfinished:
+            parts = self._parts(unfinished)
+            logits.append(self._forward(parts, reused))
+            reused = 0
+            for part in parts:
+                if self._commit(part):
+                    finished.append(part.job)
+            unfinished = [job for job in unfinished if job.missing]
+        return finished, logits[0] if len(logits) == 1 else torch.cat(logits)
+
+    def _parts(self, unfinished: list[_Job]) -> list[_Part]:
+        """What the next forward computes, with slots. Drops jobs from `unfinished` until their slots can be had."""
+        engine = self._engine
+        while True:
+            plan = self._split(unfinished)
+            needed = sum(len(tokens) for job, tokens in plan if job.again is None)
+            if engine.reserve(needed):
+                break
+            if len(unfinished) == 1:
+                raise LimitExceeded("cache_bytes", engine.cache_bytes, "one sequence alone does not fit")
+            dropped = unfinished.pop()
+            (dropped.again or dropped.tip).pins -= 1
+        take = engine.cache.allocator.take
+        return [
+            _Part(job, tokens, [job.again.slot] if job.again else take(len(tokens), job.tip.slot))
+            for job, tokens in plan
+        ]
+
+    def _split(self, unfinished: list[_Job]) -> list[tuple[_Job, tuple[int, ...]]]:
+        """As many rows as one forward may have, short jobs first."""
+        budget = self._engine.chunk
+        plan: list[tuple[_Job, tuple[int, ...]]] = []
+        for job in unfinished if self.model.info.batch else unfinished[:1]:
+            if budget == 0:
+                break
+            plan.append((job, job.missing[:budget]))
+            budget -= len(plan[-1][1])
+        return plan
+
+    def _forward(self, parts: list[_Part], reused: int) -> torch.Tensor:
+        """Logits of the parts that end their jobs, [J, logits_size]."""
+        device = self.model.info.device
+        tokens: list[int] = []
+        positions: list[int] = []
+        slots: list[int] = []
+        segments: list[Segment] = []
+        wanted: list[int] = []
+        for part in parts:
+            tip, start = part.job.tip, len(tokens)
+            tokens += part.tokens
+            slots += part.slots
+            positions += range(tip.depth, tip.depth + len(part.tokens))
+            context = torch.from_numpy(tip.slots()).to(device)
+            segments.append(Segment(start=start, stop=len(tokens), context=context))
+            if len(part.tokens) == len(part.job.missing):
+                wanted.append(len(tokens) - 1)
+        rows = Rows(
+            tokens=torch.tensor(tokens, device=device),
+            positions=torch.tensor(positions, device=device),
+            slots=torch.tensor(slots, device=device),
+            segments=tuple(segments),
+            wanted=torch.tensor(wanted, dtype=torch.int64, device=device),
+        )
+        began = time.perf_counter()
+        logits = self.model.forward(rows, self._engine.store)
+        self.trace.forward(rows=len(tokens), reused=reused, seconds=time.perf_counter() - began)
+        return logits
+
+    def _commit(self, part: _Part) -> bool:
+        """Make a part's rows visible; whether its job is finished."""
+        job, cache = part.job, self._engine.cache
+        if job.again is not None:
+            node = job.again
+            cache.touch(node)
+        else:
+            node = cache.publish(job.tip, part.tokens, part.slots)
+            job.tip.pins -= 1
+            node.pins += 1
+        job.tip, job.missing = node, job.missing[len(part.tokens) :]
+        if not job.missing:
+            node.pins -= 1
+        return not job.missing

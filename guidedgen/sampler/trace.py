@@ -1,0 +1,105 @@
+"""Trace: what a request cost, step by step. The sampler reports forwards, the strategy reports tokens; tests, reports
+and benchmarks read the frozen snapshot. Counting must stay far below the cost of a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guidedgen.sampler.sequence import TokenRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TraceStep:
+    """One step of a strategy: usually one forward, and for every live sequence one chosen token and its forced ones.
+
+    `rows` counts computed rows, `reused` prefix tokens that came from the cache. Seconds are wall time.
+    `log_masses` has one entry per chosen token: log of the model's mass on the allowed tokens, temperature 1.
+    """
+
+    forwards: int
+    rows: int
+    reused: int
+    committed: int  # chosen and forced tokens
+    forced: int
+    retracted: int  # tokens that were taken back after a dead end
+    log_masses: tuple[float, ...]
+    forward_seconds: float
+    mask_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """The steps of one request."""
+
+    steps: tuple[TraceStep, ...] = ()
+
+    def total(self, name: str) -> float:
+        """Sum of one numeric field of `TraceStep` over all steps."""
+        return float(sum(getattr(step, name) for step in self.steps))
+
+    def summary(self) -> dict[str, float]:
+        """Totals by name, plus the number of steps and the summed log mass."""
+        names = ("forwards", "rows", "reused", "committed", "forced", "retracted", "forward_seconds", "mask_seconds")
+        totals: dict[str, float] = {name: self.total(name) for name in names}
+        return {"steps": len(self.steps), **totals, "log_mass": sum(sum(step.log_masses) for step in self.steps)}
+
+
+class TraceRecorder:
+    """Collects one request's trace. Not thread-safe: one recorder belongs to one running request."""
+
+    def __init__(self) -> None:
+        self._steps: list[TraceStep] = []
+        self._reset()
+
+    def _reset(self) -> None:
+        self._forwards = self._rows = self._reused = self._committed = self._forced = self._retracted = 0
+        self._forward_seconds = self._mask_seconds = 0.0
+        self._log_masses: list[float] = []
+
+    def forward(self, *, rows: int, reused: int = 0, seconds: float = 0.0) -> None:
+        """One forward of the model computed `rows` rows and took `reused` tokens from the cache."""
+        self._forwards += 1
+        self._rows += rows
+        self._reused += reused
+        self._forward_seconds += seconds
+
+    def mask(self, seconds: float) -> None:
+        """Masks were computed."""
+        self._mask_seconds += seconds
+
+    def commit(self, record: TokenRecord) -> None:
+        """A token was appended, or ended the text."""
+        self._committed += 1
+        if record.forced:
+            self._forced += 1
+        if record.log_mass is not None:
+            self._log_masses.append(record.log_mass)
+
+    def retract(self, count: int) -> None:
+        """`count` tokens were taken back."""
+        self._retracted += count
+
+    def end_step(self) -> None:
+        """Close the current step if anything happened in it."""
+        if not (self._forwards or self._committed or self._retracted):
+            return
+        self._steps.append(
+            TraceStep(
+                forwards=self._forwards,
+                rows=self._rows,
+                reused=self._reused,
+                committed=self._committed,
+                forced=self._forced,
+                retracted=self._retracted,
+                log_masses=tuple(self._log_masses),
+                forward_seconds=self._forward_seconds,
+                mask_seconds=self._mask_seconds,
+            )
+        )
+        self._reset()
+
+    def snapshot(self) -> Trace:
+        """Everything so far, the open step included; frozen."""
+        self.end_step()
+        return Trace(steps=tuple(self._steps))

@@ -1,0 +1,79 @@
+"""The whole path with the embedded model: the demo's answers are right, and the prompt format is the model's own."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+import guidedgen as gg
+from guidedgen.demo import ACTS, Bill
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
+
+RIGHT = {
+    "bill": [
+        {
+            "shop": "Green Garden",
+            "items": [
+                {"name": "Rose Bush", "count": 2, "price": 12.5},
+                {"name": "Watering Can", "count": 1, "price": 18.0},
+            ],
+            "total": 43.0,
+            "currency": "EUR",
+        }
+    ],
+    "date": ["1969-07-20"],
+    "reviews": ["negative", "positive"],
+    "query": ["SELECT * FROM users WHERE age > 30;"],
+    "cities": [
+        [
+            {"city": "New York", "country": "USA"},
+            {"city": "London", "country": "UK"},
+            {"city": "Paris", "country": "France"},
+        ]
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> gg.Model:
+    return gg.load()
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.name)
+def test_the_demo_gets_it_right(model: gg.Model, act: object) -> None:
+    from pydantic_core import to_jsonable_python
+
+    results = act.run(model, Console(file=StringIO()))  # type: ignore[attr-defined]
+    assert [to_jsonable_python(result.value) for result in results] == RIGHT[act.name]  # type: ignore[attr-defined]
+
+
+def test_the_prompt_is_in_the_chat_format(model: gg.Model) -> None:
+    tokenizer = model.language_model.tokenizer  # type: ignore[attr-defined]
+    whole = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Hello"}], add_generation_prompt=True, tokenize=True, return_dict=False
+    )
+    assert model.generate("Hello", max_tokens=1).prompt_tokens == len(whole)
+
+
+def test_free_text_ends_by_itself(model: gg.Model) -> None:
+    result = model.generate("What is the capital of France?", max_tokens=40)
+    assert (result.finish, result.error) == ("stop", None)
+    assert "Paris" in result.value
+
+
+def test_the_description_lowers_the_damage(model: gg.Model) -> None:
+    prompt = "Extract the bill.\n\nAt Green Garden you bought 2 rose bushes at 12.50 each. Total: 25.00 euros."
+    damage = {
+        detail: model.generate(prompt, Bill, describe=detail, max_tokens=150).report.damage
+        for detail in ("short", "none")
+    }
+    assert damage["short"] < damage["none"] / 2
+
+
+def test_samples_of_a_real_model(model: gg.Model) -> None:
+    result = model.generate("Name a colour.", gg.Regex("[a-z]{3,8}"), n=3, temperature=1.0, seed=5)
+    assert [len(value) in range(3, 9) for value in result.values] == [True] * 3
+    assert len(set(result.values)) > 1

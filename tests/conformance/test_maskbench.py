@@ -1,0 +1,111 @@
+"""MaskBench: real schemas with valid and invalid instances. The ratchet file holds what was reached; less is a failure.
+
+`python -m tests.conformance.test_maskbench --update` (from the repository root) rewrites it from a complete run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guidedgen.errors import CompileError, UnsatisfiableSchema, UnsupportedFeature
+from guidedgen.grammars.compile import compile
+from guidedgen.grammars.specs import JsonSchema
+from guidedgen.testing import byte_vocabulary
+from guidedgen.vocabulary import Vocabulary
+from tests.conformance.instances import dumps, takes, takes_in_some_order
+
+RATCHET = Path(__file__).with_name("maskbench.json")
+SLICE = 20  # every so many files in the default run
+
+# Best first. "order": some valid instance is taken only with its properties in another order than it has.
+CATEGORIES = ["right", "order", "rejects valid", "misspelled", "unsupported", "unsatisfiable", "accepts invalid"]
+
+
+def judge(path: Path, vocabulary: Vocabulary) -> tuple[str, str]:
+    """The category of a file, and the keyword that was refused."""
+    case = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        constraint = compile(JsonSchema(case["schema"], whitespace="flexible"), vocabulary)
+    except UnsatisfiableSchema:
+        return ("unsatisfiable" if any(test["valid"] for test in case["tests"]) else "right"), ""
+    except UnsupportedFeature as error:
+        return "unsupported", error.keyword or ""
+    except CompileError as error:
+        assert "Did you mean" in str(error), f"{path.name}: {error}"
+        return "misspelled", ""
+    found = {"right"}
+    for test in case["tests"]:
+        found.add(verdict(constraint, case["schema"], test))
+    return max(found, key=CATEGORIES.index), ""
+
+
+def verdict(constraint: Any, schema: Any, test: dict[str, Any]) -> str:
+    """The category of one instance."""
+    if takes(constraint, dumps(test["data"])):
+        return "right" if test["valid"] else "accepts invalid"
+    if not test["valid"]:
+        return "right"
+    return "order" if takes_in_some_order(constraint, schema, test["data"]) else "rejects valid"
+
+
+def run(files: list[Path]) -> dict[str, Any]:
+    """Counts, and the names of the files that are neither right nor plainly refused."""
+    vocabulary = byte_vocabulary()
+    counts: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    named: dict[str, list[str]] = {}
+    for path in files:
+        category, keyword = judge(path, vocabulary)
+        counts[category] += 1
+        if keyword:
+            refused[keyword] += 1
+        if category not in ("right", "order", "unsupported", "misspelled"):
+            named.setdefault(category, []).append(path.name)
+    return {"counts": dict(sorted(counts.items())), "refused": dict(refused.most_common()), "named": named}
+
+
+def files_of(shared: Path) -> list[Path]:
+    return sorted((shared / "data" / "maskbench").glob("*.json"))
+
+
+def compare(found: dict[str, Any], kept: dict[str, Any]) -> None:
+    assert found["named"].get("accepts invalid", []) == []
+    for category in ("rejects valid", "unsatisfiable"):
+        assert set(found["named"].get(category, [])) <= set(kept["named"].get(category, []))
+
+
+def test_no_invalid_instance_is_taken_in_a_slice(shared: Path) -> None:
+    found = run(files_of(shared)[::SLICE])
+    kept = json.loads(RATCHET.read_text())
+    compare(found, kept)
+    assert found["counts"]["right"] + found["counts"]["order"] >= kept["slice"]["at least right or order"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_complete_benchmark_does_not_get_worse(shared: Path) -> None:
+    found = run(files_of(shared))
+    kept = json.loads(RATCHET.read_text())
+    compare(found, kept)
+    assert found["counts"]["right"] >= kept["counts"]["right"]
+    assert found["counts"]["unsupported"] <= kept["counts"]["unsupported"]
+
+
+def update(shared: Path) -> None:
+    """Rewrite the ratchet file."""
+    files = files_of(shared)
+    part = run(files[::SLICE])["counts"]
+    kept = {"slice": {"at least right or order": part["right"] + part["order"]}, **run(files)}
+    RATCHET.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__" and "--update" in sys.argv:
+    root = Path(__file__).resolve().parents[2]
+    update(Path(os.environ.get("GUIDEDGEN_SHARED", root.parent / "shared")))

@@ -1,0 +1,113 @@
+"""Keywords that masks do not enforce are refused with their place, or dropped knowingly; never ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from guidedgen.errors import CompileError, UnsupportedFeature
+from tests.grammars.json_schema.feeding import compiled, valid_ones
+
+REFUSED: dict[str, Any] = {
+    "not": {"type": "string"},
+    "if": {"type": "string"},
+    "patternProperties": {"^a": {"type": "integer"}},
+    "propertyNames": {"pattern": "^a"},
+    "uniqueItems": True,
+    "contains": {"const": 1},
+    "dependentRequired": {"a": ["b"]},
+    "dependentSchemas": {"a": {"required": ["b"]}},
+    "dependencies": {"a": ["b"]},
+    "unevaluatedProperties": False,
+    "unevaluatedItems": False,
+    "$dynamicRef": "#x",
+    "$recursiveRef": "#",
+}
+EXTRA = {"if": {"then": {"minLength": 1}}}
+NOTHING: list[dict[str, Any]] = [
+    {"not": False},
+    {"if": {"type": "string"}},
+    {"then": {"type": "string"}},
+    {"patternProperties": {}},
+    {"propertyNames": True},
+    {"uniqueItems": False},
+    {"minContains": 2},
+    {"dependentRequired": {}},
+    {"unevaluatedProperties": True},
+]
+
+
+@pytest.mark.parametrize("keyword", REFUSED)
+def test_it_is_refused_with_its_place(keyword: str) -> None:
+    schema = {"type": "object", "properties": {"x": {keyword: REFUSED[keyword], **EXTRA.get(keyword, {})}}}
+    with pytest.raises(UnsupportedFeature) as caught:
+        compiled(schema)
+    assert (caught.value.pointer, caught.value.keyword) == (f"/properties/x/{keyword}", keyword)
+    assert f"#/properties/x/{keyword}" in str(caught.value)
+
+
+@pytest.mark.parametrize("keyword", REFUSED)
+def test_it_is_dropped_knowingly_and_reported(keyword: str) -> None:
+    schema = {keyword: REFUSED[keyword], **EXTRA.get(keyword, {})}
+    constraint = compiled(schema, on_unsupported="relax")
+    assert ("/" + keyword, keyword) in [(entry.pointer, entry.keyword) for entry in constraint.report.treated("relaxed")]
+    assert not constraint.report.exact
+
+
+@pytest.mark.parametrize("schema", NOTHING)
+def test_what_excludes_nothing_is_taken(schema: dict[str, Any]) -> None:
+    assert valid_ones(schema, [1, "a", [1, 1], {"a": 1}]) == [1, "a", [1, 1], {"a": 1}]
+
+
+def test_keywords_about_other_kinds_of_values_are_annotations() -> None:
+    schema = {"type": "string", "uniqueItems": True, "patternProperties": {"a": False}, "minimum": 3, "required": ["a"]}
+    constraint = compiled(schema)
+    assert {entry.keyword: entry.treatment for entry in constraint.report} == {
+        "type": "exact",
+        "uniqueItems": "annotation",
+        "patternProperties": "annotation",
+        "minimum": "annotation",
+        "required": "annotation",
+    }
+
+
+def test_what_nothing_refers_to_is_not_looked_at() -> None:
+    assert valid_ones({"$defs": {"a": {"not": {"type": "strin"}}}, "type": "null"}, [None]) == [None]
+
+
+def test_pattern_properties_never_make_a_schema_look_unsatisfiable() -> None:
+    schema = {"type": "object", "required": ["ab"], "patternProperties": {"^a": {}}, "additionalProperties": False}
+    with pytest.raises(UnsupportedFeature):
+        compiled(schema)
+    assert valid_ones(schema, [{"ab": 1}], on_unsupported="relax") == [{"ab": 1}]
+
+
+@pytest.mark.parametrize("option", [{"property_order": "any"}, {"on_unsupported": "validate"}])
+def test_options_that_are_not_there_yet_are_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedFeature):
+        compiled({}, **option)
+
+
+@pytest.mark.parametrize("option", [{"property_order": "x"}, {"format": "x"}, {"whitespace": "x"}, {"on_unsupported": "x"}])
+def test_unknown_options_are_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(CompileError, match="x"):
+        compiled({}, **option)
+
+
+def test_a_likely_slip_of_the_pen_gets_a_hint() -> None:
+    with pytest.raises(CompileError, match="Did you mean 'required'"):
+        compiled({"requried": ["a"]})
+    assert valid_ones({"requried": ["a"]}, [{}], on_unsupported="relax") == [{}]
+
+
+@pytest.mark.parametrize("keyword", ["x-requried", "readonly", "discriminator", "_format", "version", "minimumm2", "descripton"])
+def test_unknown_keywords_are_annotations_with_a_line_in_the_report(keyword: str) -> None:
+    report = compiled({keyword: 1, "type": "null"}).report
+    assert [(entry.keyword, entry.treatment) for entry in report.warnings] == [(keyword, "annotation")]
+
+
+def test_unknown_dialects_are_refused() -> None:
+    with pytest.raises(UnsupportedFeature) as caught:
+        compiled({"$schema": "http://json-schema.org/draft-03/schema#"})
+    assert caught.value.pointer == "/$schema"

@@ -1,0 +1,77 @@
+"""Lark texts that are refused: the error names the place and what to do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from guidedgen.errors import GrammarSyntaxError, LimitExceeded, UnsupportedFeature
+from guidedgen.grammars import lark_text
+from guidedgen.limits import Limits
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ('start: "a', 1, 8, "Unexpected input"),
+        ('start: "a"\nother: (\n', 2, 9, "Expecting a value"),
+        ('start: "a" ->\n', 1, 14, "Alias expects lowercase name"),
+        ("start: missing", 1, 8, "'missing' used but not defined"),
+        ("start: A\nA: MISSING", 2, 4, "not defined: MISSING"),
+        ('start: "a"\nstart: "b"', 1, 1, "defined more than once"),
+        ('other: "a"', 1, 1, "start rule 'start' is not defined"),
+        ('start: "a"\n%import nowhere.NAME', 2, 9, "cannot import nowhere.lark"),
+        ("start: A\nA: B\nB: A", 2, 1, "Recursion in terminal 'A'"),
+        ("start: A\nA: /(/", 2, 1, "terminal A: invalid regular expression: missing )"),
+        ('start: A\n%ignore " "\n%ignore WS\nA: "a"', 3, 9, "marked to ignore but were not defined"),
+        ("start: a{B}\nB: /b/\n", 1, 8, "Template 'a' used but not defined"),
+        ('start: a{"x", "y"}\na{p}: p', 2, 1, "Wrong number of template arguments"),
+    ],
+)
+def test_syntax_errors_name_line_and_column(text: str, line: int, column: int, message: str) -> None:
+    with pytest.raises(GrammarSyntaxError, match=re.escape(message)) as caught:
+        lark_text.parse(text)
+    assert (caught.value.line, caught.value.column) == (line, column)
+    shown = str(caught.value).splitlines()
+    assert shown[-2:] == [f"  {text.splitlines()[line - 1]}", "  " + " " * (column - 1) + "^"]
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ['start: "a"~3..2', 'start: A\nA: ""', r'start: "\x"', "%ignore", "", "start"])
+def test_other_syntax_errors_have_a_type(text: str) -> None:
+    with pytest.raises(GrammarSyntaxError):
+        lark_text.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("start: A\n%declare A", "terminal A is declared but has no pattern"),
+        ('start: A\n%declare B\nA: B "x"', "declare'd terminal"),
+        ("start: rule\n%declare rule", "rule 'rule' is declared"),
+        ("start: A\nA: /(a)\\1/", "terminal A: regular expression '(a)\\\\1', column 4: a backreference"),
+        ("start: A\nA: /if\\b/", "terminal A: regular expression 'if\\\\b', column 3: a test of the text after"),
+        ('start: A\nA: /".*?"a*/', "terminal A: "),
+        ('start: a{"x"}\na{t}: "q" a{b{t}}\nb{t}: t', "template 'a'"),
+    ],
+)
+def test_what_cannot_be_enforced_is_refused_by_name(text: str, message: str) -> None:
+    with pytest.raises(UnsupportedFeature, match=re.escape(message)) as caught:
+        lark_text.parse(text)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "limits", "name"),
+    [
+        ("start: " + '"a"? ' * 40, Limits(), "symbols"),
+        ("start: " + "[(" * 20 + '"a"' + '"b"? "c"?)]' * 20, Limits(), "symbols"),
+        ("start: " + "(" * 500 + '"a"' + ")" * 500, Limits(), "depth"),
+        ('start: "a"' + " " * 90, Limits(schema_bytes=50), "schema_bytes"),
+    ],
+)
+def test_hostile_grammars_reach_a_limit(text: str, limits: Limits, name: str) -> None:
+    with pytest.raises(LimitExceeded) as caught:
+        lark_text.parse(text, limits=limits)
+    assert caught.value.limit == name

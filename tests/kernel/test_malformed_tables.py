@@ -1,0 +1,189 @@
+"""No table, however broken, crashes a kernel: it is refused with the place and the reason before a kernel sees it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guidedgen.errors import CompileError, LimitExceeded
+from guidedgen.grammars import ir
+from guidedgen.grammars.lower import lower
+from guidedgen.kernel import compile_table
+from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
+from guidedgen.limits import Limits
+from tests.kernel.helpers import BYTES, LIMITS, byte_set, compile_grammar, text
+from tests.kernel.naive import VOCABULARY
+from tests.kernel.strategies import examples, recursive_grammars
+
+
+def table(**changes: Any) -> GrammarTable:
+    """A table for `ab` with some arrays replaced by lists of rows."""
+    base = GrammarTable(
+        exprs=np.array([[ExprOp.BYTES, 0, 0], [ExprOp.LITERAL, 0, 2]], dtype=np.int32),
+        symbols=np.array([[SymOp.TERMINAL, 1, 0]], dtype=np.int32),
+        pool=np.array([0, 1, -1], dtype=np.int32),
+        byte_sets=np.full((1, 32), 255, dtype=np.uint8),
+        literals=b"ab",
+        start=0,
+    )
+    arrays = {
+        name: np.array(rows, dtype=np.int32) if isinstance(rows, list) else rows for name, rows in changes.items()
+    }
+    return replace(base, **arrays)
+
+
+MALFORMED = {
+    "opcode of an expression": table(exprs=[[99, 0, 0], [0, 0, 0]]),
+    "negative opcode": table(exprs=[[-1, 0, 0], [0, 0, 0]]),
+    "byte set out of range": table(exprs=[[ExprOp.BYTES, 1, 0], [0, 0, 0]]),
+    "literal out of range": table(exprs=[[ExprOp.LITERAL, 1, 2], [0, 0, 0]]),
+    "negative literal": table(exprs=[[ExprOp.LITERAL, 1, -1], [0, 0, 0]]),
+    "literal that overflows": table(exprs=[[ExprOp.LITERAL, 2**31 - 1, 2**31 - 1], [0, 0, 0]]),
+    "expression that is its own child": table(exprs=[[ExprOp.NOT, 0, 0], [0, 0, 0]]),
+    "forward child": table(exprs=[[ExprOp.NOT, 1, 0], [0, 0, 0]]),
+    "negative child": table(exprs=[[ExprOp.NOT, -1, 0], [0, 0, 0]]),
+    "forward child in a list": table(exprs=[[ExprOp.OR, 1, 1], [0, 0, 0]]),
+    "negative child in a list": table(exprs=[[0, 0, 0], [ExprOp.OR, 2, 1]]),
+    "list out of the pool": table(exprs=[[0, 0, 0], [ExprOp.CONCAT, 2, 2]]),
+    "negative list": table(exprs=[[0, 0, 0], [ExprOp.AND, 0, -1]]),
+    "counts out of the pool": table(exprs=[[0, 0, 0], [ExprOp.REPEAT, 0, 2]]),
+    "maximum below minimum": table(exprs=[[0, 0, 0], [ExprOp.REPEAT, 0, 0]], pool=[3, 2]),
+    "negative minimum": table(exprs=[[0, 0, 0], [ExprOp.REPEAT, 0, 0]], pool=[-1, 2]),
+    "maximum below -1": table(exprs=[[0, 0, 0], [ExprOp.REPEAT, 0, 0]], pool=[0, -2]),
+    "opcode of a symbol": table(symbols=[[6, 0, 0]]),
+    "terminal out of range": table(symbols=[[SymOp.TERMINAL, 2, 0]]),
+    "rule out of range": table(symbols=[[SymOp.RULE, 1, 0]]),
+    "negative rule": table(symbols=[[SymOp.RULE, -1, 0]]),
+    "cycle without a rule": table(symbols=[[SymOp.SEQUENCE, 0, 1]]),
+    "forward choice": table(symbols=[[SymOp.CHOICE, 1, 1], [SymOp.TERMINAL, 1, 0]]),
+    "repetition of itself": table(symbols=[[SymOp.REPETITION, 0, 0]]),
+    "token out of range": table(symbols=[[SymOp.TOKEN, 0, 1]], pool=[256]),
+    "negative token": table(symbols=[[SymOp.TOKEN, 0, 1]], pool=[-1]),
+    "start out of range": table(start=1),
+    "negative start": table(start=-1),
+    "start that is no number": table(start="0"),
+    "no symbols": table(symbols=np.zeros((0, 3), dtype=np.int32)),
+    "wrong dtype": table(exprs=np.zeros((2, 3), dtype=np.int64)),
+    "wrong shape": table(symbols=np.zeros((3,), dtype=np.int32)),
+    "wrong columns": table(byte_sets=np.zeros((1, 31), dtype=np.uint8)),
+    "no array": table(pool=(0, 1)),
+    "text for bytes": table(literals="ab"),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_tables_are_refused(kernel: str, name: str) -> None:
+    with pytest.raises(CompileError):
+        compile_table(MALFORMED[name], BYTES, implementation=kernel)
+
+
+def test_the_base_of_these_tables_is_fine(kernel: str) -> None:
+    assert compile_table(table(), BYTES, implementation=kernel).start().forced() == (ord("a"), ord("b"))
+
+
+def test_strided_and_readonly_arrays_are_fine(kernel: str) -> None:
+    wide = np.zeros((2, 6), dtype=np.int32)
+    wide[:, ::2] = table().exprs
+    readonly = table().pool.copy()
+    readonly.flags.writeable = False
+    compiled = compile_table(table(exprs=wide[:, ::2], pool=readonly), BYTES, implementation=kernel)
+    assert compiled.start().forced() == (ord("a"), ord("b"))
+
+
+@given(grammar=recursive_grammars(), data=st.data())
+@examples(150)
+def test_corrupted_tables_never_crash(kernel: str, grammar: ir.Grammar, data: st.DataObject) -> None:
+    """One number of a good table is overwritten: the table is refused, or means something else."""
+    whole = lower(grammar, special=VOCABULARY.special, limits=LIMITS)
+    name = data.draw(st.sampled_from(["exprs", "symbols", "pool"]))
+    array = getattr(whole, name).copy()
+    if array.size:
+        at = data.draw(st.integers(0, array.size - 1))
+        array.flat[at] = data.draw(st.integers(-3, 12) | st.sampled_from([-(2**31), 2**31 - 1]))
+    try:
+        compiled = compile_table(replace(whole, **{name: array}), VOCABULARY, implementation=kernel)
+    except CompileError:
+        return
+    state = compiled.start()
+    for byte in b"abcab":
+        state.mask()
+        following = state.advance_bytes(bytes([byte]))
+        if following is None:
+            break
+        state = following
+
+
+def nested_expression(depth: int) -> ir.Node:
+    node: ir.Expression = ir.Literal(b"a")
+    for level in range(depth):
+        node = ir.Union((ir.Concat((node, ir.Literal(b"b"))), ir.Literal(b"c"))) if level % 2 else ir.Repeat(node, 0, 2)
+    return ir.Terminal(node)
+
+
+def nested_symbols(depth: int) -> ir.Node:
+    node: ir.Node = text(b"a")
+    for _ in range(depth):
+        node = ir.Sequence((text(b"("), node, text(b")")))
+    return node
+
+
+@pytest.mark.parametrize("nested", [nested_expression, nested_symbols])
+def test_deep_nesting_is_a_limit_not_a_crash(kernel: str, nested: Any) -> None:
+    with pytest.raises(LimitExceeded, match="depth"):
+        compile_grammar(nested(100_000), kernel)
+
+
+def nested_brackets(depth: int) -> ir.Node:
+    node: ir.Expression = ir.Literal(b"a")
+    for _ in range(depth // 2):
+        node = ir.Union((ir.Concat((ir.Literal(b"("), node, ir.Literal(b")"))), ir.Literal(b"c")))
+    return ir.Terminal(node)
+
+
+@pytest.mark.parametrize("nested", [nested_brackets, nested_symbols])
+def test_what_the_depth_limit_allows_works(kernel: str, nested: Any) -> None:
+    state = compile_grammar(nested(3_000), kernel).start()
+    for _ in range(1_400):
+        following = state.advance_bytes(b"(")
+        assert following is not None
+        state = following
+    assert state.mask().any()
+    assert len(state.shortest()) >= 1_400
+
+
+@pytest.mark.parametrize(
+    ("limits", "name"),
+    [
+        (Limits(expressions=2), "expressions"),
+        (Limits(symbols=1), "symbols"),
+        (Limits(repeat=9), "repeat"),
+    ],
+)
+def test_limits_on_the_table(kernel: str, limits: Limits, name: str) -> None:
+    node = ir.Sequence(
+        (
+            ir.Terminal(ir.Repeat(ir.Union((ir.Literal(b"a"), ir.Literal(b"bc"))), 0, 10)),
+            ir.Repetition(text(b"x"), 0, 10),
+        )
+    )
+    whole = lower(ir.Grammar(start=node), special={}, limits=LIMITS)
+    with pytest.raises(LimitExceeded, match=name) as caught:
+        compile_table(whole, BYTES, limits=limits, implementation=kernel)
+    assert caught.value.limit == name
+
+
+def test_limit_on_the_search_for_a_text(kernel: str) -> None:
+    """`.*a.{18}b.*` without `.*a.{18}(b|ba).*`: empty, but only 2^18 derivatives show it."""
+    letters = byte_set(b"ab")
+    many, gap = ir.Repeat(letters, 0, None), ir.Repeat(letters, 18, 18)
+    one = ir.Concat((many, ir.Literal(b"a"), gap, ir.Literal(b"b"), many))
+    same = ir.Concat((many, ir.Literal(b"a"), gap, ir.Union((ir.Literal(b"b"), ir.Literal(b"ba"))), many))
+    hard = ir.Intersection((one, ir.Complement(same)))
+    with pytest.raises(LimitExceeded) as caught:
+        compile_grammar(ir.Terminal(hard), kernel, limits=Limits(states=1_000, expressions=100_000)).start().shortest()
+    assert caught.value.limit in ("states", "expressions")
