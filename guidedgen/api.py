@@ -111,7 +111,10 @@ class Model:
             BudgetTooSmall: max_tokens cannot hold any valid output.
             ValidationFailed: the output was cut, or a validator refused it.
             ModelError: the prompt is longer than the context.
+            ValueError: an impossible option; `n` is one, as a call gives one value.
         """
+        if options.get("n", 1) != 1:
+            raise ValueError("a call gives one value. For n samples use generate(..., n=...).values.")
         return self.generate(prompt, output, **options).value
 
     @overload

@@ -37,6 +37,7 @@ app = typer.Typer(
     help="Typed, structured, constrained text from language models.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models_app = typer.Typer(name="models", help="List models, or fetch one ahead of time.", no_args_is_help=True)
@@ -298,7 +299,11 @@ def _print_check(file: Path, report: Any, facts: Mapping[str, object]) -> None:
     if len(report):
         console.print(report_table(report))
         console.print()
-    told = "every text that the masks allow is valid" if report.exact else "some keywords are checked at the end, not by masks"
+    told = (
+        "every text that the masks allow is valid"
+        if report.exact
+        else "some keywords are checked at the end, not by masks"
+    )
     console.print(f"{file}: {told}", highlight=False, markup=False, soft_wrap=True)
     for name, value in facts.items():
         console.print(

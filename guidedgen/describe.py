@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 Detail: TypeAlias = Literal["short", "schema", "none"]
 Schema: TypeAlias = Mapping[str, Any] | bool
 
-_DEPTH = 6  # deeper nesting is not listed: nobody, least of all a small model, reads it
+# Bounds on the description: more than this nobody reads, least of all a small model.
+_DEPTH = 6  # nesting of listed fields
+_LINES = 120
+_VISITS = 1000  # of subschemas: unions of unions multiply
+_OPTIONS = 40  # of an enumeration
+_NAME_DEPTH, _BRANCHES = 3, 12  # of a type's name
 _NAMES = {
     "object": "object",
     "array": "list",
@@ -26,7 +32,7 @@ _NAMES = {
 
 def describe_choice(options: Sequence[str]) -> str:
     """One line for a closed list of answers."""
-    return "Answer with exactly one of: " + ", ".join(options)
+    return "Answer with exactly one of: " + ", ".join(options[:_OPTIONS]) + (", ..." if len(options) > _OPTIONS else "")
 
 
 def describe_pattern(pattern: str) -> str:
@@ -56,6 +62,7 @@ class _Describer:
 
     def __init__(self, root: Schema) -> None:
         self._root = root
+        self._visits = 0
 
     def text(self) -> str:
         schema = self._resolve(self._root)
@@ -63,8 +70,10 @@ class _Describer:
         about = _sentence(schema)
         properties = schema.get("properties")
         if isinstance(properties, Mapping) and properties:
-            return f"Answer with a JSON object with these fields:{about}\n" + "\n".join(self._fields(schema, 0, seen))
-        lines = list(self._below(schema, 0, seen))
+            return f"Answer with a JSON object with these fields:{about}\n" + "\n".join(
+                islice(self._fields(schema, 0, seen), _LINES)
+            )
+        lines = islice(self._below(schema, 0, seen), _LINES)
         return f"Answer with JSON: {self._name(schema)}{about}" + "".join(f"\n{line}" for line in lines)
 
     def _fields(self, schema: Mapping[str, Any], depth: int, seen: tuple[str, ...]) -> Iterator[str]:
@@ -78,8 +87,9 @@ class _Describer:
 
     def _below(self, schema: Mapping[str, Any], depth: int, seen: tuple[str, ...]) -> Iterator[str]:
         """Fields of the objects that `schema` holds, indented."""
-        if depth > _DEPTH:
+        if depth > _DEPTH or self._visits >= _VISITS:
             return
+        self._visits += 1
         for inner in (schema, *_parts(schema)):
             target = self._resolve(inner)
             if _reference(inner) and _reference(inner) in seen:
@@ -93,7 +103,7 @@ class _Describer:
         """A type in a few words."""
         for keyword, name in _NAMERS.items():
             if keyword in schema:
-                return name(self, schema, depth) if depth < _DEPTH else "value"
+                return name(self, schema, depth) if depth < _NAME_DEPTH else "value"
         kind = schema.get("type", "value")
         if isinstance(kind, list):
             return " or ".join(_NAMES.get(item, str(item)) for item in kind)
@@ -101,12 +111,13 @@ class _Describer:
 
     def _union(self, schema: Mapping[str, Any], depth: int) -> str:
         options = schema.get("anyOf") or schema.get("oneOf") or ()
-        names = dict.fromkeys(self._name(self._resolve(option), depth + 1) for option in options)
+        names = dict.fromkeys(self._name(self._resolve(option), depth + 1) for option in options[:_BRANCHES])
         return " or ".join(names)
 
     def _list(self, schema: Mapping[str, Any], depth: int) -> str:
-        if isinstance(schema.get("prefixItems"), Sequence):
-            return "list of " + ", ".join(self._name(self._resolve(item), depth + 1) for item in schema["prefixItems"])
+        first = schema.get("prefixItems", schema.get("items"))
+        if isinstance(first, list):
+            return "list of " + ", ".join(self._name(self._resolve(item), depth + 1) for item in first[:_BRANCHES])
         low, high = schema.get("minItems"), schema.get("maxItems")
         size = f"{low} " if low is not None and low == high else f"at most {high} " if high is not None else ""
         return f"list of {size}{self._name(self._resolve(schema['items']), depth + 1)}"
@@ -140,15 +151,18 @@ class _Describer:
 
 _NAMERS: dict[str, Callable[[_Describer, Mapping[str, Any], int], str]] = {
     "const": lambda _, schema, __: json.dumps(schema["const"], ensure_ascii=False),
-    "enum": lambda _, schema, __: (
-        "one of " + ", ".join(json.dumps(item, ensure_ascii=False) for item in schema["enum"])
-    ),
+    "enum": lambda _, schema, __: _one_of(schema["enum"]),
     "anyOf": _Describer._union,
     "oneOf": _Describer._union,
     "prefixItems": _Describer._list,
     "items": _Describer._list,
     "additionalProperties": _Describer._mapping,
 }
+
+
+def _one_of(options: Sequence[Any]) -> str:
+    listed = ", ".join(json.dumps(option, ensure_ascii=False) for option in options[:_OPTIONS])
+    return f"one of {listed}" + (", ..." if len(options) > _OPTIONS else "")
 
 
 def _scalar(kind: str, schema: Mapping[str, Any]) -> str:
@@ -173,6 +187,7 @@ def _parts(schema: Mapping[str, Any]) -> list[Schema]:
     """The schemas of a list's items and a union's branches."""
     items = schema.get("items")
     found: list[Schema] = [items] if isinstance(items, Mapping) else []
+    found.extend(items if isinstance(items, list) else ())
     for keyword in ("anyOf", "oneOf", "prefixItems"):
         found.extend(schema.get(keyword, ()))
     return found

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, cast
 from guidedgen.constraint import AllOf, Constraint, MaxTokens, StopOn
 from guidedgen.decoders import STRATEGIES
 from guidedgen.decoders.base import Chunk, Strategy
-from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError, ValidationFailed
+from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError
 from guidedgen.events import Done, Event
 from guidedgen.options import Request
 from guidedgen.outcomes import outcome
-from guidedgen.outputs import Output, OutputCache, complaint
+from guidedgen.outputs import Output, OutputCache
 from guidedgen.prompting import Conversation, Prompter, add_description, add_feedback
 from guidedgen.result import Result
 from guidedgen.sampler.sequence import Sequence as Tokens
@@ -214,12 +214,11 @@ def _strategy(wanted: Strategy | str | None) -> Strategy:
 
 def _refused(result: Result[Any]) -> bool:
     """Whether another attempt may help: a complete text that a validator did not take."""
-    return isinstance(result.error, ValidationFailed) and result.finish == "stop"
+    return result.complaint is not None
 
 
 def _again(job: _Job, result: Result[Any]) -> _Job:
-    assert isinstance(result.error, ValidationFailed)
-    conversation = add_feedback(job.conversation, result.text, complaint(result.error))
+    conversation = add_feedback(job.conversation, result.text, result.complaint or "")
     return _Job(conversation=conversation, attempts=result.attempts)
 
 

@@ -120,6 +120,8 @@ def _wrapper(guide: _Guided) -> Callable[..., Any]:
             prompt = guide.prompt(args, kwargs)
             if _is(guide.output, _ASYNC_ITERATORS):
                 return _stream_later(guide, prompt)
+            if _is(guide.output, _ITERATORS):
+                raise CompileError("async functions cannot return an Iterator", hint="Annotate -> AsyncIterator[T].")
             model = await asyncio.to_thread(guide.use)
             return (await model.agenerate(prompt, guide.output, **guide.options)).value
 

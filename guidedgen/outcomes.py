@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from guidedgen.constraint import AllOfState, State
 from guidedgen.errors import DeadEnd, ValidationFailed
 from guidedgen.events import pointer_of
+from guidedgen.outputs import complaint
 from guidedgen.result import OutputReport, Result, TokenNote, field_reports
 from guidedgen.stop_text import cut_at
 
 if TYPE_CHECKING:
     from guidedgen.options import Request
     from guidedgen.outputs import Output
-    from guidedgen.sampler.sequence import Sequence, TokenRecord
+    from guidedgen.sampler.sequence import Sequence as Tokens
+    from guidedgen.sampler.sequence import TokenRecord
     from guidedgen.sampler.trace import Trace
     from guidedgen.streaming import Scanner
     from guidedgen.vocabulary import Vocabulary
@@ -24,7 +27,7 @@ _REMEDIES = {"length": "Raise max_tokens.", "timeout": "Raise timeout.", "stop":
 
 def outcome(
     output: Output,
-    sequence: Sequence,
+    sequence: Tokens,
     *,
     finish: str,
     ending: TokenRecord | None,
@@ -53,19 +56,14 @@ def outcome(
     if complete:
         scanner.finish()
     text = data.decode("utf-8", errors="replace")
-    records = [record for record in (*sequence.records(), ending) if record is not None]
-    notes = [_note(record, vocabulary) for record in records]
+    notes = [_note(record, vocabulary) for record in (*sequence.records(), ending) if record is not None]
     result: Result[Any] = Result(
         text=text,
         tokens=sequence.generated(),
         logprob=sum(note.logprob for note in notes),
         finish=finish,
         prompt_tokens=sequence.prompt_length,
-        report=OutputReport(
-            compile=output.report,
-            fields=field_reports(notes, [(span.path, span.start, span.stop) for span in scanner.spans]),
-            damage=0.0 - sum(note.log_mass for note in notes),
-        ),
+        report=_report(output, notes, scanner),
         trace=trace,
         attempts=(*attempts, text),
     )
@@ -74,13 +72,23 @@ def outcome(
     return replace(result, error=_unfinished(result, sequence.state, scanner, request))
 
 
+def _report(output: Output, notes: Sequence[TokenNote], scanner: Scanner) -> OutputReport:
+    spans = [(span.path, span.start, span.stop) for span in scanner.spans]
+    damage = 0.0 - sum(note.log_mass for note in notes)
+    return OutputReport(compile=output.report, fields=field_reports(notes, spans), damage=damage)
+
+
 def _parsed(result: Result[Any], output: Output) -> Result[Any]:
+    """The result with its value, or with the refusal.
+
+    Only the text of a refusal is kept. The validator's own exception is an object of pydantic's core that the garbage
+    collector cannot look into, and its traceback holds every frame up to here: kept, none of that would ever be freed.
+    """
     try:
         return replace(result, parsed=output.parse(result.text))
     except ValidationFailed as refused:
         error = ValidationFailed(str(refused), raw=result.text, attempts=result.attempts)
-        error.__cause__ = refused.__cause__
-        return replace(result, error=error)
+        return replace(result, error=error, complaint=complaint(refused))
 
 
 def _unfinished(result: Result[Any], state: State, scanner: Scanner, request: Request) -> ValidationFailed | DeadEnd:

@@ -57,7 +57,7 @@ class OutputCache:
         self._lock = threading.Lock()
 
     def get(self, output: Any, limits: Limits | None) -> Output:
-        """The compiled output type; compiled at most once while it is kept.
+        """The compiled output type. Threads that ask for a new one at the same time may compile it twice.
 
         Raises:
             CompileError: the type cannot be enforced, or is not one.
@@ -98,8 +98,11 @@ def _(spec: Choice) -> Hashable:  # type: ignore[type-arg]
 @cache_key.register
 def _(spec: JsonSchema) -> Hashable:
     """Schemas are mutable: what counts is their text, the order of properties included."""
-    schema = spec.schema if isinstance(spec.schema, str) else json.dumps(spec.schema)
-    registry = json.dumps(spec.registry) if spec.registry else ""
+    try:
+        schema = spec.schema if isinstance(spec.schema, str) else json.dumps(spec.schema)
+        registry = json.dumps(spec.registry) if spec.registry else ""
+    except (TypeError, ValueError, RecursionError):
+        return id(spec)  # not JSON: compiling it says so, with the place
     return (
         JsonSchema,
         schema,

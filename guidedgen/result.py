@@ -67,6 +67,7 @@ class Result(Generic[T_co]):
         logprob: the model's own log-probability of `tokens` in nats: no mask, no temperature, no penalties.
         finish: `stop` (complete), `length` (max_tokens reached), `timeout`, `dead_end` or `cancelled`.
         error: why there is no value, or None.
+        complaint: what a validator refused, in the few words that the model is told when it is asked again.
         attempts: every text that was tried, oldest first; the last one is `text`.
         prompt_tokens: length of the (last) prompt in tokens.
         report: what was enforced, and the log-probability and damage of every field.
@@ -82,6 +83,7 @@ class Result(Generic[T_co]):
     trace: Trace | None = None
     attempts: tuple[str, ...] = ()
     error: GuidedGenError | None = None
+    complaint: str | None = None
     parsed: T_co | None = None
     samples: tuple[Result[T_co], ...] = ()
 

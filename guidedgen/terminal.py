@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from guidedgen.errors import DeadEnd, GuidedGenError, ModelError, ValidationFailed
 
@@ -73,10 +74,18 @@ def quiet_libraries() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
+class _Amount(DownloadColumn):
+    """Bytes for what is counted in bytes, nothing for the few steps of loading."""
+
+    def render(self, task: Task) -> Text:
+        """The cell of one bar."""
+        return Text() if task.description == _STAGES["load"] else super().render(task)
+
+
 @contextmanager
 def loading_bars() -> Iterator[Callable[[Stage, int, int | None], None]]:
     """One bar for each stage of loading a model; gone when all is done."""
-    columns = (TextColumn("{task.description:>16}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description:>16}"), BarColumn(), _Amount(), TimeElapsedColumn())
     with Progress(*columns, console=logs, transient=True, disable=not logs.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 
+import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 from guidedgen.describe import describe_schema
@@ -90,3 +92,27 @@ def test_the_schema_itself_on_demand() -> None:
     schema = {"type": "object", "properties": {"ä": {"type": "string"}}}
     told = describe_schema(schema, detail="schema")
     assert json.loads(told.split("\n", 1)[1]) == schema
+
+
+def test_old_style_tuples() -> None:
+    assert (
+        describe_schema({"items": [{"type": "string"}, {"type": "null"}]}) == "Answer with JSON: list of string, null"
+    )
+
+
+def test_descriptions_stay_readable() -> None:
+    wide = {"enum": list(range(1000))}
+    deep: dict[str, Any] = {"$defs": {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 50} for n in range(50)}}
+    many = {"type": "object", "properties": {f"p{n}": {"type": "null"} for n in range(1000)}}
+    for schema in (wide, {**deep, "$ref": "#/$defs/d0"}, many):
+        assert len(describe_schema(schema)) < 5000
+
+
+@pytest.mark.parametrize("start", range(0, 600, 60))
+def test_real_schemas_are_described(shared: Path, start: int) -> None:
+    files = sorted((shared / "data" / "maskbench").rglob("*.json"))[start::600]
+    assert files
+    for file in files:
+        told = describe_schema(json.loads(file.read_text())["schema"])
+        assert told.startswith("Answer with")
+        assert len(told) < 60_000

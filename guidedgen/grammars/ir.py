@@ -120,7 +120,30 @@ class SpecialToken:
     name: str
 
 
-Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """An item of `Unordered` that may come once."""
+
+    node: Node
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unordered:
+    """Items in any order: each member at most once, required ones exactly once, `rest` any number of times.
+
+    `separator` stands between two items; `low` and `high` (None: no maximum) bound their number. None of the nodes may
+    derive the empty text.
+    """
+
+    members: tuple[Member, ...]
+    rest: Node | None
+    separator: Node
+    low: int = 0
+    high: int | None = None
+
+
+Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

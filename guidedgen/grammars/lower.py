@@ -199,6 +199,17 @@ class _Lowering:
             return self._symbol(SymOp.CHOICE)
         return self._symbol(SymOp.REPETITION, self._ids[node.inner], self._bounds(node.low, node.high))
 
+    def emit_unordered(self, node: ir.Unordered) -> int:
+        """UNORDERED; impossible bounds give a choice without options."""
+        if _impossible(node.low, node.high):
+            return self._symbol(SymOp.CHOICE)
+        rest = -1 if node.rest is None else self._ids[node.rest]
+        offset, _ = self._list([self._ids[node.separator], rest])
+        self._bounds(node.low, node.high)
+        for member in node.members:
+            self._list([self._ids[member.node], int(member.required)])
+        return self._symbol(SymOp.UNORDERED, offset, len(node.members))
+
     def emit_reference(self, node: ir.Reference) -> int:
         """RULE; its body is filled in when the queue reaches it."""
         name = node.name
@@ -234,6 +245,11 @@ def _no_children(_node: _AnyNode) -> tuple[_AnyNode, ...]:
     return ()
 
 
+def _items(node: ir.Unordered) -> tuple[_AnyNode, ...]:
+    rest = () if node.rest is None else (node.rest,)
+    return (node.separator, *rest, *(member.node for member in node.members))
+
+
 # How to find a node's children and how to append it, by type.
 _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]]] = {
     ir.Nothing: (_no_children, _Lowering.emit_simple),
@@ -249,6 +265,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
     ir.Choice: (lambda node: node.options, lambda low, node: low.emit_symbols(SymOp.CHOICE, node.options)),
     ir.Repetition: (lambda node: (node.inner,), _Lowering.emit_repetition),
+    ir.Unordered: (_items, _Lowering.emit_unordered),
     ir.Reference: (_no_children, _Lowering.emit_reference),
     ir.SpecialToken: (_no_children, _Lowering.emit_special),
 }

@@ -23,6 +23,7 @@ _DATE: Final = _YEAR + FORMATS["date"]
 _MINUTES: Final = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME: Final = rf"{_MINUTES}:[0-5][0-9](?:\.[0-9]{{1,6}})?(?:[Zz]|[+-]{_MINUTES})"
 _UUID: Final = r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-%s[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}"
+_NUMERALS: Final = {"integer": r"^-?(?:0|[1-9][0-9]{0,17})$", "number": r"^-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?$"}
 _UP_TO_SIX: Final = r"[0-9]{1,6}"
 _CLOCK: Final = rf"T(?:{_UP_TO_SIX}H(?:{_UP_TO_SIX}M)?|{_UP_TO_SIX}M(?:{_UP_TO_SIX}S)?|{_UP_TO_SIX}S)"
 
@@ -80,6 +81,27 @@ class _Generator(GenerateJsonSchema):
             made["multipleOf"] = float(f"1e-{schema['decimal_places']}")
         return self._marked(made, "max_digits") if schema.get("max_digits") is not None else made
 
+    def dict_schema(self, schema: Any) -> JsonSchemaValue:
+        """An object; what the keys are is said about the names."""
+        made: JsonSchemaValue = {"type": "object", "additionalProperties": True}
+        if "values_schema" in schema:
+            made["additionalProperties"] = self.generate_inner(schema["values_schema"])
+        if "keys_schema" in schema:
+            keys = schema["keys_schema"]
+            if keys["type"] == "enum" and keys.get("sub_type") in ("int", "float"):
+                raise UnsupportedFeature("keys that are members of an enumeration of numbers", hint="Use strings.")
+            names = self._names(self.generate_inner(schema["keys_schema"]))
+            made |= {} if names == {"type": "string"} else {"propertyNames": names}
+        self.update_with_validations(made, schema, self.ValidationsMapping.object)
+        return made
+
+    def _names(self, keys: JsonSchemaValue) -> JsonSchemaValue:
+        """Keys are strings; those of numbers are their numerals, and their bounds are checked at the end."""
+        kind = keys.get("type")
+        if kind in ("integer", "number") and "enum" not in keys and "const" not in keys:
+            return self._marked({"type": "string", "pattern": _NUMERALS[kind]}, "keys that are numbers")
+        return keys
+
     def set_schema(self, schema: Any) -> JsonSchemaValue:
         """An array: equal items become one, so they need not be kept apart."""
         return self._as_array(super().set_schema(schema))
@@ -127,7 +149,8 @@ def schema_of(adapter: TypeAdapter[Any], name: str) -> dict[str, Any]:
         return adapter.json_schema(mode="validation", schema_generator=_Generator)
     except PydanticInvalidForJsonSchema as error:
         raise UnsupportedFeature(
-            f"{name} has no JSON form: {error.message.rstrip('.')}", hint="Use types that JSON can write, or a schema of your own."
+            f"{name} has no JSON form: {error.message.rstrip('.')}",
+            hint="Use types that JSON can write, or a schema of your own.",
         ) from error
     except PydanticUserError as error:
         raise CompileError(f"{name} cannot be used: {error.message.rstrip('.')}") from error

@@ -80,7 +80,7 @@ def compile_table(
         implementation: `None` takes the environment's GUIDEDGEN_KERNEL, else the native kernel where it is installed.
 
     Raises:
-        CompileError: where the table breaks a rule of `table.py`.
+        CompileError: where the table breaks a rule of `table.py`, or names an end token.
         UnsatisfiableSchema: where its start produces nothing.
         LimitExceeded: where a limit is reached, here or later by any method of a state.
         ValueError: for an unknown implementation.
@@ -88,7 +88,7 @@ def compile_table(
     """
     name = default_implementation() if implementation is None else implementation
     module = _module(name)
-    validate(table, vocab_size=vocabulary.size, limits=limits)
+    validate(table, vocab_size=vocabulary.size, eos=vocabulary.eos, limits=limits)
     try:
         grammar = module.Grammar(
             _prepare(name, module, vocabulary),

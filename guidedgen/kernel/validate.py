@@ -22,8 +22,14 @@ LEVELS_PER_DEPTH = 16
 _FEW_LEVELS = 50
 
 
-def validate(table: GrammarTable, *, vocab_size: int, limits: Limits) -> None:
+def validate(table: GrammarTable, *, vocab_size: int, eos: frozenset[int], limits: Limits) -> None:
     """Refuse a table that breaks a rule of `table.py` or a limit.
+
+    Args:
+        table: the grammar.
+        vocab_size: number of token ids.
+        eos: tokens that end a text; they are never part of a mask, so a grammar cannot name them.
+        limits: bounds on the table's size, counts and nesting.
 
     Raises:
         CompileError: naming the array, the row and what is wrong with it.
@@ -40,7 +46,7 @@ def validate(table: GrammarTable, *, vocab_size: int, limits: Limits) -> None:
     pool = table.pool.astype(np.int64)
     edges = _check_expressions(table, pool, limits)
     _check_depth(edges, len(table.exprs), limits)
-    edges = _check_symbols(table, pool, vocab_size, limits)
+    edges = _check_symbols(table, pool, vocab_size, eos, limits)
     _check_depth(edges, len(table.symbols), limits)
     if table.start not in range(len(table.symbols)):
         raise CompileError(f"start is {table.start!r}, but there are {len(table.symbols)} symbols")
@@ -77,7 +83,9 @@ def _check_expressions(table: GrammarTable, pool: NDArray[np.int64], limits: Lim
     return np.concatenate([single, listed])
 
 
-def _check_symbols(table: GrammarTable, pool: NDArray[np.int64], vocab_size: int, limits: Limits) -> Rows:
+def _check_symbols(
+    table: GrammarTable, pool: NDArray[np.int64], vocab_size: int, eos: frozenset[int], limits: Limits
+) -> Rows:
     """Check the rows of `symbols`; returns the edges [K, 2] (parent, child), those of RULEs left out."""
     rows = table.symbols.astype(np.int64)
     op, a, b = rows.T
@@ -91,10 +99,40 @@ def _check_symbols(table: GrammarTable, pool: NDArray[np.int64], vocab_size: int
     _check_bounds("symbols", repeats, b, pool, limits)
     tokens = _list_edges("symbols", op == SymOp.TOKEN, a, b, pool)
     _require_edges("symbols", tokens, (tokens[:, 1] >= 0) & (tokens[:, 1] < vocab_size), "no such token")
+    if ending := eos.intersection(tokens[:, 1].tolist()):
+        hint = "Leave it out of the grammar, or make a Vocabulary with other end tokens."
+        raise CompileError(f"token {min(ending)} ends the text and cannot be part of it", hint=hint)
     single = np.stack([ids[repeats], a[repeats]], axis=1)
     listed = _list_edges("symbols", (op == SymOp.SEQUENCE) | (op == SymOp.CHOICE), a, b, pool)
     _require_edges("symbols", listed, (listed[:, 1] >= 0) & (listed[:, 1] < listed[:, 0]), "a child must come first")
-    return np.concatenate([single, listed])
+    unordered = op == SymOp.UNORDERED
+    if not unordered.any():
+        return np.concatenate([single, listed])
+    return np.concatenate([single, listed, _check_unordered(unordered, a, b, pool, limits)])
+
+
+def _check_unordered(
+    unordered: NDArray[np.bool_],
+    offset: NDArray[np.int64],
+    members: NDArray[np.int64],
+    pool: NDArray[np.int64],
+    limits: Limits,
+) -> Rows:
+    """Check the pool rows of UNORDERED symbols; returns their edges [K, 2] to separator, rest and members."""
+    ids = np.arange(len(unordered))
+    _require("symbols", ~unordered | (members >= 0), "a negative number of members")
+    entries = _list_edges("symbols", unordered, offset, 4 + 2 * members, pool)
+    _check_bounds("symbols", unordered, offset + 2, pool, limits)
+    rows = np.flatnonzero(unordered)
+    # Of a row's entries, those at even places are symbols, except the bounds; those behind members are flags.
+    place = np.arange(len(entries)) - np.searchsorted(entries[:, 0], entries[:, 0])
+    flags = entries[(place >= 4) & (place % 2 == 1)]
+    _require_edges("symbols", flags, (flags[:, 1] == 0) | (flags[:, 1] == 1), "neither required (1) nor optional (0)")
+    rest = np.stack([ids[rows], pool[offset[rows] + 1]], axis=1)
+    symbols = entries[(place == 0) | ((place >= 4) & (place % 2 == 0))]
+    edges = np.concatenate([symbols, rest[rest[:, 1] != -1]])
+    _require_edges("symbols", edges, (edges[:, 1] >= 0) & (edges[:, 1] < edges[:, 0]), "a child must come first")
+    return edges
 
 
 def _check_bounds(

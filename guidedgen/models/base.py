@@ -1,7 +1,7 @@
 """The one way the sampler talks to a model: a forward over flat rows and a store of keys and values.
 
-A *row* is one token to compute. It writes its keys and values to a *slot* of the store and sees a set of slots of its own
-sequence (the committed *context*) plus its ancestors among the rows of the same call. Prefill is a chain of rows, a
+A *row* is one token to compute. It writes its keys and values to a *slot* of the store and sees a set of slots of its
+own sequence (the committed *context*) plus its ancestors among the rows of the same call. Prefill is a chain of rows, a
 batch is several segments, a draft tree is one segment with a tree mask. There is no padding anywhere.
 """
 

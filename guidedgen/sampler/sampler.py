@@ -1,8 +1,9 @@
 """Sampler: logits after any `Sequence`, computing only what its cache does not hold.
 
 Every call plans *waves*: sequences whose uncached suffixes start differently are computed together in one forward,
-chunk by chunk; those that share uncached tokens wait for the wave that computes them. Rows become visible in the cache
-only after their forward returned, so an exception or Ctrl-C at any point leaves it consistent.
+chunk by chunk. A sequence that is a prefix of another one is answered by a row on that one's way; branches that share
+uncached tokens wait for the wave that computes them. Rows become visible in the cache only after their forward
+returned, so an exception or Ctrl-C at any point leaves it consistent.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ DEFAULT_CACHE_BYTES = 2 << 30
 
 @dataclass
 class _Job:
-    """One distinct sequence of a wave: what is cached (`tip`), and what has to be computed."""
+    """One chain of a wave: what is cached (`tip`), and what has to be computed."""
 
-    answers: list[int]  # which entries of the call it answers
+    answers: dict[int, list[int]]  # by depth: which entries of the call the logits after so many tokens answer
     tip: Node
     missing: tuple[int, ...]
     again: Node | None = None  # cached already, but its logits are wanted: its row is computed once more, in place
@@ -40,6 +41,14 @@ class _Job:
         """Equal for jobs that would compute the same first row."""
         return id(self.tip), self.missing[0]
 
+    def answer(self, other: _Job) -> bool:
+        """Take over the answers of a job that would begin alike, where it lies on the way of this one."""
+        on_the_way = self.missing[: len(other.missing)] == other.missing
+        if on_the_way:
+            for depth, entries in other.answers.items():
+                self.answers.setdefault(depth, []).extend(entries)
+        return on_the_way
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -48,6 +57,11 @@ class _Part:
     job: _Job
     tokens: tuple[int, ...]
     slots: list[int]
+
+    def wanted(self) -> list[int]:
+        """The depths among its rows whose logits answer something, ascending."""
+        start = self.job.tip.depth
+        return sorted(depth for depth in self.job.answers if start < depth <= start + len(self.tokens))
 
 
 class _Engine:
@@ -138,7 +152,8 @@ class Sampler:
         """Logits after the last token of each sequence, float32 [B, logits_size].
 
         Args:
-            sequences: in any order and relation: forks, rollbacks, repeats.
+            sequences: in any order and relation: forks, rollbacks, repeats. Those on the way to another one (a
+                sequence together with its ancestors) cost nothing beyond their rows of logits.
 
         Raises:
             ModelError: a sequence is longer than the model's context.
@@ -174,42 +189,42 @@ class Sampler:
         result: torch.Tensor | None = None
         pending = list(range(len(sequences)))
         while pending:
-            finished, logits = self._run(self._wave(sequences, pending))
-            answers = [answer for job in finished for answer in job.answers]
-            for job in finished:
-                for answer in job.answers:
-                    self._engine.hints[sequences[answer]] = job.tip
+            entries, logits = self._run(self._wave(sequences, pending), sequences)
             if len(sequences) == 1:
                 return logits
             if result is None:
                 result = logits.new_empty(len(sequences), logits.shape[1])
-            repeats = torch.tensor([len(job.answers) for job in finished], device=logits.device)
-            result[torch.tensor(answers, device=logits.device)] = logits.repeat_interleave(repeats, 0)
-            pending = sorted(set(pending).difference(answers))
+            repeats = torch.tensor([len(row) for row in entries], device=logits.device)
+            answered = [entry for row in entries for entry in row]
+            result[torch.tensor(answered, device=logits.device)] = logits.repeat_interleave(repeats, 0)
+            pending = sorted(set(pending).difference(answered))
         assert result is not None
         return result
 
     def _wave(self, sequences: list[Sequence], pending: list[int]) -> list[_Job]:
-        """The pending sequences that can be computed together: no two of them begin with the same uncached row."""
-        engine = self._engine
+        """The pending sequences that can be computed together: no two jobs begin with the same uncached row."""
+        jobs = [self._job(sequences[index], index) for index in pending]
         wave: dict[tuple[int, int], _Job] = {}
-        for index in pending:
-            tip, missing = engine.locate(sequences[index])
-            job = _Job([index], tip, missing)
-            if not missing:
-                assert tip.parent is not None  # sequences have at least one token
-                job = _Job([index], tip.parent, (tip.token,), again=tip)
-            other = wave.setdefault(job.key, job)
-            if other is not job and other.missing == job.missing:
-                other.answers.append(index)
-        return sorted(wave.values(), key=lambda job: len(job.missing))
+        for job in sorted(jobs, key=lambda job: -len(job.missing)):  # the longest answers those on its way
+            first = wave.setdefault(job.key, job)
+            if first is not job:
+                first.answer(job)
+        return list(wave.values())[::-1]
 
-    def _run(self, wave: list[_Job]) -> tuple[list[_Job], torch.Tensor]:
-        """Compute a wave chunk by chunk; the finished jobs with their logits [J, logits_size], in the same order.
+    def _job(self, sequence: Sequence, index: int) -> _Job:
+        tip, missing = self._engine.locate(sequence)
+        answers = {sequence.length: [index]}
+        if missing:
+            return _Job(answers, tip, missing)
+        assert tip.parent is not None  # sequences have at least one token
+        return _Job(answers, tip.parent, (tip.token,), again=tip)
 
-        Where the cache cannot hold all of them at once, the longest are left for another wave.
+    def _run(self, wave: list[_Job], sequences: list[Sequence]) -> tuple[list[list[int]], torch.Tensor]:
+        """Compute a wave chunk by chunk; logits [J, logits_size], and for each row the entries that it answers.
+
+        Where the cache cannot hold all jobs at once, the longest are left for another wave.
         """
-        finished: list[_Job] = []
+        entries: list[list[int]] = []
         logits: list[torch.Tensor] = []
         unfinished = list(wave)
         for job in unfinished:
@@ -217,13 +232,13 @@ class Sampler:
         reused = sum(job.tip.depth for job in unfinished if job.again is not None or len(job.missing) > 1)
         while unfinished:
             parts = self._parts(unfinished)
+            entries += [part.job.answers[depth] for part in parts for depth in part.wanted()]
             logits.append(self._forward(parts, reused))
             reused = 0
             for part in parts:
-                if self._commit(part):
-                    finished.append(part.job)
+                self._commit(part, sequences)
             unfinished = [job for job in unfinished if job.missing]
-        return finished, logits[0] if len(logits) == 1 else torch.cat(logits)
+        return entries, logits[0] if len(logits) == 1 else torch.cat(logits)
 
     def _parts(self, unfinished: list[_Job]) -> list[_Part]:
         """What the next forward computes, with slots. Drops jobs from `unfinished` until their slots can be had."""
@@ -255,7 +270,7 @@ class Sampler:
         return plan
 
     def _forward(self, parts: list[_Part], reused: int) -> torch.Tensor:
-        """Logits of the parts that end their jobs, [J, logits_size]."""
+        """Logits of the parts' wanted rows, [J, logits_size]."""
         device = self.model.info.device
         tokens: list[int] = []
         positions: list[int] = []
@@ -269,8 +284,7 @@ class Sampler:
             positions += range(tip.depth, tip.depth + len(part.tokens))
             context = torch.from_numpy(tip.slots()).to(device)
             segments.append(Segment(start=start, stop=len(tokens), context=context))
-            if len(part.tokens) == len(part.job.missing):
-                wanted.append(len(tokens) - 1)
+            wanted += [start + depth - tip.depth - 1 for depth in part.wanted()]
         rows = Rows(
             tokens=torch.tensor(tokens, device=device),
             positions=torch.tensor(positions, device=device),
@@ -283,9 +297,10 @@ class Sampler:
         self.trace.forward(rows=len(tokens), reused=reused, seconds=time.perf_counter() - began)
         return logits
 
-    def _commit(self, part: _Part) -> bool:
-        """Make a part's rows visible; whether its job is finished."""
+    def _commit(self, part: _Part, sequences: list[Sequence]) -> None:
+        """Make a part's rows visible, and note where the sequences that they answer are cached."""
         job, cache = part.job, self._engine.cache
+        wanted = part.wanted()
         if job.again is not None:
             node = job.again
             cache.touch(node)
@@ -296,4 +311,9 @@ class Sampler:
         job.tip, job.missing = node, job.missing[len(part.tokens) :]
         if not job.missing:
             node.pins -= 1
-        return not job.missing
+        for depth in reversed(wanted):
+            while node.depth > depth:
+                assert node.parent is not None
+                node = node.parent
+            for entry in job.answers[depth]:
+                self._engine.hints[sequences[entry]] = node

@@ -24,6 +24,7 @@ BAD_OUTPUTS = [
     (gg.Lark("start: nobody"), gg.CompileError, ["nobody"]),
     (gg.Lark("start: ("), gg.GrammarSyntaxError, ["line 1"]),
     ({"type": "integer", "minimum": 3, "maximum": 2}, gg.UnsatisfiableSchema, ["minimum"]),
+    ({"const": {1, 2}}, gg.CompileError, ["not JSON"]),
     ({"enum": []}, gg.CompileError, ["/enum"]),
     ({"properties": {"a": {"uniqueItems": True}}}, gg.UnsupportedFeature, ["/properties/a", "uniqueItems"]),
     (object(), gg.CompileError, []),
@@ -102,7 +103,13 @@ def test_a_budget_that_holds_no_valid_output(script: Script) -> None:
 def test_impossible_options_are_named(script: Script, options: Any, told: str) -> None:
     model, _ = script("x")
     with pytest.raises(ValueError, match=told):
-        model("?", **options)
+        model.generate("?", **options)
+
+
+def test_a_call_gives_one_value(script: Script) -> None:
+    model, _ = script("x")
+    with pytest.raises(ValueError, match="use generate"):
+        model("?", n=2, temperature=1.0)
 
 
 def test_unknown_options_are_named_with_the_known_ones(script: Script) -> None:

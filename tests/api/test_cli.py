@@ -224,7 +224,6 @@ def answers(prompt: str) -> str:
         "Cla": "negative" if "rude" in prompt else "positive",
         "Wri": "SELECT * FROM users;",
         "Lis": "[" + ", ".join(['{"city": "A", "country": "B"}'] * 3) + "]",
-        "Exp": "It grows.",
     }[prompt[:3]]
 
 

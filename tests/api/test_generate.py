@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -243,6 +245,16 @@ def test_refused_values_name_what_was_wrong_and_keep_the_text(script: Script) ->
         _ = result.value
     assert caught.value.raw == '{"number": 3}'
     assert caught.value.attempts == ('{"number": 3}',)
+
+
+def test_a_refusal_keeps_nothing_else_alive(script: Script) -> None:
+    model, language_model = script('{"number": 3}')
+    result = model.generate("?", Even)
+    gone = weakref.ref(language_model)
+    del model, language_model
+    gc.collect()
+    assert gone() is None
+    assert result.complaint == "/number: Value error, must be even"
 
 
 def test_retries_tell_the_model_what_was_wrong(script: Script) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 import guidedgen as gg
+from guidedgen.decoders.base import Chunk
 
 Script = Callable[..., tuple[gg.Model, Any]]
 
@@ -115,3 +116,33 @@ def test_options_that_take_text_back_are_refused(script: Script, options: Any) -
     model, _ = script(TEXT)
     with pytest.raises(ValueError, match="cannot be taken back"):
         model.stream("?", Bill, **options)
+
+
+class Wavering:
+    """A strategy that takes a token back, or finds no way on, as constraints against each other can make it do."""
+
+    def __init__(self, last: Any) -> None:
+        self.last = last
+
+    def run(self, sampler: Any, sequences: Any, sampling: Any, *, cancelled: Any = None) -> Iterator[Chunk]:
+        (start,) = sequences
+        token = start.state.forced()[0]
+        tip = start.extend(token, start.state.advance(token))
+        yield Chunk(index=0, sequence=tip, tokens=(token,))
+        yield Chunk(index=0, sequence=tip, **self.last)
+
+
+def test_text_that_was_streamed_is_never_taken_back(script: Script) -> None:
+    model, _ = script(TEXT)
+    events = model.stream("?", Bill, strategy=Wavering({"retracted": 1}))
+    assert next(events) == gg.FieldStarted(())
+    with pytest.raises(gg.DeadEnd, match="Use generate instead of stream"):
+        next(events)
+
+
+def test_a_dead_end_is_an_error_of_the_result(script: Script) -> None:
+    model, _ = script(TEXT)
+    result = model.generate("?", Bill, strategy=Wavering({"finish": "dead_end"}))
+    assert (result.finish, result.text) == ("dead_end", "{")
+    with pytest.raises(gg.DeadEnd, match="no token can continue"):
+        _ = result.value

@@ -69,6 +69,12 @@ def forward_costs(model: Any, context: int, counts: tuple[int, ...]) -> dict[int
     return costs
 
 
+def agreement(first: list[int], second: list[int]) -> int:
+    """Number of leading tokens that two texts share."""
+    pairs = zip(first, second, strict=True)
+    return next((index for index, (left, right) in enumerate(pairs) if left != right), len(first))
+
+
 def timed(action: Callable[[], Any]) -> float:
     """Seconds of one call."""
     began = time.perf_counter()
@@ -109,9 +115,7 @@ def main() -> None:
         "threads": torch.get_num_threads(),
         "tokens_per_second": {name: round(value, 1) for name, value in speed.items()},
         "ratio_to_generate": {name: round(value / speed["generate"], 2) for name, value in speed.items()},
-        "same_first_tokens": {
-            name: len(os.path.commonprefix([text, texts["generate"]])) for name, text in texts.items()
-        },
+        "same_first_tokens": {name: agreement(text, texts["generate"]) for name, text in texts.items()},
         "forward_ms_by_rows": {k: round(v, 1) for k, v in forward_costs(lean, 300, (1, 2, 4, 8, 16, 32, 64)).items()},
     }
     sys.stdout.write(json.dumps(result, indent=1) + "\n")

@@ -25,7 +25,16 @@ RATCHET = Path(__file__).with_name("maskbench.json")
 SLICE = 20  # every so many files in the default run
 
 # Best first. "order": some valid instance is taken only with its properties in another order than it has.
-CATEGORIES = ["right", "order", "rejects valid", "misspelled", "unsupported", "unsatisfiable", "accepts invalid"]
+CATEGORIES = [
+    "right",
+    "order",
+    "rejects valid",
+    "misspelled",
+    "malformed",
+    "unsupported",
+    "unsatisfiable",
+    "accepts invalid",
+]
 
 
 def judge(path: Path, vocabulary: Vocabulary) -> tuple[str, str]:
@@ -38,8 +47,7 @@ def judge(path: Path, vocabulary: Vocabulary) -> tuple[str, str]:
     except UnsupportedFeature as error:
         return "unsupported", error.keyword or ""
     except CompileError as error:
-        assert "Did you mean" in str(error), f"{path.name}: {error}"
-        return "misspelled", ""
+        return ("misspelled" if "Did you mean" in str(error) else "malformed"), ""
     found = {"right"}
     for test in case["tests"]:
         found.add(verdict(constraint, case["schema"], test))
@@ -77,7 +85,7 @@ def files_of(shared: Path) -> list[Path]:
 
 def compare(found: dict[str, Any], kept: dict[str, Any]) -> None:
     assert found["named"].get("accepts invalid", []) == []
-    for category in ("rejects valid", "unsatisfiable"):
+    for category in ("rejects valid", "unsatisfiable", "malformed"):
         assert set(found["named"].get(category, [])) <= set(kept["named"].get(category, []))
 
 

@@ -115,6 +115,10 @@ def taken(tp: Any, texts: list[str]) -> list[Any]:
         (set[int], ["[1, 1, 2]"], [{1, 2}]),
         (frozenset[str], ['["a"]'], [frozenset("a")]),
         (dict[str, int], ["{}", '{"a": 1}', '{"a": "x"}'], [{}, {"a": 1}]),
+        (dict[Colour, int], ['{"red": 1}', '{"green": 1}'], [{Colour.RED: 1}]),
+        (dict[Literal["a", "b"], int], ['{"a": 1, "b": 2}', '{"c": 1}'], [{"a": 1, "b": 2}]),
+        (dict[Annotated[str, Field(pattern="^x")], int], ['{"xa": 1}', '{"a": 1}'], [{"xa": 1}]),
+        (dict[int, int], ['{"1": 1}', '{"a": 1}'], [{1: 1}]),
         (int | str | None, ["1", '"x"', "null", "[]"], [1, "x", None]),
         (Annotated[int, Field(gt=0, le=20, multiple_of=5)], ["0", "5", "7", "20", "25"], [5, 20]),
         (Annotated[float, Field(ge=0, lt=1)], ["0", "0.5", "1", "-0.1", "5e-1"], [0.0, 0.5, 0.5]),
@@ -123,10 +127,17 @@ def taken(tp: Any, texts: list[str]) -> list[Any]:
         (Annotated[decimal.Decimal, Field(gt=0, decimal_places=2)], ["0", "0.01", "1.234"], [decimal.Decimal("0.01")]),
         (datetime.date, ['"2024-02-29"', '"2023-02-29"', '"0000-01-01"'], [datetime.date(2024, 2, 29)]),
         (datetime.timedelta, ['"P1DT2H"', '"P1M"'], [datetime.timedelta(days=1, hours=2)]),
-        (uuid.UUID, ['"12345678-1234-1234-1234-123456789abc"', '"x"'], [uuid.UUID(int=0x12345678123412341234123456789ABC)]),
+        (
+            uuid.UUID,
+            ['"12345678-1234-1234-1234-123456789abc"', '"x"'],
+            [uuid.UUID(int=0x12345678123412341234123456789ABC)],
+        ),
         (bytes, ['"abc"'], [b"abc"]),
-        (Node, ['{"value": 3}', '{"value": 11}', '{"value": 3, "children": [{"value": 1}]}', '{"value": 3, "x": 1}'],
-         [Node(value=3), Node(value=3, children=[Node(value=1)])]),
+        (
+            Node,
+            ['{"value": 3}', '{"value": 11}', '{"value": 3, "children": [{"value": 1}]}', '{"value": 3, "x": 1}'],
+            [Node(value=3), Node(value=3, children=[Node(value=1)])],
+        ),
         (Box[int], ['{"item": 1}', '{"item": "x"}'], [Box[int](item=1)]),
         (Point, ['[1, "a"]', "[1]", "[]"], [Point(1, "a"), Point(1)]),
         (Movie, ['{"title": "t", "year": 1}', '{"year": 1}', '{"title": "t", "x": 1}'], [{"title": "t", "year": 1}]),
@@ -134,12 +145,15 @@ def taken(tp: Any, texts: list[str]) -> list[Any]:
         (Order, ['{"b": 1, "a": null}', '{"a": 1, "b": 1}', '{"b": 1}'], [Order(1, None), Order(1)]),
         (Part, ['{"name": "x", "inner": {"name": "y", "count": 2}}', '{"count": 1}'], [Part("x", 1, Part("y", 2))]),
         (list[Part] | None, ['[{"name": "x"}]', "null"], [[Part("x")], None]),
-        (Annotated[Cat | Dog, Field(discriminator="kind")], ['{"kind": "dog", "name": "x"}', '{"lives": 1}', '{"kind": "cat", "name": "x"}'],
-         [Dog(name="x")]),
+        (
+            Annotated[Cat | Dog, Field(discriminator="kind")],
+            ['{"kind": "dog", "name": "x"}', '{"lives": 1}', '{"kind": "cat", "name": "x"}'],
+            [Dog(name="x")],
+        ),
         (Open, ['{"a": 1, "z": [2]}', '{"z": 1}'], [Open(a=1, z=[2])]),
         (Aliased, ['{"outer": 1}', '{"inner": 1}'], [Aliased(outer=1)]),
     ],
-)  # fmt: skip
+)
 def test_values_of_types(tp: Any, texts: list[str], expected: list[Any]) -> None:
     found = taken(tp, texts)
     assert found == expected
@@ -156,7 +170,10 @@ def test_declared_order_is_kept() -> None:
 
 
 def test_unions_with_a_callable_discriminator() -> None:
-    pet = Annotated[Annotated[Cat, Tag("c")] | Annotated[Dog, Tag("d")], Discriminator(lambda value: "c" if "lives" in value else "d")]
+    pet = Annotated[
+        Annotated[Cat, Tag("c")] | Annotated[Dog, Tag("d")],
+        Discriminator(lambda value: "c" if "lives" in value else "d"),
+    ]
     assert taken(pet, ['{"kind": "dog", "name": "x"}', '{"kind": "cat", "lives": 9}']) == [Dog(name="x"), Cat(lives=9)]
 
 
@@ -205,7 +222,9 @@ def test_what_is_no_type_is_refused(tp: Any) -> None:
         compile(TypeSpec(tp), BYTES)
 
 
-@pytest.mark.parametrize("tp", [typing.Callable[[int], int], Annotated[int, Field(multiple_of=99991)], dict[int, int]])
+@pytest.mark.parametrize(
+    "tp", [typing.Callable[[int], int], Annotated[int, Field(multiple_of=99991)], dict[Level, int]]
+)
 def test_types_that_cannot_be_enforced_are_refused(tp: Any) -> None:
     with pytest.raises(UnsupportedFeature):
         compile(TypeSpec(tp), BYTES)

@@ -29,12 +29,13 @@ SPECS: list[tuple[Spec[Any], list[tuple[str, Any]], list[str]]] = [
 
 
 @pytest.mark.parametrize(("spec", "good", "bad"), SPECS)
-def test_texts_and_their_values(spec: Spec[Any], good: list[tuple[str, Any]], bad: list[str]) -> None:
-    constraint = compile(spec, BYTES)
+def test_texts_and_their_values(spec: Spec[Any], good: list[tuple[str, Any]], bad: list[str], kernel: str) -> None:
+    constraint = compile(spec, BYTES, implementation=kernel)
     assert [spec.parse(text) for text, _ in good if accepts(constraint, text)] == [value for _, value in good]
     assert [text for text in bad if accepts(constraint, text)] == []
     assert constraint.spec is spec
     assert constraint.vocabulary is BYTES
+    assert constraint.implementation == kernel
     assert constraint.vocab_size == BYTES.size
     assert isinstance(constraint.report, Report)
 
@@ -82,7 +83,7 @@ def test_a_dict_is_a_schema() -> None:
     assert spec.schema == {"type": "null"}
 
 
-@pytest.mark.parametrize("output", [3, object(), [], [[]], [{1}]])
+@pytest.mark.parametrize("output", [3, object(), [], [{1}]])
 def test_what_is_no_output_is_refused(output: Any) -> None:
     with pytest.raises(CompileError):
         spec_of(output)
@@ -111,11 +112,13 @@ def test_errors_of_texts() -> None:
         compile(Regex("a("), BYTES)
     with pytest.raises(GrammarSyntaxError):
         compile(Lark("start: ("), BYTES)
-    with pytest.raises(UnsatisfiableSchema, match="a\\[\\]"):
+    with pytest.raises(UnsatisfiableSchema, match="no text matches Regex"):
         compile(Regex(r"a[^\s\S]"), BYTES)
 
 
-@pytest.mark.parametrize("spec", [Regex("a" * 50), Choice(["a" * 50]), Lark('start: "' + "a" * 50 + '"'), JsonSchema({"const": "a" * 50})])
+@pytest.mark.parametrize(
+    "spec", [Regex("a" * 50), Choice(["a" * 50]), Lark('start: "' + "a" * 50 + '"'), JsonSchema({"const": "a" * 50})]
+)
 def test_long_inputs_are_refused(spec: Spec[Any]) -> None:
     with pytest.raises(LimitExceeded, match="schema_bytes"):
         compile(spec, BYTES, limits=Limits(schema_bytes=20))

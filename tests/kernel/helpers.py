@@ -23,9 +23,11 @@ def compile_grammar(
 
 
 def allowed(state: State, vocabulary: Vocabulary) -> set[int]:
-    """The tokens in the mask."""
+    """The tokens in the mask, whose last word must not have bits behind the vocabulary."""
     mask = state.mask()
-    return {token for token in range(32 * len(mask)) if mask[token >> 5] >> (token & 31) & 1}
+    tokens = {token for token in range(32 * len(mask)) if mask[token >> 5] >> (token & 31) & 1}
+    assert all(token < vocabulary.size for token in tokens)
+    return tokens
 
 
 def after(compiled: Compiled, text: bytes) -> InspectableState | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 
 import pytest
@@ -42,7 +43,7 @@ def extended(texts: frozenset[str], token: int) -> frozenset[str]:
 
 
 @given(grammar=finite_grammars())
-@examples(300)
+@examples(200)
 def test_finite_languages(kernel: str, grammar: ir.Grammar) -> None:
     """The whole language is listed, so that the answers are final: masks, acceptance, forced tokens, shortest ends."""
     try:
@@ -109,7 +110,7 @@ def fewest_tokens(word: str) -> int:
 
 
 @given(grammar=recursive_grammars(), data=st.data())
-@examples(250)
+@examples(200)
 def test_recursive_languages(kernel: str, grammar: ir.Grammar, data: st.DataObject) -> None:
     """Masks and acceptance along random walks, against a fixed point over positions of the text (`PrefixOracle`)."""
     assume(all(_letters(node) <= MARGIN for node in _terminals(grammar)))
@@ -196,6 +197,47 @@ def members(expression: ir.Expression, kernel: str, longest: int) -> set[str]:
         layer = following
         found |= {word for word, state in layer.items() if state.accepting}
     return found
+
+
+WORDS = st.sets(st.text("ab", min_size=1, max_size=6), min_size=1, max_size=6)
+
+
+@given(wanted=WORDS, also=WORDS, unwanted=WORDS, common=st.text("ab", min_size=1, max_size=6))
+@examples(150)
+def test_dead_ends_of_intersections(
+    kernel: str, wanted: set[str], also: set[str], unwanted: set[str], common: str
+) -> None:
+    """Words that start alike keep an intersection looking alive long after it is dead."""
+    parts = (any_of(wanted | {common}), any_of(also | {common}), ir.Complement(any_of(unwanted)))
+    language = (wanted | {common}) & (also | {common}) - unwanted
+    check_prefixes(ir.Intersection(parts), kernel, language, longest=6)
+
+
+def any_of(listed: set[str]) -> ir.Expression:
+    return ir.Union(tuple(ir.Literal(word.encode()) for word in sorted(listed)))
+
+
+def test_dead_ends_of_periodic_intersections(kernel: str) -> None:
+    """(aa)*b and (aaa)*b up to seven letters, but not b itself: the only word is aaaaaab."""
+    tail = ir.Literal(b"b")
+    parts = [ir.Concat((ir.Repeat(ir.Literal(b"a" * count), 0, None), tail)) for count in (2, 3)]
+    short = ir.Repeat(ir.ByteSet(1 << ord("a") | 1 << ord("b")), 0, 7)
+    check_prefixes(ir.Intersection((*parts, short, ir.Complement(tail))), kernel, {"aaaaaab"}, longest=8)
+
+
+def check_prefixes(expression: ir.Expression, kernel: str, language: set[str], *, longest: int) -> None:
+    """Exactly the prefixes of the words are states."""
+    if not language:
+        with pytest.raises(UnsatisfiableSchema):
+            compile_grammar(ir.Terminal(expression), kernel)
+        return
+    start = compile_grammar(ir.Terminal(expression), kernel).start()
+    prefixes = {word[:end] for word in language for end in range(len(word) + 1)}
+    for length in range(longest + 1):
+        for word in map("".join, itertools.product("ab", repeat=length)):
+            state = start.advance_bytes(word.encode())
+            assert (state is not None) == (word in prefixes)
+            assert (state is not None and state.accepting) == (word in language)
 
 
 @pytest.mark.parametrize("token", [-1, len(TOKENS), 2**31, 10])

@@ -194,12 +194,34 @@ SUM = ir.Grammar(
 )
 
 
-@pytest.mark.parametrize("vocabulary", [BYTES, REALISTIC], ids=["bytes", "realistic"])
-@pytest.mark.parametrize("name", ["json", "record", "sum", "enum"])
-def test_realistic_grammars(name: str, vocabulary: Vocabulary) -> None:
-    grammars: dict[str, ir.Grammar | ir.Node] = {"json": JSON, "record": RECORD, "sum": SUM, "enum": ir.Terminal(ENUM)}
-    if vocabulary is BYTES and name == "sum":
-        pytest.skip("the grammar names a special token")
-    both = compile_both(grammars[name], vocabulary)
-    compared = sum(walk_both(both, vocabulary, random.Random(seed), 25) for seed in range(12))
-    assert compared > (30 if name == "enum" else 100)
+REALISTIC_CASES: list[tuple[str, ir.Grammar | ir.Node, Vocabulary, int]] = [
+    ("json", JSON, BYTES, 100),
+    ("json", JSON, REALISTIC, 100),
+    ("record", RECORD, BYTES, 100),
+    ("record", RECORD, REALISTIC, 100),
+    ("sum", SUM, REALISTIC, 100),
+    ("enum", ir.Terminal(ENUM), BYTES, 30),
+    ("enum", ir.Terminal(ENUM), REALISTIC, 30),
+]
+
+
+@pytest.mark.parametrize(("name", "grammar", "vocabulary", "least"), REALISTIC_CASES)
+def test_realistic_grammars(name: str, grammar: ir.Grammar | ir.Node, vocabulary: Vocabulary, least: int) -> None:
+    both = compile_both(grammar, vocabulary)
+    assert sum(walk_both(both, vocabulary, random.Random(seed), 25) for seed in range(12)) > least
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@given(grammar=recursive_grammars(leaves=10), seed=st.integers(0, 999))
+@examples(5_000)
+def test_many_recursive_grammars(grammar: ir.Grammar, seed: int) -> None:
+    walk_both(compile_both(grammar, REALISTIC), REALISTIC, random.Random(seed), 12)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@given(expression=expressions(boolean=True, endless=True, leaves=25), seed=st.integers(0, 999))
+@examples(5_000)
+def test_many_expressions(expression: ir.Expression, seed: int) -> None:
+    walk_both(compile_both(ir.Terminal(expression), REALISTIC), REALISTIC, random.Random(seed), 12)

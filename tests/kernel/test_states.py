@@ -112,6 +112,13 @@ def test_named_token_with_bytes_is_read_either_way(kernel: str) -> None:
     assert allowed(state, VOCABULARY) == {1, 2}
 
 
+def test_end_tokens_cannot_be_named(kernel: str) -> None:
+    vocabulary = Vocabulary.from_tokens([b"a", b"", b""], special={"<s>": 1, "</s>": 2}, eos=["</s>"])
+    assert allowed(compile_grammar(ir.SpecialToken("<s>"), kernel, vocabulary).start(), vocabulary) == {1}
+    with pytest.raises(CompileError, match="token 2 ends the text"):
+        compile_grammar(ir.SpecialToken("</s>"), kernel, vocabulary)
+
+
 def test_forced_tokens_follow_one_another(kernel: str) -> None:
     grammar = ir.Sequence((text(b"abcdef"), ir.Terminal(byte_set(b"xy")), text(b"z")))
     compiled = compile_grammar(grammar, kernel)

@@ -1,4 +1,4 @@
-"""Law CACHE: after any forks, rollbacks, repeats, evictions and interruptions, logits equal a fresh forward of the library.
+"""Law CACHE: after forks, rollbacks, repeats, evictions and interruptions, logits equal a fresh forward of the library.
 
 Tolerance 1e-4 absolute in float32, for logits whose spread is about 1.
 """

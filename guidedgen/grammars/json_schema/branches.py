@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from guidedgen.errors import CompileError, UnsupportedFeature
+from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars.json_schema import arrays, objects
 from guidedgen.grammars.json_schema.arrays import ArrayAtoms, Conjunction, merge_arrays
 from guidedgen.grammars.json_schema.keywords import ALL
@@ -19,7 +20,13 @@ from guidedgen.grammars.json_schema.numbers import NumberAtoms, allows_number, c
 from guidedgen.grammars.json_schema.objects import ObjectAtoms, merge_objects
 from guidedgen.grammars.json_schema.reasons import Reason
 from guidedgen.grammars.json_schema.records import Group, Reader, Simple
-from guidedgen.grammars.json_schema.strings import StringAtoms, allows_string, conflict_of_strings, merge_strings
+from guidedgen.grammars.json_schema.strings import (
+    StringAtoms,
+    allows_string,
+    conflict_of_strings,
+    merge_strings,
+    string_texts,
+)
 from guidedgen.grammars.json_schema.values import Scalar, equality_key, is_number
 from guidedgen.limits import Limits
 
@@ -93,6 +100,26 @@ class Branches:
         if found is not None or not self._proving:
             self._reasons[key] = found
         return found
+
+    def allows_name(self, conjunction: Conjunction, name: str) -> bool:
+        """Whether a property's name satisfies a conjunction."""
+        return not conjunction or any(
+            name in shape.scalars if shape.scalars is not None else allows_string(shape.strings, name)
+            for shape in self.of(conjunction)
+            if "string" in shape.kinds
+        )
+
+    def names(self, conjunction: Conjunction) -> cr.Regex:
+        """The names that satisfy a conjunction."""
+        options: list[cr.Regex] = []
+        for shape in self.of(conjunction) if conjunction else []:
+            if "string" not in shape.kinds:
+                continue
+            if shape.scalars is None:
+                options.append(string_texts(shape.strings))
+            else:
+                options += [cr.literal(value) for value in shape.scalars if isinstance(value, str)]
+        return cr.union(options) if conjunction else cr.ANY_TEXT
 
     def _explain(self, conjunction: Conjunction, shapes: list[Shape]) -> Reason:
         if len(shapes) == 1 and shapes[0].reason is not None:
@@ -206,7 +233,7 @@ class Branches:
         if "array" in kinds:
             items, conflicts["array"] = arrays.limited(items, self.reason)
         if "object" in kinds:
-            conflicts["object"] = objects.limited(members, self.reason)
+            conflicts["object"] = objects.limited(members, self.reason, self.allows_name)
         refused = [why for kind, why in conflicts.items() if kind in kinds and why is not None]
         kinds = frozenset(kind for kind in kinds if conflicts.get(kind) is None)
         if not kinds and reason is None:

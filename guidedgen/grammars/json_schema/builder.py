@@ -5,11 +5,12 @@ The work list keeps nesting from costing stack; a place is built the first time 
 
 from __future__ import annotations
 
+from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.arrays import Conjunction, array_node
 from guidedgen.grammars.json_schema.branches import Branches, Shape
 from guidedgen.grammars.json_schema.numbers import number_node
-from guidedgen.grammars.json_schema.objects import Member, ObjectWriter
+from guidedgen.grammars.json_schema.objects import Member, ObjectWriter, other_names
 from guidedgen.grammars.json_schema.options import Options
 from guidedgen.grammars.json_schema.records import Reader, refuse
 from guidedgen.grammars.json_schema.spelling import literal_string
@@ -112,15 +113,18 @@ class Builder:
         members = [
             Member(key, key in atoms.required, self.value(schemas, below))
             for key, schemas in atoms.properties.items()
-            if self._branches.reason(schemas) is None
+            if self._branches.reason(schemas) is None and self._branches.allows_name(atoms.names, key)
         ]
+        for named in self._branches.of(atoms.names) if atoms.names else []:
+            self._refuse_unsupported(named)
         additional = None
         if self._branches.reason(atoms.additional) is None and (atoms.most is None or atoms.most[0] > 0):
             additional = self.value(atoms.additional, below)
             self._note_open(shape)
         writer = ObjectWriter(self._layout, level, rules=self.rules, name=name)
         high = None if atoms.most is None else atoms.most[0]
-        return writer.node(members, additional, taken=atoms.properties, low=atoms.fewest[0], high=high)
+        names = cr.intersection([other_names(tuple(atoms.properties)), self._branches.names(atoms.names)])
+        return writer.node(members, additional, names=names, low=atoms.fewest[0], high=high)
 
     def _note_open(self, shape: Shape) -> None:
         pointer = shape.branch[0].pointer if shape.branch else ""

@@ -51,7 +51,7 @@ def _table() -> dict[str, Keyword]:
     add("enforced", "additionalItems", "array", until=Draft.D2019)
     add("enforced", "prefixItems", "array", since=Draft.D2020)
     add("enforced", "properties required additionalProperties minProperties maxProperties patternProperties", "object")
-    add("unsupported", "propertyNames", "object", since=Draft.D6)
+    add("enforced", "propertyNames", "object", since=Draft.D6)
     add("unsupported", "dependencies", "object", until=Draft.D7)
     add("unsupported", "dependentRequired dependentSchemas unevaluatedProperties", "object", since=Draft.D2019)
     add("unsupported", "contains", "array", since=Draft.D6)

@@ -28,6 +28,7 @@ class ObjectAtoms:
         properties: the schemas of each declared name, in order.
         required: names that must be there, with the pointer that says so.
         additional: the schemas of every other name.
+        names: the schemas of the names themselves.
         fewest: the smallest number of properties; with its pointer.
         most: the greatest, or None.
     """
@@ -35,6 +36,7 @@ class ObjectAtoms:
     properties: dict[str, Conjunction] = field(default_factory=dict)
     required: dict[str, str] = field(default_factory=dict)
     additional: Conjunction = ()
+    names: Conjunction = ()
     fewest: tuple[int, str] = (0, "")
     most: tuple[int, str] | None = None
 
@@ -47,12 +49,14 @@ def read_objects(view: View, *, closed: bool) -> ObjectAtoms:
         additional = view.made(False, "additionalProperties")
     if view.schema_map("patternProperties"):
         additional = None  # refused or relaxed where objects are built; until then, other names are possible
+    names = view.subschema("propertyNames")
     low, high = view.count("minProperties"), view.count("maxProperties")
     required = {name: view.at("required", index) for index, name in enumerate(view.names("required"))}
     return ObjectAtoms(
         {name: (location,) for name, location in properties.items()},
         required,
         () if additional is None else (additional,),
+        () if names is None else (names,),
         (low or 0, view.at("minProperties")),
         None if high is None else (high, view.at("maxProperties")),
     )
@@ -72,33 +76,36 @@ def merge_objects(atoms: Iterable[ObjectAtoms]) -> ObjectAtoms:
         {name: joined(part.properties.get(name, part.additional) for part in parts) for name in names},
         required,
         joined(part.additional for part in parts),
+        joined(part.names for part in parts),
         max((part.fewest for part in parts), default=(0, ""), key=lambda count: count[0]),
         min(most, default=None, key=lambda count: count[0]),
     )
 
 
-def limited(atoms: ObjectAtoms, dead: Callable[[Conjunction], Reason | None]) -> Reason | None:
+def limited(
+    atoms: ObjectAtoms, dead: Callable[[Conjunction], Reason | None], named: Callable[[Conjunction, str], bool]
+) -> Reason | None:
     """Why no object is valid, or None where that is not seen.
 
     Args:
         atoms: merged.
         dead: why no value satisfies a conjunction, or None.
+        named: whether a name satisfies a conjunction.
     """
     for name, pointer in atoms.required.items():
+        if not named(atoms.names, name):
+            where = tuple(location.pointer for location in atoms.names)
+            return Reason(f"the property {name!r} is required, but its name is not allowed", (pointer, *where))
         why = dead(atoms.properties[name])
         if why is not None:
             return Reason(f"the property {name!r} is required, but {why.message}", (pointer, *why.pointers))
-    if atoms.most is None:
-        possible = None
-    else:
-        if len(atoms.required) > atoms.most[0]:
-            first = next(iter(atoms.required.values()))
-            return Reason(f"more than {atoms.most[0]} properties are required", (atoms.most[1], first))
-        possible = atoms.most
-    if possible is not None and atoms.fewest[0] > possible[0]:
+    if atoms.most is not None and len(atoms.required) > atoms.most[0]:
+        first = next(iter(atoms.required.values()))
+        return Reason(f"more than {atoms.most[0]} properties are required", (atoms.most[1], first))
+    if atoms.most is not None and atoms.fewest[0] > atoms.most[0]:
         return Reason(
-            f"no object has at least {atoms.fewest[0]} and at most {possible[0]} properties",
-            (atoms.fewest[1], possible[1]),
+            f"no object has at least {atoms.fewest[0]} and at most {atoms.most[0]} properties",
+            (atoms.fewest[1], atoms.most[1]),
         )
     if atoms.fewest[0] and dead(atoms.additional) is not None:
         alive = sum(1 for schemas in atoms.properties.values() if dead(schemas) is None)
@@ -133,19 +140,18 @@ class ObjectWriter:
         self._name = name
 
     def node(
-        self, members: list[Member], additional: ir.Node | None, *, taken: Iterable[str], low: int, high: int | None
+        self, members: list[Member], additional: ir.Node | None, *, names: cr.Regex, low: int, high: int | None
     ) -> ir.Node:
         """The structure of the valid objects.
 
         Args:
             members: the declared properties that may occur, in order.
             additional: the value of an additional property; None: there are none.
-            taken: names that additional properties must not have.
+            names: the names that additional properties may have.
             low: the smallest number of properties.
             high: the greatest, or None.
         """
-        names = None if additional is None else _other_names(tuple(taken))
-        self._additional = None if additional is None or names is None else (names, additional)
+        self._additional = None if additional is None else (_spelled(names), additional)
         at_least = max(1, sum(member.required for member in members))
         bounded = high is not None and (self._additional is not None or len(members) > high)
         body = self._counted(members, low, high) if low > at_least or bounded else self._linear(members)
@@ -245,8 +251,11 @@ class ObjectWriter:
         return ir.Sequence(()) if high == 0 else ir.Repetition(other, low, high)
 
 
+def _spelled(names: cr.Regex) -> ir.Expression:
+    return ANY_STRING if cr.is_any_text(names) else to_json_string(names)
+
+
 @lru_cache(maxsize=1024)
-def _other_names(taken: tuple[str, ...]) -> ir.Expression:
-    """JSON strings that are none of these names, however they are spelled."""
-    literals = [cr.literal(name) for name in taken]
-    return to_json_string(cr.complement(cr.union(literals))) if literals else ANY_STRING
+def other_names(taken: tuple[str, ...]) -> cr.Regex:
+    """All names but these."""
+    return cr.complement(cr.union([cr.literal(name) for name in taken]))

@@ -56,7 +56,7 @@ class Simple:
             and self.numbers == NumberAtoms()
             and not (self.strings.shortest[0] or self.strings.longest or self.strings.expressions)
             and not (self.arrays.prefix or self.arrays.rest or self.arrays.fewest[0] or self.arrays.most)
-            and not (self.objects.properties or self.objects.required or self.objects.additional)
+            and not (self.objects.properties or self.objects.required or self.objects.additional or self.objects.names)
             and not (self.objects.fewest[0] or self.objects.most)
         )
 
@@ -213,7 +213,7 @@ def _says_nothing(view: View, keyword: str) -> bool:
         return "then" not in view.schema and "else" not in view.schema
     if keyword in ("minContains", "maxContains"):
         return "contains" not in view.schema
-    if keyword in ("propertyNames", "unevaluatedProperties", "unevaluatedItems"):
+    if keyword in ("unevaluatedProperties", "unevaluatedItems"):
         return value is True or value == {}
     return keyword == "not" and value is False
 

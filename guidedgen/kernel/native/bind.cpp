@@ -153,7 +153,7 @@ NB_MODULE(_native, m) {
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
         .def("fill", &fill, "out"_a.noconvert())
-        .def("fill", [](const Handle&, nb::object) { throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]"); }, "out"_a)
+        .def("fill", [](const Handle&, nb::object) { throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]"); }, "out"_a.none())
         .def("mask", &mask, nb::sig("def mask(self) -> numpy.typing.NDArray[numpy.int32]"))
         .def("advance", [](const Handle& h, int64_t token) {
                 return token < 0 || token > INT32_MAX ? nb::none() : optional(h.grammar->advance(h, static_cast<int32_t>(token)));

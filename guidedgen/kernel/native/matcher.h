@@ -69,11 +69,12 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         std::lock_guard<std::mutex> guard(lexer_->mutex());
         for (const auto& entry : from.position->after)
             if (entry.first == token) return {from.grammar, from.arena, entry.second};
+        // A named token may have bytes as well: then it can be read as either.
         Arena& arena = *from.arena;
         Position* next = vocabulary_->length(token) > 0
                              ? arena.advance(from.position, vocabulary_->bytes(token), vocabulary_->length(token))
                              : nullptr;
-        if (!next && vocabulary_->length(token) == 0) next = arena.advance_special(from.position, token);
+        if (Position* named = arena.advance_special(from.position, token)) next = next ? arena.either(next, named) : named;
         if (!next) return {};
         if (from.position->after.size() < kMemo) from.position->after.emplace_back(token, next);
         return settle(from.arena, next);

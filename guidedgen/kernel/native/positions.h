@@ -89,6 +89,15 @@ class Arena {
         return intern(front);
     }
 
+    // The position that stands where either of two stands.
+    Position* either(const Position* left, const Position* right) {
+        Front front = left->front;
+        front.reading.insert(front.reading.end(), right->front.reading.begin(), right->front.reading.end());
+        if (!front.between) front.between = right->front.between;
+        else if (right->front.between) front.between = rows_.merge(front.between, right->front.between);
+        return intern(front);
+    }
+
     const TokenSet& mask(Position* p) {
         if (!p->made) {
             auto set = std::make_unique<TokenSet>();

@@ -85,6 +85,13 @@ class Rows {
         return intern(std::move(items), complete);
     }
 
+    // The row that expects what either of two expects.
+    Row* merge(const Row* left, const Row* right) {
+        std::vector<Item> items = left->items;
+        items.insert(items.end(), right->items.begin(), right->items.end());
+        return intern(std::move(items), left->complete_before || right->complete_before);
+    }
+
     // A row of another arena (or of this one) with the same meaning here; rebuilds the rows its frames refer to.
     Row* import(const Row* source) {
         std::vector<const Row*> order{source};

@@ -1,6 +1,7 @@
 // The context-free structure: the symbol table as read, and productions that come into being when they are predicted.
 //
-// A nonterminal is a symbol, or a counted repetition with its remaining bounds; counts are never unrolled up front.
+// A nonterminal is a symbol, a counted repetition with its remaining bounds, or an unordered collection with what was
+// seen of it; neither counts nor orders are unrolled up front.
 #pragma once
 
 #include <deque>
@@ -8,10 +9,11 @@
 #include <vector>
 
 #include "lexer.h"
+#include "unordered.h"
 
 namespace guidedgen {
 
-enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule };
+enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered };
 
 struct Table {
     const int32_t *exprs, *symbols, *pool;
@@ -32,7 +34,7 @@ struct Slot {
 };
 
 struct Nonterminal {
-    int32_t symbol, low, high;          // low, high: repetitions only
+    int32_t symbol, low, high;          // bounds of a repetition; set of seen members and count of an unordered collection
     bool nullable;
     bool expanded = false;
     std::vector<int32_t> productions;   // first slots
@@ -40,13 +42,16 @@ struct Nonterminal {
 
 class Symbols {
   public:
-    static constexpr int64_t kFar = int64_t{1} << 50;   // "no finite text"
+    static constexpr int64_t kFar = Unordered::kFar;
 
     Symbols(const Table& table, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)) {
         read_expressions(table);
         read_symbols(table);
-        nullable_ = fixpoint([this](int32_t s) { return lexer_->state(expr_[s])->accepting; }, false);
-        productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])); }, true);
+        nullable_ = fixpoint([this](int32_t s) { return lexer_->state(expr_[s])->accepting; }, false,
+                             [](const Unordered& u, const std::vector<uint8_t>&) { return u.required == 0 && u.low == 0; });
+        productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])); }, true,
+                               [](const Unordered& u, const std::vector<uint8_t>& holds) { return u.productive(holds); });
+        for (const Unordered& u : unordered_) u.check_nonempty(nullable_);
         if (!productive_[table.start]) throw UnsatisfiableError("the grammar derives no text at all");
         start_ = table.start;
     }
@@ -140,6 +145,11 @@ class Symbols {
                     high_[s] = t.pool[row[2] + 1];
                     break;
                 case SymOp::Rule: children_.push_back(row[1]); break;
+                case SymOp::Unordered:
+                    low_[s] = static_cast<int32_t>(unordered_.size());
+                    unordered_.emplace_back(t.pool + row[1], row[2]);
+                    unordered_.back().append_parts(children_);
+                    break;
             }
         }
         first_[n] = static_cast<int32_t>(children_.size());
@@ -149,8 +159,8 @@ class Symbols {
     }
 
     // Least fixpoint of a property that sequences need of all parts and choices of one (Horn clauses, linear time).
-    template <class F>
-    std::vector<uint8_t> fixpoint(F of_terminal, bool of_token) {
+    template <class F, class G>
+    std::vector<uint8_t> fixpoint(F of_terminal, bool of_token, G of_unordered) {
         size_t n = op_.size();
         std::vector<uint8_t> holds(n, 0);
         std::vector<int32_t> missing(n, 0), ready, head(n, -1), link, owner;
@@ -165,7 +175,7 @@ class Symbols {
                 now = true;
             } else {
                 missing[s] = op_[s] == SymOp::Sequence ? parts : 1;
-                now = missing[s] == 0;
+                now = op_[s] == SymOp::Unordered ? of_unordered(unordered_[low_[s]], holds) : missing[s] == 0;
                 for (int32_t k = first_[s]; k < first_[s + 1]; ++k) {
                     link.push_back(head[children_[k]]);
                     owner.push_back(id);
@@ -180,11 +190,14 @@ class Symbols {
         while (!ready.empty()) {
             int32_t s = ready.back();
             ready.pop_back();
-            for (int32_t k = head[s]; k >= 0; k = link[k])
-                if (!holds[owner[k]] && --missing[owner[k]] <= 0) {
-                    holds[owner[k]] = 1;
-                    ready.push_back(owner[k]);
+            for (int32_t k = head[s]; k >= 0; k = link[k]) {
+                int32_t above = owner[k];
+                if (holds[above]) continue;
+                if (op_[above] == SymOp::Unordered ? of_unordered(unordered_[low_[above]], holds) : --missing[above] <= 0) {
+                    holds[above] = 1;
+                    ready.push_back(above);
                 }
+            }
         }
         return holds;
     }
@@ -204,7 +217,9 @@ class Symbols {
             if (n.symbol == s && n.low == low && n.high == high) return id;
         }
         int32_t id = static_cast<int32_t>(nonterminals_.size());
-        bool nullable = op_[s] == SymOp::Repetition ? low == 0 || nullable_[children_[first_[s]]] : nullable_[s];
+        bool nullable = op_[s] == SymOp::Repetition  ? low == 0 || nullable_[children_[first_[s]]]
+                        : op_[s] == SymOp::Unordered ? unordered_[low_[s]].may_end(seen_sets_.at(low), high)
+                                                     : nullable_[s];
         nonterminals_.push_back({s, low, high, nullable, false, {}});
         by_key_[key].push_back(id);
         return id;
@@ -267,6 +282,8 @@ class Symbols {
             append_part(children_[first_[s]]);
             append_repetition(s, std::max(n.low - 1, 0), n.high < 0 ? -1 : n.high - 1);
             finish_production();
+        } else if (op_[s] == SymOp::Unordered) {
+            expand_unordered(n, made);
         } else if (op_[s] == SymOp::Choice) {
             for (int32_t k = first_[s]; k < first_[s + 1]; ++k) {
                 if (!productive_[children_[k]]) continue;
@@ -283,16 +300,37 @@ class Symbols {
         nonterminals_[id].expanded = true;
     }
 
+    void expand_unordered(const Nonterminal& n, std::vector<int32_t>& made) {
+        const Unordered& u = unordered_[low_[n.symbol]];
+        if (n.high > 0 && !productive_[u.separator]) return;
+        auto open = [&](int32_t item, int32_t seen) {
+            made.push_back(static_cast<int32_t>(slots_.size()));
+            if (n.high > 0) append_part(u.separator);
+            append_part(item);
+            int32_t id = nonterminal_of(n.symbol, seen, u.next_count(n.high));
+            slots_.push_back({SlotKind::Nonterminal, nonterminals_[id].nullable, id, n.symbol});
+            finish_production();
+        };
+        const Seen seen = seen_sets_.at(n.low);
+        const Unordered::Left left = u.left(seen, productive_);
+        const bool member[] = {u.may_take(true, false, n.high, left), u.may_take(true, true, n.high, left)};
+        for (int32_t m = 0; m < u.size(); ++m)
+            if (member[u.needed[m]] && productive_[u.members[m]] && !u.has(seen, m)) open(u.members[m], seen_sets_.with(n.low, m));
+        if (left.rest && u.may_take(false, false, n.high, left)) open(u.rest, n.low);
+    }
+
     int64_t cost(const Slot& slot) {
         if (slot.kind == SlotKind::Token) return 1;
         if (slot.nullable) return 0;
         if (slot.kind == SlotKind::Terminal) return min_length_[slot.symbol];
         const Nonterminal& n = nonterminals_[slot.value];
+        if (op_[n.symbol] == SymOp::Unordered) return unordered_[low_[n.symbol]].cost(seen_sets_.at(n.low), n.high, min_length_);
         if (op_[n.symbol] != SymOp::Repetition) return min_length_[n.symbol];
         return std::min(kFar, int64_t{n.low} * min_length_[children_[first_[n.symbol]]]);
     }
 
     int64_t combine(int32_t s) const {
+        if (op_[s] == SymOp::Unordered) return unordered_[low_[s]].cost({}, 0, min_length_);
         int64_t result = op_[s] == SymOp::Choice ? kFar : 0;
         for (int32_t k = first_[s]; k < first_[s + 1]; ++k) {
             int64_t child = min_length_[children_[k]];
@@ -329,6 +367,8 @@ class Symbols {
     std::vector<int32_t> expr_, low_, high_, first_, children_, body_;
     std::vector<uint8_t> nullable_, productive_;
     std::vector<int64_t> min_length_;
+    std::vector<Unordered> unordered_;
+    SeenSets seen_sets_;
     int32_t start_ = 0, start_slot_ = -1;
     std::vector<Slot> slots_;
     std::deque<Nonterminal> nonterminals_;

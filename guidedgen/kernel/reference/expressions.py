@@ -242,13 +242,13 @@ class Expressions:
                 words.add(part.args[0])
             elif part is not self.empty:
                 members.add(part)
-        if self.all in members or any(part.op is Op.NOT and part.args[0] in members for part in members):
-            return self.all
         if mask:
             members.add(self.byte_set(mask))
         if words:
             listed = tuple(sorted(words))
             members.add(self.words(self._word_lists.setdefault(listed, listed), 0, len(listed), 0))
+        if self.all in members or any(part.op is Op.NOT and part.args[0] in members for part in members):
+            return self.all
         return self._union_of(self._merge_counts(members))
 
     def _union_of(self, members: set[Expression]) -> Expression:

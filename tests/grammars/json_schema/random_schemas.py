@@ -27,11 +27,17 @@ def _optional(**keywords: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str,
 
 
 NUMBER_KEYWORDS = _optional(
-    minimum=NUMBERS, maximum=NUMBERS, exclusiveMinimum=INTEGERS, exclusiveMaximum=INTEGERS, multipleOf=st.sampled_from([1, 2, 3, 5, 7])
-)  # fmt: skip
+    minimum=NUMBERS,
+    maximum=NUMBERS,
+    exclusiveMinimum=INTEGERS,
+    exclusiveMaximum=INTEGERS,
+    multipleOf=st.sampled_from([1, 2, 3, 5, 7]),
+)
 STRING_KEYWORDS = _optional(
-    minLength=st.integers(0, 3), maxLength=st.integers(0, 4), pattern=st.sampled_from(["^a", "b$", "a.*b", "^[a-c]*$", "^.{2}$"])
-)  # fmt: skip
+    minLength=st.integers(0, 3),
+    maxLength=st.integers(0, 4),
+    pattern=st.sampled_from(["^a", "b$", "a.*b", "^[a-c]*$", "^.{2}$"]),
+)
 
 
 def _tagged(kind: str, keywords: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
@@ -43,14 +49,16 @@ LEAVES = st.one_of(
     st.just({}),
     st.sampled_from(["null", "boolean", "string"]).map(lambda name: {"type": name}),
     _tagged("integer", NUMBER_KEYWORDS),
-    _tagged("number", _optional(minimum=NUMBERS, maximum=NUMBERS, exclusiveMinimum=INTEGERS, exclusiveMaximum=INTEGERS)),
+    _tagged(
+        "number", _optional(minimum=NUMBERS, maximum=NUMBERS, exclusiveMinimum=INTEGERS, exclusiveMaximum=INTEGERS)
+    ),
     _tagged("string", STRING_KEYWORDS),
     st.lists(values(2), min_size=1, max_size=4, unique_by=repr).map(lambda found: {"enum": found}),
     values(3).map(lambda found: {"const": found}),
-    st.lists(st.sampled_from(["null", "string", "integer", "number", "array", "object"]), min_size=1, max_size=3, unique=True).map(
-        lambda names: {"type": names}
-    ),
-)  # fmt: skip
+    st.lists(
+        st.sampled_from(["null", "string", "integer", "number", "array", "object"]), min_size=1, max_size=3, unique=True
+    ).map(lambda names: {"type": names}),
+)
 
 
 def _compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -59,11 +67,15 @@ def _compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         properties=properties,
         required=st.lists(st.sampled_from(NAMES), max_size=2, unique=True),
         additionalProperties=st.booleans() | inner,
+        propertyNames=STRING_KEYWORDS | st.just({"enum": ["a", "b", "é"]}),
         minProperties=st.integers(0, 2),
         maxProperties=st.integers(1, 4),
     )
     arrays = _optional(
-        items=inner, prefixItems=st.lists(inner, min_size=1, max_size=2), minItems=st.integers(0, 2), maxItems=st.integers(0, 3)
+        items=inner,
+        prefixItems=st.lists(inner, min_size=1, max_size=2),
+        minItems=st.integers(0, 2),
+        maxItems=st.integers(0, 3),
     )
     several = st.lists(inner, min_size=1, max_size=3)
     return st.one_of(

@@ -1,4 +1,4 @@
-"""Masks against an independent validator: what it calls valid is taken (in some order), what it calls invalid is not."""
+"""Masks against an independent validator: what it calls valid is taken in some order, what it calls invalid is not."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ def test_what_a_random_walk_writes_is_valid(schema: Any, seed: int) -> None:
     text = walk(constraint, random.Random(seed), steps=60)
     try:
         value = constraint.spec.parse(text)
-    except ValidationFailed as error:  # the two things that masks leave to parse()
-        assert "occurs twice" in str(error) or "range of a float" in str(error)
-        return
+    except ValidationFailed as error:
+        if "occurs twice" in str(error) or "range of a float" in str(error):
+            return  # the two things that masks leave to parse()
+        raise
     assert Draft202012Validator(schema).is_valid(value), text
 
 

@@ -46,9 +46,13 @@ def test_items_may_be_recursive() -> None:
     [
         ({"type": "array", "minItems": 3, "maxItems": 2}, "/minItems", "#/maxItems"),
         ({"type": "array", "minItems": 3, "prefixItems": [True, True], "items": False}, "/minItems", "#/items"),
-        ({"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 2, "maxLength": 1}}, "/minItems", "#/items/minLength"),
+        (
+            {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 2, "maxLength": 1}},
+            "/minItems",
+            "#/items/minLength",
+        ),
     ],
-)  # fmt: skip
+)
 def test_arrays_that_cannot_be_are_refused(schema: dict[str, Any], pointer: str, other: str) -> None:
     with pytest.raises(UnsatisfiableSchema) as caught:
         compiled(schema)

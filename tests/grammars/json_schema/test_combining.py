@@ -7,7 +7,24 @@ import pytest
 from guidedgen.errors import CompileError, UnsatisfiableSchema, UnsupportedFeature
 from tests.grammars.json_schema.feeding import compiled, valid_ones
 
-VALUES: list[Any] = [None, True, False, 0, 1, 2.5, "", "a", "bb", [], [1], ["a"], {}, {"a": 1}, {"a": "x"}, {"a": 1, "b": 2}]
+VALUES: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    2.5,
+    "",
+    "a",
+    "bb",
+    [],
+    [1],
+    ["a"],
+    {},
+    {"a": 1},
+    {"a": "x"},
+    {"a": 1, "b": 2},
+]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +48,10 @@ VALUES: list[Any] = [None, True, False, 0, 1, 2.5, "", "a", "bb", [], [1], ["a"]
         ({"anyOf": [{"type": "integer"}, {"type": "string", "minLength": 1}]}, [0, 1, "a", "bb"]),
         ({"anyOf": [{"minimum": 1}, {"const": 0}], "type": "number"}, [0, 1, 2.5]),
         ({"anyOf": [{"type": "string"}, {"minLength": 2}], "type": ["string", "null"]}, [None, "", "a", "bb"]),
-        ({"anyOf": [{"required": ["a"]}, {"required": ["b"]}], "type": "object"}, [{"a": 1}, {"a": "x"}, {"a": 1, "b": 2}]),
+        (
+            {"anyOf": [{"required": ["a"]}, {"required": ["b"]}], "type": "object"},
+            [{"a": 1}, {"a": "x"}, {"a": 1, "b": 2}],
+        ),
         ({"oneOf": [{"type": "integer"}, {"type": "string"}]}, [0, 1, "", "a", "bb"]),
         ({"oneOf": [{"type": "integer", "maximum": 0}, {"type": "integer", "minimum": 1}]}, [0, 1]),
         ({"oneOf": [{"maximum": 0}, {"minimum": 1}], "type": "integer"}, [0, 1]),
@@ -39,16 +59,30 @@ VALUES: list[Any] = [None, True, False, 0, 1, 2.5, "", "a", "bb", [], [1], ["a"]
         ({"oneOf": [{"pattern": "^a"}, {"pattern": "^b"}], "type": "string"}, ["a", "bb"]),
         ({"oneOf": [True, False]}, VALUES),
         ({"allOf": [{"type": ["string", "null"]}, {"type": ["null", "integer"]}]}, [None]),
-        ({"allOf": [{"properties": {"a": {"type": "integer"}}, "type": "object"}, {"required": ["a"]}]}, [{"a": 1}, {"a": 1, "b": 2}]),
-        ({"allOf": [{"additionalProperties": False, "properties": {"a": {}}}, {"type": "object"}]}, [{}, {"a": 1}, {"a": "x"}]),
-        ({"allOf": [{"anyOf": [{"type": "string"}, {"type": "null"}]}, {"anyOf": [{"type": "null"}, {"type": "array"}]}]}, [None]),
+        (
+            {"allOf": [{"properties": {"a": {"type": "integer"}}, "type": "object"}, {"required": ["a"]}]},
+            [{"a": 1}, {"a": 1, "b": 2}],
+        ),
+        (
+            {"allOf": [{"additionalProperties": False, "properties": {"a": {}}}, {"type": "object"}]},
+            [{}, {"a": 1}, {"a": "x"}],
+        ),
+        (
+            {
+                "allOf": [
+                    {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                    {"anyOf": [{"type": "null"}, {"type": "array"}]},
+                ]
+            },
+            [None],
+        ),
         ({"$ref": "#/$defs/x", "$defs": {"x": {"type": "integer"}}, "minimum": 1}, [1]),
         ({"$ref": "#/definitions/x%20y~1z", "definitions": {"x y/z": {"type": "null"}}}, [None]),
         ({"$ref": "#name", "$defs": {"x": {"$anchor": "name", "type": "null"}}}, [None]),
         ({"$ref": "http://a/b", "$defs": {"x": {"$id": "http://a/b", "type": "null"}}}, [None]),
         ({"$id": "http://a/r", "$ref": "r#/$defs/x", "$defs": {"x": {"type": "null"}}}, [None]),
     ],
-)  # fmt: skip
+)
 def test_values_that_are_taken(schema: Any, expected: list[Any]) -> None:
     found = valid_ones(schema, VALUES)
     assert [(type(value), value) for value in found] == [(type(value), value) for value in expected]
@@ -68,7 +102,9 @@ def test_keywords_of_other_drafts_are_annotations() -> None:
 
 
 def test_documents_of_the_registry() -> None:
-    registry = {"http://x/y": {"$defs": {"a": {"items": {"$ref": "#/$defs/b"}, "type": "array"}, "b": {"type": "integer"}}}}
+    registry = {
+        "http://x/y": {"$defs": {"a": {"items": {"$ref": "#/$defs/b"}, "type": "array"}, "b": {"type": "integer"}}}
+    }
     schema = {"$ref": "http://x/y#/$defs/a"}
     assert valid_ones(schema, [[1], ["a"], 1], registry=registry) == [[1]]
     with pytest.raises(UnsupportedFeature) as caught:
@@ -77,14 +113,29 @@ def test_documents_of_the_registry() -> None:
 
 
 def test_recursion_through_alternatives_and_properties() -> None:
-    tree = {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}, "required": ["l", "r"]}]}
-    values = [None, {"l": None, "r": None}, {"l": {"l": None, "r": None}, "r": None}, {"l": None}, {"l": {"l": None}, "r": None}]
+    tree = {
+        "anyOf": [
+            {"type": "null"},
+            {"type": "object", "properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}, "required": ["l", "r"]},
+        ]
+    }
+    values = [
+        None,
+        {"l": None, "r": None},
+        {"l": {"l": None, "r": None}, "r": None},
+        {"l": None},
+        {"l": {"l": None}, "r": None},
+    ]
     assert valid_ones(tree, values) == values[:3]
 
 
 def test_discriminated_alternatives_are_exclusive() -> None:
     def member(name: str) -> dict[str, Any]:
-        return {"type": "object", "properties": {"kind": {"const": name}, name: {"type": "integer"}}, "required": ["kind"]}
+        return {
+            "type": "object",
+            "properties": {"kind": {"const": name}, name: {"type": "integer"}},
+            "required": ["kind"],
+        }
 
     schema = {"oneOf": [member("a"), member("b"), {"$ref": "#/$defs/c"}], "$defs": {"c": member("c")}}
     values = [{"kind": "a", "a": 1}, {"kind": "b"}, {"kind": "c", "c": 1}, {"kind": "d"}, {"kind": "a", "a": "x"}]
@@ -122,7 +173,10 @@ def test_contradictions_are_refused(schema: Any, pointer: str) -> None:
         ({"$ref": 3}, "/$ref"),
         ({"$ref": "#/enum", "enum": [1]}, "/$ref"),
         ({"$ref": "#"}, ""),
-        ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"}, "/$defs/a"),
+        (
+            {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"},
+            "/$defs/a",
+        ),
         ({"anyOf": []}, "/anyOf"),
         ({"anyOf": {}}, "/anyOf"),
         ({"allOf": [3]}, "/allOf"),

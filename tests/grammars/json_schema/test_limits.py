@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def test_deeply_nested_combinations(keyword: str) -> None:
 def test_long_chains_of_references() -> None:
     for length in (50, 3000):
         names = [f"d{index}" for index in range(length)]
-        chain = {name: {"$ref": f"#/$defs/{other}"} for name, other in zip(names, names[1:], strict=False)}
+        chain = {name: {"$ref": f"#/$defs/{other}"} for name, other in pairwise(names)}
         schema = {"$ref": "#/$defs/d0", "$defs": {**chain, names[-1]: {"type": "integer"}}}
         try:
             assert valid_ones(schema, [1, "a"]) == [1]
@@ -68,7 +69,9 @@ def test_long_chains_of_references() -> None:
 
 
 def test_products_of_alternatives_are_bounded() -> None:
-    group = {"anyOf": [{"properties": {f"p{index}": {"const": index}}, "required": [f"p{index}"]} for index in range(8)]}
+    group = {
+        "anyOf": [{"properties": {f"p{index}": {"const": index}}, "required": [f"p{index}"]} for index in range(8)]
+    }
     schema = {"allOf": [json.loads(json.dumps(group).replace('"p', f'"q{index}')) for index in range(8)]}
     with pytest.raises(UnsupportedFeature, match="combinations"):
         compiled(schema)

@@ -11,7 +11,25 @@ from guidedgen.errors import CompileError, UnsatisfiableSchema, UnsupportedFeatu
 from guidedgen.testing import accepts
 from tests.grammars.json_schema.feeding import compiled, taken
 
-NUMERALS = ["0", "-0", "7", "-7", "07", "+7", "1.", ".5", "1.0", "1.50", "-0.5", "1e3", "1E+3", "1.5e-07", "1e", "1e3.0", "Infinity"]
+NUMERALS = [
+    "0",
+    "-0",
+    "7",
+    "-7",
+    "07",
+    "+7",
+    "1.",
+    ".5",
+    "1.0",
+    "1.50",
+    "-0.5",
+    "1e3",
+    "1E+3",
+    "1.5e-07",
+    "1e",
+    "1e3.0",
+    "Infinity",
+]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +51,12 @@ def test_numerals_that_are_taken(schema: dict[str, Any], expected: list[str]) ->
 
 
 def test_draft_4_writes_exclusive_bounds_as_booleans() -> None:
-    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "minimum": 3, "exclusiveMinimum": True, "type": "number"}
+    schema = {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "minimum": 3,
+        "exclusiveMinimum": True,
+        "type": "number",
+    }
     assert taken(schema, ["3", "3.0", "3.01", "4"]) == ["3.01", "4"]
 
 
@@ -137,7 +160,10 @@ def test_empty_ranges_are_refused(schema: dict[str, Any], pointer: str) -> None:
         ({"maximum": True}, "/maximum"),
         ({"multipleOf": 0}, "/multipleOf"),
         ({"multipleOf": -1}, "/multipleOf"),
-        ({"$schema": "http://json-schema.org/draft-04/schema#", "minimum": 1, "exclusiveMinimum": 1}, "/exclusiveMinimum"),
+        (
+            {"$schema": "http://json-schema.org/draft-04/schema#", "minimum": 1, "exclusiveMinimum": 1},
+            "/exclusiveMinimum",
+        ),
         ({"$schema": "http://json-schema.org/draft-07/schema#", "exclusiveMinimum": True}, "/exclusiveMinimum"),
     ],
 )

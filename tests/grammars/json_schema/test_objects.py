@@ -50,8 +50,19 @@ def test_names_that_need_escapes() -> None:
 
 
 def test_required_names_that_are_not_declared_come_last() -> None:
-    schema = {"type": "object", "properties": {"a": {}}, "required": ["z", "y"], "additionalProperties": {"type": "integer"}}
-    texts = ['{"a": "", "z": 1, "y": 2}', '{"z": 1, "y": 2, "x": 3}', '{"y": 2, "z": 1}', '{"a": "", "z": 1}', '{"z": "", "y": 1}']
+    schema = {
+        "type": "object",
+        "properties": {"a": {}},
+        "required": ["z", "y"],
+        "additionalProperties": {"type": "integer"},
+    }
+    texts = [
+        '{"a": "", "z": 1, "y": 2}',
+        '{"z": 1, "y": 2, "x": 3}',
+        '{"y": 2, "z": 1}',
+        '{"a": "", "z": 1}',
+        '{"z": "", "y": 1}',
+    ]
     assert taken(schema, texts) == ['{"a": "", "z": 1, "y": 2}', '{"z": 1, "y": 2, "x": 3}']
 
 
@@ -69,6 +80,25 @@ def test_numbers_of_properties(low: int, high: int | None, additional: bool) -> 
         possible = additional or not set(names) - set("abc")
         inside = low <= len(names) and (high is None or len(names) <= high)
         assert accepts(constraint, text_of(value)) == (possible and inside), names
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"pattern": "^a"}, [{}, {"a": 1}, {"ab": 1}, {"a": 1, "ax": 1}]),
+        ({"maxLength": 1}, [{}, {"a": 1}, {"b": 1}, {"x": 1}]),
+        ({"enum": ["a", "x"]}, [{}, {"a": 1}, {"x": 1}]),
+        ({"not": False, "anyOf": [{"const": "x"}, {"pattern": "^b"}]}, [{}, {"b": 1}, {"x": 1}]),
+        ({"type": "integer"}, [{}]),
+        (False, [{}]),
+        (True, [{}, {"a": 1}, {"b": 1}, {"ab": 1}, {"x": 1}, {"a": 1, "ax": 1}]),
+    ],
+)
+def test_names_have_schemas_too(names: Any, expected: list[Any]) -> None:
+    schema = {"type": "object", "properties": {"a": {}, "b": {}}, "propertyNames": names}
+    assert valid_ones(schema, [{}, {"a": 1}, {"b": 1}, {"ab": 1}, {"x": 1}, {"a": 1, "ax": 1}]) == expected
+    with pytest.raises(UnsatisfiableSchema):
+        compiled({**schema, "required": ["c"], "propertyNames": {"enum": ["a"]}})
 
 
 def test_a_property_that_no_value_satisfies_cannot_be_there() -> None:
@@ -100,9 +130,13 @@ def test_duplicate_additional_names_are_in_the_report_and_refused_by_parse() -> 
         ({"type": "object", "required": ["a", "b"], "maxProperties": 1}, "/maxProperties", "#/required/0"),
         ({"type": "object", "minProperties": 2, "maxProperties": 1}, "/minProperties", "#/maxProperties"),
         (closed("a") | {"minProperties": 2}, "/minProperties", ""),
-        ({"type": "object", "required": ["a"], "properties": {"a": {"type": "integer", "minimum": 2, "maximum": 1}}}, "/required/0", "#/properties/a/minimum"),
+        (
+            {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer", "minimum": 2, "maximum": 1}}},
+            "/required/0",
+            "#/properties/a/minimum",
+        ),
     ],
-)  # fmt: skip
+)
 def test_objects_that_cannot_be_are_refused(schema: dict[str, Any], pointer: str, other: str) -> None:
     with pytest.raises(UnsatisfiableSchema) as caught:
         compiled(schema)

@@ -13,7 +13,6 @@ REFUSED: dict[str, Any] = {
     "not": {"type": "string"},
     "if": {"type": "string"},
     "patternProperties": {"^a": {"type": "integer"}},
-    "propertyNames": {"pattern": "^a"},
     "uniqueItems": True,
     "contains": {"const": 1},
     "dependentRequired": {"a": ["b"]},
@@ -51,7 +50,9 @@ def test_it_is_refused_with_its_place(keyword: str) -> None:
 def test_it_is_dropped_knowingly_and_reported(keyword: str) -> None:
     schema = {keyword: REFUSED[keyword], **EXTRA.get(keyword, {})}
     constraint = compiled(schema, on_unsupported="relax")
-    assert ("/" + keyword, keyword) in [(entry.pointer, entry.keyword) for entry in constraint.report.treated("relaxed")]
+    assert ("/" + keyword, keyword) in [
+        (entry.pointer, entry.keyword) for entry in constraint.report.treated("relaxed")
+    ]
     assert not constraint.report.exact
 
 
@@ -89,7 +90,9 @@ def test_options_that_are_not_there_yet_are_refused(option: dict[str, Any]) -> N
         compiled({}, **option)
 
 
-@pytest.mark.parametrize("option", [{"property_order": "x"}, {"format": "x"}, {"whitespace": "x"}, {"on_unsupported": "x"}])
+@pytest.mark.parametrize(
+    "option", [{"property_order": "x"}, {"format": "x"}, {"whitespace": "x"}, {"on_unsupported": "x"}]
+)
 def test_unknown_options_are_refused(option: dict[str, Any]) -> None:
     with pytest.raises(CompileError, match="x"):
         compiled({}, **option)
@@ -101,7 +104,9 @@ def test_a_likely_slip_of_the_pen_gets_a_hint() -> None:
     assert valid_ones({"requried": ["a"]}, [{}], on_unsupported="relax") == [{}]
 
 
-@pytest.mark.parametrize("keyword", ["x-requried", "readonly", "discriminator", "_format", "version", "minimumm2", "descripton"])
+@pytest.mark.parametrize(
+    "keyword", ["x-requried", "readonly", "discriminator", "_format", "version", "minimumm2", "descripton"]
+)
 def test_unknown_keywords_are_annotations_with_a_line_in_the_report(keyword: str) -> None:
     report = compiled({keyword: 1, "type": "null"}).report
     assert [(entry.keyword, entry.treatment) for entry in report.warnings] == [(keyword, "annotation")]

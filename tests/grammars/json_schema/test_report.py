@@ -40,7 +40,14 @@ def test_every_keyword_is_listed_once() -> None:
 
 def test_annotations_and_what_is_enforced_are_told_apart() -> None:
     report = compiled(SCHEMA).report
-    assert {entry.keyword for entry in report.treated("annotation")} == {"$schema", "title", "$defs", "default", "x-widget", "examples"}
+    assert {entry.keyword for entry in report.treated("annotation")} == {
+        "$schema",
+        "title",
+        "$defs",
+        "default",
+        "x-widget",
+        "examples",
+    }
     assert [entry.keyword for entry in report.warnings] == ["x-widget"]
     assert report.exact
 

@@ -13,9 +13,17 @@ def test_every_spelling_of_a_character_is_taken() -> None:
     texts = [r'"a"', r'"\u0061"', r'"\u0062"', '"é"', r'"\u00e9"', r'"\u00E9"', r'"\/"', '"/"', '"\N{GRINNING FACE}"']
     schema = {"type": "string", "pattern": "^[aé/\U0001f600]$"}
     assert taken(schema, [*texts, r'"\ud83d\ude00"', r'"\uD83D\uDE00"', r'"\ud83d"', r'"\ude00"']) == [
-        r'"a"', r'"\u0061"', '"é"', r'"\u00e9"', r'"\u00E9"', r'"\/"', '"/"', '"\N{GRINNING FACE}"',
-        r'"\ud83d\ude00"', r'"\uD83D\uDE00"',
-    ]  # fmt: skip
+        r'"a"',
+        r'"\u0061"',
+        '"é"',
+        r'"\u00e9"',
+        r'"\u00E9"',
+        r'"\/"',
+        '"/"',
+        '"\N{GRINNING FACE}"',
+        r'"\ud83d\ude00"',
+        r'"\uD83D\uDE00"',
+    ]
 
 
 def test_what_json_does_not_allow_is_refused() -> None:
@@ -25,7 +33,15 @@ def test_what_json_does_not_allow_is_refused() -> None:
 
 def test_lengths_count_characters_after_unescaping() -> None:
     schema = {"type": "string", "minLength": 2, "maxLength": 2}
-    texts = ['"a"', '"ab"', '"abc"', '"éé"', '"\N{GRINNING FACE}\N{GRINNING FACE}"', '"\N{GRINNING FACE}"', r'"\n\u0061"']
+    texts = [
+        '"a"',
+        '"ab"',
+        '"abc"',
+        '"éé"',
+        '"\N{GRINNING FACE}\N{GRINNING FACE}"',
+        '"\N{GRINNING FACE}"',
+        r'"\n\u0061"',
+    ]
     assert taken(schema, texts) == ['"ab"', '"éé"', '"\N{GRINNING FACE}\N{GRINNING FACE}"', r'"\n\u0061"']
 
 
@@ -66,7 +82,10 @@ def test_a_pattern_that_is_too_long_is_refused() -> None:
     [
         ({"type": "string", "minLength": 3, "maxLength": 2}, ["/minLength", "/maxLength"]),
         ({"type": "string", "pattern": "^abc$", "maxLength": 2}, ["/pattern", "/maxLength"]),
-        ({"type": "string", "allOf": [{"pattern": "^a$"}, {"pattern": "^b$"}]}, ["/allOf/0/pattern", "/allOf/1/pattern"]),
+        (
+            {"type": "string", "allOf": [{"pattern": "^a$"}, {"pattern": "^b$"}]},
+            ["/allOf/0/pattern", "/allOf/1/pattern"],
+        ),
         ({"type": "string", "format": "date", "pattern": "^x"}, ["/pattern", "/format"]),
     ],
 )

@@ -21,18 +21,33 @@ SPREAD = '\n{ "a"\t:\r\n[ 1 ,2 ] , "b" : { "x": [ ] } }  \n'
 
 @pytest.mark.parametrize("value", [VALUE, {}, {"a": []}, {"b": {"x": 1}}])
 def test_each_layout_takes_what_json_dumps_writes(value: Any) -> None:
-    for options, whitespace in [({}, "compact"), ({"indent": 2}, Indent(2)), ({"indent": 4}, Indent(4)), ({"indent": 0}, Indent(0))]:
+    for options, whitespace in [
+        ({}, "compact"),
+        ({"indent": 2}, Indent(2)),
+        ({"indent": 4}, Indent(4)),
+        ({"indent": 0}, Indent(0)),
+    ]:
         text = json.dumps(value, **options)  # type: ignore[arg-type]
         assert accepts(compiled(SCHEMA, whitespace=whitespace), text)
         assert accepts(compiled(SCHEMA, whitespace="flexible"), text)
 
 
 def test_flexible_takes_any_json_whitespace_anywhere() -> None:
-    assert taken(SCHEMA, [SPREAD, '{"a":[1,2]}', '{"a": [1\f]}', '{"a": [1 2]}', "{,}"], whitespace="flexible") == [SPREAD, '{"a":[1,2]}']
+    assert taken(SCHEMA, [SPREAD, '{"a":[1,2]}', '{"a": [1\f]}', '{"a": [1 2]}', "{,}"], whitespace="flexible") == [
+        SPREAD,
+        '{"a":[1,2]}',
+    ]
 
 
 def test_compact_and_indented_take_nothing_else() -> None:
-    texts = ['{"a": [1, 2]}', '{"a":[1,2]}', ' {"a": [1, 2]}', '{"a": [1, 2]}\n', '{\n  "a": [\n    1\n  ]\n}', '{\n "a": []\n}']
+    texts = [
+        '{"a": [1, 2]}',
+        '{"a":[1,2]}',
+        ' {"a": [1, 2]}',
+        '{"a": [1, 2]}\n',
+        '{\n  "a": [\n    1\n  ]\n}',
+        '{\n "a": []\n}',
+    ]
     assert taken(SCHEMA, texts) == texts[:1]
     assert taken(SCHEMA, texts, whitespace=Indent(2)) == [texts[4]]
 
