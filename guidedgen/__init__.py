@@ -11,7 +11,7 @@ from guidedgen.guided import guided
 
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
-    from guidedgen.constraint import AllOf, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
+    from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
     from guidedgen.decoders import Plain
     from guidedgen.errors import (
         BudgetTooSmall,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.limits import Limits
-    from guidedgen.result import Result
+    from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
     from guidedgen.vocabulary import Vocabulary
 
@@ -38,6 +38,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AllOf",
+    "AnyText",
     "BudgetTooSmall",
     "Choice",
     "CompileError",
@@ -47,6 +48,7 @@ __all__ = [
     "Delta",
     "Done",
     "FieldClosed",
+    "FieldReport",
     "FieldStarted",
     "GrammarSyntaxError",
     "GuidedGenError",
@@ -78,7 +80,16 @@ __all__ = [
 
 _SOURCES = {
     "guidedgen.api": ("Model", "load"),
-    "guidedgen.constraint": ("AllOf", "Constraint", "Deadline", "MaxTokens", "State", "StopOn", "fill_masks"),
+    "guidedgen.constraint": (
+        "AllOf",
+        "AnyText",
+        "Constraint",
+        "Deadline",
+        "MaxTokens",
+        "State",
+        "StopOn",
+        "fill_masks",
+    ),
     "guidedgen.decoders": ("Plain",),
     "guidedgen.errors": (
         "BudgetTooSmall",
@@ -97,7 +108,7 @@ _SOURCES = {
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.limits": ("Limits",),
-    "guidedgen.result": ("Result",),
+    "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),
     "guidedgen.vocabulary": ("Vocabulary",),
 }

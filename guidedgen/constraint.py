@@ -70,7 +70,9 @@ class State(Protocol):
 class Constraint(Protocol):
     """Compiled, thread-safe and shareable."""
 
-    vocab_size: int
+    @property
+    def vocab_size(self) -> int:
+        """The number of bits in a mask, V."""
 
     def start(self) -> State:
         """The position before the first token."""

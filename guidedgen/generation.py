@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from guidedgen.constraint import AllOf, Constraint, MaxTokens, StopOn
 from guidedgen.decoders import STRATEGIES
@@ -186,7 +186,7 @@ class Call:
         budget = min(wanted, left)
         if shortest > budget:
             raise _too_small(shortest, wanted=wanted, left=left)
-        parts: list[Constraint] = [] if grammar is None else [cast(Constraint, grammar)]
+        parts: list[Constraint] = [] if grammar is None else [grammar]
         parts.append(MaxTokens(budget, self._vocabulary))
         if self._request.stops:
             parts.append(StopOn(self._request.stops, self._vocabulary))

@@ -6,11 +6,13 @@ end. A lane collects what happened in a step and hands it over as one chunk.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
 
 from guidedgen.constraint import State
 from guidedgen.decoders.base import Chunk, Finish
+from guidedgen.decoders.score import Score, unscored, with_scores
 from guidedgen.errors import DeadEnd
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.streams import fresh_seed, uniform
@@ -29,6 +31,7 @@ class Lane:
         trace: told about every token.
         retries: how often it may still back up from a dead end.
         room: longest sequence that the model can read.
+        complete: whether forced tokens that end the text wait for their log-probabilities before it is handed over.
     """
 
     index: int
@@ -38,6 +41,7 @@ class Lane:
     trace: TraceRecorder
     retries: int
     room: int
+    complete: bool = True
     finish: Finish | None = None
     _root: Sequence = field(init=False)
     _forbidden: dict[Sequence, set[int]] = field(default_factory=dict)  # choices that led to dead ends, by position
@@ -90,12 +94,27 @@ class Lane:
 
     def cancel(self) -> None:
         """End here: as complete where nothing could follow anyway, otherwise as cancelled."""
-        state = self.tip.state
-        self.finish = "stop" if state.accepting and not state.mask().any() else "cancelled"
+        self.complete = False
+        if self.finish is None:
+            state = self.tip.state
+            self.finish = "stop" if state.accepting and not state.mask().any() else "cancelled"
+
+    def unscored(self) -> list[Sequence]:
+        """Forced tokens that the next forward should score: those appended since the last choice, oldest first."""
+        return unscored(self.tip, root=self._root)
+
+    def score(self, scores: Mapping[Sequence, Score]) -> None:
+        """Complete the records of forced tokens at the tip."""
+        self.tip = with_scores(self.tip, scores)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the text is over and only its last forced tokens are still to be scored."""
+        return self.finish is not None and self.complete and bool(self.unscored())
 
     def flush(self) -> Chunk | None:
-        """What happened since the last chunk, or None where nothing did."""
-        if not (self._fresh or self._retracted or self.finish):
+        """What happened since the last chunk, or None where nothing did or it still waits for scores."""
+        if not (self._fresh or self._retracted or self.finish) or self.waiting:
             return None
         chunk = Chunk(
             index=self.index,
@@ -156,7 +175,7 @@ def finish_of(state: State) -> Finish:
 
 
 def open_lanes(
-    sequences: ListOf[Sequence], *, seed: int | None, trace: TraceRecorder, retries: int, room: int
+    sequences: ListOf[Sequence], *, seed: int | None, trace: TraceRecorder, retries: int, room: int, complete: bool
 ) -> list[Lane]:
     """A lane for every sequence. The k-th lane of one prompt node is its k-th sample.
 
@@ -173,6 +192,15 @@ def open_lanes(
         sample = counts.get(prompt, 0)
         counts[prompt] = sample + 1
         lanes.append(
-            Lane(index=index, tip=tip, seed=seeds[prompt], sample=sample, trace=trace, retries=retries, room=room)
+            Lane(
+                index=index,
+                tip=tip,
+                seed=seeds[prompt],
+                sample=sample,
+                trace=trace,
+                retries=retries,
+                room=room,
+                complete=complete,
+            )
         )
     return lanes

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.lane import Lane, open_lanes
+from guidedgen.decoders.score import logits_and_scores
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import Mix, choose
 from guidedgen.sampler.sequence import Sequence
@@ -27,10 +28,14 @@ class Plain:
         retries: how often each sequence may back up from a position where no token is allowed (only combinations of
             constraints have such positions). The text is then no longer an exact sample, but a valid one.
         mix: MIX phases of the logits pipeline, in order.
+        complete_records: whether every token of a finished text has the model's log-probability. Forced tokens get it
+            from the forward that computes them anyway; only those that end a text need one for it (together with the
+            next step of the other sequences, where there are any). False leaves those without.
     """
 
     retries: int = 64
     mix: tuple[Mix, ...] = field(default=())
+    complete_records: bool = True
 
     def run(
         self,
@@ -43,14 +48,19 @@ class Plain:
         """See `Strategy.run`. Raises ModelError from the pipeline and DeadEnd for a constraint that breaks its laws."""
         info = sampler.model.info
         lanes = open_lanes(
-            sequences, seed=sampling.seed, trace=sampler.trace, retries=self.retries, room=info.context_length
+            sequences,
+            seed=sampling.seed,
+            trace=sampler.trace,
+            retries=self.retries,
+            room=info.context_length,
+            complete=self.complete_records,
         )
         batch = _Batch(sampler, sampling, self.mix)
         for lane in lanes:
             lane.settle()
         while True:
             yield from _flush(lanes)
-            lanes = [lane for lane in lanes if lane.finish is None]
+            lanes = [lane for lane in lanes if lane.finish is None or lane.waiting]
             if not lanes:
                 return
             if cancelled is not None and cancelled():
@@ -82,26 +92,40 @@ class _Batch:
         """Give every lane its next token; a lane that can only end, ends, and one at a dead end backs up instead.
 
         A text that may be over is masked before the forward, so that its end costs none. Otherwise the forward goes
-        first: on a GPU it runs while the masks are computed.
+        first: on a GPU it runs while the masks are computed. Lanes that wait for scores only take part in the forward.
         """
+        choosing = [lane for lane in lanes if lane.finish is None]
         logits: torch.Tensor | None = None
-        if not any(lane.tip.state.accepting for lane in lanes):
-            logits = self._sampler.logits([lane.tip for lane in lanes])
-        words, kept = self._mask(lanes)
-        live = [lanes[row] for row in kept]
+        if not any(lane.tip.state.accepting for lane in choosing):
+            logits = self._forward(lanes, choosing)
+        words, kept = self._mask(choosing)
+        live = [choosing[row] for row in kept]
+        if logits is None:
+            logits = self._forward(lanes, live)
+        elif len(live) < len(choosing):
+            logits = logits[kept]
         if not live:
             return
-        if logits is None:
-            logits = self._sampler.logits([lane.tip for lane in live])
-        elif len(live) < len(lanes):
-            logits = logits[kept]
-        if len(live) < len(lanes):
+        if len(live) < len(choosing):
             words = words[kept]
         uniforms = [] if self._sampling.greedy else [lane.uniform() for lane in live]
         tips = [lane.tip for lane in live]
         records = choose(logits, tips, self._masks.bias(words), self._sampling, uniforms, self._mix)
         for lane, record in zip(live, records, strict=True):
             lane.take(record, self._eos)
+
+    def _forward(self, lanes: list[Lane], asking: list[Lane]) -> torch.Tensor:
+        """Logits after the asking lanes [B, logits_size]; the forced tokens of all lanes are scored on the way.
+
+        Lanes whose text has just ended are among them: their rows cost least beside those of the others.
+        """
+        behind = [(lane, lane.unscored()) for lane in lanes if lane.finish is None or lane.complete]
+        forced = [node for _, nodes in behind for node in nodes]
+        logits, scores = logits_and_scores(self._sampler, [lane.tip for lane in asking], forced)
+        for lane, nodes in behind:
+            if nodes:
+                lane.score({node: scores[node] for node in nodes})
+        return logits
 
     def _mask(self, lanes: list[Lane]) -> tuple[NDArray[np.int32], list[int]]:
         """Masks of all lanes, and the rows that have something to choose."""

@@ -1,37 +1,117 @@
-"""Scoring after the fact: the model's log-probabilities of tokens that were forced and therefore never asked about."""
+"""The model's log-probabilities of forced tokens: nobody asked for them when they were appended.
+
+Their rows are computed anyway, by the forward that asks for the token behind them; it gives their logits too.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass, replace
+
+import torch
 
 from guidedgen.decoders.base import LogitsSource
 from guidedgen.sampler.sequence import Sequence
 
-_AT_ONCE = 64  # rows of logits held at a time: 64 rows of a 150k vocabulary are 38 MB
+_LOGITS_BYTES = 1 << 26  # logits held at a time: 340 rows of a 49k vocabulary, 110 of a 150k one
 
 
-def score_forced(sampler: LogitsSource, sequence: Sequence) -> Sequence:
-    """The same sequence with complete records: forced tokens get the model's log-probability, mass and margin.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """The model's log-probabilities, temperature 1: of a token, and of its favourite in the same place."""
 
-    Costs one row for each forced token, from the cache where it still holds the sequence. At a forced token the mass of
-    the allowed tokens is its own probability.
+    own: float
+    best: float
+
+
+def unscored(tip: Sequence, *, root: Sequence | None = None) -> list[Sequence]:
+    """The forced tokens at the end of a sequence that have no log-probability yet, oldest first; none up to `root`."""
+    nodes: list[Sequence] = []
+    node = tip
+    while node is not root and node.parent is not None and _lacks_score(node):
+        nodes.append(node)
+        node = node.parent
+    return nodes[::-1]
+
+
+def _lacks_score(node: Sequence) -> bool:
+    return node.record is not None and node.record.forced and node.record.logprob is None
+
+
+def logits_and_scores(
+    sampler: LogitsSource, tips: ListOf[Sequence], forced: ListOf[Sequence]
+) -> tuple[torch.Tensor, dict[Sequence, Score]]:
+    """Logits after the tips [B, logits_size] and the scores of forced tokens, in one forward unless they are very many.
+
+    Args:
+        sampler: gives the logits.
+        tips: where logits are wanted, B of them; may be none.
+        forced: nodes to score; those on the way to a tip cost nothing but their rows of logits.
 
     Raises:
         ModelError: from the sampler.
     """
-    nodes = list(sequence.nodes())[::-1]
-    waiting = [node for node in nodes if node.record is not None and node.record.forced and node.record.logprob is None]
-    scores: dict[Sequence, tuple[float, float]] = {}
-    for start in range(0, len(waiting), _AT_ONCE):
-        group = waiting[start : start + _AT_ONCE]
-        logits = sampler.logits([node.parent for node in group if node.parent is not None]).log_softmax(-1)
-        for node, row in zip(group, logits, strict=True):
-            scores[node] = float(row[node.token]), float(row.max())
-    scored = sequence.prompt_node
-    for node in nodes:
-        record = node.record
-        if record is not None and node in scores:
-            own, best = scores[node]
-            record = replace(record, logprob=own, log_mass=own, margin=best - own)
-        scored = scored.extend(node.token, node.state, record)
-    return scored
+    most = max(1, _LOGITS_BYTES // (4 * sampler.model.info.logits_size))
+    scores: dict[Sequence, Score] = {}
+    while len(tips) + len(forced) > most and forced:
+        group, forced = forced[:most], forced[most:]
+        scores |= _scores(group, sampler.logits(_parents(group)))
+    if not tips and not forced:
+        return torch.empty(0, sampler.model.info.logits_size), scores
+    logits = sampler.logits([*_parents(forced), *tips])
+    if forced:
+        scores |= _scores(forced, logits[: len(forced)])
+    return logits[len(forced) :], scores
+
+
+def _parents(nodes: ListOf[Sequence]) -> list[Sequence]:
+    return [node.parent for node in nodes if node.parent is not None]
+
+
+def _scores(nodes: ListOf[Sequence], logits: torch.Tensor) -> dict[Sequence, Score]:
+    """Scores of nodes from the logits after their parents [n, V]."""
+    rows = logits.log_softmax(-1)
+    tokens = torch.tensor([node.token for node in nodes], device=rows.device)
+    pairs = torch.stack((rows.gather(-1, tokens[:, None])[:, 0], rows.amax(-1)), -1).tolist()
+    return {node: Score(own=own, best=best) for node, (own, best) in zip(nodes, pairs, strict=True)}
+
+
+def with_scores(tip: Sequence, scores: Mapping[Sequence, Score]) -> Sequence:
+    """The sequence with the records of the scored nodes complete; the nodes before the first of them are kept.
+
+    At a forced token the mass of the allowed tokens is its own probability.
+
+    Args:
+        tip: the sequence.
+        scores: of nodes of that sequence.
+    """
+    later: list[Sequence] = []
+    node, missing = tip, len(scores)
+    while missing:
+        assert node.parent is not None  # the scores belong to nodes after the prompt
+        later.append(node)
+        missing -= node in scores
+        node = node.parent
+    for old in reversed(later):
+        record, score = old.record, scores.get(old)
+        if record is not None and score is not None:
+            margin = max(0.0, score.best - score.own)
+            record = replace(record, logprob=score.own, log_mass=score.own, margin=margin)
+        node = node.extend(old.token, old.state, record)
+    return node
+
+
+def score_forced(sampler: LogitsSource, sequence: Sequence) -> Sequence:
+    """The same sequence with complete records, for strategies and settings that left forced tokens unscored.
+
+    Costs one row for each of them, from the cache where it still holds the sequence.
+
+    Raises:
+        ModelError: from the sampler.
+    """
+    forced = [node for node in sequence.nodes() if _lacks_score(node)][::-1]
+    if not forced:
+        return sequence
+    _, scores = logits_and_scores(sampler, [], forced)
+    return with_scores(sequence, scores)

@@ -46,7 +46,8 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) 
         text: the grammar.
         start: the rule to begin with.
         import_paths: folders in which `%import` looks before lark's own library.
-        limits: `schema_bytes` bounds the text, `symbols` what repetitions and optional parts expand to.
+        limits: `schema_bytes` bounds the text, `depth` its brackets, `symbols` what repetitions and optional parts
+            expand to.
 
     Raises:
         GrammarSyntaxError: the text is no Lark grammar, or a name is not defined.
@@ -54,6 +55,7 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) 
         LimitExceeded: see `limits`.
     """
     limits.check("schema_bytes", len(text))
+    limits.check("depth", _bracket_depth(text), "nested brackets")
     read: Callable[..., tuple[Grammar, object]] = load_grammar  # without annotations in lark
     with _lark_errors(text, limits):
         grammar, _ = read(text, "<string>", list(import_paths), False)
@@ -83,6 +85,16 @@ def place_of(text: str, name: str) -> tuple[int | None, int | None]:
 def without_comments(text: str) -> str:
     """Blank out comments; offsets stay the same."""
     return _COMMENT.sub(lambda found: found[1] or " " * len(found[0]), text)
+
+
+def _bracket_depth(text: str) -> int:
+    """How deep the brackets of a grammar nest, those in strings and patterns left out."""
+    depth = deepest = 0
+    plain = _COMMENT.sub("", text)  # without quoted texts, too
+    for bracket in re.findall(r"[()\[\]]", plain):
+        depth += 1 if bracket in "([" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 @contextmanager

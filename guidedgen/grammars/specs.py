@@ -144,7 +144,8 @@ class JsonSchema(_Translated):
 
     Args:
         schema: a dict or boolean, or the schema's JSON text.
-        property_order: "schema" writes declared properties in their order, optional ones may be left out.
+        property_order: "schema" writes declared properties in their order, optional ones may be left out, and others
+            after them; "any" takes them in any order.
         format: "assert" enforces known formats; "annotation" none; "strict" refuses unknown ones.
         registry: documents by URI, for references that leave the schema.
         on_unsupported: "error" refuses keywords that would not be enforced; "relax" drops them and lists them.

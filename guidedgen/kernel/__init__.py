@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from guidedgen.errors import LimitExceeded
+from guidedgen.errors import CompileError, GuidedGenError, LimitExceeded
 from guidedgen.kernel.explain import Explanation, InspectableState, explain
 from guidedgen.kernel.table import GrammarTable
 from guidedgen.kernel.validate import validate
@@ -100,6 +100,10 @@ def compile_table(
             table.start,
             asdict(limits),
         )
+    except GuidedGenError:
+        raise
+    except ValueError as error:  # what the native kernel calls a symbol that must not derive the empty text
+        raise CompileError(str(error), hint="This is a fault in whatever built the GrammarTable.") from error
     except RecursionError as error:  # cannot happen in either kernel as far as we know; fail with a name if it does
         raise LimitExceeded("depth", limits.depth, "a grammar nested too deep") from error
     return Compiled(

@@ -25,10 +25,10 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     RULE           body symbol           -              a named symbol; the only way to be recursive
     UNORDERED      offset in pool        members        members in any order, see below
 
-The pool row of UNORDERED is: separator, rest (-1: none), minimum, maximum (-1: none), then for each member its symbol and
-1 where it is required, else 0. It derives all sequences of items with the separator between two of them, where an item is
-a member that did not come before, or `rest`; every required member comes, and the number of items is within the bounds.
-Separator, rest and members must not derive the empty text.
+The pool row of UNORDERED is: separator, rest (-1: none), minimum, maximum (-1: none), then for each member its symbol
+and 1 where it is required, else 0. It derives all sequences of items with the separator between two of them, where an
+item is a member that did not come before, or `rest`; every required member comes, and the number of items is within the
+bounds. Separator, rest and members must not derive the empty text.
 
 Semantics: the language of the table is the set of token sequences whose bytes (special tokens kept apart) are derived
 from `start`. There is no longest-match rule: a terminal may end wherever its expression accepts.

@@ -71,6 +71,8 @@ class SlotStore:
 
 
 def _grown(tensor: torch.Tensor, capacity: int) -> torch.Tensor:
+    if tensor.shape[0] >= capacity:  # an earlier call was interrupted half-way
+        return tensor
     wider = tensor.new_zeros((capacity, *tensor.shape[1:]))
     wider[: tensor.shape[0]] = tensor
     return wider

@@ -123,11 +123,16 @@ class PrefixCache:
         return freed
 
     def recover(self) -> None:
-        """After an interruption: forget pins, and make the allocator agree with the tree."""
+        """After an interruption: forget pins and half-dropped nodes, and make the allocator agree with the tree."""
         used = []
-        for node in self._nodes():
+        for node in list(self._nodes()):  # parents first
+            assert node.parent is not None
             node.pins = 0
-            used.append(node.slot)
+            if node.slot >= 0 and node.parent.live:
+                used.append(node.slot)
+                continue
+            node.slot = -1
+            node.parent.children.pop(node.token, None)
         self.allocator.reset(used)
 
     def clear(self) -> None:
@@ -144,9 +149,9 @@ class PrefixCache:
     def _drop(self, node: Node) -> Node:
         parent = node.parent
         assert parent is not None
+        slot, node.slot = node.slot, -1  # dead first: interrupted anywhere here, no hint leads to a slot of others
         del parent.children[node.token]
-        self.allocator.release([node.slot])
-        node.slot = -1
+        self.allocator.release([slot])
         parent.used = max(parent.used, node.used)
         return parent
 

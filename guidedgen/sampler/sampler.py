@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -145,8 +147,8 @@ class Sampler:
 
     def clear(self) -> None:
         """Forget all cached prefixes."""
-        with self._engine.lock:
-            self._engine.cache.clear()
+        with self._exclusive() as engine:
+            engine.cache.clear()
 
     def logits(self, sequences: list[Sequence]) -> torch.Tensor:
         """Logits after the last token of each sequence, float32 [B, logits_size].
@@ -163,14 +165,19 @@ class Sampler:
             return torch.empty(0, self.model.info.logits_size)
         for sequence in sequences:
             self._check_length(sequence)
+        with self._exclusive():
+            return self._answer(sequences)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[_Engine]:
+        """The engine, for one caller at a time; what an interrupted caller left behind is tidied up first."""
         engine = self._engine
         with engine.lock:
             if engine.dirty:
                 engine.cache.recover()
             engine.dirty = True
-            logits = self._answer(sequences)
+            yield engine
             engine.dirty = False
-            return logits
 
     def _check_length(self, sequence: Sequence) -> None:
         info = self.model.info

@@ -35,8 +35,10 @@ class SlotAllocator:
     def take(self, count: int, after: int) -> list[int]:
         """Take `count` free slots, in ascending order within each stretch, preferably right behind slot `after`.
 
-        A negative `after` starts a new branch. The caller makes sure that `available` is at least `count`.
+        A negative `after` starts a new branch. Raises RuntimeError where fewer are free, and takes none.
         """
+        if self.available < count:
+            raise RuntimeError(f"{count} slots are wanted and {self.available} are free")
         free, start = self._free, after + 1 if after >= 0 else self._start(count)
         taken: list[int] = []
         while len(taken) < count:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from guidedgen.api import Model
+from guidedgen.models.base import Rows, Store
 from guidedgen.toy import ToyModel
 from guidedgen.vocabulary import Vocabulary
 
@@ -43,8 +44,11 @@ class ScriptedModel(ToyModel):
         self.tokenizer = ByteTokenizer()
         self.steps = 0
 
-    def logits_after(self, tokens: Sequence[int]) -> torch.Tensor:
+    def forward(self, rows: Rows, store: Store) -> torch.Tensor:
         self.steps += 1
+        return super().forward(rows, store)
+
+    def logits_after(self, tokens: Sequence[int]) -> torch.Tensor:
         cut = len(tokens) - 1 - list(reversed(tokens)).index(CUT)
         wanted = self.answer(bytes(tokens[:cut]).decode()).encode()
         written = self.vocabulary.decode_bytes(tokens[cut + 1 :])

@@ -111,10 +111,74 @@ def test_forced_tokens_cost_no_forward() -> None:
     assert [record.forced for record in records if record] == [True] * 4 + [False]
 
 
-def test_a_wholly_forced_text_needs_no_model() -> None:
+def test_a_wholly_forced_text_needs_no_model_but_for_its_scores() -> None:
+    for complete, forwards in ((False, 0), (True, 1)):
+        sampler = Sampler(MODEL)
+        prompt = Sequence.prompt((0, 1), OneOf([(2, 3, 4)], SIZE).start())
+        chunks = list(Plain(complete_records=complete).run(sampler, [prompt], GREEDY))
+        assert ending(chunks) == ((2, 3, 4), "stop")
+        assert sampler.trace.snapshot().total("forwards") == forwards
+        assert [record.logprob is not None for record in chunks[-1].sequence.records() if record] == [complete] * 3
+
+
+def check_records(sequence: Sequence, prompt: tuple[int, ...] = (0, 1)) -> None:
+    """Every record has the model's own numbers."""
+    tokens = sequence.tokens()
+    for index, record in enumerate(sequence.records(), len(prompt)):
+        assert record is not None
+        row = MODEL.logits_after(tokens[:index]).log_softmax(-1)
+        assert record.token == tokens[index]
+        assert record.logprob == pytest.approx(float(row[record.token]), abs=1e-5)
+        if record.forced:
+            assert record.log_mass == record.logprob
+            assert record.margin == pytest.approx(float(row.max()) - record.logprob, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_token_of_every_sample_is_scored(seed: int) -> None:
+    constraint = toy_constraint(SIZE, seed=seed)
+    ended = [chunk for chunk in decode(constraint, Sampling(temperature=1.5, seed=seed), count=12) if chunk.finish]
+    assert len(ended) == 12
+    assert any(record.forced for chunk in ended for record in chunk.sequence.records() if record)
+    for chunk in ended:
+        check_records(chunk.sequence)
+
+
+def test_scoring_forced_tokens_costs_no_forward_and_no_row() -> None:
+    """Forced in front, between choices, and a choice last: one forward a choice, each row computed once."""
+    sampler = Sampler(MODEL)
+    prompt = Sequence.prompt((0, 1), OneOf([(2, 3, a, 5, 6, b) for a in (1, 2) for b in (3, 4)], SIZE).start())
+    (*_, last) = Plain().run(sampler, [prompt], GREEDY)
+    check_records(last.sequence)
+    trace = sampler.trace.snapshot()
+    assert (trace.total("forwards"), trace.total("rows"), trace.total("forced")) == (2, 7, 4)
+
+
+def test_forced_tokens_that_end_a_text_are_scored_beside_the_next_step_of_others() -> None:
+    sampler = Sampler(MODEL)
+    short, long = OneOf([(2, 3, 4), (1, 3, 4)], SIZE), OneOf([(a, b) for a in (1, 2) for b in (3, 4)], SIZE)
+    prompts = [Sequence.prompt((token, 1), constraint.start()) for token, constraint in enumerate((short, long))]
+    chunks = list(Plain().run(sampler, prompts, GREEDY))
+    assert sampler.trace.snapshot().total("forwards") == 2
+    assert {chunk.index for chunk in chunks if chunk.finish} == {0, 1}
+    for chunk in chunks:
+        if chunk.finish:
+            check_records(chunk.sequence, prompts[chunk.index].tokens())
+    assert [len(tokens) for tokens, _ in replay(chunks, prompts)] == [3, 2]
+
+
+def test_scores_survive_a_dead_end() -> None:
+    first = OneOf([(6, 1, 6, 2), (6, 3, 5, 5, 1)], SIZE)
+    second = OneOf([(6, 1, 6, 4), (6, 3, 5, 5, 1)], SIZE)
+    (*_, last) = decode(AllOf([first, second]))
+    assert last.sequence.generated() == (6, 3, 5, 5, 1)
+    check_records(last.sequence)
+
+
+def test_a_cancelled_text_is_handed_over_without_waiting_for_scores() -> None:
     sampler = Sampler(MODEL)
     prompt = Sequence.prompt((0, 1), OneOf([(2, 3, 4)], SIZE).start())
-    chunks = list(Plain().run(sampler, [prompt], GREEDY))
+    chunks = list(Plain().run(sampler, [prompt], GREEDY, cancelled=lambda: True))
     assert ending(chunks) == ((2, 3, 4), "stop")
     assert sampler.trace.snapshot().total("forwards") == 0
 

@@ -1,4 +1,4 @@
-"""Scoring forced tokens after the fact."""
+"""Scoring forced tokens: after the fact, and in groups where the logits of all would be too many."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODEL = ToyModel()
 
 def generated(members: list[tuple[int, ...]], sampler: Sampler) -> Sequence:
     prompt = Sequence.prompt((0, 1), OneOf(members, 8).start())
-    (*_, last) = Plain().run(sampler, [prompt], Sampling())
+    (*_, last) = Plain(complete_records=False).run(sampler, [prompt], Sampling())
     return last.sequence
 
 
@@ -44,10 +44,14 @@ def test_every_record_is_the_models_own() -> None:
 def test_chosen_records_are_kept() -> None:
     sampler = Sampler(MODEL)
     sequence = generated([(2, 3), (4, 3)], sampler)
-    assert score_forced(sampler, sequence).records()[0] is sequence.records()[0]
+    scored = score_forced(sampler, sequence)
+    assert scored.records()[0] is sequence.records()[0]
+    assert score_forced(sampler, scored) is scored
 
 
-def test_long_forced_stretches() -> None:
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+def test_long_forced_stretches(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guidedgen.decoders.score._LOGITS_BYTES", at_once * 4 * MODEL.info.logits_size)
     sampler = Sampler(MODEL)
     sequence = generated([(2, 3, 4, 5, 6) * 30], sampler)
     scores = [record.logprob for record in score_forced(sampler, sequence).records() if record]
@@ -56,3 +60,6 @@ def test_long_forced_stretches() -> None:
         for index, token in enumerate(sequence.generated())
     ]
     assert scores == pytest.approx(expected, abs=1e-6)
+    trace = sampler.trace.snapshot()
+    assert trace.total("forwards") == -(-150 // at_once)
+    assert max(step.rows for step in trace.steps) <= 150 + 1

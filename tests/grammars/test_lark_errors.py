@@ -67,7 +67,8 @@ def test_what_cannot_be_enforced_is_refused_by_name(text: str, message: str) -> 
     [
         ("start: " + '"a"? ' * 40, Limits(), "symbols"),
         ("start: " + "[(" * 20 + '"a"' + '"b"? "c"?)]' * 20, Limits(), "symbols"),
-        ("start: " + "(" * 500 + '"a"' + ")" * 500, Limits(), "depth"),
+        ("start: " + "(" * 501 + '"a"' + ")" * 501, Limits(), "depth"),
+        ("start: " + "[(" * 3 + '"("' + ")]" * 3, Limits(depth=5), "depth"),
         ('start: "a"' + " " * 90, Limits(schema_bytes=50), "schema_bytes"),
     ],
 )

@@ -112,8 +112,30 @@ def finite_language(grammar: ir.Grammar, longest: int) -> frozenset[str]:
                 return language(grammar.rules[name])
             case ir.SpecialToken(name):
                 return frozenset({NAMES[name]})
+            case ir.Unordered():
+                most = len(node.members) if node.rest is None else node.high
+                assert most is not None
+                return frozenset().union(
+                    *(_product([language(part) for part in parts], longest) for parts in arrangements(node, most))
+                )
 
     return language(grammar.start)
+
+
+def arrangements(node: ir.Unordered, most: int) -> Iterator[tuple[ir.Node, ...]]:
+    """Every order of items with their separators, up to a number of items."""
+    needed = {place for place, member in enumerate(node.members) if member.required}
+    options = [*range(len(node.members)), *([] if node.rest is None else [None])]
+    for count in range(node.low, (most if node.high is None else min(most, node.high)) + 1):
+        for picked in itertools.product(options, repeat=count):
+            members = [place for place in picked if place is not None]
+            if len(set(members)) == len(members) and needed <= set(members):
+                yield _separated(node, picked)
+
+
+def _separated(node: ir.Unordered, picked: tuple[int | None, ...]) -> tuple[ir.Node, ...]:
+    items = [node.rest if place is None else node.members[place].node for place in picked]
+    return tuple(part for item in items for part in (node.separator, item) if part is not None)[1:]
 
 
 class PrefixOracle:
@@ -172,6 +194,8 @@ class PrefixOracle:
                 return result
             case ir.Repetition(inner, low, high):
                 return self._repeated(self._relation(inner), low, high)
+            case ir.Unordered():
+                return self._in_any_order(node)
 
     def _repeated(self, once: np.ndarray, low: int, high: int | None) -> np.ndarray:
         power = np.linalg.matrix_power(once.astype(np.int64), 0).astype(bool)
@@ -180,6 +204,27 @@ class PrefixOracle:
         result = power
         for _ in range(self._size if high is None else high - low):
             result = result | result @ once
+        return result
+
+    def _in_any_order(self, node: ir.Unordered) -> np.ndarray:
+        """By number of items and set of members that came; every item but those at the end moves on in the text."""
+        needed = {place for place, member in enumerate(node.members) if member.required}
+        most = self._size + node.low + len(node.members)
+        separator = self._relation(node.separator)
+        items = [(place, self._relation(member.node)) for place, member in enumerate(node.members)]
+        rest = None if node.rest is None else self._relation(node.rest)
+        layer = {frozenset[int](): np.eye(self._size, dtype=bool)}
+        result = np.zeros((self._size, self._size), dtype=bool)
+        for count in range((most if node.high is None else min(most, node.high)) + 1):
+            following: dict[frozenset[int], np.ndarray] = {}
+            for seen, reached in layer.items():
+                if count >= node.low and needed <= seen:
+                    result = result | reached
+                start = reached @ separator if count else reached
+                steps = [(seen | {place}, item) for place, item in items if place not in seen]
+                for target, item in [*steps, *([] if rest is None else [(seen, rest)])]:
+                    following[target] = following.get(target, False) | start @ item
+            layer = following
         return result
 
     def _moves(self, expression: ir.Expression) -> np.ndarray:

@@ -40,6 +40,10 @@ def expressions(*, boolean: bool, endless: bool, leaves: int = 6) -> st.SearchSt
     return st.recursive(simple, extend, max_leaves=leaves)
 
 
+_NOT_EMPTY = st.sampled_from(["a", "b", "ab", "ba"]).map(lambda text: ir.Terminal(ir.Literal(text.encode())))
+_SEPARATOR = st.sampled_from([ir.Literal(b"c"), ir.Literal(b"a"), ir.Nothing()]).map(ir.Terminal)
+
+
 def nodes(
     terminals: st.SearchStrategy[ir.Expression], names: list[str], *, endless: bool, leaves: int = 5
 ) -> st.SearchStrategy[ir.Node]:
@@ -53,7 +57,12 @@ def nodes(
     def extend(inner: st.SearchStrategy[ir.Node]) -> st.SearchStrategy[ir.Node]:
         several = st.lists(inner, max_size=3).map(tuple)
         repeat = st.tuples(inner, _bounds(2, endless=endless)).map(lambda pair: ir.Repetition(pair[0], *pair[1]))
-        return st.one_of(several.map(ir.Sequence), several.map(ir.Choice), repeat)
+        item = st.tuples(_NOT_EMPTY, inner).map(lambda pair: ir.Sequence(pair))
+        member = st.tuples(item, st.booleans()).map(lambda pair: ir.Member(*pair))
+        unordered = st.tuples(
+            st.lists(member, max_size=3).map(tuple), st.none() | item, _SEPARATOR, _bounds(3, endless=endless)
+        ).map(lambda drawn: ir.Unordered(*drawn[:3], *drawn[3]))
+        return st.one_of(several.map(ir.Sequence), several.map(ir.Choice), repeat, unordered)
 
     return st.recursive(st.one_of(simple), extend, max_leaves=leaves)
 

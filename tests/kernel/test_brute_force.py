@@ -146,6 +146,8 @@ def _terminals(grammar: ir.Grammar) -> list[ir.Expression]:
                 stack.extend(parts)
             case ir.Repetition(inner, _, _):
                 stack.append(inner)
+            case ir.Unordered(members, rest, separator, _, _):
+                stack += [separator, *(member.node for member in members), *([] if rest is None else [rest])]
     return found
 
 

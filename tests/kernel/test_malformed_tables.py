@@ -39,6 +39,12 @@ def table(**changes: Any) -> GrammarTable:
     return replace(base, **arrays)
 
 
+def unordered(row: list[int], count: int | None = None) -> GrammarTable:
+    """A table whose symbols are a terminal and an UNORDERED with this pool row."""
+    members = (len(row) - 4) // 2 if count is None else count
+    return table(symbols=[[SymOp.TERMINAL, 1, 0], [SymOp.UNORDERED, 0, members]], pool=row, start=1)
+
+
 MALFORMED = {
     "opcode of an expression": table(exprs=[[99, 0, 0], [0, 0, 0]]),
     "negative opcode": table(exprs=[[-1, 0, 0], [0, 0, 0]]),
@@ -57,7 +63,7 @@ MALFORMED = {
     "maximum below minimum": table(exprs=[[0, 0, 0], [ExprOp.REPEAT, 0, 0]], pool=[3, 2]),
     "negative minimum": table(exprs=[[0, 0, 0], [ExprOp.REPEAT, 0, 0]], pool=[-1, 2]),
     "maximum below -1": table(exprs=[[0, 0, 0], [ExprOp.REPEAT, 0, 0]], pool=[0, -2]),
-    "opcode of a symbol": table(symbols=[[6, 0, 0]]),
+    "opcode of a symbol": table(symbols=[[7, 0, 0]]),
     "terminal out of range": table(symbols=[[SymOp.TERMINAL, 2, 0]]),
     "rule out of range": table(symbols=[[SymOp.RULE, 1, 0]]),
     "negative rule": table(symbols=[[SymOp.RULE, -1, 0]]),
@@ -66,6 +72,19 @@ MALFORMED = {
     "repetition of itself": table(symbols=[[SymOp.REPETITION, 0, 0]]),
     "token out of range": table(symbols=[[SymOp.TOKEN, 0, 1]], pool=[256]),
     "negative token": table(symbols=[[SymOp.TOKEN, 0, 1]], pool=[-1]),
+    "members out of the pool": unordered([0, -1, 0, -1, 0, 1], count=2),
+    "no room for the bounds": unordered([0, -1, 0], count=0),
+    "negative number of members": unordered([0, -1, 0, -1], count=-1),
+    "forward separator": unordered([1, -1, 0, -1]),
+    "negative separator": unordered([-1, -1, 0, -1]),
+    "forward rest": unordered([0, 1, 0, -1]),
+    "negative rest": unordered([0, -2, 0, -1]),
+    "forward member": unordered([0, 0, 0, -1, 1, 0]),
+    "negative member": unordered([0, 0, 0, -1, -1, 0]),
+    "neither required nor optional": unordered([0, 0, 0, -1, 0, 2]),
+    "more items than most": unordered([0, 0, 3, 2, 0, 1]),
+    "fewer than no items": unordered([0, 0, -1, 2, 0, 1]),
+    "most items below -1": unordered([0, 0, 0, -2, 0, 1]),
     "start out of range": table(start=1),
     "negative start": table(start=-1),
     "start that is no number": table(start="0"),
@@ -86,6 +105,19 @@ def test_malformed_tables_are_refused(kernel: str, name: str) -> None:
 
 def test_the_base_of_these_tables_is_fine(kernel: str) -> None:
     assert compile_table(table(), BYTES, implementation=kernel).start().forced() == (ord("a"), ord("b"))
+    assert compile_table(unordered([0, -1, 1, -1, 0, 1]), BYTES, implementation=kernel).start().forced() == (97, 98)
+
+
+@pytest.mark.parametrize("place", ["separator", "rest", "member"])
+def test_items_that_may_be_empty_are_refused(kernel: str, place: str) -> None:
+    item, empty = text(b"a"), ir.Terminal(ir.Repeat(ir.Literal(b"a"), 0, 1))
+    node = ir.Unordered(
+        (ir.Member(empty if place == "member" else item, required=False),),
+        empty if place == "rest" else item,
+        empty if place == "separator" else item,
+    )
+    with pytest.raises(CompileError):
+        compile_grammar(ir.Sequence((node, item)), kernel)
 
 
 def test_strided_and_readonly_arrays_are_fine(kernel: str) -> None:

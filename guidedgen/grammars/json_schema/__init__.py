@@ -32,7 +32,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "format": ("assert", "annotation", "strict"),
     "on_unsupported": ("error", "validate", "relax"),
 }
-_MISSING: Mapping[str, str] = {"property_order": "any", "on_unsupported": "validate"}
+_MISSING: Mapping[str, str] = {"on_unsupported": "validate"}
 
 
 def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options, limits: Limits) -> Translation:

@@ -10,7 +10,7 @@ from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.arrays import Conjunction, array_node
 from guidedgen.grammars.json_schema.branches import Branches, Shape
 from guidedgen.grammars.json_schema.numbers import number_node
-from guidedgen.grammars.json_schema.objects import Member, ObjectWriter, other_names
+from guidedgen.grammars.json_schema.object_structure import Member, ObjectWriter, Others, other_names
 from guidedgen.grammars.json_schema.options import Options
 from guidedgen.grammars.json_schema.records import Reader, refuse
 from guidedgen.grammars.json_schema.spelling import literal_string
@@ -117,14 +117,23 @@ class Builder:
         ]
         for named in self._branches.of(atoms.names) if atoms.names else []:
             self._refuse_unsupported(named)
-        additional = None
-        if self._branches.reason(atoms.additional) is None and (atoms.most is None or atoms.most[0] > 0):
-            additional = self.value(atoms.additional, below)
-            self._note_open(shape)
-        writer = ObjectWriter(self._layout, level, rules=self.rules, name=name)
+        writer = ObjectWriter(
+            self._layout, level, rules=self.rules, name=name, any_order=self._options.property_order == "any"
+        )
         high = None if atoms.most is None else atoms.most[0]
+        return writer.node(members, self._others(shape, below), low=atoms.fewest[0], high=high)
+
+    def _others(self, shape: Shape, level: int) -> list[Others]:
+        """The properties that are not declared."""
+        atoms = shape.objects
+        if atoms.most is not None and atoms.most[0] == 0:
+            return []
+        possible = [part for part in atoms.others if self._branches.reason(part.schemas) is None]
+        if not possible:
+            return []
+        self._note_open(shape)
         names = cr.intersection([other_names(tuple(atoms.properties)), self._branches.names(atoms.names)])
-        return writer.node(members, additional, names=names, low=atoms.fewest[0], high=high)
+        return [Others(cr.intersection([names, part.texts]), self.value(part.schemas, level)) for part in possible]
 
     def _note_open(self, shape: Shape) -> None:
         pointer = shape.branch[0].pointer if shape.branch else ""

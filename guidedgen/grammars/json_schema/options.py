@@ -37,7 +37,7 @@ class Options:
     """How a schema is read.
 
     Attributes:
-        property_order: "schema" (declared order).
+        property_order: "schema" (declared order) or "any".
         format: "assert", "annotation" or "strict".
         registry: documents by URI.
         on_unsupported: "error" or "relax".

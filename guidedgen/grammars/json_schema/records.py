@@ -56,8 +56,8 @@ class Simple:
             and self.numbers == NumberAtoms()
             and not (self.strings.shortest[0] or self.strings.longest or self.strings.expressions)
             and not (self.arrays.prefix or self.arrays.rest or self.arrays.fewest[0] or self.arrays.most)
-            and not (self.objects.properties or self.objects.required or self.objects.additional or self.objects.names)
-            and not (self.objects.fewest[0] or self.objects.most)
+            and not (self.objects.properties or self.objects.required or self.objects.names)
+            and not (self.objects.fewest[0] or self.objects.most or any(part.schemas for part in self.objects.others))
         )
 
 
@@ -156,7 +156,7 @@ class Reader:
             read_numbers(view, integral=integral),
             read_strings(view, self._options, self._limits),
             read_arrays(view),
-            read_objects(view, closed=self._options.closed),
+            read_objects(view, self._limits, closed=self._options.closed),
             self._unsupported(view),
         )
         if location.resolver is not None:
@@ -177,8 +177,6 @@ class Reader:
         found: list[tuple[str, frozenset[str]]] = []
         if view.flag("uniqueItems"):
             found.append(("uniqueItems", frozenset({"array"})))
-        if view.schema_map("patternProperties"):
-            found.append(("patternProperties", frozenset({"object"})))
         for keyword, kinds in view.finish():
             if _says_nothing(view, keyword):
                 view.note(keyword, "exact", "excludes nothing")

@@ -56,7 +56,7 @@ def read_strings(view: View, options: Options, limits: Limits) -> StringAtoms:
     )
 
 
-def parse_pattern(pattern: str, pointer: str, limits: Limits) -> cr.Regex:
+def parse_pattern(pattern: str, pointer: str, limits: Limits, keyword: str = "pattern") -> cr.Regex:
     """The texts that a pattern of a schema finds; errors get the schema's pointer.
 
     Raises:
@@ -66,7 +66,7 @@ def parse_pattern(pattern: str, pointer: str, limits: Limits) -> cr.Regex:
     try:
         return regex_text.parse_search(pattern, limits=limits)
     except CompileError as error:
-        error.pointer, error.keyword = pointer, "pattern"
+        error.pointer, error.keyword = pointer, keyword
         error.args = (error._text(),)
         raise
 

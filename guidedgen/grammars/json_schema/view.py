@@ -35,7 +35,7 @@ class View:
         self.kinds = kinds
         self.entries: dict[str, Entry] = {}
         self._locations = locations
-        self._lenient = lenient
+        self.lenient = lenient
 
     def at(self, *tokens: str | int) -> str:
         """The pointer to something below this place."""
@@ -194,7 +194,7 @@ class View:
             self.note(keyword, "validated", str(self.schema[keyword]))
             return
         meant = likely_typo(keyword)
-        if meant is not None and meant not in self.schema and not self._lenient:
+        if meant is not None and meant not in self.schema and not self.lenient:
             raise CompileError(
                 f"unknown keyword {keyword!r}",
                 pointer=self.at(keyword),

@@ -128,6 +128,8 @@ nb::dict stats(Grammar& g) {
 
 NB_MODULE(_native, m) {
     m.doc() = "Native token-mask kernel. Use it through guidedgen.kernel.";
+    // States that module-level caches still hold when the interpreter ends are not leaks worth a report to users.
+    nb::set_leak_warnings(false);
     nb::register_exception_translator(translate);
 
     nb::class_<Vocabulary>(m, "Vocabulary", "The bytes of all tokens as a prefix tree.")

@@ -29,6 +29,7 @@ using Partition = std::vector<std::pair<ByteSet, int32_t>>;
 
 class Expressions {
   public:
+    static constexpr int64_t kDerivedParts = 200'000;   // about 10 MB of memoised derivatives
     static constexpr int32_t kEmpty = 0, kEpsilon = 1, kAll = 2;  // no string, the empty string, every string
 
     Expressions(int32_t longest_token, Limits limits) : longest_(longest_token), limits_(limits) {
@@ -46,7 +47,8 @@ class Expressions {
     const ByteSet& set_of(int32_t id) const { return sets_[nodes_[id].a]; }
     int64_t size() const { return static_cast<int64_t>(nodes_.size()); }
     int64_t memory() const {
-        return static_cast<int64_t>(nodes_.size() * (sizeof(Expr) + 48) + args_.size() * 4 + sets_.size() * 96);
+        return static_cast<int64_t>(nodes_.size() * (sizeof(Expr) + 48) + args_.size() * 4 + sets_.size() * 96) +
+               derived_parts_ * static_cast<int64_t>(sizeof(Partition::value_type));
     }
 
     int32_t bytes(const ByteSet& set) {
@@ -107,6 +109,7 @@ class Expressions {
 
     int32_t both(std::vector<int32_t> items) {
         flatten(Op::And, items);
+        spend(static_cast<int64_t>(items.size()));
         std::vector<int32_t> kept;
         ByteSet common = ByteSet::all();
         bool has_set = false;
@@ -136,7 +139,20 @@ class Expressions {
     }
 
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
-    Partition derive(int32_t id) { return derive(id, 0); }
+    Partition derive(int32_t id) {
+        if (derived_parts_ > kDerivedParts) {
+            derived_.clear();
+            derived_parts_ = 0;
+        }
+        return derive(id, 0);
+    }
+
+    // Work of one call from outside, in visits of small things.
+    void begin() { steps_ = 0; }
+    void spend(int64_t steps) {
+        steps_ += steps;
+        if (steps_ > limits_.steps) throw LimitError("steps", static_cast<double>(limits_.steps), "work of one call");
+    }
 
     // The same behaviour for texts of at most `longest_token` bytes, with counts that cannot matter within them removed.
     // Only for expressions without And and Not, where a text without a next byte is never rejected for want of a completion.
@@ -178,6 +194,7 @@ class Expressions {
         deeper(depth);
         for (;;) {
             flatten(Op::Or, items);
+            spend(static_cast<int64_t>(items.size()));
             sort_unique(items);
             if (!items.empty() && items.front() == kEmpty) items.erase(items.begin());
             if (items.empty()) return kEmpty;
@@ -264,18 +281,47 @@ class Expressions {
         return true;
     }
 
+    // Parts are shared, also between nested repetitions that are written out: without a memo the work would be exponential.
     Partition derive(int32_t id, int depth) {
-        deeper(depth);
         const Expr e = nodes_[id];
+        if (e.op == Op::Bytes) return {{sets_[e.a], kEpsilon}};
+        auto known = derived_.find(id);
+        if (known != derived_.end()) return known->second;
+        deeper(depth);
+        Partition parts = e.op == Op::Concat ? derive_concat(id, depth) : derive_other(e, depth);
+        remember(id, parts);
+        return parts;
+    }
+
+    void remember(int32_t id, const Partition& parts) {
+        derived_parts_ += static_cast<int64_t>(parts.size()) + 2;
+        spend(static_cast<int64_t>(parts.size()) + 1);
+        derived_.emplace(id, parts);
+    }
+
+    // Down the spine as far as its heads may be empty, then back, so that long concatenations cost no stack.
+    Partition derive_concat(int32_t id, int depth) {
+        std::vector<int32_t> spine;
+        int32_t rest = id;
+        bool open = true;
+        while (open && nodes_[rest].op == Op::Concat && !derived_.count(rest)) {
+            spine.push_back(rest);
+            open = nodes_[nodes_[rest].a].nullable;
+            rest = nodes_[rest].b;
+        }
+        Partition result = open ? derive(rest, depth + 1) : Partition{};
+        for (size_t i = spine.size(); i-- > 0;) {
+            const Expr e = nodes_[spine[i]];
+            Partition parts = derive(e.a, depth + 1);
+            for (auto& part : parts) part.second = concat(part.second, e.b);
+            result = result.empty() ? std::move(parts) : join({std::move(parts), std::move(result)});
+            if (i > 0) remember(spine[i], result);
+        }
+        return result;
+    }
+
+    Partition derive_other(const Expr e, int depth) {
         switch (e.op) {
-            case Op::Bytes:
-                return {{sets_[e.a], kEpsilon}};
-            case Op::Concat: {
-                Partition parts = derive(e.a, depth + 1);
-                for (auto& part : parts) part.second = concat(part.second, e.b);
-                if (!nodes_[e.a].nullable) return parts;
-                return join({std::move(parts), derive(e.b, depth + 1)});
-            }
             case Op::Repeat: {
                 Partition parts = derive(e.a, depth + 1);
                 int32_t rest = repeat(e.a, std::max(e.low - 1, 0), e.high < 0 ? -1 : e.high - 1);
@@ -332,7 +378,8 @@ class Expressions {
             groups[at].second.add(static_cast<uint8_t>(b));
         }
         Partition result;
-        for (auto& group : groups) result.emplace_back(group.second, either(std::move(group.first)));
+        for (auto& group : groups)
+            result.emplace_back(group.second, group.first.size() == 1 ? group.first[0] : either(std::move(group.first)));
         return result;
     }
 
@@ -434,6 +481,8 @@ class Expressions {
     std::vector<ByteSet> sets_;
     std::unordered_map<uint64_t, std::vector<int32_t>> index_, set_index_;
     std::unordered_map<int32_t, int32_t> clamped_;
+    std::unordered_map<int32_t, Partition> derived_;   // memo, dropped when it grows large
+    int64_t derived_parts_ = 0, steps_ = 0;
 };
 
 }  // namespace guidedgen

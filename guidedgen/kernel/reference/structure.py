@@ -1,7 +1,8 @@
 """Symbols as productions, expanded on demand, and what is known about them beforehand.
 
 *Part*: a symbol as it stands in a production. A counted repetition is one part for each pair of remaining counts, made
-when it is reached: `c{m,n}` has the single production `c c{m-1,n-1}`.
+when it is reached: `c{m,n}` has the single production `c c{m-1,n-1}`. An unordered one is likewise one part for each
+`Remainder` that is reached, with one production for each item that may come next.
 
 *Cost* of a part: the least number of bytes that spell it, a special token counting as one. Cost 0 means that the part
 may be empty, infinite that it produces nothing at all; productions with such parts are left out. Costs are least fixed
@@ -15,8 +16,10 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from guidedgen.errors import CompileError
 from guidedgen.kernel.reference.expressions import Expression
 from guidedgen.kernel.reference.lexeme import Lexemes
+from guidedgen.kernel.reference.unordered import Items, Remainder
 from guidedgen.kernel.table import GrammarTable, SymOp
 
 Cost = float  # an exact int, or math.inf
@@ -32,6 +35,7 @@ class Part:
         low, high: what is left to repeat, for a REPETITION.
         cost: the least it takes to spell it, see the module.
         expression: of a TERMINAL, the state that its automaton starts in.
+        remainder: what is left of an UNORDERED.
     """
 
     op: SymOp
@@ -40,6 +44,7 @@ class Part:
     high: int | None
     cost: Cost
     expression: Expression | None = None
+    remainder: Remainder | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -66,8 +71,12 @@ class Structure:
         self._terminals = terminals
         self._lexemes = lexemes
         self._cheapest: dict[int, int] = {}  # of a CHOICE: the option that its cost comes from
+        self._items = {
+            symbol: Items.read(self._row(symbol)) for symbol, op in enumerate(self._ops) if op is SymOp.UNORDERED
+        }
         self._costs = self._least_costs()
-        self._parts: dict[tuple[int, int, int | None], Part] = {}
+        self._check_items()
+        self._parts: dict[tuple[int, int, int | None] | tuple[int, Remainder], Part] = {}
         self._productions: dict[Part, tuple[Production, ...]] = {}
 
     def __len__(self) -> int:
@@ -86,6 +95,8 @@ class Structure:
         """A symbol as part of a production."""
         if self._ops[symbol] is SymOp.REPETITION:
             return self._repetition(symbol, *self._bounds(symbol))
+        if self._ops[symbol] is SymOp.UNORDERED:
+            return self._unordered(symbol, self._whole(symbol))
         key = (symbol, 0, None)
         known = self._parts.get(key)
         if known is None:
@@ -103,6 +114,15 @@ class Structure:
             known = self._parts.setdefault(key, Part(SymOp.REPETITION, symbol, low, high, cost))
         return known
 
+    def _unordered(self, symbol: int, remainder: Remainder) -> Part:
+        key = (symbol, remainder)
+        known = self._parts.get(key)
+        if known is None:
+            cost = remainder.cost(self._items[symbol], self._costs.__getitem__)
+            made = Part(SymOp.UNORDERED, symbol, 0, None, cost, remainder=remainder)
+            known = self._parts.setdefault(key, made)
+        return known
+
     def productions(self, part: Part) -> tuple[Production, ...]:
         """The ways to expand a part that produce something, without the empty one (its cost tells of that)."""
         known = self._productions.get(part)
@@ -111,6 +131,7 @@ class Structure:
         return known
 
     def _expand(self, part: Part) -> Iterator[Production]:
+        bodies: Iterable[list[Part]]
         match part.op:
             case SymOp.SEQUENCE:
                 bodies = [[self.part(child) for child in self._children(part.symbol)]]
@@ -118,6 +139,8 @@ class Structure:
                 bodies = [[self.part(child)] for child in self._children(part.symbol)]
             case SymOp.RULE:
                 bodies = [[self.part(self._a[part.symbol])]]
+            case SymOp.UNORDERED:
+                bodies = self._next_items(part)
             case _:
                 bodies = [self._unrolled_once(part)]
         for body in bodies:
@@ -132,6 +155,16 @@ class Structure:
             return [first]
         high = None if part.high is None else part.high - 1
         return [first, self._repetition(part.symbol, max(part.low - 1, 0), high)]
+
+    def _next_items(self, part: Part) -> Iterator[list[Part]]:
+        assert part.remainder is not None
+        items = self._items[part.symbol]
+        before = [] if part.remainder.first else [self.part(items.separator)]
+        for item, rest in part.remainder.following(items):
+            after = self._unordered(part.symbol, rest)
+            if after.cost != math.inf:
+                more = next(rest.following(items), None) is not None
+                yield [*before, self.part(item), *([after] if more else [])]
 
     def spell(self, parts: Iterable[Part]) -> Iterator[bytes | int]:
         """A cheapest text of the parts: bytes, and ids of special tokens."""
@@ -158,10 +191,40 @@ class Structure:
                 return (child for _ in range(part.low))
             case SymOp.CHOICE:
                 return iter((self.part(self._cheapest[part.symbol]),))
+            case SymOp.UNORDERED:
+                return self._cheapest_items(part)
             case _:
                 return iter((self.part(self._a[part.symbol]),))
 
+    def _cheapest_items(self, part: Part) -> Iterator[Part]:
+        assert part.remainder is not None
+        items = self._items[part.symbol]
+        wanted = part.remainder.cheapest(items, self._costs.__getitem__) or []
+        for place, item in enumerate(wanted):
+            if place or not part.remainder.first:
+                yield self.part(items.separator)
+            yield self.part(item)
+
+    def _row(self, symbol: int) -> list[int]:
+        """The pool row of an UNORDERED, without its bounds."""
+        at = self._a[symbol]
+        return [*self._pool[at : at + 2], *self._pool[at + 4 : at + 4 + 2 * self._b[symbol]]]
+
+    def _whole(self, symbol: int) -> Remainder:
+        """All of an UNORDERED."""
+        low, high = self._pool[self._a[symbol] + 2 : self._a[symbol] + 4]
+        return Remainder(0, low, None if high < 0 else high, True).normal(self._items[symbol])
+
+    def _check_items(self) -> None:
+        """Refuse items that may be empty; from now on, items that produce nothing are out of the way."""
+        for symbol, items in self._items.items():
+            if any(self._costs[child] == 0 for child in items.symbols):
+                raise CompileError(f"symbols[{symbol}]: a member, the rest or the separator may be empty")
+            self._items[symbol] = items.producing(self._costs.__getitem__)
+
     def _children(self, symbol: int) -> list[int]:
+        if self._ops[symbol] is SymOp.UNORDERED:
+            return self._items[symbol].symbols
         if self._ops[symbol] in (SymOp.SEQUENCE, SymOp.CHOICE, SymOp.TOKEN):
             return self._pool[self._a[symbol] : self._a[symbol] + self._b[symbol]]
         return [self._a[symbol]]
@@ -195,13 +258,23 @@ class Structure:
         waiting = [0] * len(self._ops)
         users: list[list[int]] = [[] for _ in self._ops]
         for symbol, op in enumerate(self._ops):
-            if op in (SymOp.TERMINAL, SymOp.TOKEN) or (op is SymOp.REPETITION and self._bounds(symbol)[0] == 0):
+            if op in (SymOp.TERMINAL, SymOp.TOKEN) or self._may_be_skipped(symbol):
                 continue
             children = self._children(symbol)
             waiting[symbol] = len(children) + (op is SymOp.CHOICE and not children)
             for child in children:
                 users[child].append(symbol)
         return waiting, users
+
+    def _may_be_skipped(self, symbol: int) -> bool:
+        """Whether a symbol may be empty whatever it consists of."""
+        match self._ops[symbol]:
+            case SymOp.REPETITION:
+                return self._bounds(symbol)[0] == 0
+            case SymOp.UNORDERED:
+                return self._whole(symbol).low == 0 and not self._items[symbol].required
+            case _:
+                return False
 
     def _leaf_cost(self, symbol: int) -> Cost:
         match self._ops[symbol]:
@@ -219,6 +292,8 @@ class Structure:
                 return costs[settled]
             case SymOp.REPETITION:
                 return self._bounds(user)[0] * costs[settled]
+            case SymOp.UNORDERED:
+                return self._whole(user).cost(self._items[user], costs.__getitem__)
             case _:
                 return sum(costs[child] for child in self._children(user)) if waiting == 0 else math.inf
 
