@@ -95,10 +95,11 @@ def fill_masks(states: Sequence[State], out: Mask, threads: int = 1) -> None:
     Raises:
         ValueError: where `out` has another dtype, another number of rows, or rows of another length.
     """
-    if out.dtype != np.int32 or out.ndim != 2 or len(out) != len(states) or not out.flags.c_contiguous:
+    usable = out.flags.c_contiguous and out.flags.writeable
+    if out.dtype != np.int32 or out.ndim != 2 or len(out) != len(states) or not usable:
         raise ValueError(
-            f"masks of {len(states)} states need a contiguous int32 array [{len(states)}, words], not {out.dtype} "
-            f"{list(out.shape)}."
+            f"masks of {len(states)} states need a writable contiguous int32 array [{len(states)}, words], not "
+            f"{out.dtype} {list(out.shape)}."
         )
     if threads < 1:
         raise ValueError(f"threads={threads}: give at least 1.")

@@ -18,6 +18,8 @@ def mask_words(vocab_size: int) -> int:
 def check_mask(out: Mask, vocab_size: int) -> None:
     """Raise ValueError where `out` is not writable contiguous int32 [ceil(V / 32)]."""
     words = mask_words(vocab_size)
+    if not isinstance(out, np.ndarray):
+        raise ValueError(f"a mask must be an int32 array of {words} words, not {type(out).__name__}.")
     if out.dtype != np.int32 or out.shape != (words,) or not out.flags.c_contiguous or not out.flags.writeable:
         raise ValueError(
             f"a mask must be a writable contiguous int32 array of {words} words, not {out.dtype} {list(out.shape)}. "

@@ -99,9 +99,9 @@ class MaxTokens(AnyText):
     """Ends with `"length"` after a number of tokens; special tokens count."""
 
     def __init__(self, limit: int, vocabulary: Vocabulary) -> None:
-        """Count to `limit`. Raises ValueError where it is not at least 1."""
-        if limit < 1:
-            raise ValueError(f"MaxTokens({limit}): give at least 1.")
+        """Count to `limit`. Raises ValueError where it is not a whole number from 1 up."""
+        if not isinstance(limit, int | np.integer) or limit < 1:
+            raise ValueError(f"MaxTokens({limit!r}): give a whole number, at least 1.")
         super().__init__(vocabulary)
         self.limit = limit
 
@@ -189,7 +189,7 @@ class StopOn(AnyText):
     def __init__(self, strings: str | bytes | Iterable[str | bytes], vocabulary: Vocabulary) -> None:
         """Look for `strings`, text as UTF-8. Raises ValueError where one is empty or there is none."""
         listed = [strings] if isinstance(strings, str | bytes) else list(strings)
-        patterns = [text.encode() if isinstance(text, str) else bytes(text) for text in listed]
+        patterns = [text.encode() if isinstance(text, str) else bytes(memoryview(text)) for text in listed]
         if not patterns or not all(patterns):
             raise ValueError(f"StopOn({listed!r}): give at least one string, and no empty one: it would stop at once.")
         super().__init__(vocabulary)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from guidedgen.errors import VocabularyError
 from guidedgen.tokenizer_files.encoders import Encoder, EncoderSource, fewest_tokens
 from guidedgen.tokenizer_files.end_tokens import token_ids
-from guidedgen.tokenizer_files.parts import MAXIMUM_SIZE, Parts, parts_of
+from guidedgen.tokenizer_files.parts import MAXIMUM_LENGTH, MAXIMUM_SIZE, Parts, parts_of
 from guidedgen.tokenizer_files.read import Source, read_object, read_path
 
 
@@ -75,7 +75,7 @@ class Vocabulary:
             size: number of ids, where the model has more than there are tokens.
 
         Raises:
-            VocabularyError: where the vocabulary is empty, or an id is out of range.
+            VocabularyError: where the vocabulary is empty, an id is out of range, or a token is absurdly long.
             TypeError: where a token is not bytes.
         """
         listed = [bytes(memoryview(token)) for token in tokens]
@@ -137,8 +137,9 @@ class Vocabulary:
 
         Raises:
             VocabularyError: where the tokens cannot write the text.
+            TypeError: where it is neither text nor bytes.
         """
-        exact = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
+        exact = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(memoryview(text))
         if isinstance(text, str) and self._encoder is not None and _is_unicode(text):
             tokens = self._encoder(text)
             if all(0 <= token < self.size for token in tokens) and self.decode_bytes(tokens) == exact:
@@ -214,6 +215,12 @@ def _build(
                 "the model has more ids than its tokenizer."
             )
     parts = _silenced(parts, ends.union((special or {}).values()))
+    lengths = np.diff(parts.offsets)
+    if lengths.max(initial=0) > MAXIMUM_LENGTH:
+        raise VocabularyError(
+            f"token {lengths.argmax()} has more than {MAXIMUM_LENGTH} bytes, which no model's token has. "
+            "Check that the list holds tokens and not texts."
+        )
     if not parts.data:
         raise VocabularyError("the vocabulary is empty: no token has bytes. Give the tokenizer of the model.")
     parts.offsets.setflags(write=False)

@@ -69,6 +69,7 @@ class Strategy(Protocol):
         """Continue all sequences together until each has finished.
 
         A sequence may be given several times: its k-th occurrence is the k-th sample of that prompt and draws from its
-        own random stream, so that a sample does not depend on what else is in the batch.
+        own random stream, so that a sample does not depend on what else is in the batch (beyond the rounding of the
+        model's products, which may turn near-ties in 16-bit formats).
         Closing the iterator, or an exception in it, leaves the sampler usable.
         """

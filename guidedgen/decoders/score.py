@@ -5,6 +5,7 @@ Their rows are computed anyway, by the forward that asks for the token behind th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from guidedgen.decoders.base import LogitsSource
+from guidedgen.sampler.pipeline import broken_logits
 from guidedgen.sampler.sequence import Sequence
 
 _LOGITS_BYTES = 1 << 26  # logits held at a time: 340 rows of a 49k vocabulary, 110 of a 150k one
@@ -50,7 +52,7 @@ def logits_and_scores(
         forced: nodes to score; those on the way to a tip cost nothing but their rows of logits.
 
     Raises:
-        ModelError: from the sampler.
+        ModelError: from the sampler, or the model's logits are not numbers.
     """
     most = max(1, _LOGITS_BYTES // (4 * sampler.model.info.logits_size))
     scores: dict[Sequence, Score] = {}
@@ -74,6 +76,8 @@ def _scores(nodes: ListOf[Sequence], logits: torch.Tensor) -> dict[Sequence, Sco
     rows = logits.log_softmax(-1)
     tokens = torch.tensor([node.token for node in nodes], device=rows.device)
     pairs = torch.stack((rows.gather(-1, tokens[:, None])[:, 0], rows.amax(-1)), -1).tolist()
+    if any(math.isnan(best) for _, best in pairs):
+        raise broken_logits()
     return {node: Score(own=own, best=best) for node, (own, best) in zip(nodes, pairs, strict=True)}
 
 

@@ -56,6 +56,8 @@ class Regex(_Translated):
         """Raises `GrammarSyntaxError` for an invalid pattern, `UnsupportedFeature` for one that is not regular."""
         if not isinstance(self.pattern, str):
             raise CompileError(f"a pattern must be a string, not {type(self.pattern).__name__}")
+        if self.syntax not in ("python", "ecma"):
+            raise CompileError(f"the syntax {self.syntax!r} is not known", hint='Use "python" or "ecma".')
         limits.check("schema_bytes", len(self.pattern))
         expression = regex_text.parse(self.pattern, syntax=self.syntax, limits=limits)
         return Translation(grammar=ir.Grammar(start=ir.Terminal(expression, self.pattern)))
@@ -130,6 +132,8 @@ class Lark(_Translated):
 
     def translate(self, limits: Limits) -> Translation:
         """Raises `GrammarSyntaxError` with line and column, and `UnsupportedFeature`."""
+        if not isinstance(self.text, str) or not isinstance(self.start, str):
+            raise CompileError("a Lark grammar and the name of its start rule must be strings")
         limits.check("schema_bytes", len(self.text))
         return Translation(grammar=lark_text.parse(self.text, start=self.start, limits=limits))
 

@@ -48,7 +48,7 @@ def validate(table: GrammarTable, *, vocab_size: int, eos: frozenset[int], limit
     _check_depth(edges, len(table.exprs), limits)
     edges = _check_symbols(table, pool, vocab_size, eos, limits)
     _check_depth(edges, len(table.symbols), limits)
-    if table.start not in range(len(table.symbols)):
+    if not isinstance(table.start, int | np.integer) or table.start not in range(len(table.symbols)):
         raise CompileError(f"start is {table.start!r}, but there are {len(table.symbols)} symbols")
 
 

@@ -176,10 +176,19 @@ def choose(
 def _draw(proposal: Proposal, sampling: Sampling, uniforms: ListOf[float]) -> list[TokenRecord]:
     if sampling.greedy:
         tokens = first_argmax(proposal.scores)
-        return _records(proposal, tokens, torch.ones_like(proposal.log_mass))
+        possible = proposal.scores.gather(-1, tokens[:, None])[:, 0] > -math.inf  # false for "not a number" too
+        return _records(proposal, tokens, possible.to(proposal.scores.dtype))
     distribution = probabilities(proposal, sampling)
     tokens = sample(distribution, uniforms)
     return _records(proposal, tokens, distribution.gather(-1, tokens[:, None])[:, 0])
+
+
+def broken_logits() -> ModelError:
+    """The error for logits that allow no choice."""
+    return ModelError(
+        "the model's logits, or what a MIX phase made of them, are not finite for any allowed token. "
+        "Check the checkpoint and its dtype; float16 overflows on some models where bfloat16 does not."
+    )
 
 
 def _records(proposal: Proposal, tokens: torch.Tensor, chances: torch.Tensor) -> list[TokenRecord]:
@@ -188,10 +197,7 @@ def _records(proposal: Proposal, tokens: torch.Tensor, chances: torch.Tensor) ->
     records = []
     for token, chance, logprob, log_mass, margin in columns.T.tolist():  # one transfer from the device
         if not (math.isfinite(log_mass) and chance > 0):
-            raise ModelError(
-                "the model's logits are not finite for any allowed token. "
-                "Check the checkpoint and its dtype; float16 overflows on some models where bfloat16 does not."
-            )
+            raise broken_logits()
         records.append(
             TokenRecord(
                 token=int(token),

@@ -8,24 +8,20 @@ returned, so an exception or Ctrl-C at any point leaves it consistent.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import torch
 
 from guidedgen.errors import LimitExceeded, ModelError
-from guidedgen.models.base import LanguageModel, Rows, Segment, Store
-from guidedgen.sampler.cache import Node, PrefixCache
+from guidedgen.models.base import LanguageModel, Rows, Segment
+from guidedgen.sampler.cache import Node
+from guidedgen.sampler.engine import Engine
 from guidedgen.sampler.sequence import Sequence
-from guidedgen.sampler.slots import SlotAllocator
 from guidedgen.sampler.trace import TraceRecorder
 
-_PAGE = 64  # the store grows by whole pages of slots
-_FIRST_CAPACITY = 1024  # slots; doubles on demand
 DEFAULT_CACHE_BYTES = 2 << 30
 
 
@@ -66,50 +62,6 @@ class _Part:
         return sorted(depth for depth in self.job.answers if start < depth <= start + len(self.tokens))
 
 
-class _Engine:
-    """The model, its store and its cache, shared by all views of one sampler. Used under `lock`."""
-
-    def __init__(self, model: LanguageModel, cache_bytes: int, chunk: int) -> None:
-        self.lock = threading.RLock()
-        self.store: Store = model.new_store(0)
-        self.cache = PrefixCache(SlotAllocator())
-        self.hints: WeakKeyDictionary[Sequence, Node] = WeakKeyDictionary()
-        self.chunk = chunk
-        self.cache_bytes = cache_bytes
-        self.limit = cache_bytes // max(1, self.store.slot_bytes)  # slots
-        self.dirty = False  # a call began and did not end: pins and slots may have leaked
-
-    def reserve(self, count: int) -> bool:
-        """Make `count` slots available: grow up to the limit, then evict."""
-        allocator = self.cache.allocator
-        short = count - allocator.available
-        if short > 0 and allocator.capacity < self.limit:
-            wanted = max(_FIRST_CAPACITY, 2 * allocator.capacity, allocator.capacity + short)
-            capacity = min(self.limit, -(-wanted // _PAGE) * _PAGE)
-            self.store.grow(capacity)
-            allocator.grow(capacity)
-            short = count - allocator.available
-        if short > 0:
-            self.cache.evict(max(short, allocator.capacity // 8))
-        return allocator.available >= count
-
-    def locate(self, sequence: Sequence) -> tuple[Node, tuple[int, ...]]:
-        """The deepest cached node on a sequence and the tokens after it. O(1) where the parent was the last call's."""
-        tail: list[int] = []
-        step: Sequence | None = sequence
-        while step is not None:
-            hint = self.hints.get(step)
-            if hint is not None and hint.live:
-                tail.reverse()
-                node = self.cache.match(tail, hint)
-                return node, tuple(tail[node.depth - hint.depth :])
-            tail.append(step.token)
-            step = step.parent
-        tokens = sequence.tokens()
-        node = self.cache.match(tokens)
-        return node, tokens[node.depth :]
-
-
 class Sampler:
     """Gives logits after sequences and keeps what it computed.
 
@@ -130,7 +82,7 @@ class Sampler:
             raise ValueError(f"chunk must be at least 1, not {chunk}")
         self.model = model
         self.trace = TraceRecorder()
-        self._engine = _Engine(model, cache_bytes, chunk)
+        self._engine = Engine(model, cache_bytes, chunk)
 
     def request(self, trace: TraceRecorder | None = None) -> Sampler:
         """A view on the same model and cache that counts into its own trace; one for each request."""
@@ -169,7 +121,7 @@ class Sampler:
             return self._answer(sequences)
 
     @contextmanager
-    def _exclusive(self) -> Iterator[_Engine]:
+    def _exclusive(self) -> Iterator[Engine]:
         """The engine, for one caller at a time; what an interrupted caller left behind is tidied up first."""
         engine = self._engine
         with engine.lock:

@@ -16,8 +16,9 @@ _GROWTH = 16
 
 
 def heat(scores: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Scores [B, V] over the temperature (> 0), shifted so that each row's largest is 0; tiny temperatures are safe."""
-    return (scores - scores.amax(-1, keepdim=True)) / temperature
+    """Scores [B, V] over the temperature (> 0), shifted so that each row's largest is 0; any temperature is safe."""
+    numbers = torch.finfo(scores.dtype)
+    return (scores - scores.amax(-1, keepdim=True)) / min(max(temperature, numbers.tiny), numbers.max)
 
 
 def top_k_floor(chances: torch.Tensor, k: int) -> torch.Tensor:

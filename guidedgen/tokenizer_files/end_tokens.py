@@ -48,14 +48,23 @@ def token_ids(tokens: Iterable[int | str], special: Mapping[str, int]) -> frozen
 
 
 def with_configured_tokens(parts: Parts, folder: Path) -> Parts:
-    """Add the tokens that only tokenizer_config.json lists: `added_tokens_decoder`, ids beyond tokenizer.json."""
-    listed = _load(folder / "tokenizer_config.json").get("added_tokens_decoder") or {}
-    entries = {int(token): entry for token, entry in listed.items() if int(token) >= parts.size}
-    if not entries:
-        return parts
-    return with_added_tokens(
-        parts, {token: (entry["content"], bool(entry.get("special"))) for token, entry in entries.items()}
-    )
+    """Add the tokens that only tokenizer_config.json lists: `added_tokens_decoder`, ids beyond tokenizer.json.
+
+    Raises:
+        VocabularyError: where the file cannot be read, or its list is malformed.
+    """
+    path = folder / "tokenizer_config.json"
+    listed = _load(path).get("added_tokens_decoder") or {}
+    try:
+        entries = {int(token): entry for token, entry in listed.items() if int(token) >= parts.size}
+        added = {token: (entry["content"], bool(entry.get("special"))) for token, entry in entries.items()}
+        return with_added_tokens(parts, added) if added else parts
+    except VocabularyError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise VocabularyError(
+            f"added_tokens_decoder in {path} is malformed ({type(error).__name__}: {error}). Download the file again."
+        ) from error
 
 
 def with_added_tokens(parts: Parts, added: Mapping[int, tuple[str, bool]]) -> Parts:
@@ -79,7 +88,7 @@ def _load(path: Path) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise VocabularyError(
             f"{path} is not JSON ({error}). Repair it, or pass eos=... and read another folder."
         ) from error

@@ -39,7 +39,7 @@ def read_tokenizer_json(content: bytes | str) -> Parts:
         return _parts(document)
     except VocabularyError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise VocabularyError(
             f"not a readable tokenizer.json ({type(error).__name__}: {error}). Download the file again."
         ) from error

@@ -82,7 +82,7 @@ def read_tekken(content: bytes) -> Parts:
         tokens = [b""] * len(names) + tekken_tokens(document)
     except VocabularyError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise VocabularyError(
             f"not a readable Tekken file ({type(error).__name__}: {error}). Download the file again."
         ) from error

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from guidedgen.decoders import Plain
 from guidedgen.decoders.score import score_forced
+from guidedgen.errors import ModelError
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
@@ -14,9 +16,9 @@ from guidedgen.toy import OneOf, ToyModel
 MODEL = ToyModel()
 
 
-def generated(members: list[tuple[int, ...]], sampler: Sampler) -> Sequence:
+def generated(members: list[tuple[int, ...]], sampler: Sampler, *, complete_records: bool = False) -> Sequence:
     prompt = Sequence.prompt((0, 1), OneOf(members, 8).start())
-    (*_, last) = Plain(complete_records=False).run(sampler, [prompt], Sampling())
+    (*_, last) = Plain(complete_records=complete_records).run(sampler, [prompt], Sampling())
     return last.sequence
 
 
@@ -63,3 +65,12 @@ def test_long_forced_stretches(at_once: int, monkeypatch: pytest.MonkeyPatch) ->
     trace = sampler.trace.snapshot()
     assert trace.total("forwards") == -(-150 // at_once)
     assert max(step.rows for step in trace.steps) <= 150 + 1
+
+
+def test_logits_that_are_no_numbers_are_an_error() -> None:
+    class Broken(ToyModel):
+        def logits_after(self, tokens: object) -> torch.Tensor:
+            return torch.full((8,), float("nan"))
+
+    with pytest.raises(ModelError, match="not finite"):
+        generated([(2, 3)], Sampler(Broken()), complete_records=True)

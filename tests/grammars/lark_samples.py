@@ -26,7 +26,17 @@ JSON = (
     %import common.WS
     %ignore WS
     """,
-    ['{"a": [1, -2.5e3, "x\\"y"], "b": {}}', "[]", "null", '"a\\\\"', '["a" "b"]', '{"a" 1}', '"a"b"', "[1,]", "\n[ true ]\t"],
+    [
+        '{"a": [1, -2.5e3, "x\\"y"], "b": {}}',
+        "[]",
+        "null",
+        '"a\\\\"',
+        '["a" "b"]',
+        '{"a" 1}',
+        '"a"b"',
+        "[1,]",
+        "\n[ true ]\t",
+    ],
 )
 SQL = (
     r"""
@@ -42,7 +52,12 @@ SQL = (
     %import common.INT -> NUMBER
     %ignore /[ \n]+/
     """,
-    ["select * from t", "SELECT a, b FROM t WHERE x <= 3 AND y = 'q r' order by a desc;", "select from t", "selecta from b"],
+    [
+        "select * from t",
+        "SELECT a, b FROM t WHERE x <= 3 AND y = 'q r' order by a desc;",
+        "select from t",
+        "selecta from b",
+    ],
 )
 CALC = (
     r"""

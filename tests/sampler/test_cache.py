@@ -99,6 +99,19 @@ def test_rows_that_were_never_published_are_recovered() -> None:
     assert add(cache, tip, [3]).slots().tolist()[:2] == tip.slots().tolist()
 
 
+def test_a_node_whose_eviction_was_interrupted_is_dropped_with_what_is_below_it() -> None:
+    cache = make()
+    trunk = add(cache, cache.root, [1])
+    dying = add(cache, trunk, [2])
+    below = add(cache, dying, [3])
+    dying.slot = -1  # as far as an eviction, or `clear`, came
+    cache.recover()
+    assert trunk.live
+    assert not below.live
+    assert cache.match([1, 2, 3]) is trunk
+    assert cache.allocator.available == 127
+
+
 def test_clear_forgets_everything() -> None:
     cache = make()
     tip = add(cache, cache.root, [1, 2])

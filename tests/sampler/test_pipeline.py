@@ -177,6 +177,16 @@ def test_a_model_that_rules_out_all_allowed_tokens_is_an_error() -> None:
             choose(logits, [PROMPT], bias_of([1, 2]), sampling, [0.5])
 
 
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=1.0)])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_mix_that_makes_no_numbers_is_an_error_and_never_a_forbidden_token(sampling: Sampling, value: float) -> None:
+    def broken(logits: torch.Tensor, sequences: object, bias: torch.Tensor) -> torch.Tensor:
+        return logits + value
+
+    with pytest.raises(ModelError, match="MIX phase"):
+        choose(random_logits(0), [PROMPT], bias_of([1, 2]), sampling, [0.5], [broken])
+
+
 def test_a_mass_below_single_precision_is_still_recorded() -> None:
     logits = torch.zeros(1, 16)
     logits[0, 0] = 500.0

@@ -82,6 +82,33 @@ def test_prompts_with_a_common_beginning_compute_it_once(model: Any) -> None:
     assert counts(sampler)[:2] == (2, 6)
 
 
+def test_ancestors_are_answered_on_the_way(model: Any) -> None:
+    """A chain asked for at several places, twice at one of them, and a branch: the chain takes one forward."""
+    sequence = prompt(5, 6, 7)
+    chain = [sequence]
+    for token in (8, 9, 10, 11):
+        chain.append(extend(chain[-1], token))
+    asked = [chain[2], chain[4], chain[0], chain[2]]
+    sampler = Sampler(model)
+    together = sampler.logits(asked)
+    assert counts(sampler) == (1, 7, 0)
+    branch = extend(chain[1], 3)
+    again = sampler.logits([*chain, branch])
+    assert sampler.cached_tokens == 8
+    for row, asked_for in zip(torch.cat((together, again)), [*asked, *chain, branch], strict=True):
+        torch.testing.assert_close(row, Sampler(model).logits([asked_for])[0], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 5])
+def test_ancestors_are_answered_in_any_chunk(model: Any, chunk: int) -> None:
+    chain = [prompt(5)]
+    for token in (6, 7, 8, 9, 10, 11):
+        chain.append(extend(chain[-1], token))
+    sampler = Sampler(model, chunk=chunk)
+    torch.testing.assert_close(sampler.logits(chain), Sampler(model).logits(chain), atol=1e-4, rtol=0)
+    assert counts(sampler)[:2] == (-(-7 // chunk), 7)
+
+
 def test_long_prompts_are_computed_in_chunks(model: Any) -> None:
     sampler = Sampler(model, chunk=16)
     tokens = [3 + index % 40 for index in range(100)]

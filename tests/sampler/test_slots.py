@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,3 +63,10 @@ def test_no_slot_is_handed_out_twice(steps: list[tuple[int, int, bool]]) -> None
             allocator.grow(200)
         assert len(set(held)) == len(held)
         assert allocator.available == allocator.capacity - len(held)
+
+
+def test_more_than_is_free_is_refused_and_nothing_taken() -> None:
+    allocator = SlotAllocator(70)
+    with pytest.raises(RuntimeError, match="71 slots are wanted and 70 are free"):
+        allocator.take(71, -1)
+    assert allocator.available == 70

@@ -92,6 +92,12 @@ def test_a_tiny_temperature_is_finite_and_points_at_the_best() -> None:
     assert warp(scores, Sampling(temperature=1e-30)).tolist() == [[1.0, 0.0, 0.0]]
 
 
+@pytest.mark.parametrize(("temperature", "best"), [(1e-300, 1.0), (1e-40, 1.0), (1e300, 0.25)])
+def test_temperatures_beyond_single_precision(temperature: float, best: float) -> None:
+    chances = warp(torch.tensor([[1.0, 3.0, 2.0, 0.0]]), Sampling(temperature=temperature))
+    assert float(chances[0, 1]) == pytest.approx(best)
+
+
 def test_top_p_floor_of_rows_of_different_width() -> None:
     chances = torch.tensor([[0.9, 0.05, 0.05], [0.5, 0.3, 0.2]])
     assert torch.equal(top_p_floor(chances, 0.7), chances.gather(-1, torch.tensor([[0], [1]])))

@@ -7,55 +7,25 @@ Everything is memoised, and proofs that nothing is valid are conservative: what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from guidedgen.errors import CompileError, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
-from guidedgen.grammars.json_schema import arrays, objects
-from guidedgen.grammars.json_schema.arrays import ArrayAtoms, Conjunction, merge_arrays
-from guidedgen.grammars.json_schema.keywords import ALL
+from guidedgen.grammars.json_schema.arrays import Conjunction
 from guidedgen.grammars.json_schema.locations import Location
-from guidedgen.grammars.json_schema.numbers import NumberAtoms, allows_number, conflict_of_numbers, merge_numbers
-from guidedgen.grammars.json_schema.objects import ObjectAtoms, merge_objects
+from guidedgen.grammars.json_schema.parts import Group, Member, Simple
 from guidedgen.grammars.json_schema.reasons import Reason
-from guidedgen.grammars.json_schema.records import Group, Reader, Simple
-from guidedgen.grammars.json_schema.strings import (
-    StringAtoms,
-    allows_string,
-    conflict_of_strings,
-    merge_strings,
-    string_texts,
-)
-from guidedgen.grammars.json_schema.values import Scalar, equality_key, is_number
+from guidedgen.grammars.json_schema.records import Reader
+from guidedgen.grammars.json_schema.shapes import Branch, Shape, joined, key_of, merged
+from guidedgen.grammars.json_schema.strings import allows_string, string_texts
 from guidedgen.limits import Limits
 
-Branch: TypeAlias = tuple[Simple, ...]
-
 MAX_BRANCHES: Final = 1000
+MAX_EXCLUSIVE: Final = 100
+"""Combinations of a branch of a `oneOf` member with a way not to be another member; more are refused."""
+
 _MAX_PROOF_DEPTH: Final = 20
 _MAX_EXPLAINED: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A branch, merged.
-
-    Attributes:
-        branch: what was merged.
-        kinds: the kinds of values for which no contradiction was seen.
-        scalars: the enumerated scalars that are valid, or None where they are not enumerated.
-        reason: why nothing is valid, if `kinds` is empty.
-    """
-
-    branch: Branch
-    kinds: frozenset[str]
-    scalars: tuple[Scalar, ...] | None
-    numbers: NumberAtoms
-    strings: StringAtoms
-    arrays: ArrayAtoms
-    objects: ObjectAtoms
-    reason: Reason | None
 
 
 class Branches:
@@ -158,15 +128,21 @@ class Branches:
         return branches
 
     def _expand_group(self, group: Group, beside: list[Branch], own: Branch) -> list[Branch]:
-        alternatives = [self._expand(member) for member in group.members]
+        alternatives = [self._expand_member(member, group.pointer) for member in group.members]
         if group.kind == "all":
             branches: list[Branch] = [()]
             for member in alternatives:
                 branches = self._product(branches, member, group.pointer)
             return branches
         if group.kind == "one":
-            self._check_disjoint(group, alternatives, [joined(branch, own) for branch in beside])
+            alternatives = self._exclusive(group, alternatives, [joined(branch, own) for branch in beside])
         return [branch for member in alternatives for branch in member]
+
+    def _expand_member(self, member: Member, pointer: str) -> list[Branch]:
+        branches: list[Branch] = [()]
+        for part in member:
+            branches = self._product(branches, [(part,)] if isinstance(part, Simple) else self._expand(part), pointer)
+        return branches
 
     def _product(self, left: list[Branch], right: list[Branch], pointer: str) -> list[Branch]:
         """Every pair, without impossible ones; a few of those are kept for the message where nothing else is left."""
@@ -180,7 +156,7 @@ class Branches:
                 if len(left) * len(right) > 1 and not self.shape(branch).kinds:
                     impossible.append(branch)
                     continue
-                pairs.setdefault(_key(branch), branch)
+                pairs.setdefault(key_of(branch), branch)
                 if len(pairs) > MAX_BRANCHES:
                     raise UnsupportedFeature(
                         f"more than {MAX_BRANCHES} combinations of alternatives",
@@ -189,14 +165,44 @@ class Branches:
                     )
         return list(pairs.values()) or impossible[:_MAX_EXPLAINED]
 
-    def _check_disjoint(self, group: Group, alternatives: list[list[Branch]], beside: list[Branch]) -> None:
-        """`oneOf` is `anyOf` where no value can satisfy two members."""
+    def _exclusive(
+        self, group: Group, alternatives: list[list[Branch]], beside: list[Branch]
+    ) -> list[list[Branch]]:
+        """`oneOf` is `anyOf` where no value can satisfy two members; elsewhere each one without what others take."""
+        result = list(alternatives)
         for index, first in enumerate(alternatives):
             for other in range(index):
-                overlap = self._overlap(first, alternatives[other], beside)
-                if overlap:
-                    self._reader.refuse_overlap(group, other, index)
-                    return
+                if not self._overlap(first, alternatives[other], beside):
+                    continue
+                for here, there in ((index, other), (other, index)):
+                    rest = self._without(result[here], group.members[there], beside, group.pointer)
+                    if rest is None:
+                        self._reader.refuse_overlap(group, other, index)
+                        return alternatives
+                    result[here] = rest
+        return result
+
+    def _without(
+        self, branches: list[Branch], member: Member, beside: list[Branch], pointer: str
+    ) -> list[Branch] | None:
+        """The branches where a member is not valid; None where that is not expressed, or takes too many."""
+        assert len(member) == 1
+        assert isinstance(member[0], Location)
+        try:
+            other = self._reader.negated(member[0])
+            excluded = self._expand(other)
+            if len(branches) * len(excluded) > MAX_EXCLUSIVE:
+                return None
+            found = self._product(branches, excluded, pointer)
+        except UnsupportedFeature:
+            return None
+        if self._reader.loosened(other):
+            return None
+        shapes = [self.shape(joined(own, branch)) for branch in found for own in beside]
+        refused = any(
+            missing.kinds & shape.kinds for shape in shapes for simple in shape.branch for missing in simple.unsupported
+        )
+        return None if refused else found
 
     def _overlap(self, first: list[Branch], second: list[Branch], beside: list[Branch]) -> bool:
         return any(
@@ -205,87 +211,8 @@ class Branches:
 
     def shape(self, branch: Branch) -> Shape:
         """A branch, merged."""
-        key = _key(branch)
+        key = key_of(branch)
         known = self._shapes.get(key)
         if known is None:
-            known = self._shapes[key] = self._merge(branch)
+            known = self._shapes[key] = merged(branch, self.reason, self.allows_name)
         return known
-
-    def _merge(self, branch: Branch) -> Shape:
-        kinds = ALL
-        reason: Reason | None = None
-        for simple in branch:
-            kinds &= simple.kinds
-        if not kinds:
-            reason = _type_conflict(branch)
-        numbers = merge_numbers(simple.numbers for simple in branch)
-        strings = merge_strings(simple.strings for simple in branch)
-        items = merge_arrays(simple.arrays for simple in branch)
-        members = merge_objects(simple.objects for simple in branch)
-        scalars = _common_scalars(branch)
-        if scalars is not None:
-            valid = tuple(value for value in scalars if _valid(value, kinds, numbers, strings))
-            kinds = frozenset(equality_key(value)[0] for value in valid)
-            if not valid and reason is None:
-                reason = _no_scalar(branch, numbers, strings)
-            return Shape(branch, kinds, valid, numbers, strings, items, members, reason)
-        conflicts = {"number": conflict_of_numbers(numbers), "string": conflict_of_strings(strings)}
-        if "array" in kinds:
-            items, conflicts["array"] = arrays.limited(items, self.reason)
-        if "object" in kinds:
-            conflicts["object"] = objects.limited(members, self.reason, self.allows_name)
-        refused = [why for kind, why in conflicts.items() if kind in kinds and why is not None]
-        kinds = frozenset(kind for kind in kinds if conflicts.get(kind) is None)
-        if not kinds and reason is None:
-            reason = refused[0]
-        return Shape(branch, kinds, None, numbers, strings, items, members, reason)
-
-
-def joined(left: Branch, right: Branch) -> Branch:
-    """Both at once; a part that is in both counts once."""
-    return tuple({simple.pointer: simple for simple in (*left, *right)}.values())
-
-
-def _key(branch: Branch) -> tuple[str, ...]:
-    return tuple(simple.pointer for simple in branch)
-
-
-def _type_conflict(branch: Branch) -> Reason:
-    for simple in branch:
-        if not simple.kinds:
-            return Reason("the schema is false", (simple.pointer,))
-    pointers = tuple(f"{simple.pointer}/type" for simple in branch if simple.kinds != ALL)
-    return Reason("the types exclude each other", pointers)
-
-
-def _common_scalars(branch: Branch) -> list[Scalar] | None:
-    """The enumerated scalars that all of a branch allow, in the order of the first enumeration."""
-    common: list[Scalar] | None = None
-    for simple in branch:
-        if simple.scalars is None:
-            continue
-        if common is None:
-            common = list({equality_key(value): value for value in simple.scalars}.values())
-        else:
-            keys = {equality_key(value) for value in simple.scalars}
-            common = [value for value in common if equality_key(value) in keys]
-    return common
-
-
-def _valid(value: Scalar, kinds: frozenset[str], numbers: NumberAtoms, strings: StringAtoms) -> bool:
-    if equality_key(value)[0] not in kinds:
-        return False
-    if isinstance(value, str):
-        return allows_string(strings, value)
-    return not is_number(value) or allows_number(numbers, value)  # type: ignore[arg-type]
-
-
-def _no_scalar(branch: Branch, numbers: NumberAtoms, strings: StringAtoms) -> Reason:
-    """No enumerated value is left: name the enumerations and what else could have refused their values."""
-    pointers = [simple.listed_at for simple in branch if simple.scalars is not None]
-    pointers += [f"{simple.pointer}/type" for simple in branch if simple.kinds != ALL]
-    pointers += [pointer for _, _, pointer in strings.expressions]
-    pointers += [bound.pointer for bound in (numbers.low, numbers.high) if bound is not None]
-    empty = any(simple.scalars == () for simple in branch)
-    message = "the enumeration is empty" if empty else "no enumerated value is valid"
-    return Reason(message, tuple(pointers))

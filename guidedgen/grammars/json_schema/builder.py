@@ -8,11 +8,12 @@ from __future__ import annotations
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.arrays import Conjunction, array_node
-from guidedgen.grammars.json_schema.branches import Branches, Shape
+from guidedgen.grammars.json_schema.branches import Branches
 from guidedgen.grammars.json_schema.numbers import number_node
 from guidedgen.grammars.json_schema.object_structure import Member, ObjectWriter, Others, other_names
 from guidedgen.grammars.json_schema.options import Options
 from guidedgen.grammars.json_schema.records import Reader, refuse
+from guidedgen.grammars.json_schema.shapes import Shape
 from guidedgen.grammars.json_schema.spelling import literal_string
 from guidedgen.grammars.json_schema.strings import string_expression
 from guidedgen.grammars.json_schema.values import Scalar, spellings
@@ -76,9 +77,9 @@ class Builder:
 
     def _refuse_unsupported(self, shape: Shape) -> None:
         for simple in shape.branch:
-            for keyword, kinds in simple.unsupported:
-                if kinds & shape.kinds:
-                    raise refuse(f"{simple.pointer}/{keyword}", keyword)
+            for missing in simple.unsupported:
+                if missing.kinds & shape.kinds:
+                    raise refuse(missing.pointer, missing.keyword, missing.detail)
 
     def _enumeration(self, scalars: tuple[Scalar, ...], label: str) -> ir.Node:
         options: list[ir.Expression] = []

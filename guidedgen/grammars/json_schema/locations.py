@@ -41,12 +41,14 @@ class Location:
         pointer: JSON pointer from the root of its document; behind the document's URI where that is not the main one.
         draft: the draft that applies here.
         resolver: what references are relative to; None for values that are not from a document (an enumerated object).
+        negates: the location that is valid exactly where this one is not; None where `schema` itself says what is.
     """
 
     schema: Any
     pointer: str
     draft: Draft
     resolver: Resolver | None
+    negates: Location | None = None
 
     def at(self, *tokens: str | int) -> str:
         """The pointer to something below this place."""
@@ -100,6 +102,14 @@ class Locations:
         """A schema that stands for something else below a place: an enumerated object, say. Always draft 2020-12."""
         pointer = parent.at(*tokens)
         return self._known.get(pointer) or self._intern(Location(schema, pointer, Draft.D2020, None))
+
+    def negated(self, location: Location) -> Location:
+        """What is valid exactly where a location is not."""
+        if location.negates is not None:
+            return location.negates
+        pointer = f"{location.pointer} (not)"
+        made = Location(location.schema, pointer, location.draft, location.resolver, location)
+        return self._known.get(pointer) or self._intern(made)
 
     def resolve(self, location: Location, reference: str) -> Location:
         """What a reference at a place points to.

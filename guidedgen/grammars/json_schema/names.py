@@ -79,9 +79,14 @@ def common(left: tuple[Names, ...], right: tuple[Names, ...]) -> tuple[Names, ..
 def schemas_of(others: Iterable[Names], name: str) -> Conjunction:
     """The schemas of a property that is not declared."""
     for part in others:
-        if cr.is_any_text(part.texts) or matches(part.texts, name):
+        if cr.is_any_text(part.texts) or _contains(part.texts, name):
             return part.schemas
     return ()
+
+
+@lru_cache(maxsize=16384)
+def _contains(texts: cr.Regex, name: str) -> bool:
+    return matches(texts, name)
 
 
 @lru_cache(maxsize=4096)

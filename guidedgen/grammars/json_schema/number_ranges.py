@@ -44,6 +44,38 @@ SHORT_EXPONENT: Final = ir.Concat(
 GROWING_EXPONENT: Final = ir.Concat((_E, ir.Union((ir.Concat((_PLUS, ir.Repeat(DIGIT, 1, None))), ir.Literal(b"-0")))))
 
 
+def _between_wholes(whole: int, digits: int) -> ir.Expression:
+    """At most `whole` digits, and a fraction that its first `digits` digits tell from both 0 and 1."""
+    near = ir.Repeat(DIGIT, 0, digits - 1)
+    not_zero = ir.Concat((near, NONZERO, DIGITS))
+    not_one = ir.Union((ir.Repeat(DIGIT, 1, digits), ir.Concat((near, _digits(0, 8), DIGITS))))
+    magnitude = ir.Union((ir.Literal(b"0"), ir.Concat((NONZERO, ir.Repeat(DIGIT, 0, whole - 1)))))
+    return ir.Concat((magnitude, POINT, ir.Intersection((not_zero, not_one))))
+
+
+NOT_INTEGRAL: Final = ir.Concat(
+    (
+        _maybe(MINUS),
+        ir.Union(
+            (
+                _between_wholes(5, 10),
+                _between_wholes(10, 4),
+                ir.Concat(
+                    (
+                        *(NONZERO, _maybe(ir.Concat((POINT, ir.Repeat(DIGIT, 1, 15)))), _E, MINUS),
+                        ir.Union((ir.Concat((ZEROS, NONZERO, _maybe(DIGIT))), ir.Concat((_digits(1, 2), DIGIT, DIGIT)))),
+                    )
+                ),
+            )
+        ),
+    )
+)
+"""Numerals that are no integers, neither as they stand nor as the nearest double, which a reader may take instead.
+
+Plain ones with up to ten digits before the point, and those with an exponent below zero in normal form.
+"""
+
+
 def _from(text: str, *, strict: bool) -> list[ir.Expression]:
     """Digit strings as long as `text` that are not below it; more digits may follow the greater ones."""
     options: list[ir.Expression] = []

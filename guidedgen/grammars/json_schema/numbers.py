@@ -37,6 +37,7 @@ class NumberAtoms:
     """What a schema says about numbers.
 
     `integral` is its `type: integer`; `digits_only` that of draft 4, where 1.0 is no integer (draft 4 core, 3.5).
+    `fractional` excludes integers; it holds the pointer of the schema that does.
     """
 
     low: Bound | None = None
@@ -44,6 +45,7 @@ class NumberAtoms:
     multiples: tuple[tuple[Fraction, str], ...] = ()
     integral: bool = False
     digits_only: bool = False
+    fractional: str | None = None
 
 
 def read_numbers(view: View, *, integral: bool) -> NumberAtoms:
@@ -95,6 +97,7 @@ def merge_numbers(atoms: Iterable[NumberAtoms]) -> NumberAtoms:
         tuple(dict.fromkeys(multiple for part in parts for multiple in part.multiples)),
         any(part.integral for part in parts),
         any(part.digits_only for part in parts),
+        next((part.fractional for part in parts if part.fractional is not None), None),
     )
 
 
@@ -106,7 +109,7 @@ def allows_number(atoms: NumberAtoms, value: int | Decimal) -> bool:
         return False
     if high is not None and (exact > Fraction(high.value) or (high.strict and exact == Fraction(high.value))):
         return False
-    if atoms.integral and exact.denominator != 1:
+    if (atoms.integral and exact.denominator != 1) or (atoms.fractional is not None and exact.denominator == 1):
         return False
     return all((exact / step).denominator == 1 for step, _ in atoms.multiples)
 
@@ -136,13 +139,15 @@ def _range(atoms: NumberAtoms, step: Fraction) -> tuple[int | None, int | None]:
 
 def conflict_of_numbers(atoms: NumberAtoms) -> Reason | None:
     """Why no number is valid, or None."""
+    step = _step(atoms)
+    if atoms.fractional is not None and step is not None and step.denominator == 1:
+        return Reason("no number is an integer and none", (atoms.fractional,))
     low, high = atoms.low, atoms.high
     if low is None or high is None:
         return None
     pointers = (low.pointer, high.pointer)
     if low.value > high.value or (low.value == high.value and (low.strict or high.strict)):
         return Reason(f"no number is at least {_text(low)} and at most {_text(high)}", pointers)
-    step = _step(atoms)
     if step is None:
         return None
     first, last = _range(atoms, step)
@@ -168,7 +173,16 @@ def number_node(atoms: NumberAtoms, *, canonical: bool, rules: Rules, label: str
     step = _step(atoms)
     if step is None:
         decimals = _decimals(atoms)
+        if atoms.fractional is not None:
+            decimals = ir.Intersection((decimals, ranges.NOT_INTEGRAL))
         return ir.Terminal(ir.Intersection((decimals, ranges.SHORT_EXPONENT)) if canonical else decimals, label)
+    if atoms.fractional is not None:
+        raise UnsupportedFeature(
+            f"multiples of {step} that are no integers are not supported",
+            pointer=atoms.fractional,
+            keyword="not",
+            hint="Write the values down with enum.",
+        )
     low, high = _range(atoms, step)
     if step == 1:
         return ir.Terminal(_integers(low, high, canonical=canonical, digits_only=atoms.digits_only), label)

@@ -5,74 +5,25 @@ Reading happens once for each location that the schema reaches; combining locati
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final
 
 from guidedgen.errors import CompileError, UnsupportedFeature
-from guidedgen.grammars.json_schema.arrays import ArrayAtoms, read_arrays
+from guidedgen.grammars.json_schema.arrays import read_arrays
+from guidedgen.grammars.json_schema.groups import enumerated, groups_of, too_many_dependencies
 from guidedgen.grammars.json_schema.keywords import ALL, KINDS
 from guidedgen.grammars.json_schema.locations import Location, Locations
-from guidedgen.grammars.json_schema.numbers import NumberAtoms, read_numbers
-from guidedgen.grammars.json_schema.objects import ObjectAtoms, read_objects
+from guidedgen.grammars.json_schema.negation import negation
+from guidedgen.grammars.json_schema.numbers import read_numbers
+from guidedgen.grammars.json_schema.objects import read_objects
 from guidedgen.grammars.json_schema.options import Draft, Options
-from guidedgen.grammars.json_schema.strings import StringAtoms, read_strings
-from guidedgen.grammars.json_schema.values import Scalar
+from guidedgen.grammars.json_schema.parts import Group, Record, Simple, Unsupported
+from guidedgen.grammars.json_schema.strings import read_strings
 from guidedgen.grammars.json_schema.view import View
 from guidedgen.grammars.report import Entry
 from guidedgen.limits import Limits
 
 _TYPES: Final = frozenset(KINDS) | {"integer"}
 
-
-@dataclass(frozen=True, slots=True)
-class Simple:
-    """What one location says by itself.
-
-    Attributes:
-        pointer: of the location.
-        kinds: the kinds of values that its `type` allows.
-        scalars: the scalars that its `enum` or `const` allows; None: all.
-        listed_at: the pointer of that keyword.
-        unsupported: keywords that are not enforced, with the kinds that they are about.
-    """
-
-    pointer: str
-    kinds: frozenset[str] = ALL
-    scalars: tuple[Scalar, ...] | None = None
-    listed_at: str = ""
-    numbers: NumberAtoms = field(default_factory=NumberAtoms)
-    strings: StringAtoms = field(default_factory=StringAtoms)
-    arrays: ArrayAtoms = field(default_factory=ArrayAtoms)
-    objects: ObjectAtoms = field(default_factory=ObjectAtoms)
-    unsupported: tuple[tuple[str, frozenset[str]], ...] = ()
-
-    @property
-    def says_nothing(self) -> bool:
-        """Whether every value satisfies it: left out of branches, so that all uses of a `$ref` share their rules."""
-        return (
-            self.kinds == ALL
-            and self.scalars is None
-            and not self.unsupported
-            and self.numbers == NumberAtoms()
-            and not (self.strings.shortest[0] or self.strings.longest or self.strings.expressions)
-            and not (self.arrays.prefix or self.arrays.rest or self.arrays.fewest[0] or self.arrays.most)
-            and not (self.objects.properties or self.objects.required or self.objects.names)
-            and not (self.objects.fewest[0] or self.objects.most or any(part.schemas for part in self.objects.others))
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Schemas that apply together ("all"), of which at least one ("any") or exactly one ("one") applies."""
-
-    kind: Literal["all", "any", "one"]
-    members: tuple[Location, ...]
-    pointer: str
-
-
-Part: TypeAlias = Simple | Group
-Record: TypeAlias = tuple[Part, ...]
-"""The parts of a location, in the order of their first mention."""
 
 NOTHING_KINDS: Final[frozenset[str]] = frozenset()
 
@@ -86,6 +37,7 @@ class Reader:
         self._limits = limits
         self._records: dict[str, Record] = {}
         self._entries: list[Entry] = []
+        self._loosened: set[str] = set()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -105,8 +57,13 @@ class Reader:
         detail = f"members {first} and {second} are not plainly exclusive"
         if self._options.on_unsupported != "relax":
             raise refuse(group.pointer, "oneOf", f": {detail}")
-        self._entries = [entry for entry in self._entries if entry.pointer != group.pointer]
-        self._entries.append(Entry(group.pointer, "oneOf", "relaxed", f"enforced as anyOf: {detail}"))
+        inside = f"{group.pointer}/"  # complements of members that nobody asks for any more
+        self._entries = [
+            entry
+            for entry in self._entries
+            if not (entry.pointer.startswith(inside) and entry.keyword == "not" and "/not" not in entry.pointer)
+        ]
+        self._relax(group.pointer, "oneOf", f"enforced as anyOf: {detail}")
 
     def read(self, location: Location) -> Record:
         """The parts of a location.
@@ -120,7 +77,13 @@ class Reader:
             known = self._records[location.pointer] = self._read(location)
         return known
 
+    def negated(self, location: Location) -> Location:
+        """What is valid exactly where a location is not."""
+        return self._locations.negated(location)
+
     def _read(self, location: Location) -> Record:
+        if location.negates is not None:
+            return self._read_negation(location.negates)
         schema = location.schema
         if schema is True or schema == {}:
             return ()
@@ -136,6 +99,28 @@ class Reader:
             raise CompileError("a schema must be an object, true or false", pointer=location.pointer)
         return self._read_keywords(location)
 
+    def _read_negation(self, location: Location) -> Record:
+        """Where the caller asked to drop what is not enforced: nothing, rather than more than the schema excludes."""
+        plain = self.read(location)
+        record = negation(plain, location, self.negated, self._locations.made(location, False, "(never)"))
+        if self._options.on_unsupported == "relax":
+            parts = [item for part in record if isinstance(part, Group) for member in part.members for item in member]
+            refused = any(isinstance(item, Simple) and item.unsupported for item in parts)
+            if refused or location.pointer in self._loosened:
+                keyword = next((token for token in reversed(location.pointer.split("/")) if token in ("not", "if")), "not")
+                self._relax(location.pointer, keyword, 'not enforced: on_unsupported="relax"')
+                self._loosened.add(f"{location.pointer} (not)")
+                return ()
+        return record
+
+    def loosened(self, location: Location) -> bool:
+        """Whether what a location says was dropped, all or in part, because the caller asked for that."""
+        return location.pointer in self._loosened
+
+    def _relax(self, pointer: str, keyword: str, note: str) -> None:
+        self._entries = [entry for entry in self._entries if entry.pointer != pointer]
+        self._entries.append(Entry(pointer, keyword, "relaxed", note))
+
     def _read_keywords(self, location: Location) -> Record:
         types = _types(View(location, self._locations))
         kinds = frozenset("number" if name == "integer" else name for name in types)
@@ -146,8 +131,11 @@ class Reader:
         if view.has("$ref") and not view.draft.merges_ref_siblings:
             return self._only_reference(view)
         integral = "integer" in types and "number" not in types
-        groups = _groups(view)
-        scalars, alternatives = _enumerated(view)
+        groups = groups_of(view)
+        scalars, alternatives = enumerated(view)
+        excess = too_many_dependencies(view, groups)
+        if excess:
+            groups = [group for group in groups if not group.pointer.startswith(tuple(view.at(k) + "/" for k in excess))]
         simple = Simple(
             location.pointer,
             kinds,
@@ -156,9 +144,11 @@ class Reader:
             read_numbers(view, integral=integral),
             read_strings(view, self._options, self._limits),
             read_arrays(view),
-            read_objects(view, self._limits, closed=self._options.closed),
-            self._unsupported(view),
+            read_objects(view, self._limits, closed=self._options.closed and location.resolver is not None),
+            self._unsupported(view, excess),
         )
+        if any(entry.treatment == "relaxed" for entry in view.entries.values()):
+            self._loosened.add(location.pointer)
         if location.resolver is not None:
             self._entries.extend(view.entries[name] for name in view.schema if name in view.entries)
         return _in_order(view, simple, [*groups, *alternatives])
@@ -170,25 +160,23 @@ class Reader:
             if keyword != "$ref":
                 view.note(keyword, "annotation", f"stands beside $ref, which {view.draft.title} ignores")
         self._entries.extend(view.entries[name] for name in view.schema)
-        return (Group("all", (target,), view.at("$ref")),)
+        return (Group("all", ((target,),), view.at("$ref")),)
 
-    def _unsupported(self, view: View) -> tuple[tuple[str, frozenset[str]], ...]:
+    def _unsupported(self, view: View, excess: list[str]) -> tuple[Unsupported, ...]:
         """Keywords that are not enforced, unless what they say is nothing."""
-        found: list[tuple[str, frozenset[str]]] = []
+        found: list[tuple[str, frozenset[str]]] = [(keyword, frozenset({"object"})) for keyword in excess]
         if view.flag("uniqueItems"):
             found.append(("uniqueItems", frozenset({"array"})))
         for keyword, kinds in view.finish():
             if _says_nothing(view, keyword):
                 view.note(keyword, "exact", "excludes nothing")
-            elif self._options.on_unsupported == "relax":
-                view.note(keyword, "relaxed", 'not enforced: on_unsupported="relax"')
             else:
                 found.append((keyword, kinds))
         if self._options.on_unsupported == "relax":
             for keyword, _ in found:
                 view.note(keyword, "relaxed", 'not enforced: on_unsupported="relax"')
             return ()
-        return tuple((keyword, kinds & view.kinds) for keyword, kinds in found)
+        return tuple(Unsupported(keyword, view.at(keyword), kinds & view.kinds) for keyword, kinds in found)
 
 
 def refuse(pointer: str, keyword: str, detail: str = "") -> UnsupportedFeature:
@@ -203,17 +191,9 @@ def refuse(pointer: str, keyword: str, detail: str = "") -> UnsupportedFeature:
 
 def _says_nothing(view: View, keyword: str) -> bool:
     value = view.schema[keyword]
-    if keyword in ("dependencies", "dependentRequired", "dependentSchemas"):
-        return bool(value == {})
-    if keyword in ("then", "else"):
-        return "if" not in view.schema
-    if keyword == "if":
-        return "then" not in view.schema and "else" not in view.schema
     if keyword in ("minContains", "maxContains"):
         return "contains" not in view.schema
-    if keyword in ("unevaluatedProperties", "unevaluatedItems"):
-        return value is True or value == {}
-    return keyword == "not" and value is False
+    return keyword in ("unevaluatedProperties", "unevaluatedItems") and (value is True or value == {})
 
 
 def _types(view: View) -> frozenset[str]:
@@ -224,55 +204,6 @@ def _types(view: View) -> frozenset[str]:
     if not names or not all(isinstance(name, str) and name in _TYPES for name in names):
         view.malformed("type", f"one or several of {', '.join(sorted(_TYPES))}")
     return frozenset(names)
-
-
-def _groups(view: View) -> list[Group]:
-    groups: list[Group] = []
-    if view.has("$ref"):
-        groups.append(Group("all", (view.resolve(),), view.at("$ref")))
-    for keyword, kind in (("allOf", "all"), ("anyOf", "any"), ("oneOf", "one")):
-        members = view.subschemas(keyword)
-        if members:
-            groups.append(Group(kind, members, view.at(keyword)))  # type: ignore[arg-type]
-    return groups
-
-
-def _enumerated(view: View) -> tuple[tuple[Scalar, ...] | None, list[Group]]:
-    """The scalars that `enum` and `const` allow; with arrays or objects among them, alternatives instead."""
-    scalars: tuple[Scalar, ...] | None = None
-    groups: list[Group] = []
-    for keyword in ("enum", "const"):
-        if not view.has(keyword):
-            continue
-        value = view.value(keyword)
-        if keyword == "enum" and not isinstance(value, list):
-            view.malformed("enum", "a list")
-        values: list[Any] = value if keyword == "enum" else [value]
-        plain = tuple(item for item in values if not isinstance(item, dict | list))
-        if len(plain) == len(values):
-            if scalars is None:
-                scalars = plain
-            else:
-                groups.append(Group("all", (view.made({"enum": list(plain)}, keyword),), view.at(keyword)))
-            continue
-        members = [
-            view.made(_exactly(item), keyword, i) for i, item in enumerate(values) if isinstance(item, dict | list)
-        ]
-        if plain:
-            members.append(view.made({"enum": list(plain)}, keyword, "scalars"))
-        groups.append(Group("any", tuple(members), view.at(keyword)))
-    return scalars, groups
-
-
-def _exactly(value: Any) -> dict[str, Any]:
-    """A schema that only this value satisfies (an object's names in their order)."""
-    if isinstance(value, dict):
-        properties = {name: _exactly(item) for name, item in value.items()}
-        return {"type": "object", "properties": properties, "required": list(value), "additionalProperties": False}
-    if isinstance(value, list):
-        items = {"prefixItems": [_exactly(item) for item in value]} if value else {}
-        return {"type": "array", **items, "minItems": len(value), "maxItems": len(value)}
-    return {"enum": [value]}
 
 
 def _in_order(view: View, simple: Simple, groups: list[Group]) -> Record:

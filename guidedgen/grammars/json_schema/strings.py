@@ -103,7 +103,7 @@ def merge_strings(atoms: Iterable[StringAtoms]) -> StringAtoms:
     """All of them at once."""
     parts = list(atoms)
     longest = [part.longest for part in parts if part.longest is not None]
-    expressions = {entry[2]: entry for part in parts for entry in part.expressions}
+    expressions = {(name, at): (name, texts, at) for part in parts for name, texts, at in part.expressions}
     return StringAtoms(
         max((part.shortest for part in parts), default=(0, ""), key=lambda count: count[0]),
         min(longest, default=None, key=lambda count: count[0]),

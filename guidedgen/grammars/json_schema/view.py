@@ -156,6 +156,14 @@ class View:
         """A schema that stands for something else below this place."""
         return self._locations.made(self.location, schema, *tokens)
 
+    def child(self, *tokens: str | int) -> Location:
+        """A subschema whose form was checked."""
+        return self._locations.child(self.location, *tokens)
+
+    def negated(self, location: Location) -> Location:
+        """What is valid exactly where a location is not."""
+        return self._locations.negated(location)
+
     def finish(self) -> list[tuple[str, frozenset[str]]]:
         """Note every keyword that nobody asked for.
 

@@ -44,6 +44,11 @@ void translate(const std::exception_ptr& p, void*) {
         std::rethrow_exception(p);
     } catch (const LimitError& e) {
         raise_typed("LimitExceeded", nb::make_tuple(e.limit, static_cast<int64_t>(e.value), e.detail));
+    } catch (const SpellingError& e) {
+        std::string text = e.what();
+        nb::object repr = nb::module_::import_("builtins").attr("repr")(nb::bytes(text.data(), text.size()));
+        nb::object message = nb::str("the vocabulary cannot spell {}. Use one that has a token for every byte.").attr("format")(repr);
+        raise_typed("DeadEnd", nb::make_tuple(message));
     } catch (const UnsatisfiableError&) {
         nb::dict hint;
         hint["hint"] = "No text at all can satisfy it: look for contradicting parts or rules that only refer to themselves.";
@@ -51,14 +56,19 @@ void translate(const std::exception_ptr& p, void*) {
     }
 }
 
+// Larger than any number here is the same as the largest.
 int64_t limit(const nb::dict& limits, const char* name, int64_t otherwise) {
-    return limits.contains(name) ? nb::cast<int64_t>(limits[name]) : otherwise;
+    if (!limits.contains(name)) return otherwise;
+    int overflow = 0;
+    int64_t value = PyLong_AsLongLongAndOverflow(nb::object(limits[name]).ptr(), &overflow);
+    return overflow ? INT64_MAX : value;
 }
 
 Limits read_limits(const nb::dict& given) {
     Limits l;
     l.expressions = limit(given, "expressions", l.expressions);
     l.states = limit(given, "states", l.states);
+    l.steps = limit(given, "steps", l.steps);
     l.cache_bytes = limit(given, "cache_bytes", l.cache_bytes);
     return l;
 }

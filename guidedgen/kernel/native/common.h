@@ -22,6 +22,11 @@ struct UnsatisfiableError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// No tokens spell a text that has to come; becomes guidedgen.DeadEnd.
+struct SpellingError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 struct Limits {
     int64_t expressions = 4'000'000;     // hash-consed expressions in one lexer
     int64_t states = 1'000'000;          // lexer states visited by one emptiness or distance search
@@ -29,7 +34,17 @@ struct Limits {
     int64_t depth = 10'000;              // nesting of expressions
     int64_t cache_bytes = 512ll << 20;   // memoised lexer states, rows and positions before they are rebuilt
     int64_t forced = 1'024;              // tokens that one call of forced() returns at most
+
+    // What one search may take on top: small caches are for saving memory, not for refusing ordinary searches.
+    int64_t working_bytes() const { return cache_bytes > kLeastWork ? cache_bytes : kLeastWork; }
+
+  private:
+    static constexpr int64_t kLeastWork = 64ll << 20;
 };
+
+constexpr int64_t kFar = int64_t{1} << 50;   // a cost in bytes: "no finite text", and longer than any that is written
+
+inline int64_t far_times(int64_t cost, int64_t times) { return times > 0 && cost > kFar / times ? kFar : cost * times; }
 
 inline uint64_t mix(uint64_t h, uint64_t v) {
     h ^= v + 0x9e3779b97f4a7c15ull + (h << 6) + (h >> 2);

@@ -20,23 +20,25 @@ struct Expr {
     Op op;
     bool nullable;
     bool boolean;       // contains And or Not: emptiness must be searched for
-    bool big_counts;    // contains a repetition whose bounds exceed the longest token
+    int32_t reach;      // bytes after which the largest bound of a repetition in it can matter; see clamp()
     int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count
     int32_t low = 0, high = -1;        // Repeat
+    int32_t shortest = 0;              // no text in it has fewer bytes
 };
 
 using Partition = std::vector<std::pair<ByteSet, int32_t>>;
 
 class Expressions {
   public:
+    static constexpr int64_t kSorting = 8;              // steps that an item of a union counts for
     static constexpr int64_t kDerivedParts = 200'000;   // about 10 MB of memoised derivatives
     static constexpr int32_t kEmpty = 0, kEpsilon = 1, kAll = 2;  // no string, the empty string, every string
 
-    Expressions(int32_t longest_token, Limits limits) : longest_(longest_token), limits_(limits) {
-        nodes_.push_back({Op::Empty, false, false, false});
-        nodes_.push_back({Op::Epsilon, true, false, false});
-        nodes_.push_back({Op::Repeat, true, false, false, 3, 0, 0, -1});  // kAll = any byte, any number of times
-        nodes_.push_back({Op::Bytes, false, false, false, 0});
+    explicit Expressions(Limits limits) : limits_(limits) {
+        nodes_.push_back({Op::Empty, false, false, 0});
+        nodes_.push_back({Op::Epsilon, true, false, 0});
+        nodes_.push_back({Op::Repeat, true, false, 0, 3, 0, 0, -1});  // kAll = any byte, any number of times
+        nodes_.push_back({Op::Bytes, false, false, 0, 0, 0, 0, -1, 1});
         sets_.push_back(ByteSet::all());
         set_index_[ByteSet::all().hash()].push_back(0);
         index_[key_hash(nodes_[2])].push_back(2);
@@ -62,7 +64,7 @@ class Expressions {
             sets_.push_back(set);
             bucket.push_back(found);
         }
-        return intern({Op::Bytes, false, false, false, found});
+        return intern({Op::Bytes, false, false, 0, found, 0, 0, -1, 1});
     }
 
     int32_t literal(const uint8_t* text, size_t length) {
@@ -93,8 +95,8 @@ class Expressions {
         const Expr& c = nodes_[child];
         if (c.op == Op::Repeat && c.low <= 1 && c.high == -1 && low <= 1 && (high == -1 || low == 0 || high >= 1))
             return repeat(c.a, c.low * low, -1);   // (x*)*, (x+)*, (x*)+, (x+)?
-        Expr e{Op::Repeat, low == 0 || c.nullable, c.boolean, c.big_counts, child, 0, low, high};
-        e.big_counts |= low > longest_ + 1 || high > longest_;
+        Expr e{Op::Repeat, low == 0 || c.nullable, c.boolean, c.reach, child, 0, low, high, times(low, c.shortest)};
+        e.reach = std::max(e.reach, times(high < 0 ? std::max(low - 1, 0) : high, std::max(c.shortest, 1)));
         return intern(e);
     }
 
@@ -102,7 +104,7 @@ class Expressions {
         if (child == kEmpty) return kAll;
         if (child == kAll) return kEmpty;
         if (nodes_[child].op == Op::Not) return nodes_[child].a;
-        return intern({Op::Not, !nodes_[child].nullable, true, nodes_[child].big_counts, child});
+        return intern({Op::Not, !nodes_[child].nullable, true, nodes_[child].reach, child});
     }
 
     int32_t either(std::vector<int32_t> items) { return either(std::move(items), 0); }
@@ -154,9 +156,9 @@ class Expressions {
         if (steps_ > limits_.steps) throw LimitError("steps", static_cast<double>(limits_.steps), "work of one call");
     }
 
-    // The same behaviour for texts of at most `longest_token` bytes, with counts that cannot matter within them removed.
+    // The same behaviour for texts of at most `bytes` bytes, with counts that cannot matter within them removed.
     // Only for expressions without And and Not, where a text without a next byte is never rejected for want of a completion.
-    int32_t clamp(int32_t id) { return clamp(id, 0); }
+    int32_t clamp(int32_t id, int32_t bytes) { return clamp(id, bytes, 0); }
 
   private:
     static void sort_unique(std::vector<int32_t>& v) {
@@ -175,7 +177,8 @@ class Expressions {
         if (head == kAll && nodes_[tail].op == Op::Concat && nodes_[tail].a == kAll) return tail;
         if (head == kAll && tail == kAll) return kAll;
         const Expr &h = nodes_[head], &t = nodes_[tail];
-        return intern({Op::Concat, h.nullable && t.nullable, h.boolean || t.boolean, h.big_counts || t.big_counts, head, tail});
+        return intern({Op::Concat, h.nullable && t.nullable, h.boolean || t.boolean, std::max(h.reach, t.reach), head, tail, 0, -1,
+                       std::min(kManyBytes, h.shortest + t.shortest)});
     }
 
     void flatten(Op op, std::vector<int32_t>& items) const {
@@ -194,7 +197,7 @@ class Expressions {
         deeper(depth);
         for (;;) {
             flatten(Op::Or, items);
-            spend(static_cast<int64_t>(items.size()));
+            spend(static_cast<int64_t>(items.size()) * kSorting);
             sort_unique(items);
             if (!items.empty() && items.front() == kEmpty) items.erase(items.begin());
             if (items.empty()) return kEmpty;
@@ -411,24 +414,32 @@ class Expressions {
         return result;
     }
 
-    int32_t clamp(int32_t id, int depth) {
+    int32_t clamp(int32_t id, int32_t bytes, int depth) {
         const Expr e = nodes_[id];
-        if (!e.big_counts) return id;
+        if (e.reach <= bytes) return id;
         deeper(depth);
-        auto found = clamped_.find(id);
+        const uint64_t key = (static_cast<uint64_t>(bytes) << 32) | static_cast<uint32_t>(id);
+        auto found = clamped_.find(key);
         if (found != clamped_.end()) return found->second;
         int32_t result = id;
         if (e.op == Op::Concat) {
-            result = concat(clamp(e.a, depth + 1), clamp(e.b, depth + 1));
+            result = concat(clamp(e.a, bytes, depth + 1), clamp(e.b, bytes, depth + 1));
         } else if (e.op == Op::Repeat) {
-            result = repeat(clamp(e.a, depth + 1), std::min(e.low, longest_ + 1), e.high > longest_ ? -1 : e.high);
+            const int32_t most = bytes / std::max(nodes_[e.a].shortest, 1);   // complete repetitions within `bytes`
+            result = repeat(clamp(e.a, bytes, depth + 1), std::min(e.low, most + 1), e.high > most ? -1 : e.high);
         } else if (e.op == Op::Or) {
             std::vector<int32_t> items;
-            for (int32_t i = 0; i < e.b; ++i) items.push_back(clamp(args_[e.a + i], depth + 1));
+            for (int32_t i = 0; i < e.b; ++i) items.push_back(clamp(args_[e.a + i], bytes, depth + 1));
             result = either(std::move(items));
         }
-        clamped_.emplace(id, result);
+        clamped_.emplace(key, result);
         return result;
+    }
+
+    static constexpr int32_t kManyBytes = 1 << 28;   // lengths are exact below
+
+    static int32_t times(int32_t count, int32_t bytes) {
+        return static_cast<int32_t>(std::min<int64_t>(kManyBytes, int64_t{count} * bytes));
     }
 
     static uint64_t key_hash(const Expr& e) {
@@ -455,12 +466,14 @@ class Expressions {
             if (o.op == op && o.b == static_cast<int32_t>(items.size()) && std::equal(items.begin(), items.end(), args_.begin() + o.a))
                 return id;
         }
-        Expr e{op, op == Op::And, op == Op::And, false, static_cast<int32_t>(args_.size()), static_cast<int32_t>(items.size())};
+        Expr e{op, op == Op::And, op == Op::And, 0, static_cast<int32_t>(args_.size()), static_cast<int32_t>(items.size())};
+        e.shortest = op == Op::And ? 0 : kManyBytes;
         for (int32_t id : items) {
             const Expr& c = nodes_[id];
             e.nullable = op == Op::And ? e.nullable && c.nullable : e.nullable || c.nullable;
             e.boolean |= c.boolean;
-            e.big_counts |= c.big_counts;
+            e.reach = std::max(e.reach, c.reach);
+            e.shortest = op == Op::And ? std::max(e.shortest, c.shortest) : std::min(e.shortest, c.shortest);
         }
         args_.insert(args_.end(), items.begin(), items.end());
         return add(e, bucket);
@@ -474,13 +487,12 @@ class Expressions {
         return id;
     }
 
-    int32_t longest_;
     Limits limits_;
     std::vector<Expr> nodes_;
     std::vector<int32_t> args_;
     std::vector<ByteSet> sets_;
     std::unordered_map<uint64_t, std::vector<int32_t>> index_, set_index_;
-    std::unordered_map<int32_t, int32_t> clamped_;
+    std::unordered_map<uint64_t, int32_t> clamped_;
     std::unordered_map<int32_t, Partition> derived_;   // memo, dropped when it grows large
     int64_t derived_parts_ = 0, steps_ = 0;
 };

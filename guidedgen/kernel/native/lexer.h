@@ -7,11 +7,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
+#include "content.h"
 #include "expressions.h"
-#include "trie.h"
 
 namespace guidedgen {
 
@@ -43,6 +44,8 @@ struct LexState {
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
     LexState* clamped = nullptr;       // the state whose mask this one shares
+    const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
+    bool content_known = false;
     std::unique_ptr<LexMask> mask;
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
     LexState* nearest = nullptr;       // next state on it
@@ -52,12 +55,12 @@ struct LexState {
 class Lexer {
   public:
     Lexer(std::shared_ptr<const Trie> trie, const Limits& limits)
-        : trie_(std::move(trie)), limits_(limits), expressions_(trie_->longest, limits) {}
+        : trie_(std::move(trie)), limits_(limits), expressions_(limits), contents_(trie_) {}
 
     Expressions& expressions() { return expressions_; }
     const Trie& trie() const { return *trie_; }
     std::mutex& mutex() { return mutex_; }
-    int64_t memory() const { return bytes_ + expressions_.memory(); }
+    int64_t memory() const { return bytes_ + expressions_.memory() + contents_.memory(); }
     int64_t states() const { return static_cast<int64_t>(states_.size()); }
     int64_t visited() const { return visited_; }
 
@@ -116,6 +119,7 @@ class Lexer {
     // Exact emptiness: a search for an accepting state. Only expressions with And or Not need it.
     bool alive(LexState* s) {
         if (s->alive >= 0) return s->alive == 1;
+        const int64_t before = memory();
         std::vector<LexState*> order{s};
         std::unordered_map<LexState*, LexState*> parent{{s, nullptr}};
         for (size_t i = 0; i < order.size(); ++i) {
@@ -125,8 +129,7 @@ class Lexer {
                 return true;
             }
             if (now->alive == 0) continue;
-            if (static_cast<int64_t>(order.size()) > limits_.states)
-                throw LimitError("states", static_cast<double>(limits_.states), "search for an accepted text");
+            check_search(order.size(), before, "search for an accepted text");
             expand(now);
             for (size_t g = 1; g < now->to.size(); ++g)
                 if (parent.emplace(now->to[g], now).second) order.push_back(now->to[g]);
@@ -138,6 +141,7 @@ class Lexer {
     // Bytes of the shortest accepted text from `s`, with the way to it memoised. Breadth-first search.
     int32_t distance(LexState* s) {
         if (s->distance >= 0) return s->distance;
+        const int64_t before = memory();
         std::vector<LexState*> order{s};
         std::unordered_map<LexState*, std::pair<LexState*, uint8_t>> parent{{s, {nullptr, 0}}};
         for (size_t i = 0; i < order.size(); ++i) {
@@ -153,8 +157,7 @@ class Lexer {
                 }
                 return s->distance;
             }
-            if (static_cast<int64_t>(order.size()) > limits_.states)
-                throw LimitError("states", static_cast<double>(limits_.states), "search for the shortest text");
+            check_search(order.size(), before, "search for the shortest text");
             prune(now);
             for (size_t g = 1; g < now->to.size(); ++g)
                 if (parent.emplace(now->to[g], std::make_pair(now, pleasant(now->sets[g]))).second) order.push_back(now->to[g]);
@@ -172,14 +175,15 @@ class Lexer {
     }
 
     LexMask& mask(LexState* s) {
-        if (!s->clamped) {
-            const Expr& e = expressions_.at(s->expr);
-            s->clamped = e.big_counts && !e.boolean ? state(expressions_.clamp(s->expr)) : s;
-        }
+        if (!s->clamped) s->clamped = counts_matter(s, trie_->longest) ? state(expressions_.clamp(s->expr, trie_->longest)) : s;
         LexState* owner = s->clamped;
         if (!owner->mask) {
             auto made = std::make_unique<LexMask>();
-            walk(owner, *made);
+            if (trie_->longest > kShortToken && counts_matter(owner, kShortToken)) {
+                adapt(mask(state(expressions_.clamp(owner->expr, kShortToken))), owner, *made);
+            } else {
+                walk(owner, *made);
+            }
             bytes_ += static_cast<int64_t>(sizeof(LexMask) + made->dense.size() * 4 + made->list.size() * 4);
             owner->mask = std::move(made);
         }
@@ -209,6 +213,12 @@ class Lexer {
     }
 
   private:
+    void check_search(size_t states, int64_t before, const char* what) const {
+        if (static_cast<int64_t>(states) > limits_.states) throw LimitError("states", static_cast<double>(limits_.states), what);
+        if (memory() - before > limits_.working_bytes())
+            throw LimitError("cache_bytes", static_cast<double>(limits_.cache_bytes), what);
+    }
+
     void expand(LexState* s) {
         if (s->expanded) return;
         Partition parts = expressions_.derive(s->expr);
@@ -229,70 +239,203 @@ class Lexer {
         s->expanded = true;
     }
 
-    void walk(LexState* start, LexMask& out) {
-        const Trie& trie = *trie_;
-        std::vector<LexState*> stack(trie.longest + 1);
+    // What one walk over the trie found.
+    struct Found {
+        std::vector<LexState*> stack;                        // state by depth
+        std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
+        std::vector<std::tuple<const Content*, uint32_t, uint32_t>> content;   // ranges of which the content tokens are inside
         std::vector<uint32_t> crossings;
-        std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of trie.tokens
-        stack[0] = start;
-        first(start).each([&](uint8_t b) {
-            if (uint32_t node = trie.root_child[b]) walk_subtree(node, stack, inside, crossings);
-        });
-        store(inside, out);
+    };
+
+    void walk(LexState* start, LexMask& out) {
+        Found found;
+        found.stack.resize(trie_->longest + 1);
+        found.stack[0] = start;
+        if (const Content* c = content(start)) {
+            found.content.emplace_back(c, 0, static_cast<uint32_t>(trie_->tokens.size()));
+            walk_odd(*c, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
+        } else {
+            first(start).each([&](uint8_t b) {
+                if (uint32_t node = trie_->root_child[b]) walk_subtree(node, found);
+            });
+        }
+        store(found, out);
+        set_crossings(std::move(found.crossings), out);
+    }
+
+    bool counts_matter(const LexState* s, int32_t bytes) const {
+        const Expr& e = expressions_.at(s->expr);
+        return !e.boolean && e.reach > bytes;
+    }
+
+    // The mask of `owner` from one that agrees with it on tokens of at most kShortToken bytes; the longer ones are walked.
+    void adapt(const LexMask& base, LexState* owner, LexMask& out) {
+        if (!long_tokens_) long_tokens_ = std::make_unique<Content>(*trie_, kShortToken);
+        Found found;
+        found.stack.resize(trie_->longest + 1);
+        found.stack[0] = owner;
+        walk_odd(*long_tokens_, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
+        out.dense = base.dense;
+        for (size_t w = 0; w < out.dense.size(); ++w) out.dense[w] &= long_tokens_->dense[w];
+        for (int32_t t : base.list)
+            if ((long_tokens_->dense[t >> 5] >> (t & 31)) & 1) out.list.push_back(t);
+        for (auto& range : found.inside)
+            for (uint32_t r = range.first; r < range.second; ++r) {
+                if (out.dense.empty()) out.list.push_back(trie_->tokens[r]);
+                else set_bit(out.dense, trie_->tokens[r]);
+            }
+        std::sort(out.list.begin(), out.list.end());
+        auto deep = [this](uint32_t node) { return trie_->nodes[node].depth > kShortToken; };
+        std::vector<uint32_t> crossings;
+        if (!base.remainders.empty()) crossings = base.remainders[0].trie_nodes;
+        crossings.erase(std::remove_if(crossings.begin(), crossings.end(), deep), crossings.end());
+        std::copy_if(found.crossings.begin(), found.crossings.end(), std::back_inserter(crossings), deep);
+        set_crossings(std::move(crossings), out);
+    }
+
+    void set_crossings(std::vector<uint32_t> crossings, LexMask& out) {
         if (crossings.empty()) return;
         bytes_ += static_cast<int64_t>(sizeof(Remainder) + crossings.size() * 4);
         out.remainders.emplace_back();
         out.remainders[0].trie_nodes = std::move(crossings);
     }
 
-    void walk_subtree(uint32_t top, std::vector<LexState*>& stack, std::vector<std::pair<uint32_t, uint32_t>>& inside,
-                      std::vector<uint32_t>& crossings) {
+    // The state after a node's byte, or nullptr; notes that the node's end is a crossing.
+    LexState* enter(uint32_t at, Found& found) {
+        const TrieNode& node = trie_->nodes[at];
+        ++visited_;
+        expressions_.spend(1);
+        LexState* now = next(found.stack[node.depth - 1], node.byte);
+        if (now && now->accepting && !trie_->leaf(at)) found.crossings.push_back(at);
+        found.stack[node.depth] = now;
+        return now;
+    }
+
+    void walk_subtree(uint32_t top, Found& found) {
         const Trie& trie = *trie_;
         for (uint32_t i = top, end = trie.nodes[top].skip; i < end;) {
             const TrieNode& node = trie.nodes[i];
-            ++visited_;
-            LexState* before = stack[node.depth - 1];
-            prune(before);
-            LexState* now = before->to[before->group[node.byte]];
+            LexState* now = enter(i, found);
             if (!now) {
                 i = node.skip;
                 continue;
             }
-            if (!now->accepting && trie.below_index[i] >= 0) {
-                prune(now);
-                if (trie.below[trie.below_index[i]].subset_of(now->loop)) {
-                    inside.emplace_back(node.tok, trie.tokens_end(i));
+            if (!now->accepting && node.skip - i >= Trie::kLarge) {
+                if (const Content* c = content(now); c && c->complete[i]) {
+                    found.content.emplace_back(c, node.tok, trie.tokens_end(i));
+                    walk_odd(*c, i + 1, node.skip, found);
                     i = node.skip;
                     continue;
                 }
             }
-            if (node.ntok) inside.emplace_back(node.tok, node.tok + node.ntok);
-            if (now->accepting && !trie.leaf(i)) crossings.push_back(i);
-            stack[node.depth] = now;
+            if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
             ++i;
         }
     }
 
-    void store(const std::vector<std::pair<uint32_t, uint32_t>>& inside, LexMask& out) {
+    // Nodes [from, to) as far as they lead to tokens that are not content; the way to `from` is content.
+    void walk_odd(const Content& c, uint32_t from, uint32_t to, Found& found) {
+        for (uint32_t k = c.first_odd(from); k < c.odd.size() && c.odd[k].node < to;) {
+            const TrieNode& node = trie_->nodes[c.odd[k].node];
+            if (!enter(c.odd[k].node, found)) {
+                k = c.odd[k].skip;
+                continue;
+            }
+            if (node.ntok && !c.by_rank[node.tok]) found.inside.emplace_back(node.tok, node.tok + node.ntok);
+            ++k;
+        }
+    }
+
+    // The content class of a state that is not accepting and that most characters lead back to; nullptr for others.
+    const Content* content(LexState* s) {
+        if (s->content_known) return s->content;
+        s->content_known = true;
+        prune(s);
+        if (s->accepting || s->loop.count() < kContentBytes) return nullptr;
+        ByteSet ascii = s->loop;
+        ascii.w[2] = ascii.w[3] = 0;
+        const bool utf8 = !s->loop.has(0xC3) && loops_on_characters(s);
+        return s->content = &contents_.at({utf8 ? ascii : s->loop, utf8});
+    }
+
+    // Whether every character beyond ASCII leads back to `s`, through states that accept nothing.
+    bool loops_on_characters(LexState* s) {
+        std::array<LexState*, 8> at{};   // by state of utf8_step
+        at[0] = s;
+        std::array<int, 8> order{};
+        size_t known = 1;
+        for (size_t i = 0; i < known; ++i)
+            for (int b = 0x80; b < 0x100; ++b) {
+                int to = utf8_step(order[i], static_cast<uint8_t>(b));
+                if (to < 0) continue;
+                LexState* target = next(at[order[i]], static_cast<uint8_t>(b));
+                if (!target || (to != 0 && target->accepting) || (at[to] && at[to] != target)) return false;
+                if (!at[to]) {
+                    at[to] = target;
+                    order[known++] = to;
+                }
+            }
+        return true;
+    }
+
+    void store(const Found& found, LexMask& out) {
         size_t count = 0, words = (trie_->vocab_size + 31) / 32;
-        for (auto& range : inside) count += range.second - range.first;
+        for (auto& range : found.inside) count += range.second - range.first;
+        for (auto& [c, from, to] : found.content) count += to - from;   // at most
         if (count > words) {
             out.dense.assign(words, 0);
-            for (auto& range : inside)
-                for (uint32_t i = range.first; i < range.second; ++i) {
-                    uint32_t t = trie_->tokens[i];
-                    out.dense[t >> 5] |= 1u << (t & 31);
-                }
+            add_content(found, out.dense);
+            for (auto& range : found.inside)
+                for (uint32_t i = range.first; i < range.second; ++i) set_bit(out.dense, trie_->tokens[i]);
             return;
         }
-        out.list.reserve(count);
-        for (auto& range : inside) out.list.insert(out.list.end(), trie_->tokens.begin() + range.first, trie_->tokens.begin() + range.second);
+        for (auto& range : found.inside) out.list.insert(out.list.end(), trie_->tokens.begin() + range.first, trie_->tokens.begin() + range.second);
+        for (auto& [c, from, to] : found.content)
+            for (uint32_t r = from; r < to; ++r)
+                if (c->by_rank[r]) out.list.push_back(trie_->tokens[r]);
         std::sort(out.list.begin(), out.list.end());
     }
+
+    // Ranges that cover most of a class are written as the whole class less the gaps between them.
+    void add_content(const Found& found, std::vector<uint32_t>& dense) {
+        const uint32_t all = static_cast<uint32_t>(trie_->tokens.size());
+        for (size_t i = 0; i < found.content.size();) {
+            const Content* c = std::get<0>(found.content[i]);
+            size_t j = i, covered = 0;
+            for (; j < found.content.size() && std::get<0>(found.content[j]) == c; ++j)
+                covered += std::get<2>(found.content[j]) - std::get<1>(found.content[j]);
+            if (covered * 2 > all && i == 0) {
+                dense = c->dense;
+                uint32_t gap = 0;
+                for (size_t k = i; k < j; ++k) {
+                    clear_range(*c, gap, std::get<1>(found.content[k]), dense);
+                    gap = std::get<2>(found.content[k]);
+                }
+                clear_range(*c, gap, all, dense);
+            } else {
+                for (size_t k = i; k < j; ++k)
+                    for (uint32_t r = std::get<1>(found.content[k]); r < std::get<2>(found.content[k]); ++r)
+                        if (c->by_rank[r]) set_bit(dense, trie_->tokens[r]);
+            }
+            i = j;
+        }
+    }
+
+    void clear_range(const Content& c, uint32_t from, uint32_t to, std::vector<uint32_t>& dense) {
+        for (uint32_t r = from; r < to; ++r)
+            if (c.by_rank[r]) dense[trie_->tokens[r] >> 5] &= ~(1u << (trie_->tokens[r] & 31));
+    }
+
+    static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
+
+    static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
+    static constexpr int kContentBytes = 16;   // bytes that have to lead back before a class is worth its memory
 
     std::shared_ptr<const Trie> trie_;
     Limits limits_;
     Expressions expressions_;
+    Contents contents_;
+    std::unique_ptr<Content> long_tokens_;
     std::deque<LexState> states_;
     std::unordered_map<int32_t, LexState*> by_expr_;
     std::mutex mutex_;

@@ -23,7 +23,8 @@ class Vocabulary {
         if (lexer_) {
             std::lock_guard<std::mutex> inner(lexer_->mutex());
             bool full = lexer_->memory() > limits.cache_bytes || lexer_->expressions().size() > limits.expressions / 2;
-            bool same = limits.expressions == limits_.expressions && limits.states == limits_.states && limits.depth == limits_.depth;
+            bool same = limits.expressions == limits_.expressions && limits.states == limits_.states && limits.depth == limits_.depth &&
+                        limits.steps == limits_.steps;
             if (!full && same) return lexer_;
         }
         limits_ = limits;
@@ -40,6 +41,12 @@ class Vocabulary {
     Limits limits_;
 };
 
+// One call from outside: alone with the lexer and all that hangs on it, with a new budget of steps.
+struct Turn {
+    explicit Turn(Lexer& lexer) : guard(lexer.mutex()) { lexer.expressions().begin(); }
+    std::lock_guard<std::mutex> guard;
+};
+
 struct Handle {
     std::shared_ptr<class Grammar> grammar;
     std::shared_ptr<Arena> arena;
@@ -50,7 +57,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
   public:
     Grammar(std::shared_ptr<Vocabulary> vocabulary, const Table& table, const Limits& limits)
         : vocabulary_(std::move(vocabulary)), limits_(limits), lexer_(vocabulary_->lexer(limits)) {
-        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        Turn turn(*lexer_);
         symbols_ = std::make_shared<Symbols>(table, lexer_);
         arena_ = std::make_shared<Arena>(symbols_);
     }
@@ -59,14 +66,14 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
     int32_t vocab_size() const { return vocabulary_->size(); }
 
     Handle start() {
-        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        Turn turn(*lexer_);
         renew();
         return handle(arena_->start());
     }
 
     Handle advance(const Handle& from, int32_t token) {
         if (token < 0 || token >= vocab_size()) return {};
-        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        Turn turn(*lexer_);
         for (const auto& entry : from.position->after)
             if (entry.first == token) return {from.grammar, from.arena, entry.second};
         // A named token may have bytes as well: then it can be read as either.
@@ -81,14 +88,14 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
     }
 
     Handle advance_bytes(const Handle& from, const uint8_t* bytes, size_t length) {
-        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        Turn turn(*lexer_);
         Position* next = from.arena->advance(from.position, bytes, length);
         return next ? settle(from.arena, next) : Handle{};
     }
 
     const TokenSet& mask(const Handle& at) {
         if (const TokenSet* ready = at.position->mask.load(std::memory_order_acquire)) return *ready;
-        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        Turn turn(*lexer_);
         return at.arena->mask(at.position);
     }
 
@@ -104,22 +111,22 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
     }
 
     std::vector<int32_t> shortest(const Handle& at) {
-        std::lock_guard<std::mutex> guard(lexer_->mutex());
-        return Shortest(*at.arena, vocabulary_->trie()).tokens(at.position);
+        Turn turn(*lexer_);
+        return Shortest(*at.arena, vocabulary_->trie(), limits_).tokens(at.position);
     }
 
     ByteSet allowed(const Handle& at) {
-        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        Turn turn(*lexer_);
         return at.arena->allowed(at.position->front);
     }
 
     std::vector<int32_t> labels(const Handle& at) {
-        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        Turn turn(*lexer_);
         return at.arena->labels(at.position);
     }
 
     std::vector<std::pair<const char*, int64_t>> stats() {
-        std::lock_guard<std::mutex> guard(lexer_->mutex());
+        Turn turn(*lexer_);
         return {{"expressions", lexer_->expressions().size()}, {"lexer_states", lexer_->states()},
                 {"nonterminals", symbols_->count()},           {"rows", arena_->rows().count()},
                 {"positions", arena_->count()},                {"trie_nodes_visited", lexer_->visited()},

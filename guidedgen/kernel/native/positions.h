@@ -192,6 +192,7 @@ class Arena {
 
   private:
     void step_one(const Reading& r, LexState* target, Front& out) {
+        lexer_->expressions().spend(1);
         if (!target) return;
         if (target->accepting) {
             std::pair<Row*, uint32_t> end{r.row, r.index};

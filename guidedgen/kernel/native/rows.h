@@ -72,12 +72,16 @@ class Rows {
     // The row for these items: completes what is at its end, then interns the rest.
     Row* make(std::vector<Item> items) {
         bool complete = false;
+        made_.clear();
+        for (const Item& item : items) made_.insert(key(item));
         for (size_t i = 0; i < items.size(); ++i) {
             const Item item = items[i];
             if (symbols_->slot(item.slot).kind != SlotKind::End) continue;
             if (!item.row) complete = true;
             else
-                each_caller(item.row, item.nonterminal, [&](const Item& caller) { add_unique(items, caller); });
+                each_caller(item.row, item.nonterminal, [&](const Item& caller) {
+                    if (made_.insert(key(caller))) items.push_back(caller);
+                });
         }
         items.erase(std::remove_if(items.begin(), items.end(),
                                    [&](const Item& i) { return symbols_->slot(i.slot).kind == SlotKind::End; }),
@@ -152,7 +156,10 @@ class Rows {
         close(row);
         auto at = std::lower_bound(row->callers.begin(), row->callers.end(), nonterminal,
                                    [](const auto& entry, int32_t n) { return entry.first < n; });
-        for (; at != row->callers.end() && at->first == nonterminal; ++at) f(at->second);
+        for (; at != row->callers.end() && at->first == nonterminal; ++at) {
+            symbols_->lexer().expressions().spend(1);
+            f(at->second);
+        }
     }
 
     void charge(int64_t bytes) { bytes_ += bytes; }
@@ -162,7 +169,7 @@ class Rows {
         if (row->cost >= 0) return row->cost;
         finish_older_rows(row);
         close(row);
-        int64_t best = row->accepting ? 0 : Symbols::kFar;
+        int64_t best = row->accepting ? 0 : kFar;
         for (const Item& item : row->items) best = std::min(best, item_cost(item));
         return row->cost = best;
     }
@@ -170,7 +177,7 @@ class Rows {
   private:
     int64_t item_cost(const Item& item) {
         int64_t rest = item.row ? finish(item.row, item.nonterminal) : 0;
-        return std::min(Symbols::kFar, symbols_->suffix_cost(item.slot) + rest);
+        return std::min(kFar, symbols_->suffix_cost(item.slot) + rest);
     }
 
     struct Key {
@@ -204,10 +211,6 @@ class Rows {
     };
 
     static Key key(const Item& item) { return {item.slot, item.nonterminal, item.row}; }
-
-    static void add_unique(std::vector<Item>& items, const Item& item) {
-        if (std::find(items.begin(), items.end(), item) == items.end()) items.push_back(item);
-    }
 
     Row* intern(std::vector<Item> items, bool complete) {
         std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
@@ -275,7 +278,7 @@ class Rows {
     int64_t finish(Row* row, int32_t nonterminal) {
         for (const auto& entry : row->finish)
             if (entry.first == nonterminal) return entry.second;
-        return Symbols::kFar;
+        return kFar;
     }
 
     // Costs after the nonterminals of all rows that `row` can return to, oldest first.
@@ -305,12 +308,12 @@ class Rows {
                 int64_t rest = 0;
                 if (caller.row == row) {
                     auto known = best.find(caller.nonterminal);
-                    rest = known == best.end() ? Symbols::kFar : known->second;
+                    rest = known == best.end() ? kFar : known->second;
                 } else if (caller.row) {
                     rest = finish(caller.row, caller.nonterminal);
                 }
-                int64_t cost = std::min(Symbols::kFar, rest + symbols_->suffix_cost(caller.slot));
-                auto slot = best.emplace(entry.first, Symbols::kFar).first;
+                int64_t cost = std::min(kFar, rest + symbols_->suffix_cost(caller.slot));
+                auto slot = best.emplace(entry.first, kFar).first;
                 if (cost < slot->second) {
                     slot->second = cost;
                     changed = true;
@@ -323,7 +326,7 @@ class Rows {
     std::shared_ptr<Symbols> symbols_;
     std::deque<Row> rows_;
     std::unordered_map<uint64_t, std::vector<Row*>> index_;
-    Seen seen_;
+    Seen seen_, made_;   // scratch of `close` and of `make`
     int64_t bytes_ = 0;
 };
 

@@ -10,14 +10,14 @@ namespace guidedgen {
 
 class Shortest {
   public:
-    Shortest(Arena& arena, const Trie& trie) : arena_(arena), trie_(trie) {}
+    Shortest(Arena& arena, const Trie& trie, const Limits& limits) : arena_(arena), trie_(trie), limits_(limits) {}
 
     std::vector<int32_t> tokens(const Position* p) {
         std::vector<int32_t> result;
         std::vector<uint8_t> text;
         Row* row = p->front.between;
         LexState* state = nullptr;
-        int64_t best = row ? arena_.rows().cost(row) : Symbols::kFar;
+        int64_t best = row ? arena_.rows().cost(row) : kFar;
         for (const Reading& r : p->front.reading) {
             Row* after = arena_.rows().after(r.row, r.index);
             int64_t cost = arena_.lexer().distance(r.state) + arena_.rows().cost(after);
@@ -27,13 +27,29 @@ class Shortest {
                 row = after;
             }
         }
+        check_size(best);
+        const int64_t before = arena_.memory();
         if (state) read_to_end(state, text);
-        while (!row->accepting) row = next_terminal(row, text, result);
+        while (!row->accepting) {
+            row = next_terminal(row, text, result);
+            if (arena_.memory() - before > limits_.working_bytes()) too_large("cache_bytes", limits_.cache_bytes);
+        }
         flush(text, result);
         return result;
     }
 
   private:
+    static constexpr int64_t kBytesEach = 16;   // memory that writing one byte of the text takes
+
+    [[noreturn]] static void too_large(const char* limit, int64_t value) {
+        throw LimitError(limit, static_cast<double>(value), "the shortest completion is very long");
+    }
+
+    void check_size(int64_t cost) const {
+        if (cost > limits_.steps) too_large("steps", limits_.steps);
+        if (cost > limits_.working_bytes() / kBytesEach) too_large("cache_bytes", limits_.cache_bytes);
+    }
+
     void read_to_end(LexState* s, std::vector<uint8_t>& text) {
         for (arena_.lexer().distance(s); s->distance > 0; s = s->nearest) {
             text.push_back(s->nearest_byte);
@@ -45,7 +61,7 @@ class Shortest {
     Row* next_terminal(Row* row, std::vector<uint8_t>& text, std::vector<int32_t>& result) {
         Rows& rows = arena_.rows();
         rows.close(row);
-        int64_t best = Symbols::kFar;
+        int64_t best = kFar;
         size_t which = row->terminals.size();
         const ExpectedTokens* token = nullptr;
         for (size_t i = 0; i < row->terminals.size(); ++i) {
@@ -115,7 +131,7 @@ class Shortest {
                 }
             }
         }
-        if (fewest[0] == kNone) throw std::invalid_argument("the vocabulary cannot spell the shortest completion");
+        if (fewest[0] == kNone) throw SpellingError({text.begin(), text.end()});
         for (size_t i = 0; i < n; i += length[i]) result.push_back(token[i]);
         text.clear();
     }
@@ -129,6 +145,7 @@ class Shortest {
 
     Arena& arena_;
     const Trie& trie_;
+    const Limits& limits_;
 };
 
 }  // namespace guidedgen

@@ -42,8 +42,6 @@ struct Nonterminal {
 
 class Symbols {
   public:
-    static constexpr int64_t kFar = Unordered::kFar;
-
     Symbols(const Table& table, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)) {
         read_expressions(table);
         read_symbols(table);
@@ -86,9 +84,12 @@ class Symbols {
     // Least number of bytes that the rest of a production derives; a special token counts as one.
     int64_t suffix_cost(int32_t at) {
         if (min_length_.empty()) compute_min_lengths();
-        int64_t sum = 0;
-        for (; slots_[at].kind != SlotKind::End; ++at) sum += cost(slots_[at]);
-        return std::min(sum, kFar);
+        suffix_cost_.resize(slots_.size(), -1);
+        int32_t end = at;
+        while (suffix_cost_[end] < 0 && slots_[end].kind != SlotKind::End) ++end;
+        int64_t sum = slots_[end].kind == SlotKind::End ? 0 : suffix_cost_[end];
+        while (end-- > at) suffix_cost_[end] = sum = std::min(kFar, sum + cost(slots_[end]));
+        return sum;
     }
 
   private:
@@ -326,7 +327,7 @@ class Symbols {
         const Nonterminal& n = nonterminals_[slot.value];
         if (op_[n.symbol] == SymOp::Unordered) return unordered_[low_[n.symbol]].cost(seen_sets_.at(n.low), n.high, min_length_);
         if (op_[n.symbol] != SymOp::Repetition) return min_length_[n.symbol];
-        return std::min(kFar, int64_t{n.low} * min_length_[children_[first_[n.symbol]]]);
+        return far_times(min_length_[children_[first_[n.symbol]]], n.low);
     }
 
     int64_t combine(int32_t s) const {
@@ -336,15 +337,25 @@ class Symbols {
             int64_t child = min_length_[children_[k]];
             result = op_[s] == SymOp::Choice ? std::min(result, child) : std::min(kFar, result + child);
         }
-        return op_[s] == SymOp::Repetition ? std::min(kFar, result * low_[s]) : result;
+        return op_[s] == SymOp::Repetition ? far_times(result, low_[s]) : result;
     }
 
     // Label-correcting passes until nothing improves (Knuth 1977 gives the well-founded minimum that this reaches).
     void compute_min_lengths() {
+        min_length_.assign(op_.size(), kFar);
+        try {
+            improve_min_lengths();
+        } catch (...) {   // a limit was reached: what is there is not the minimum
+            min_length_.clear();
+            throw;
+        }
+    }
+
+    void improve_min_lengths() {
         size_t n = op_.size();
-        min_length_.assign(n, kFar);
         for (bool changed = true; changed;) {
             changed = false;
+            lexer_->expressions().spend(static_cast<int64_t>(n));
             for (size_t s = 0; s < n; ++s) {
                 if (!productive_[s]) continue;
                 int32_t id = static_cast<int32_t>(s);
@@ -366,7 +377,7 @@ class Symbols {
     std::vector<SymOp> op_;
     std::vector<int32_t> expr_, low_, high_, first_, children_, body_;
     std::vector<uint8_t> nullable_, productive_;
-    std::vector<int64_t> min_length_;
+    std::vector<int64_t> min_length_, suffix_cost_;   // by symbol; by slot, -1: not computed
     std::vector<Unordered> unordered_;
     SeenSets seen_sets_;
     int32_t start_ = 0, start_slot_ = -1;

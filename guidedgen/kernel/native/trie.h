@@ -21,12 +21,10 @@ struct Trie {
     std::vector<TrieNode> nodes;        // nodes[0] is the root
     std::vector<int32_t> tokens;        // token ids sorted by their bytes; tokens without bytes are left out
     std::vector<uint32_t> root_child;   // [256] node or 0
-    std::vector<ByteSet> below;         // bytes that occur below a node, for nodes with large subtrees
-    std::vector<int32_t> below_index;   // [nodes] row of `below` or -1
     int32_t vocab_size = 0;
     int32_t longest = 0;
 
-    static constexpr uint32_t kLarge = 48;   // nodes of a subtree that is worth a byte set
+    static constexpr uint32_t kLarge = 48;   // nodes of a subtree that is worth a special case
 
     Trie(const uint8_t* data, const int64_t* offsets, int32_t size) : vocab_size(size) {
         auto text = [&](int32_t t) { return data + offsets[t]; };
@@ -61,7 +59,6 @@ struct Trie {
         close(path, 0);
         root_child.assign(256, 0);
         for (uint32_t i = 1; i < nodes.size(); i = nodes[i].skip) root_child[nodes[i].byte] = i;
-        find_bytes_below();
     }
 
     uint32_t tokens_end(uint32_t node) const {
@@ -70,7 +67,7 @@ struct Trie {
     }
     bool leaf(uint32_t node) const { return nodes[node].skip == node + 1; }
     int64_t memory() const {
-        return static_cast<int64_t>(nodes.size() * (sizeof(TrieNode) + 4) + tokens.size() * 4 + below.size() * sizeof(ByteSet));
+        return static_cast<int64_t>(nodes.size() * sizeof(TrieNode) + tokens.size() * 4);
     }
 
   private:
@@ -78,17 +75,6 @@ struct Trie {
         while (path.size() > keep) {
             nodes[path.back()].skip = static_cast<uint32_t>(nodes.size());
             path.pop_back();
-        }
-    }
-
-    void find_bytes_below() {
-        below_index.assign(nodes.size(), -1);
-        for (size_t i = 0; i < nodes.size(); ++i) {
-            if (nodes[i].skip - i < kLarge) continue;
-            below_index[i] = static_cast<int32_t>(below.size());
-            ByteSet set;
-            for (uint32_t j = static_cast<uint32_t>(i) + 1; j < nodes[i].skip; ++j) set.add(nodes[j].byte);
-            below.push_back(set);
         }
     }
 };

@@ -38,8 +38,6 @@ class SeenSets {
 };
 
 struct Unordered {
-    static constexpr int64_t kFar = int64_t{1} << 50;   // "no finite text"
-
     int32_t separator, rest, low, high;   // rest, high: -1 for none
     int32_t required = 0;                 // how many members are
     std::vector<int32_t> members;
@@ -128,9 +126,9 @@ struct Unordered {
         std::sort(others.begin(), others.end());
         int64_t each = rest >= 0 ? length[rest] : kFar;
         for (size_t k = 0; more > 0 && k < others.size() && others[k] < each; ++k, --more) sum = std::min(kFar, sum + others[k]);
-        if (more > 0) sum = each >= kFar ? kFar : std::min(kFar, sum + more * each);
+        if (more > 0) sum = std::min(kFar, sum + far_times(each, more));
         int64_t separators = items - (count == 0 && items > 0);
-        if (separators > 0) sum = length[separator] >= kFar ? kFar : std::min(kFar, sum + separators * length[separator]);
+        if (separators > 0) sum = std::min(kFar, sum + far_times(length[separator], separators));
         return sum;
     }
 

@@ -67,7 +67,14 @@ def _compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         properties=properties,
         required=st.lists(st.sampled_from(NAMES), max_size=2, unique=True),
         additionalProperties=st.booleans() | inner,
+        patternProperties=st.dictionaries(
+            st.sampled_from(["^a", "b|c", "[^a]", '"$', "^.$", "^$"]), inner, min_size=1, max_size=3
+        ),
         propertyNames=STRING_KEYWORDS | st.just({"enum": ["a", "b", "é"]}),
+        dependentRequired=st.dictionaries(
+            st.sampled_from(NAMES), st.lists(st.sampled_from(NAMES), max_size=2, unique=True), max_size=2
+        ),
+        dependentSchemas=st.dictionaries(st.sampled_from(NAMES), inner, max_size=2),
         minProperties=st.integers(0, 2),
         maxProperties=st.integers(1, 4),
     )
@@ -84,6 +91,9 @@ def _compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         several.map(lambda found: {"anyOf": found}),
         several.map(lambda found: {"allOf": found}),
         several.map(lambda found: {"oneOf": found}),
+        inner.map(lambda found: {"not": found}),
+        st.fixed_dictionaries({"if": inner}, optional={"then": inner, "else": inner}),
+        st.tuples(_tagged("object", objects), inner).map(lambda pair: {**pair[0], "not": pair[1]}),
         st.tuples(_tagged("object", objects), several).map(lambda pair: {**pair[0], "anyOf": pair[1]}),
         st.tuples(objects, several).map(lambda pair: {**pair[0], "allOf": pair[1]}),
     )

@@ -10,14 +10,13 @@ from guidedgen.errors import CompileError, UnsupportedFeature
 from tests.grammars.json_schema.feeding import compiled, valid_ones
 
 REFUSED: dict[str, Any] = {
-    "not": {"type": "string"},
-    "if": {"type": "string"},
-    "patternProperties": {"^a": {"type": "integer"}},
+    "not": {"items": {"type": "string"}},
+    "if": {"items": {"type": "string"}},
     "uniqueItems": True,
     "contains": {"const": 1},
-    "dependentRequired": {"a": ["b"]},
-    "dependentSchemas": {"a": {"required": ["b"]}},
-    "dependencies": {"a": ["b"]},
+    "dependentRequired": {name: ["x"] for name in "abcdefg"},
+    "dependentSchemas": {name: {"minProperties": 2} for name in "abcdefg"},
+    "dependencies": {name: ["x"] for name in "abcdefg"},
     "unevaluatedProperties": False,
     "unevaluatedItems": False,
     "$dynamicRef": "#x",
@@ -32,7 +31,8 @@ NOTHING: list[dict[str, Any]] = [
     {"propertyNames": True},
     {"uniqueItems": False},
     {"minContains": 2},
-    {"dependentRequired": {}},
+    {"dependentRequired": {"a": [], "b": ["b"]}},
+    {"dependencies": {"a": [], "b": {}, "c": True}},
     {"unevaluatedProperties": True},
 ]
 
@@ -75,13 +75,6 @@ def test_keywords_about_other_kinds_of_values_are_annotations() -> None:
 
 def test_what_nothing_refers_to_is_not_looked_at() -> None:
     assert valid_ones({"$defs": {"a": {"not": {"type": "strin"}}}, "type": "null"}, [None]) == [None]
-
-
-def test_pattern_properties_never_make_a_schema_look_unsatisfiable() -> None:
-    schema = {"type": "object", "required": ["ab"], "patternProperties": {"^a": {}}, "additionalProperties": False}
-    with pytest.raises(UnsupportedFeature):
-        compiled(schema)
-    assert valid_ones(schema, [{"ab": 1}], on_unsupported="relax") == [{"ab": 1}]
 
 
 @pytest.mark.parametrize("option", [{"on_unsupported": "validate"}])

@@ -1,0 +1,129 @@
+// Content classes: the tokens that a state which loops on most characters takes whole, worked out once per set of bytes.
+//
+// Inside a string nearly every token is plain content: it starts and ends at the same state. For such a state the tree of
+// tokens need not be walked: content tokens are one bit set, and only the way to the odd ones is looked at.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "trie.h"
+
+namespace guidedgen {
+
+// UTF-8 beyond ASCII as an automaton (RFC 3629, section 4): state 0 between characters, -1 for no character.
+inline int utf8_step(int state, uint8_t byte) {
+    struct Edge { uint8_t from, low, high, to; };
+    static constexpr Edge edges[] = {{0, 0xC2, 0xDF, 1}, {0, 0xE0, 0xE0, 2}, {0, 0xE1, 0xEC, 3}, {0, 0xED, 0xED, 4},
+                                     {0, 0xEE, 0xEF, 3}, {0, 0xF0, 0xF0, 5}, {0, 0xF1, 0xF3, 6}, {0, 0xF4, 0xF4, 7},
+                                     {1, 0x80, 0xBF, 0}, {2, 0xA0, 0xBF, 1}, {3, 0x80, 0xBF, 1}, {4, 0x80, 0x9F, 1},
+                                     {5, 0x90, 0xBF, 3}, {6, 0x80, 0xBF, 3}, {7, 0x80, 0x8F, 3}};
+    for (const Edge& e : edges)
+        if (e.from == state && e.low <= byte && byte <= e.high) return e.to;
+    return -1;
+}
+
+struct ContentKey {
+    ByteSet bytes;   // single bytes that lead back to the state
+    bool utf8;       // so do all characters beyond ASCII
+    bool operator<(const ContentKey& o) const { return bytes.w != o.bytes.w ? bytes.w < o.bytes.w : utf8 < o.utf8; }
+
+    int step(int state, uint8_t byte) const {
+        if (state == 0 && bytes.has(byte)) return 0;
+        return utf8 ? utf8_step(state, byte) : -1;
+    }
+};
+
+struct Odd {
+    uint32_t node;   // of the trie
+    uint32_t skip;   // first odd node after this one's subtree
+};
+
+struct Content {
+    std::vector<uint32_t> dense;      // tokens that are content, perhaps with an unfinished character at the end
+    std::vector<uint8_t> by_rank;     // the same by place in Trie::tokens
+    std::vector<uint8_t> complete;    // by trie node: the bytes down to it are whole characters of content
+    std::vector<Odd> odd;             // nodes on the way to other tokens, preorder
+
+    Content(const Trie& trie, const ContentKey& key)
+        : dense((trie.vocab_size + 31) / 32, 0), by_rank(trie.tokens.size(), 0), complete(trie.nodes.size(), 0) {
+        std::vector<int> states(trie.longest + 1, -1);
+        states[0] = 0;
+        complete[0] = 1;
+        for (uint32_t i = 1; i < trie.nodes.size();) {
+            const TrieNode& node = trie.nodes[i];
+            int state = key.step(states[node.depth - 1], node.byte);
+            states[node.depth] = state;
+            if (state < 0) {
+                i = node.skip;
+                continue;
+            }
+            complete[i] = state == 0;
+            for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) {
+                by_rank[r] = 1;
+                dense[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
+            }
+            ++i;
+        }
+        find_odd(trie);
+    }
+
+    // All tokens of at most `longest` bytes; the odd ones are longer. (`complete` stays empty.)
+    Content(const Trie& trie, int32_t longest) : dense((trie.vocab_size + 31) / 32, 0), by_rank(trie.tokens.size(), 0) {
+        for (const TrieNode& node : trie.nodes)
+            for (uint32_t r = node.tok; node.depth <= longest && r < node.tok + node.ntok; ++r) {
+                by_rank[r] = 1;
+                dense[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
+            }
+        find_odd(trie);
+    }
+
+    // Where the odd nodes from a trie node on begin.
+    uint32_t first_odd(uint32_t node) const {
+        auto at = std::lower_bound(odd.begin(), odd.end(), node, [](const Odd& o, uint32_t n) { return o.node < n; });
+        return static_cast<uint32_t>(at - odd.begin());
+    }
+
+    int64_t memory() const {
+        return static_cast<int64_t>(dense.size() * 4 + by_rank.size() + complete.size() + odd.size() * sizeof(Odd));
+    }
+
+  private:
+    void find_odd(const Trie& trie) {
+        std::vector<uint32_t> before(by_rank.size() + 1, 0);   // odd tokens among the first ones
+        for (size_t r = 0; r < by_rank.size(); ++r) before[r + 1] = before[r] + !by_rank[r];
+        for (uint32_t i = 1; i < trie.nodes.size();) {
+            if (before[trie.tokens_end(i)] == before[trie.nodes[i].tok]) {
+                i = trie.nodes[i].skip;
+                continue;
+            }
+            odd.push_back({i, 0});
+            ++i;
+        }
+        for (Odd& o : odd) o.skip = first_odd(trie.nodes[o.node].skip);
+    }
+};
+
+// All classes of one vocabulary.
+class Contents {
+  public:
+    explicit Contents(std::shared_ptr<const Trie> trie) : trie_(std::move(trie)) {}
+
+    const Content& at(const ContentKey& key) {
+        auto& known = known_[key];
+        if (!known) {
+            known = std::make_unique<Content>(*trie_, key);
+            bytes_ += known->memory();
+        }
+        return *known;
+    }
+    int64_t memory() const { return bytes_; }
+
+  private:
+    std::shared_ptr<const Trie> trie_;
+    std::map<ContentKey, std::unique_ptr<Content>> known_;
+    int64_t bytes_ = 0;
+};
+
+}  // namespace guidedgen

@@ -1,0 +1,95 @@
+"""Masks inside texts, where most tokens are plain content: the native kernel's short cuts against the reference kernel.
+
+The vocabulary is large enough for all of them: subtrees that are taken whole, unfinished characters at the ends of tokens,
+tokens longer than those for which counts may be left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+
+import guidedgen as gg
+
+pytest.importorskip("guidedgen.kernel._native", reason="the native kernel is not built: run `make native`")
+
+PIECES = [
+    "a",
+    "b",
+    "e",
+    "n",
+    " ",
+    "the",
+    "x1",
+    "-",
+    "0",
+    "é",
+    "ß",
+    "中",
+    "文",
+    "😀",
+    '"',
+    '",',
+    '": ',
+    "\\",
+    "\\n",
+    "\n",
+    "}",
+]
+STRING = {"type": "string"}
+SCHEMAS = {
+    "free": STRING,
+    "short": {"type": "string", "maxLength": 7},
+    "near the end of short tokens": {"type": "string", "minLength": 3, "maxLength": 40},
+    "long": {"type": "string", "minLength": 50, "maxLength": 90},
+    "words": {"type": "string", "pattern": "^(?:[^ ]+ ){0,30}[^ ]+$"},
+    "few letters": {"type": "string", "pattern": "^[a-z0-9 -]*$"},
+    "no é": {"type": "string", "pattern": "^[^é]*$"},
+    "lengths of a pattern": {"type": "string", "pattern": "e", "maxLength": 60},
+    "names": {
+        "type": "object",
+        "properties": {"the": STRING, "then": STRING},
+        "additionalProperties": {"type": "null"},
+    },
+}
+
+
+def _vocabulary() -> gg.Vocabulary:
+    generator = random.Random(7)
+    texts = {bytes([byte]) for byte in range(256)}
+    texts |= {"".join(pair).encode() for pair in itertools.product(PIECES, repeat=2)}
+    for length in (3, 4, 6, 12, 40):
+        texts |= {"".join(generator.choices(PIECES, k=length)).encode() for _ in range(250)}
+        texts |= {"".join(generator.choices(PIECES[:8], k=length)).encode() for _ in range(250)}
+    texts |= {text[:-1] for text in list(texts) if len(text) > 3 and text[-1] >= 0x80}
+    texts |= {b"a" * count for count in range(30, 100, 3)}
+    return gg.Vocabulary.from_tokens(sorted(texts))
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> gg.Vocabulary:
+    return _vocabulary()
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_both_kernels_allow_the_same(name: str, vocabulary: gg.Vocabulary) -> None:
+    spec = gg.JsonSchema(SCHEMAS[name])
+    pair = [gg.compile(spec, vocabulary, implementation=kernel).start() for kernel in ("native", "reference")]
+    generator = np.random.default_rng(3)
+    for _ in range(25):
+        masks = [np.unpackbits(state.mask().view(np.uint8), bitorder="little") for state in pair]
+        np.testing.assert_array_equal(*masks)
+        allowed = np.flatnonzero(masks[0])
+        if not allowed.size:
+            break
+        # Texts that go on are the interesting ones: prefer tokens without a quote.
+        inner = [token for token in allowed if b'"' not in vocabulary.token_bytes(int(token))]
+        token = int(generator.choice(inner or allowed))
+        following = [state.advance(token) for state in pair]
+        assert following[0] is not None
+        assert following[1] is not None
+        pair = [state for state in following if state is not None]
+    assert [state.accepting for state in pair] == [pair[0].accepting] * 2
