@@ -110,15 +110,16 @@ class LimitExceeded(GuidedGenError, RuntimeError):
     Args:
         limit: name of the limit, as it is spelled in `Limits`.
         value: the configured value.
+        detail: what needed more, or where.
+        remedy: what to do; by default, to raise the limit in `Limits`.
     """
 
-    def __init__(self, limit: str, value: float, detail: str = "") -> None:
+    def __init__(self, limit: str, value: float, detail: str = "", *, remedy: str | None = None) -> None:
         self.limit = limit
         self.value = value
         tail = f": {detail}" if detail else ""
-        super().__init__(
-            f"limit {limit}={value} exceeded{tail}. Raise it with Limits({limit}=...) if the input is trusted."
-        )
+        hint = remedy or f"Raise it with Limits({limit}=...) if the input is trusted."
+        super().__init__(f"limit {limit}={value} exceeded{tail}. {hint}")
 
 
 class BudgetTooSmall(GuidedGenError, ValueError):

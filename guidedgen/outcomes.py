@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from guidedgen.streaming import Scanner
     from guidedgen.vocabulary import Vocabulary
 
-_REMEDIES = {"length": "Raise max_tokens.", "timeout": "Raise timeout.", "stop": "Remove the stop text."}
+_REMEDIES = {
+    "length": "Raise max_tokens, or shorten the prompt if the model's context is full.",
+    "timeout": "Raise timeout.",
+    "stop": "Remove the stop text.",
+}
 
 
 def outcome(
@@ -98,7 +102,7 @@ def _unfinished(result: Result[Any], state: State, scanner: Scanner, request: Re
             f"no token can continue {_tail(result.text)!r}. Remove the constraint that works against the others."
         )
     reasons = {
-        "length": f"it was cut after max_tokens={len(result.tokens)} tokens",
+        "length": f"it was cut after {len(result.tokens)} tokens",
         "timeout": f"timeout={request.timeout} seconds passed",
         "cancelled": "it was cancelled",
         "stop": "a stop text appeared",

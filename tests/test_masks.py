@@ -47,3 +47,8 @@ def test_a_borrowed_buffer_is_not_lent_twice_but_used_again() -> None:
     assert borrow(3) is first
     give_back(first)
     give_back(second)
+
+
+def test_what_is_no_array_is_refused() -> None:
+    with pytest.raises(ValueError, match="not list"):
+        check_mask([0, 0, 0], 96)  # type: ignore[arg-type]

@@ -127,6 +127,8 @@ def test_a_deadline_fires_at_the_first_token_after_it(monkeypatch: pytest.Monkey
     [
         (lambda: MaxTokens(0, VOCABULARY), r"MaxTokens\(0\)"),
         (lambda: MaxTokens(-3, VOCABULARY), r"MaxTokens\(-3\)"),
+        (lambda: MaxTokens(1.5, VOCABULARY), r"MaxTokens\(1.5\)"),
+        (lambda: MaxTokens(float("nan"), VOCABULARY), "whole number"),
         (lambda: StopOn([], VOCABULARY), "at least one"),
         (lambda: StopOn(["a", ""], VOCABULARY), "no empty one"),
         (lambda: StopOn("", VOCABULARY), "no empty one"),
@@ -137,6 +139,11 @@ def test_a_deadline_fires_at_the_first_token_after_it(monkeypatch: pytest.Monkey
 def test_rules_that_make_no_sense_are_refused(make, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         make()
+
+
+def test_stop_strings_are_strings() -> None:
+    with pytest.raises(TypeError):
+        StopOn([3], VOCABULARY)  # type: ignore[list-item]
 
 
 def test_a_large_vocabulary(shared) -> None:

@@ -166,3 +166,19 @@ def test_reading_bytes_imports_no_tokenizer_library(shared: Path) -> None:
     path = shared / "data" / "tokenizers" / "smollm2"
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_nested_nonsense_is_no_tokenizer(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text('{"a":' * 100_000)
+    with pytest.raises(VocabularyError, match="not a readable tokenizer"):
+        Vocabulary.from_file(tmp_path)
+
+
+def test_texts_instead_of_tokens_are_refused() -> None:
+    with pytest.raises(VocabularyError, match="token 1 has more than"):
+        Vocabulary.from_tokens([b"a", b"b" * 5000])
+
+
+def test_encode_takes_no_numbers() -> None:
+    with pytest.raises(TypeError):
+        Vocabulary.from_tokens([b"a", b"\0"]).encode(5)  # type: ignore[arg-type]

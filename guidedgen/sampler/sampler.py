@@ -23,6 +23,7 @@ from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trace import TraceRecorder
 
 DEFAULT_CACHE_BYTES = 2 << 30
+_MORE_CACHE = "Give load(cache_bytes=...) more, or shorten the text."
 
 
 @dataclass
@@ -142,7 +143,7 @@ class Sampler:
         if sequence.length > limit:
             size = self._engine.store.slot_bytes
             detail = f"{sequence.length} tokens need {sequence.length * size} bytes"
-            raise LimitExceeded("cache_bytes", self._engine.cache_bytes, detail)
+            raise LimitExceeded("cache_bytes", self._engine.cache_bytes, detail, remedy=_MORE_CACHE)
 
     def _answer(self, sequences: list[Sequence]) -> torch.Tensor:
         result: torch.Tensor | None = None
@@ -208,7 +209,8 @@ class Sampler:
             if engine.reserve(needed):
                 break
             if len(unfinished) == 1:
-                raise LimitExceeded("cache_bytes", engine.cache_bytes, "one sequence alone does not fit")
+                detail = "one sequence alone does not fit"
+                raise LimitExceeded("cache_bytes", engine.cache_bytes, detail, remedy=_MORE_CACHE)
             dropped = unfinished.pop()
             (dropped.again or dropped.tip).pins -= 1
         take = engine.cache.allocator.take

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from guidedgen.errors import VocabularyError
 
-MAXIMUM_LENGTH = 2**13  # bytes of one token; kernels recurse along tokens
+MAXIMUM_LENGTH = 2**11  # bytes of one token; kernels recurse along tokens
 MAXIMUM_SIZE = 2**24  # ids beyond this are a damaged file, and would only allocate memory
 
 

@@ -137,7 +137,7 @@ def test_an_output_that_is_cut_has_text_but_no_value(script: Script) -> None:
     assert result.finish == "length"
     assert TEXT.startswith(result.text)
     with pytest.raises(
-        gg.ValidationFailed, match=rf"max_tokens={len(result.tokens)}.* in /urgent.* Raise max_tokens"
+        gg.ValidationFailed, match=rf"after {len(result.tokens)} tokens.* in /urgent.* Raise max_tokens"
     ) as caught:
         _ = result.value
     assert caught.value.raw == result.text

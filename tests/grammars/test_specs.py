@@ -139,3 +139,12 @@ def test_texts_that_are_no_json_value_fail(text: str) -> None:
 def test_a_text_that_is_no_option_fails() -> None:
     with pytest.raises(ValidationFailed):
         Choice(["a"]).parse("b")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [Regex("a", syntax="perl"), Regex("a", syntax=[]), Lark(b"x"), Lark(5), Lark('start: "a"', start=3)],  # type: ignore[arg-type]
+)
+def test_arguments_of_the_wrong_kind_are_named(spec: Spec[Any]) -> None:
+    with pytest.raises(CompileError):
+        compile(spec, BYTES)

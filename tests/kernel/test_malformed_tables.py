@@ -88,6 +88,7 @@ MALFORMED = {
     "start out of range": table(start=1),
     "negative start": table(start=-1),
     "start that is no number": table(start="0"),
+    "start that is no whole number": table(start=0.0),
     "no symbols": table(symbols=np.zeros((0, 3), dtype=np.int32)),
     "wrong dtype": table(exprs=np.zeros((2, 3), dtype=np.int64)),
     "wrong shape": table(symbols=np.zeros((3,), dtype=np.int32)),

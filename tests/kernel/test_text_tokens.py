@@ -1,7 +1,7 @@
 """Masks inside texts, where most tokens are plain content: the native kernel's short cuts against the reference kernel.
 
-The vocabulary is large enough for all of them: subtrees that are taken whole, unfinished characters at the ends of tokens,
-tokens longer than those for which counts may be left out.
+The vocabulary is large enough for all of them: subtrees that are taken whole, unfinished characters at the ends of
+tokens, tokens longer than those for which counts may be left out.
 """
 
 from __future__ import annotations

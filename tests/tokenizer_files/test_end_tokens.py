@@ -77,6 +77,12 @@ def test_an_end_token_is_silent_even_if_it_is_text(folder: Path) -> None:
         ("tokenizer_config", '{"eos_token": "<gone>"}', "'<gone>' is not a token"),
         ("tokenizer_config", "{", "tokenizer_config.json is not JSON"),
         ("tokenizer_config", "[]", "not a JSON object"),
+        ("tokenizer_config", "[" * 100_000, "not JSON"),
+        ("tokenizer_config", '{"added_tokens_decoder": {"x": {}}}', "added_tokens_decoder .* malformed"),
+        ("tokenizer_config", '{"added_tokens_decoder": {"60": {}}}', "added_tokens_decoder .* malformed"),
+        ("tokenizer_config", '{"added_tokens_decoder": {"60": 5}}', "added_tokens_decoder .* malformed"),
+        ("tokenizer_config", '{"added_tokens_decoder": [1]}', "added_tokens_decoder .* malformed"),
+        ("tokenizer_config", '{"added_tokens_decoder": {"60": {"content": "\\ud800"}}}', "malformed"),
     ],
 )
 def test_files_that_contradict_the_tokenizer_are_refused(folder: Path, name: str, text: str, reason: str) -> None:

@@ -24,6 +24,7 @@ MAX_BRANCHES: Final = 1000
 MAX_EXCLUSIVE: Final = 100
 """Combinations of a branch of a `oneOf` member with a way not to be another member; more are refused."""
 
+_MAX_COMBINED: Final = 8_000
 _MAX_PROOF_DEPTH: Final = 20
 _MAX_EXPLAINED: Final = 8
 
@@ -36,6 +37,7 @@ class Branches:
         self._limits = limits
         self._of_location: dict[str, list[Branch]] = {}
         self._open: dict[str, Location] = {}
+        self._combined = 0
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._reasons: dict[tuple[str, ...], Reason | None] = {}
         self._proving: set[tuple[str, ...]] = set()
@@ -191,7 +193,7 @@ class Branches:
         try:
             other = self._reader.negated(member[0])
             excluded = self._expand(other)
-            if len(branches) * len(excluded) > MAX_EXCLUSIVE:
+            if len(branches) * len(excluded) > MAX_EXCLUSIVE or self._combined > _MAX_COMBINED // 4:
                 return None
             found = self._product(branches, excluded, pointer)
         except UnsupportedFeature:
@@ -214,5 +216,12 @@ class Branches:
         key = key_of(branch)
         known = self._shapes.get(key)
         if known is None:
+            self._combined += len(branch) > 1
+            if self._combined > _MAX_COMBINED:
+                raise UnsupportedFeature(
+                    f"more than {_MAX_COMBINED} different combinations of schemas",
+                    pointer=branch[-1].pointer,
+                    hint="Merge some of the anyOf, oneOf and not that apply to the same values.",
+                )
             known = self._shapes[key] = merged(branch, self.reason, self.allows_name)
         return known

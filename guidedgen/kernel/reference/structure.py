@@ -72,7 +72,9 @@ class Structure:
         self._lexemes = lexemes
         self._cheapest: dict[int, int] = {}  # of a CHOICE: the option that its cost comes from
         self._items = {
-            symbol: Items.read(self._row(symbol)) for symbol, op in enumerate(self._ops) if op is SymOp.UNORDERED
+            symbol: Items.read(self._pool, self._a[symbol], self._b[symbol])
+            for symbol, op in enumerate(self._ops)
+            if op is SymOp.UNORDERED
         }
         self._costs = self._least_costs()
         self._check_items()
@@ -96,7 +98,7 @@ class Structure:
         if self._ops[symbol] is SymOp.REPETITION:
             return self._repetition(symbol, *self._bounds(symbol))
         if self._ops[symbol] is SymOp.UNORDERED:
-            return self._unordered(symbol, self._whole(symbol))
+            return self._unordered(symbol, self._items[symbol].whole)
         key = (symbol, 0, None)
         known = self._parts.get(key)
         if known is None:
@@ -205,16 +207,6 @@ class Structure:
                 yield self.part(items.separator)
             yield self.part(item)
 
-    def _row(self, symbol: int) -> list[int]:
-        """The pool row of an UNORDERED, without its bounds."""
-        at = self._a[symbol]
-        return [*self._pool[at : at + 2], *self._pool[at + 4 : at + 4 + 2 * self._b[symbol]]]
-
-    def _whole(self, symbol: int) -> Remainder:
-        """All of an UNORDERED."""
-        low, high = self._pool[self._a[symbol] + 2 : self._a[symbol] + 4]
-        return Remainder(0, low, None if high < 0 else high, True).normal(self._items[symbol])
-
     def _check_items(self) -> None:
         """Refuse items that may be empty; from now on, items that produce nothing are out of the way."""
         for symbol, items in self._items.items():
@@ -272,7 +264,7 @@ class Structure:
             case SymOp.REPETITION:
                 return self._bounds(symbol)[0] == 0
             case SymOp.UNORDERED:
-                return self._whole(symbol).low == 0 and not self._items[symbol].required
+                return self._items[symbol].whole.low == 0 and not self._items[symbol].required
             case _:
                 return False
 
@@ -293,7 +285,7 @@ class Structure:
             case SymOp.REPETITION:
                 return self._bounds(user)[0] * costs[settled]
             case SymOp.UNORDERED:
-                return self._whole(user).cost(self._items[user], costs.__getitem__)
+                return self._items[user].whole.cost(self._items[user], costs.__getitem__)
             case _:
                 return sum(costs[child] for child in self._children(user)) if waiting == 0 else math.inf
 

@@ -24,13 +24,23 @@ class Items:
     members: tuple[int, ...]
     required: int
     optional: int
+    low: int
+    high: int | None
 
     @classmethod
-    def read(cls, row: Sequence[int]) -> Items:
-        """From a row without its bounds: separator, rest (-1: none), then (member, required) for each member."""
-        flags = sum(flag << index for index, flag in enumerate(row[3::2]))
-        members = tuple(row[2::2])
-        return cls(row[0], None if row[1] < 0 else row[1], members, flags, (1 << len(members)) - 1 & ~flags)
+    def read(cls, pool: Sequence[int], offset: int, count: int) -> Items:
+        """The row of `count` members at an offset; see `guidedgen.kernel.table`."""
+        separator, rest, low, high = pool[offset : offset + 4]
+        row = pool[offset + 4 : offset + 4 + 2 * count]
+        required = sum(flag << index for index, flag in enumerate(row[1::2]))
+        optional = (1 << count) - 1 & ~required
+        members = tuple(row[::2])
+        return cls(separator, _none(rest), members, required, optional, low, _none(high))
+
+    @property
+    def whole(self) -> Remainder:
+        """What is left before the first item."""
+        return Remainder(0, self.low, self.high, True).normal(self)
 
     @property
     def symbols(self) -> list[int]:
@@ -102,6 +112,10 @@ class Remainder:
             yield items.members[index], Remainder(self.seen | 1 << index, low, high, False).normal(items)
         if items.rest is not None:
             yield items.rest, Remainder(self.seen, low, high, False).normal(items)
+
+
+def _none(number: int) -> int | None:
+    return None if number < 0 else number
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -1,0 +1,74 @@
+"""Grammars that would take for ever or all memory: quick where they can be, a named error where they cannot."""
+
+from __future__ import annotations
+
+import pytest
+
+from guidedgen.errors import DeadEnd, LimitExceeded
+from guidedgen.grammars import ir
+from guidedgen.limits import Limits
+from guidedgen.vocabulary import Vocabulary
+from tests.kernel.helpers import BYTES, accepts, allowed, byte_set, compile_grammar, text
+
+MOST = 2**31 - 1
+ANYTHING = ir.Repeat(ir.ByteSet((1 << 256) - 1), 0, None)
+
+
+def test_parts_that_are_shared_at_every_level(kernel: str) -> None:
+    """Each level has the one below twice: what a counted repetition with a lookahead is written out as."""
+    rest: ir.Expression = ir.Literal(b"1")
+    for _ in range(60):
+        ahead = ir.Intersection((rest, ir.Concat((byte_set(b"1b"), ANYTHING))))
+        rest = ir.Union((ahead, ir.Concat((ir.Repeat(ir.Literal(b"b"), 0, 1), rest))))
+    compiled = compile_grammar(ir.Terminal(rest), kernel)
+    assert [accepts(compiled, b"b" * count + b"1") for count in (0, 1, 60, 61)] == [True, True, True, False]
+
+
+def test_completions_too_long_to_write(kernel: str) -> None:
+    node: ir.Node = text(b"a")
+    for _ in range(3):
+        node = ir.Sequence((text(b"["), ir.Repetition(node, MOST, None), text(b"]")))
+        state = compile_grammar(node, kernel).start()
+        for _ in range(2):  # the second call must not be misled by what the first one left
+            with pytest.raises(LimitExceeded):
+                state.shortest()
+        assert allowed(state, BYTES) == {ord("[")}
+
+
+def test_a_terminal_whose_length_cannot_be_found_stays_unknown() -> None:
+    node = ir.Sequence((text(b"["), ir.Terminal(ir.Repeat(ir.Literal(b"a"), 10_000, None)), text(b"]")))
+    state = compile_grammar(node, "native", limits=Limits(states=50)).start()
+    for _ in range(2):
+        with pytest.raises(LimitExceeded, match="states"):
+            state.shortest()
+
+
+def test_a_vocabulary_that_cannot_spell_the_completion(kernel: str) -> None:
+    vocabulary = Vocabulary.from_tokens([b"a", b"c"])
+    state = compile_grammar(text(b"ab"), kernel, vocabulary).start()
+    with pytest.raises(DeadEnd, match="cannot spell b'ab'"):
+        state.shortest()
+
+
+def test_small_step_limits_name_themselves() -> None:
+    word = ir.Repeat(byte_set(b"abc"), 0, None)
+    parts = tuple(ir.Concat((word, byte_set(b"a"), ir.Repeat(byte_set(b"abc"), n, n), word)) for n in range(12))
+    with pytest.raises(LimitExceeded, match="steps"):
+        compile_grammar(ir.Terminal(ir.Intersection(parts)), "native", limits=Limits(steps=100)).start().mask()
+
+
+def test_limits_beyond_machine_numbers(kernel: str) -> None:
+    limits = Limits(steps=2**70, states=2**70, expressions=2**70, cache_bytes=2**70)
+    assert accepts(compile_grammar(text(b"a"), kernel, limits=limits), b"a")
+
+
+def test_a_tiny_cache_refuses_no_ordinary_search(kernel: str) -> None:
+    both = ir.Intersection((ir.Concat((ANYTHING, ir.Literal(b"ab"))), ir.Repeat(byte_set(b"abc"), 5, None)))
+    state = compile_grammar(ir.Terminal(both), kernel, limits=Limits(cache_bytes=1)).start()
+    assert len(state.shortest()) == 5
+
+
+def test_texts_with_very_many_readings() -> None:
+    rules = {"s": ir.Choice((ir.Sequence((ir.Reference("s"), ir.Reference("s"))), text(b"a"), ir.Sequence(())))}
+    compiled = compile_grammar(ir.Grammar(start=ir.Reference("s"), rules=rules), "native")
+    assert accepts(compiled, b"a" * 150)
