@@ -100,7 +100,8 @@ class MaxTokens(AnyText):
 
     def __init__(self, limit: int, vocabulary: Vocabulary) -> None:
         """Count to `limit`. Raises ValueError where it is not a whole number from 1 up."""
-        if not isinstance(limit, int | np.integer) or limit < 1:
+        given: object = limit
+        if not isinstance(given, int | np.integer) or given < 1:
             raise ValueError(f"MaxTokens({limit!r}): give a whole number, at least 1.")
         super().__init__(vocabulary)
         self.limit = limit

@@ -132,7 +132,7 @@ class Lark(_Translated):
 
     def translate(self, limits: Limits) -> Translation:
         """Raises `GrammarSyntaxError` with line and column, and `UnsupportedFeature`."""
-        if not isinstance(self.text, str) or not isinstance(self.start, str):
+        if not all(isinstance(given, str) for given in (self.text, self.start)):
             raise CompileError("a Lark grammar and the name of its start rule must be strings")
         limits.check("schema_bytes", len(self.text))
         return Translation(grammar=lark_text.parse(self.text, start=self.start, limits=limits))

@@ -48,7 +48,8 @@ def validate(table: GrammarTable, *, vocab_size: int, eos: frozenset[int], limit
     _check_depth(edges, len(table.exprs), limits)
     edges = _check_symbols(table, pool, vocab_size, eos, limits)
     _check_depth(edges, len(table.symbols), limits)
-    if not isinstance(table.start, int | np.integer) or table.start not in range(len(table.symbols)):
+    start: object = table.start  # what the annotation says may not be what came
+    if not isinstance(start, int | np.integer) or start not in range(len(table.symbols)):
         raise CompileError(f"start is {table.start!r}, but there are {len(table.symbols)} symbols")
 
 
