@@ -72,3 +72,15 @@ def test_texts_with_very_many_readings() -> None:
     rules = {"s": ir.Choice((ir.Sequence((ir.Reference("s"), ir.Reference("s"))), text(b"a"), ir.Sequence(())))}
     compiled = compile_grammar(ir.Grammar(start=ir.Reference("s"), rules=rules), "native")
     assert accepts(compiled, b"a" * 150)
+
+
+def test_long_literals_before_large_counts_need_no_depth(kernel: str) -> None:
+    counted = ir.Repeat(byte_set(b"bc"), 0, 5_000)
+    compiled = compile_grammar(ir.Terminal(ir.Concat((ir.Literal(b"a" * 12_000), counted))), kernel)
+    assert allowed(compiled.start(), BYTES) == {ord("a")}
+
+
+def test_long_common_prefixes_need_no_depth(kernel: str) -> None:
+    words = tuple(ir.Literal(b"a" * 12_000 + end) for end in (b"b", b"c", b"bd"))
+    compiled = compile_grammar(ir.Terminal(ir.Union(words)), kernel)
+    assert [accepts(compiled, b"a" * 12_000 + end) for end in (b"b", b"c", b"bd", b"")] == [True, True, True, False]

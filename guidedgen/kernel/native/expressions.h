@@ -30,6 +30,7 @@ using Partition = std::vector<std::pair<ByteSet, int32_t>>;
 
 class Expressions {
   public:
+    static constexpr int kFactored = 256;               // levels of common heads that are taken out at once
     static constexpr int64_t kSorting = 8;              // steps that an item of a union counts for
     static constexpr int64_t kDerivedParts = 200'000;   // about 10 MB of memoised derivatives
     static constexpr int32_t kEmpty = 0, kEpsilon = 1, kAll = 2;  // no string, the empty string, every string
@@ -193,8 +194,8 @@ class Expressions {
     int32_t head_of(int32_t id) const { return nodes_[id].op == Op::Concat ? nodes_[id].a : id; }
     int32_t tail_of(int32_t id) const { return nodes_[id].op == Op::Concat ? nodes_[id].b : kEpsilon; }
 
+    // Common heads are taken out of kFactored levels at most: it is a simplification, and recurses along equal prefixes.
     int32_t either(std::vector<int32_t> items, int depth) {
-        deeper(depth);
         for (;;) {
             flatten(Op::Or, items);
             spend(static_cast<int64_t>(items.size()) * kSorting);
@@ -203,11 +204,11 @@ class Expressions {
             if (items.empty()) return kEmpty;
             if (items.size() == 1) return items[0];
             if (std::binary_search(items.begin(), items.end(), kAll)) return kAll;
-            if (!(merge_sets(items) || merge_repeats(items) || factor(items, depth))) break;
+            if (!(merge_sets(items) || merge_repeats(items) || (depth < kFactored && factor(items, depth)))) break;
         }
         if (items.front() == kEpsilon) {
             for (size_t i = 1; i < items.size(); ++i)
-                if (nodes_[items[i]].nullable) return either({items.begin() + 1, items.end()}, depth + 1);
+                if (nodes_[items[i]].nullable) return either({items.begin() + 1, items.end()}, depth);
             if (items.size() == 2 && nodes_[items[1]].op == Op::Repeat && nodes_[items[1]].low == 1)
                 return repeat(nodes_[items[1]].a, 0, nodes_[items[1]].high);
         }
@@ -423,7 +424,11 @@ class Expressions {
         if (found != clamped_.end()) return found->second;
         int32_t result = id;
         if (e.op == Op::Concat) {
-            result = concat(clamp(e.a, bytes, depth + 1), clamp(e.b, bytes, depth + 1));
+            std::vector<int32_t> heads;
+            int32_t rest = id;   // down the spine in a loop: texts may be long
+            for (; nodes_[rest].op == Op::Concat && nodes_[rest].reach > bytes; rest = nodes_[rest].b) heads.push_back(nodes_[rest].a);
+            result = clamp(rest, bytes, depth + 1);
+            for (size_t i = heads.size(); i-- > 0;) result = concat(clamp(heads[i], bytes, depth + 1), result);
         } else if (e.op == Op::Repeat) {
             const int32_t most = bytes / std::max(nodes_[e.a].shortest, 1);   // complete repetitions within `bytes`
             result = repeat(clamp(e.a, bytes, depth + 1), std::min(e.low, most + 1), e.high > most ? -1 : e.high);
