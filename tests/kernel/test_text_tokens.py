@@ -40,6 +40,14 @@ PIECES = [
     "}",
 ]
 STRING = {"type": "string"}
+SPECS = {
+    "names in a grammar": gg.Lark(r"""
+        start: "the " NAME (" then " NAME | ", " WORDS "-" NAME)*
+        NAME: /[a-z0-9]+/
+        WORDS: /[aben é中]+/
+        """),
+    "a text behind a word": gg.Regex(r"the (an )*(?s:.*)"),
+}
 SCHEMAS = {
     "free": STRING,
     "short": {"type": "string", "maxLength": 7},
@@ -74,9 +82,9 @@ def vocabulary() -> gg.Vocabulary:
     return _vocabulary()
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", [*SCHEMAS, *SPECS])
 def test_both_kernels_allow_the_same(name: str, vocabulary: gg.Vocabulary) -> None:
-    spec = gg.JsonSchema(SCHEMAS[name])
+    spec = SPECS.get(name) or gg.JsonSchema(SCHEMAS[name])
     pair = [gg.compile(spec, vocabulary, implementation=kernel).start() for kernel in ("native", "reference")]
     generator = np.random.default_rng(3)
     for _ in range(25):

@@ -23,6 +23,7 @@ struct Remainder {
     bool expanded = false;
     std::vector<uint32_t> trie_nodes;
     std::vector<uint32_t> children;   // sorted by byte
+    std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
 };
 
 // What the vocabulary looks like from one lexer state.
@@ -184,10 +185,33 @@ class Lexer {
             } else {
                 walk(owner, *made);
             }
-            bytes_ += static_cast<int64_t>(sizeof(LexMask) + made->dense.size() * 4 + made->list.size() * 4);
             owner->mask = std::move(made);
         }
         return *owner->mask;
+    }
+
+    // Tokens that go on below a remainder of `mask`, read from `s` there; where they cross the end again is in it, too.
+    LexMask& below(LexMask& mask, uint32_t at, LexState* s) {
+        auto& known = mask.remainders[at].below;
+        for (auto& entry : known)
+            if (entry.first == s) return *entry.second;
+        auto made = std::make_unique<LexMask>();
+        Found found;
+        found.stack.resize(trie_->longest + 1);
+        for (uint32_t node : mask.remainders[at].trie_nodes) {
+            found.stack[trie_->nodes[node].depth] = s;
+            walk_nodes(node + 1, trie_->nodes[node].skip, found);
+        }
+        finish(found, *made);
+        known.emplace_back(s, std::move(made));
+        return *known.back().second;
+    }
+
+    // Nodes below a remainder: whether working `below` out for it is worth the memory.
+    bool many_below(const LexMask& mask, uint32_t at) const {
+        size_t nodes = 0;
+        for (uint32_t node : mask.remainders[at].trie_nodes) nodes += trie_->nodes[node].skip - node - 1;
+        return nodes >= kManyBelow;
     }
 
     const std::vector<uint32_t>& children(LexMask& mask, uint32_t at) {
@@ -256,10 +280,15 @@ class Lexer {
             walk_odd(*c, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
         } else {
             first(start).each([&](uint8_t b) {
-                if (uint32_t node = trie_->root_child[b]) walk_subtree(node, found);
+                if (uint32_t node = trie_->root_child[b]) walk_nodes(node, trie_->nodes[node].skip, found);
             });
         }
+        finish(found, out);
+    }
+
+    void finish(Found& found, LexMask& out) {
         store(found, out);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
         set_crossings(std::move(found.crossings), out);
     }
 
@@ -290,6 +319,7 @@ class Lexer {
         if (!base.remainders.empty()) crossings = base.remainders[0].trie_nodes;
         crossings.erase(std::remove_if(crossings.begin(), crossings.end(), deep), crossings.end());
         std::copy_if(found.crossings.begin(), found.crossings.end(), std::back_inserter(crossings), deep);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
         set_crossings(std::move(crossings), out);
     }
 
@@ -311,9 +341,9 @@ class Lexer {
         return now;
     }
 
-    void walk_subtree(uint32_t top, Found& found) {
+    void walk_nodes(uint32_t from, uint32_t to, Found& found) {
         const Trie& trie = *trie_;
-        for (uint32_t i = top, end = trie.nodes[top].skip; i < end;) {
+        for (uint32_t i = from; i < to;) {
             const TrieNode& node = trie.nodes[i];
             LexState* now = enter(i, found);
             if (!now) {
@@ -428,6 +458,7 @@ class Lexer {
 
     static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
 
+    static constexpr size_t kManyBelow = 64;     // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
     static constexpr int kContentBytes = 16;   // bytes that have to lead back before a class is worth its memory
 

@@ -268,26 +268,27 @@ class Arena {
         }
         for (const ExpectedTokens& e : row->tokens) add(*set, rows_.symbols().token_list(e.list));
         finish(*set);
-        rows_.charge(static_cast<int64_t>(set->owned.size() * 4 + set->extra.size() * 4));
+        charge(*set);
         row->mask = std::move(set);
         return *row->mask;
     }
 
-    // Tokens that cross the end of a terminal and whose remainder `row` can read.
-    const std::vector<int32_t>& crossing(LexMask& part, Row* row) {
+    // Tokens that cross the end of a terminal and whose remainder `row` can read. `depth`: scratch in use by callers.
+    const TokenSet& crossing(LexMask& part, Row* row, size_t depth = 0) {
         for (const auto& entry : row->crossing)
-            if (entry.first == &part) return entry.second;
-        std::vector<int32_t> tokens;
+            if (entry.first == &part) return *entry.second;
+        auto set = std::make_unique<TokenSet>();
         Front start;
         start.between = row;
-        cross(part, 0, start, 0, tokens);
-        rows_.charge(static_cast<int64_t>(tokens.size() * 4 + 32));
-        row->crossing.emplace_back(&part, std::move(tokens));
-        return row->crossing.back().second;
+        cross(part, 0, start, depth, *set);
+        finish(*set);
+        charge(*set);
+        row->crossing.emplace_back(&part, std::move(set));
+        return *row->crossing.back().second;
     }
 
     // Depth is bounded by the longest token.
-    void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, std::vector<int32_t>& tokens) {
+    void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
         const Trie& trie = lexer_->trie();
         ByteSet first = allowed(front);
@@ -299,11 +300,28 @@ class Arena {
             ++walked_;
             for (uint32_t n : node.trie_nodes) {
                 const TrieNode& t = trie.nodes[n];
-                tokens.insert(tokens.end(), trie.tokens.begin() + t.tok, trie.tokens.begin() + t.tok + t.ntok);
+                set.extra.insert(set.extra.end(), trie.tokens.begin() + t.tok, trie.tokens.begin() + t.tok + t.ntok);
             }
-            cross(part, child, next, depth + 1, tokens);
+            if (lexer_->many_below(part, child)) cross_whole(part, child, next, depth, set);
+            else cross(part, child, next, depth + 1, set);
         }
     }
+
+    // The same where much lies below: each terminal's share is worked out, and remembered, by the lexer alone.
+    void cross_whole(LexMask& part, uint32_t at, Front& front, size_t depth, TokenSet& set) {
+        const std::vector<Reading> reading = std::move(front.reading);
+        front.reading.clear();
+        Front boundary;
+        boundary.between = front.between;
+        if (boundary.between) cross(part, at, boundary, depth + 1, set);
+        for (const Reading& r : reading) {
+            LexMask& below = lexer_->below(part, at, r.state);
+            add(set, below);
+            if (!below.remainders.empty()) add(set, crossing(below, rows_.after(r.row, r.index), depth + 1));
+        }
+    }
+
+    void charge(const TokenSet& set) { rows_.charge(static_cast<int64_t>(set.owned.size() * 4 + set.extra.size() * 4 + sizeof(TokenSet))); }
 
     Rows rows_;
     std::shared_ptr<Lexer> lexer_;

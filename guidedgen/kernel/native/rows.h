@@ -53,7 +53,7 @@ struct Row {
     std::vector<Expected> terminals;
     std::vector<ExpectedTokens> tokens;
     std::vector<std::pair<int32_t, Item>> callers;                           // nonterminal -> item after it; sorted once closed
-    std::vector<std::pair<const LexMask*, std::vector<int32_t>>> crossing;   // memo: remainders that this row can read
+    std::vector<std::pair<const LexMask*, std::unique_ptr<TokenSet>>> crossing;   // memo: remainders that this row can read
     std::unique_ptr<TokenSet> mask;
     std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
     int64_t cost = -1;
