@@ -31,7 +31,7 @@ struct Trie {
         auto length = [&](int32_t t) { return static_cast<size_t>(offsets[t + 1] - offsets[t]); };
         for (int32_t t = 0; t < size; ++t) {
             if (length(t) > 0) tokens.push_back(t);
-            if (length(t) > 60'000) throw LimitError("token_bytes", 60'000, "one token is longer");
+            if (length(t) > 60'000) throw std::invalid_argument("a token is longer than 60,000 bytes");
             longest = std::max(longest, static_cast<int32_t>(length(t)));
         }
         std::sort(tokens.begin(), tokens.end(), [&](int32_t x, int32_t y) {
