@@ -1,4 +1,4 @@
-// The only file that knows nanobind: Python objects in, Python objects and typed errors out.
+// The binding: Python objects in, Python objects and typed errors out. That of schemas is bind_schema.cpp.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/shared_ptr.h>
@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "bind_schema.h"
 #include "matcher.h"
 
 namespace nb = nanobind;
@@ -44,6 +45,8 @@ void translate(const std::exception_ptr& p, void*) {
         std::rethrow_exception(p);
     } catch (const LimitError& e) {
         raise_typed("LimitExceeded", nb::make_tuple(e.limit, static_cast<int64_t>(e.value), e.detail));
+    } catch (const SchemaError& e) {
+        raise_schema_error(e);
     } catch (const SpellingError& e) {
         std::string text = e.what();
         nb::object repr = nb::module_::import_("builtins").attr("repr")(nb::bytes(text.data(), text.size()));
@@ -183,6 +186,8 @@ NB_MODULE(_native, m) {
         .def_prop_ro("accepting", [](const Handle& h) { return h.position->accepting; })
         .def_prop_ro("done", [](const Handle&) { return nb::none(); }, nb::sig("def done(self) -> str | None"))
         .def_prop_ro("fingerprint", [](const Handle& h) { return reinterpret_cast<uintptr_t>(h.position); });
+
+    bind_schema(m);
 
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1,
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
