@@ -82,8 +82,10 @@ class References {
         contexts_.push_back(std::move(inner));
         int32_t id = contexts() - 1;
         take_dialect(schema, place, id);
+        // `id` names nothing to a dialect that does not have it, whatever `$schema` beside it says.
+        bool foreign = context(id).draft == kDraft4 && context(outer).draft != kDraft4;
         std::optional<std::string> own = identifier(schema, context(id).draft);
-        if (!own) {
+        if (!own || foreign) {
             contexts_.pop_back();
             return outer;
         }
