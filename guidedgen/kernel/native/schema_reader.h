@@ -7,6 +7,7 @@
 #include <tuple>
 #include <unordered_set>
 
+#include "schema_location.h"
 #include "schema_references.h"
 
 namespace guidedgen {
@@ -20,10 +21,10 @@ struct ReaderOptions {
     std::unordered_set<std::string> refused;           // formats that are known and are not
 };
 
-class SchemaReader {
+class SchemaReader : private LocationForms {
   public:
     SchemaReader(SchemaTable& table, const ReaderOptions& options, nb::object resolver, int64_t schema_bytes, int64_t depth)
-        : table_(table), options_(options), budget_(schema_bytes, depth), values_(table, budget_),
+        : LocationForms(table), options_(options), budget_(schema_bytes, depth), values_(table, budget_),
           references_(table, budget_, std::move(resolver), options.draft) {
         keyword_texts_.fill(-1);
         python_json::decimal_type();   // imported now: no foreign code runs while containers are walked
@@ -53,7 +54,7 @@ class SchemaReader {
         size_t at = static_cast<size_t>(place);
         if (node_of_place_.size() <= at) node_of_place_.resize(table_.places.size() * 2 + 16, -1);
         if (node_of_place_[at] >= 0) return node_of_place_[at];
-        budget_.spend(32);
+        budget_.spend(64);
         budget_.deeper(table_.places[at].depth);
         int32_t id = static_cast<int32_t>(table_.nodes.size());
         node_of_place_[at] = id;
@@ -93,6 +94,7 @@ class SchemaReader {
     void read_location(const Work& work) {
         at_ = work;
         node_ = SchemaNode();
+        place_ = work.place;
         size_t first_mark = table_.marks.size();
         collect();
         if (has_any({Keyword::Id, Keyword::PlainId})) at_.context = references_.entered(at_.schema, at_.place, at_.context);
@@ -452,123 +454,47 @@ class SchemaReader {
 
     void look_for(int32_t anchor) {
         table_.dynamic = true;
-        if (std::find(sought_.begin(), sought_.end(), anchor) == sought_.end()) sought_.push_back(anchor);
+        if (sought_set_.insert(anchor).second) sought_.push_back(anchor);
     }
 
     // Every resource that was read takes part in dynamic scopes: its anchors that some reference looks for become nodes.
     // Returns whether there are new ones to read.
     bool find_dynamic_anchors() {
         if (sought_.empty()) return false;
-        std::vector<char> used(static_cast<size_t>(references_.contexts()), 0);
-        for (const SchemaNode& node : table_.nodes) used[static_cast<size_t>(node.resource)] = 1;
         size_t before = work_.size();
-        for (size_t id = 0; id < used.size(); ++id)
-            if (used[id])
-                for (size_t i = 0; i < sought_.size(); ++i) find_dynamic_anchor(static_cast<int32_t>(id), sought_[i]);
+        for (; scanned_ < table_.nodes.size(); ++scanned_) enter_resource(table_.nodes[scanned_].resource);
+        for (; sought_done_ < sought_.size(); ++sought_done_)
+            for (int32_t resource : holders_[sought_[sought_done_]]) add_dynamic_anchor(resource, sought_[sought_done_]);
         return work_.size() > before;
     }
 
-    void find_dynamic_anchor(int32_t id, int32_t anchor) {
-        table_.resources.resize(static_cast<size_t>(references_.contexts()));
-        Resource& resource = table_.resources[static_cast<size_t>(id)];
-        if (resource.dynamic_anchors.count(anchor)) return;
-        if (table_.text(anchor).empty()) {
-            PyObject* root = recursive_anchor(id);
-            if (root) resource.dynamic_anchors[anchor] = node_at(root, references_.context(id).place, id);
-            return;
+    void enter_resource(int32_t id) {
+        if (!entered_.insert(id).second) return;
+        auto hold = [&](int32_t anchor) {
+            holders_[anchor].push_back(id);
+            if (sought_set_.count(anchor)) add_dynamic_anchor(id, anchor);
+        };
+        if (recursive_anchor(id)) hold(table_.intern(""));
+        std::vector<int32_t> found;
+        for (const auto& anchor : references_.anchors(id))
+            if (anchor.second.dynamic) found.push_back(anchor.first);
+        for (int32_t anchor : found) hold(anchor);
+    }
+
+    void add_dynamic_anchor(int32_t id, int32_t anchor) {
+        if (table_.resources.size() <= static_cast<size_t>(id)) table_.resources.resize(static_cast<size_t>(references_.contexts()));
+        PyObject* schema = references_.context(id).root;
+        int32_t place = references_.context(id).place;
+        if (!table_.text(anchor).empty()) {
+            const Anchor& found = references_.anchors(id).at(anchor);
+            schema = found.schema;
+            place = found.place;
         }
-        const auto& anchors = references_.anchors(id);
-        auto found = anchors.find(anchor);
-        if (found == anchors.end() || !found->second.dynamic) return;
-        resource.dynamic_anchors[anchor] = node_at(found->second.schema, found->second.place, id);
+        int32_t node = node_at(schema, place, id);
+        table_.resources[static_cast<size_t>(id)].dynamic_anchors[anchor] = node;
     }
 
     // --- forms of values ---
-
-    static constexpr uint64_t bit(Keyword keyword) { return 1ull << static_cast<unsigned>(keyword); }
-    bool has(Keyword keyword) const { return present_ & bit(keyword); }
-    bool has_any(std::initializer_list<Keyword> keywords) const {
-        for (Keyword keyword : keywords)
-            if (written_ & bit(keyword)) return true;
-        return false;
-    }
-    PyObject* slot(Keyword keyword) const { return slots_[static_cast<size_t>(keyword)]; }
-
-    template <class F>
-    static uint64_t mask_of(F wanted) {
-        uint64_t result = 0;
-        for (const KeywordInfo& known : keyword_table())
-            if (wanted(known)) result |= bit(known.keyword);
-        return result;
-    }
-    static uint64_t keywords_of(Draft draft) {
-        static const std::array<Draft, 6> drafts{kMixed, kDraft4, kDraft6, kDraft7, kDraft2019, kDraft2020};
-        static const std::array<uint64_t, 6> masks = [] {
-            std::array<uint64_t, 6> made;
-            for (size_t i = 0; i < made.size(); ++i) made[i] = mask_of([&](const KeywordInfo& k) { return known_in(k, drafts[i]); });
-            return made;
-        }();
-        return masks[static_cast<size_t>(std::find(drafts.begin(), drafts.end() - 1, draft) - drafts.begin())];
-    }
-    static uint64_t validation_keywords() {
-        static const uint64_t mask = mask_of([](const KeywordInfo& k) { return k.validation; });
-        return mask;
-    }
-    static uint64_t annotations() {
-        static const uint64_t mask = mask_of([](const KeywordInfo& k) { return k.annotation; });
-        return mask;
-    }
-    static uint64_t about(uint8_t kinds) {
-        static const std::array<uint64_t, 4> masks{mask_of([](const KeywordInfo& k) { return k.kinds == kNumber; }),
-                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kString; }),
-                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kArray; }),
-                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kObject; })};
-        return masks[kinds == kNumber ? 0 : kinds == kString ? 1 : kinds == kArray ? 2 : 3];
-    }
-
-    std::string pointer(Keyword keyword) const { return table_.pointer(at_.place) + "/" + std::string(info(keyword).name); }
-
-    [[noreturn]] void malformed(Keyword keyword, const std::string& expected) const {
-        std::string name(info(keyword).name);
-        throw SchemaError(SchemaError::Kind::Malformed, name + " must be " + expected + ", not " + shown(slot(keyword)), pointer(keyword), name,
-                          "Correct the schema.");
-    }
-
-    // A text id of the normalised numeral, or -1 where the keyword is absent.
-    int32_t number(Keyword keyword) {
-        if (!has(keyword)) return -1;
-        if (!is_number(slot(keyword))) malformed(keyword, "a number");
-        try {
-            return table_.intern(numeral(slot(keyword)));
-        } catch (const NotJson& e) {
-            throw SchemaError(SchemaError::Kind::Malformed, std::string(info(keyword).name) + ": " + e.message, pointer(keyword),
-                              std::string(info(keyword).name), "Correct the schema.");
-        }
-    }
-
-    int64_t count(Keyword keyword, int64_t otherwise) {
-        if (!has(keyword)) return otherwise;
-        PyObject* given = slot(keyword);
-        if (PyLong_CheckExact(given)) {
-            int overflow = 0;
-            long long value = PyLong_AsLongLongAndOverflow(given, &overflow);
-            if (!overflow && value >= 0) return std::min<int64_t>(value, INT32_MAX);
-        }
-        int32_t id = number(keyword);
-        NormalisedParts parts(table_.text(id));
-        if (parts.negative || !parts.integral()) malformed(keyword, "a non-negative integer");
-        return parts.count(INT32_MAX);
-    }
-
-    PyObject* text(Keyword keyword) const {
-        if (!PyUnicode_Check(slot(keyword))) malformed(keyword, "a string");
-        return slot(keyword);
-    }
-
-    bool flag(Keyword keyword) const {
-        if (!PyBool_Check(slot(keyword))) malformed(keyword, "true or false");
-        return slot(keyword) == Py_True;
-    }
 
     void start_set() { ++stamp_; }
     bool first_time(size_t id) {
@@ -643,14 +569,20 @@ class SchemaReader {
         }
     }
 
-    SchemaTable& table_;
     const ReaderOptions& options_;
     Budget budget_;
     ValueReader values_;
     References references_;
     std::vector<Work> work_;
     size_t next_ = 0;
-    std::vector<int32_t> node_of_place_, index_texts_, sought_;
+    std::vector<int32_t> node_of_place_, index_texts_;
+
+    // Dynamic anchors: those that references look for, the resources that were entered, and which of these have which.
+    std::vector<int32_t> sought_;
+    std::unordered_set<int32_t> sought_set_, entered_;
+    std::unordered_map<int32_t, std::vector<int32_t>> holders_;
+    size_t scanned_ = 0, sought_done_ = 0;
+
     std::array<int32_t, kKeywords> keyword_texts_;
     std::vector<uint32_t> stamps_;
     uint32_t stamp_ = 0;
@@ -658,9 +590,7 @@ class SchemaReader {
     // The location that is being read.
     Work at_{};
     SchemaNode node_;
-    Draft draft_ = kMixed;
-    std::array<PyObject*, kKeywords> slots_{};
-    uint64_t written_ = 0, present_ = 0, idle_ = 0;   // keywords as written, those that count, those without effect
+    uint64_t idle_ = 0;                // keywords without effect here
     bool beside_ref_ = false;
     std::pair<Treatment, Reason> format_;
 };
