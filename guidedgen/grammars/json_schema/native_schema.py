@@ -8,11 +8,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import urldefrag, urljoin
-
-from jsonschema_specifications import REGISTRY
 
 from guidedgen.errors import CompileError
 from guidedgen.grammars.json_schema.formats import FORMATS, NOT_ENFORCED
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from guidedgen.kernel._native import Schema
 
 __all__ = ["native_arguments", "read_native", "report_of"]
+
+Line: TypeAlias = tuple[str, str, Treatment, str]
 
 _UNKNOWN: Final = "not a keyword of JSON Schema"
 _VOCABULARY: Final = "/vocab/"
@@ -55,12 +55,11 @@ class Documents:
         for name in (uri, f"{uri}#"):
             if name in self._registry:
                 return prepared(self._registry[name], self._limits)
-        resource = REGISTRY.get(uri)
-        return None if resource is None else resource.contents
+        return _metaschema(uri)
 
     def uris(self) -> list[str]:
         """The documents of the registry, for references to what a document calls itself."""
-        return [urldefrag(uri).url for uri in self._registry if isinstance(uri, str)]
+        return [urldefrag(uri).url for uri in self._registry]
 
     def dialect(self, uri: str) -> tuple[int, bool, bool] | None:
         """What a metaschema that is not a standard one says: draft, whether assertions count, whether formats do.
@@ -79,6 +78,13 @@ class Documents:
                 vocabularies = metaschema["$vocabulary"]
             uri = metaschema["$schema"]
         return None
+
+
+@cache
+def _metaschema(uri: str) -> object:
+    """A metaschema or vocabulary of the standard. Loading them all takes milliseconds: only where one is referred to."""
+    resource = importlib.import_module("jsonschema_specifications").REGISTRY.get(uri)
+    return None if resource is None else resource.contents
 
 
 def _with_vocabularies(draft: Draft, vocabularies: Mapping[str, Any] | None) -> tuple[int, bool, bool] | None:
@@ -110,7 +116,7 @@ def native_arguments(
         draft: where `$schema` is absent.
         formats: names of the formats that the kernel enforces; those that the Python translation does, where it is None.
     """
-    enforced = set(FORMATS if formats is None else formats) | set(options.formats)
+    enforced = frozenset(FORMATS if formats is None else formats).union(options.formats)
     settings = {
         "draft": int(draft),
         "format": options.format,
@@ -119,7 +125,12 @@ def native_arguments(
         "enforced_formats": enforced,
         "refused_formats": NOT_ENFORCED - enforced,
     }
-    return settings, Documents(options.registry, limits), asdict(limits)
+    return settings, Documents(options.registry, limits), _bounds(limits)
+
+
+@lru_cache(maxsize=64)
+def _bounds(limits: Limits) -> dict[str, int]:
+    return asdict(limits)
 
 
 def read_native(
@@ -160,7 +171,7 @@ def _native_schema() -> Any:
 
 def report_of(schema: Schema) -> Report:
     """The report of a schema that was read, with a suggestion for each unknown keyword that looks misspelled."""
-    return Report(tuple(_entry(*line) for line in schema.report()))
+    return Report(tuple(_entry(*cast(Line, line)) for line in schema.report()))
 
 
 def _entry(pointer: str, keyword: str, treatment: Treatment, note: str) -> Entry:

@@ -42,7 +42,7 @@ class Evaluator:
         return self._check(self._root, value, ()) is not None
 
     def _check(self, index: int, value: Any, scope: Scope) -> Seen | None:
-        """What was evaluated, or None where the value is not valid; `scope` is a node of each resource, outermost first."""
+        """What was evaluated, or None where the value is not valid; `scope`: a node of each resource, outer first."""
         node = self._nodes[index]
         if node["always"] >= 0:
             return Seen() if node["always"] else None
@@ -191,7 +191,8 @@ def _strings(node: dict[str, Any], value: Any) -> bool:
 
 def _search(pattern: str, text: str) -> bool:
     """An ECMA-262 pattern of the plain kind that schemas of the suite have; others are for the tests of patterns."""
-    return re.search(re.sub(r"(?<!\\)\$", r"\\Z", pattern), text) is not None
+    ends = re.sub(r"\\.|\[(?:\\.|[^\]])*\]|\$", lambda found: r"\Z" if found[0] == "$" else found[0], pattern)
+    return re.search(ends, text) is not None
 
 
 def key_of(value: Any) -> Any:
