@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -109,7 +110,7 @@ struct ReportEntry {
 
 class SchemaTable {
   public:
-    std::vector<SchemaNode> nodes;
+    std::deque<SchemaNode> nodes;       // a deque: references stay good while synthetic nodes are added
     std::vector<Value> values;
     std::vector<Resource> resources;
     std::vector<ReportEntry> report;
