@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "bind_text.h"
 #include "matcher.h"
 
 namespace nb = nanobind;
@@ -186,4 +187,5 @@ NB_MODULE(_native, m) {
 
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1,
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
+    bind_text(m);
 }
