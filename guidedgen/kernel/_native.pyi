@@ -67,6 +67,28 @@ class State:
     @property
     def fingerprint(self) -> int: ...
 
+class Schema:
+    """
+    A JSON Schema as read; see guidedgen.grammars.json_schema.native_schema.
+    """
+
+    def __init__(self, schema: object | None, options: dict, resolve: object, limits: dict) -> None: ...
+
+    def report(self) -> tuple[tuple[str, str, str, str], ...]:
+        """Pointer, keyword, treatment and note of every keyword that was read."""
+
+    def dump(self) -> list[dict[str, object]]:
+        """Every node as plain values, for tests."""
+
+    @property
+    def nodes(self) -> int: ...
+
+    @property
+    def dynamic(self) -> bool: ...
+
+    @property
+    def memory(self) -> int: ...
+
 def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu')], threads: int = 1) -> None:
     """
     Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.

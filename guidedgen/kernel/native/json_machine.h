@@ -148,7 +148,7 @@ class JsonMachine {
         try {
             meaning_.texts().pattern(meaning_.table().text(pattern));
         } catch (SchemaError& error) {
-            error.pointer = meaning_.table().text(n.pointer) + "/" + keyword;
+            error.pointer = meaning_.table().pointer(n.place) + "/" + keyword;
             error.keyword = keyword;
             throw;
         }

@@ -86,7 +86,6 @@ class Meaning {
         SchemaNode n;
         n.has_values = true;
         n.values = {value};
-        n.pointer = table_->intern("");
         table_->nodes.push_back(std::move(n));
         int32_t id = static_cast<int32_t>(table_->nodes.size()) - 1;
         constants_.emplace(value, id);
@@ -170,7 +169,7 @@ class Meaning {
 
     SchemaError endless(int32_t node) const {
         return SchemaError(SchemaError::Kind::Malformed, "the reference leads back to itself: nothing says what is valid",
-                           table_->text(table_->nodes[node].pointer), "$ref", "Let the schemas on the way constrain something below the value.");
+                           table_->pointer(table_->nodes[node].place), "$ref", "Let the schemas on the way constrain something below the value.");
     }
 
     static bool only_reference(const SchemaNode& n) {
@@ -247,8 +246,7 @@ class Meaning {
         } else {
             const Value v = table_->values[value];
             SchemaNode n;
-            n.pointer = table_->intern("");
-            if (v.kind == Kind::Array) {
+                if (v.kind == Kind::Array) {
                 auto k = std::make_unique<ArrayKeywords>();
                 for (int32_t item : v.items) k->prefix.push_back(constant(item));
                 k->min_items = k->max_items = static_cast<int64_t>(v.items.size());
@@ -406,7 +404,7 @@ class Meaning {
                     if (format >= 0) parts.push_back(format);
                 }
             } catch (SchemaError& error) {
-                error.pointer = table_->text(table_->nodes[node].pointer) + "/pattern";
+                error.pointer = table_->pointer(table_->nodes[node].place) + "/pattern";
                 error.keyword = "pattern";
                 throw;
             }
@@ -537,13 +535,13 @@ class Meaning {
     Decimal decimal(int32_t text) { return parse_decimal(table_->text(text)); }
 
     static void raise_low(Numbers::Spec& spec, const Decimal& value, bool strict) {
-        if (spec.low && (compare(*spec.low, value) > 0 || (compare(*spec.low, value) == 0 && (spec.low_strict || !strict)))) return;
+        if (spec.low && (decimals::compare(*spec.low, value) > 0 || (decimals::compare(*spec.low, value) == 0 && (spec.low_strict || !strict)))) return;
         spec.low = value;
         spec.low_strict = strict;
     }
 
     static void lower_high(Numbers::Spec& spec, const Decimal& value, bool strict) {
-        if (spec.high && (compare(*spec.high, value) < 0 || (compare(*spec.high, value) == 0 && (spec.high_strict || !strict)))) return;
+        if (spec.high && (decimals::compare(*spec.high, value) < 0 || (decimals::compare(*spec.high, value) == 0 && (spec.high_strict || !strict)))) return;
         spec.high = value;
         spec.high_strict = strict;
     }
