@@ -334,6 +334,7 @@ class Symbols {
     }
 
     int64_t cost(const Slot& slot) {
+        if (slot.kind == SlotKind::Json) return json_->cost(json_->start());
         if (slot.kind == SlotKind::Token) return 1;
         if (slot.nullable) return 0;
         if (slot.kind == SlotKind::Terminal) return min_length_[slot.symbol];
