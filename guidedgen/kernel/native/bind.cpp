@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "bind_numbers.h"
 #include "matcher.h"
 
 namespace nb = nanobind;
@@ -184,6 +185,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("done", [](const Handle&) { return nb::none(); }, nb::sig("def done(self) -> str | None"))
         .def_prop_ro("fingerprint", [](const Handle& h) { return reinterpret_cast<uintptr_t>(h.position); });
 
+    bind_numbers(m);
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1,
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
 }
