@@ -8,6 +8,7 @@
 
 #include "bind_text.h"
 #include "bind_schema.h"
+#include "bind_numbers.h"
 #include "matcher.h"
 
 namespace nb = nanobind;
@@ -202,6 +203,7 @@ NB_MODULE(_native, m) {
 
     bind_schema(m);
 
+    bind_numbers(m);
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1,
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
     bind_text(m);

@@ -132,6 +132,7 @@ class Symbols {
                 case Op::And: id = e.both(std::move(items)); break;
                 case Op::Not: id = e.negate(expr_of_[a]); break;
                 case Op::Repeat: id = e.repeat(expr_of_[a], t.pool[b], t.pool[b + 1]); break;
+                case Op::Lazy: break;   // never in a table
             }
             expr_of_[i] = id;
         }
