@@ -6,7 +6,9 @@
 
 #include <thread>
 
+#include "bind_text.h"
 #include "bind_schema.h"
+#include "bind_numbers.h"
 #include "matcher.h"
 
 namespace nb = nanobind;
@@ -82,6 +84,16 @@ std::shared_ptr<Grammar> make_grammar(std::shared_ptr<Vocabulary> vocabulary, In
             static_cast<int64_t>(symbols.size() / 3), static_cast<int64_t>(pool.size()), byte_sets.data(),
             reinterpret_cast<const uint8_t*>(literals.c_str()), start};
     return std::make_shared<Grammar>(std::move(vocabulary), t, read_limits(limits));
+}
+
+std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, nb::dict options, nb::dict limits) {
+    JsonOptions o;
+    auto number = [&](const char* name, int otherwise) { return options.contains(name) ? nb::cast<int>(options[name]) : otherwise; };
+    o.any_order = number("any_order", 0) != 0;
+    o.whitespace = number("whitespace", 0);
+    o.indent = number("indent", 2);
+    o.max_whitespace = number("max_whitespace", -1);
+    return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, read_limits(limits));
 }
 
 void fill(const Handle& h, Words out) {
@@ -162,6 +174,8 @@ NB_MODULE(_native, m) {
 
     nb::class_<Grammar>(m, "Grammar", "A grammar compiled for one vocabulary; thread-safe.")
         .def(nb::new_(&make_grammar), "vocabulary"_a, "exprs"_a, "symbols"_a, "pool"_a, "byte_sets"_a, "literals"_a, "start"_a, "limits"_a)
+        .def_static("from_schema", &schema_grammar, "vocabulary"_a, "schema"_a, "options"_a, "limits"_a,
+                    "The JSON texts of a schema; a Schema serves one grammar.")
         .def("start", &Grammar::start, "The position before the first token.")
         .def_prop_ro("vocab_size", &Grammar::vocab_size)
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
@@ -189,6 +203,8 @@ NB_MODULE(_native, m) {
 
     bind_schema(m);
 
+    bind_numbers(m);
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1,
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
+    bind_text(m);
 }

@@ -196,7 +196,7 @@ class SchemaTable {
     SchemaTable(const SchemaTable&) = delete;
     SchemaTable& operator=(const SchemaTable&) = delete;
 
-    std::vector<SchemaNode> nodes;
+    std::deque<SchemaNode> nodes;   // references stay good while synthetic nodes are added
     std::vector<Value> values;
     std::vector<Resource> resources;
     std::vector<KeywordMark> marks;
@@ -240,7 +240,7 @@ class SchemaTable {
     std::string pointer_of(int32_t node) const { return pointer(nodes[static_cast<size_t>(node)].place); }
 
     int64_t memory() const {
-        size_t bytes = nodes.capacity() * sizeof(SchemaNode) + values.capacity() * sizeof(Value) + marks.capacity() * sizeof(KeywordMark) +
+        size_t bytes = nodes.size() * sizeof(SchemaNode) + values.capacity() * sizeof(Value) + marks.capacity() * sizeof(KeywordMark) +
                        places.capacity() * sizeof(Place) + (place_slots_.size() + value_slots_.size()) * sizeof(int32_t) +
                        value_hashes_.capacity() * sizeof(uint64_t);
         for (const SchemaNode& n : nodes)
