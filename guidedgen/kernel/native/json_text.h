@@ -44,14 +44,25 @@ class Texts {
     }
 
     // The texts in which an ECMA-262 pattern finds something.
-    int32_t pattern(std::string_view ecma) { return remembered(patterns_, ecma, true); }
+    int32_t pattern(std::string_view ecma) {
+        std::string key(ecma);
+        auto known = patterns_.find(key);
+        if (known != patterns_.end()) return known->second;
+        const int32_t content = build(ecma, true);
+        patterns_.emplace(std::move(key), content);
+        return content;
+    }
 
     // The texts of a format, or -1 where it is not enforced.
     int32_t format(std::string_view name) {
         auto found = JsonFormats::all().find(name);
         if (found == JsonFormats::all().end()) return -1;
-        const int32_t whole = remembered(formats_, found->second.pattern, false);
-        return found->second.longest < 0 ? whole : e_.both({whole, length(0, found->second.longest)});
+        auto known = formats_.find(found->first);
+        if (known != formats_.end()) return known->second;
+        int32_t content = build(found->second.pattern(), false);
+        if (found->second.longest >= 0) content = e_.both({content, length(0, found->second.longest)});
+        formats_.emplace(found->first, content);
+        return content;
     }
 
     bool enforced(std::string_view name) const { return JsonFormats::all().count(name) > 0; }
@@ -153,15 +164,6 @@ class Texts {
     }
 
     using Memo = std::unordered_map<std::string, int32_t>;
-
-    int32_t remembered(Memo& memo, std::string_view pattern, bool search) {
-        std::string key(pattern);
-        auto known = memo.find(key);
-        if (known != memo.end()) return known->second;
-        const int32_t made = build(pattern, search);
-        memo.emplace(std::move(key), made);
-        return made;
-    }
 
     int32_t build(std::string_view pattern, bool search) {
         RegexTree tree;
