@@ -1,14 +1,14 @@
 """Write guidedgen/kernel/native/idna_tables.h: the code points that internationalised host names are made of.
 
-They are derived from the Unicode data of the running Python and of the `regex` package by the rules of RFC 5892 (section
-2 and 3), and divided by what its contextual rules (appendix A) and the Bidi rule (RFC 5893, section 2) ask for.
+They are derived from the Unicode data of the running Python and of the `regex` package by the rules of RFC 5892
+(sections 2 and 3), and divided by what its contextual rules (appendix A) and the Bidi rule (RFC 5893, section 2) need.
 """
 
 import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import regex
+import regex  # type: ignore[import-untyped]
 
 HEADER = Path(__file__).resolve().parents[1] / "guidedgen" / "kernel" / "native" / "idna_tables.h"
 EXCEPTIONS_VALID = {0xDF, 0x3C2, 0x6FD, 0x6FE, 0xF0B, 0x3007}  # RFC 5892, 2.6

@@ -1,7 +1,7 @@
 // The standard formats as regular expressions (JSON Schema 2020-12 validation, 7.3), each with the document that defines it.
 //
-// They are ECMA-262 patterns of the whole unescaped text; `Texts::format` turns one into an expression. What is no regular
-// language is not here: see `kNotEnforced`.
+// They are ECMA-262 patterns of the whole unescaped text; `Texts::format` turns one into an expression. What of
+// a definition is no manageable expression is named beside it.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,9 @@
 namespace guidedgen {
 
 struct FormatPattern {
-    std::function<std::string()> pattern;   // made when it is first asked for
+    std::function<std::string()> pattern;   // made when it is first asked for; none: see RegexLanguage
     int32_t longest = -1;                   // characters
+    const char* unchecked = "";             // what of its definition is not enforced
 };
 
 class JsonFormats {
@@ -29,6 +30,7 @@ class JsonFormats {
         times();
         hosts();
         identifiers();
+        patterns_["regex"] = {nullptr, -1, "that names of groups differ, that backreferences have groups, that all counts and ranges ascend"};
         // RFC 4122, 3.
         put("uuid", "[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}");
         // RFC 6901, 3, and the draft of relative JSON pointers.
@@ -105,12 +107,12 @@ class JsonFormats {
         put("ipv6", ipv6_);
         // RFC 5321, 4.1.2 (Mailbox), without comments and folding white space.
         const std::string atom = "[A-Za-z0-9!#$%&'*+\\-/=?^_`{|}~]+", quoted = "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\"";
-        patterns_["idn-hostname"] = {[] { return IdnPatterns::host(".\\u{3002}\\u{FF0E}\\u{FF61}"); }, 253};   // RFC 3490, 3.1: the dots
+        patterns_["idn-hostname"] = {[] { return IdnPatterns::host(".\\u{3002}\\u{FF0E}\\u{FF61}"); }, 253, IdnPatterns::kUnchecked};   // RFC 3490, 3.1: the dots
         // RFC 6531, 3.3: UTF-8 beyond ASCII in both parts.
         const std::string wide = "\\u{80}-\\u{10FFFF}", wide_atom = "[A-Za-z0-9!#$%&'*+\\-/=?^_`{|}~" + wide + "]+";
         const std::string wide_quoted = "\"(?:[ !#-\\[\\]-~" + wide + "]|\\\\[ -~])*\"", literal = "\\[(?:" + ipv4 + "|IPv6:" + ipv6_ + ")\\]";
         const std::string local = "(?:" + wide_atom + "(?:\\." + wide_atom + ")*|" + wide_quoted + ")@(?:" + literal + "|";
-        patterns_["idn-email"] = {[local] { return local + IdnPatterns::host(".") + ")"; }, -1};
+        patterns_["idn-email"] = {[local] { return local + IdnPatterns::host(".") + ")"; }, -1, IdnPatterns::kUnchecked};
         put("email", "(?:" + atom + "(?:\\." + atom + ")*|" + quoted + ")@(?:" + hostname_ + "|\\[(?:" + ipv4 + "|IPv6:" + ipv6_ + ")\\])");
     }
 

@@ -18,6 +18,8 @@ namespace guidedgen {
 
 class IdnPatterns {
   public:
+    static constexpr const char* kUnchecked = "what an A-label stands for, normalisation form C, the exact length of labels in Punycode";
+
     // The pattern of host names whose labels are separated by one of `dots`, the members of a character class.
     static std::string host(const std::string& dots) { return IdnPatterns(dots).pattern(); }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "json_formats.h"
+#include "json_regex.h"
 #include "regex_assertions.h"
 
 namespace guidedgen {
@@ -59,7 +60,7 @@ class Texts {
         if (found == JsonFormats::all().end()) return -1;
         auto known = formats_.find(found->first);
         if (known != formats_.end()) return known->second;
-        int32_t content = build(found->second.pattern(), false);
+        int32_t content = found->second.pattern ? build(found->second.pattern(), false) : regex();
         if (found->second.longest >= 0) content = e_.both({content, length(0, found->second.longest)});
         formats_.emplace(found->first, content);
         return content;
@@ -71,6 +72,12 @@ class Texts {
         std::vector<std::string> names;
         for (const auto& entry : JsonFormats::all()) names.push_back(entry.first);
         return names;
+    }
+
+    // What of a format's definition is not enforced, in words; empty where all of it is.
+    std::string unchecked(std::string_view name) const {
+        auto found = JsonFormats::all().find(name);
+        return found == JsonFormats::all().end() ? "" : found->second.unchecked;
     }
 
     // The contents that are not in a content.
@@ -164,6 +171,11 @@ class Texts {
     }
 
     using Memo = std::unordered_map<std::string, int32_t>;
+
+    int32_t regex() {
+        RegexTree tree;
+        return RegexEncoder(tree, spellings_, e_, any_).encode(RegexLanguage::build(tree));
+    }
 
     int32_t build(std::string_view pattern, bool search) {
         RegexTree tree;
