@@ -124,3 +124,30 @@ def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(No
     """
     Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.
     """
+
+class TextProbe:
+    """The JSON strings of one language of texts; for tests."""
+
+    def __init__(self, kind: str, argument: object | None = None) -> None: ...
+
+    def matches(self, json: bytes) -> bool:
+        """Whether a JSON string, with its quotes, is in the language."""
+
+    def holds(self, utf8: bytes) -> bool:
+        """Whether a text is in the language."""
+
+    @property
+    def size(self) -> int:
+        """Expressions made so far."""
+
+    @property
+    def boolean(self) -> bool:
+        """Whether the expression has intersections or complements."""
+
+    @property
+    def any(self) -> bool:
+        """Whether it is plainly every text."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is plainly no text."""
