@@ -66,7 +66,7 @@ class JsonMachine {
                 case Phase::FirstItem:
                 case Phase::NextItem: item(s, edges); break;
                 case Phase::Tail:
-                    if (layout_.around() != Expressions::kEpsilon) add(edges, layout_.around(), Step::Space, 0);
+                    if (s.level == 0 && layout_.around() != Expressions::kEpsilon) add(edges, layout_.around(), Step::Space, 0);
             }
             bytes_ += static_cast<int64_t>(edges.size() * sizeof(Edge));
             states_[id].edges = std::move(edges);
