@@ -139,7 +139,7 @@ def unicode_property(name: str, value: str | None) -> CharSet | None:
 
 
 def property_ranges(name: str) -> tuple[tuple[int, int], ...] | str:
-    """Return the ranges of `Name` or `Name=Value` as in \\p{...} of ECMA-262, or "unknown", or "missing" without its table."""
+    """Return the ranges of `Name` or `Name=Value` as \\p{...} names them; "unknown", or "missing" without its table."""
     key, _, value = name.rpartition("=")
     if not key or key in GENERAL_CATEGORY:
         chars = general_category(value)

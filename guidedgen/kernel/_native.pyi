@@ -26,6 +26,10 @@ class Grammar:
 
     def __init__(self, vocabulary: Vocabulary, exprs: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], symbols: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], pool: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], byte_sets: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], literals: bytes, start: int, limits: dict) -> None: ...
 
+    @staticmethod
+    def from_schema(vocabulary: Vocabulary, schema: Schema, options: dict, limits: dict) -> Grammar:
+        """The JSON texts of a schema; a Schema serves one grammar."""
+
     def start(self) -> State:
         """The position before the first token."""
 
@@ -88,6 +92,7 @@ class Schema:
 
     @property
     def memory(self) -> int: ...
+
 class NumberProbe:
     """For tests: the languages of one conjunction of number keywords."""
 

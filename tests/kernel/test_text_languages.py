@@ -1,4 +1,4 @@
-"""Languages of JSON strings in the native kernel, against `json`, `re`, the Python translation and the official suite."""
+"""Native languages of JSON strings, against `json`, `re`, the Python translation and the official suite."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def spelled(text: str, choose: random.Random) -> bytes:
 
 
 def loaded(string: bytes) -> str | None:
-    """The text of a JSON string, or None where it is none; `json` lets lone surrogates pass, RFC 8259 texts have none."""
+    """The text of a JSON string, or None where it is none: `json` lets lone surrogates pass."""
     try:
         text = json.loads(string.decode())
         text.encode()
@@ -234,6 +234,12 @@ def test_a_pattern_that_finds_everything_is_any_string(probe: Probe, pattern: st
     assert probe("not", [("pattern", pattern)]).empty
 
 
+def test_a_union_with_any_string_is_any_string(probe: Probe) -> None:
+    part = [("pattern", "abc"), ("literals", ["xz", "yz\n"]), ("length", [3, 9]), ("format", "uuid")]
+    assert probe("any_of", [*part, ("any", None)]).any
+    assert not probe("any_of", part).any
+
+
 @pytest.mark.parametrize(
     "pattern", [r"^.*$", r"a", r"^[a-z]+$", r"\bfoo\b", r"(^a|b$)", r"^a|b", r"x(?=y)z?", r"(?<=\d)k"]
 )
@@ -256,8 +262,13 @@ def test_common_patterns_need_no_intersection(probe: Probe, pattern: str) -> Non
         (r"\u{110000}", 1),
         ("^*", 2),
         ("é(?P<n>)", 2),
-    ]
-    + [(r"\p{Nope}", 1), (r"\p{L", 1), ("a{,3}", 2), (r"a\x4", 2), ("a**", 3), ("(?i)a", 1)],
+        (r"\p{Nope}", 1),
+        (r"\p{L", 1),
+        ("a{,3}", 2),
+        (r"a\x4", 2),
+        ("a**", 3),
+        ("(?i)a", 1),
+    ],
 )
 def test_syntax_errors_name_the_column(probe: Probe, pattern: str, column: int) -> None:
     with pytest.raises(GrammarSyntaxError, match=f"column {column}"):

@@ -135,6 +135,7 @@ class Spellings {
         auto known = spelled_.find(chars);
         if (known != spelled_.end()) return known->second;
         const int32_t made = spell_anew(chars);
+        if (made != Expressions::kEmpty) e_.mark_text(made);
         spelled_.emplace(chars, made);
         return made;
     }

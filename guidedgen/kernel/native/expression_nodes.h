@@ -18,6 +18,8 @@ struct Expr {
     int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count; Lazy: source, state
     int32_t low = 0, high = -1;        // Repeat
     int32_t shortest = 0;              // no text in it has fewer bytes
+    bool sure = false;                 // some text is in it, which is plain to see
+    bool text = false;                 // all of it is in the universe; see Expressions::set_universe
 };
 
 using Partition = std::vector<std::pair<ByteSet, int32_t>>;   // disjoint byte sets and what follows each

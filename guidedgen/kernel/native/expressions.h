@@ -147,6 +147,11 @@ class Expressions {
         return intern({Op::Lazy, d.accepts(state), false, 0, source, state, 0, -1, d.shortest(state)});
     }
 
+    // A language R* that takes in whole what is made of parts of it: a union with it drops them. `mark_text(id)` says that a
+    // language is in it; what is joined of such parts by concatenation, union and repetition is, too.
+    void set_universe(int32_t id) { universe_ = id; }
+    void mark_text(int32_t id) { nodes_[id].text = true; }
+
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
     Partition derive(int32_t id) {
         if (derived_parts_ > kDerivedParts) {
@@ -210,6 +215,11 @@ class Expressions {
             if (items.empty()) return kEmpty;
             if (items.size() == 1) return items[0];
             if (std::binary_search(items.begin(), items.end(), kAll)) return kAll;
+            if (universe_ >= 0 && std::binary_search(items.begin(), items.end(), universe_)) {
+                auto inside = [this](int32_t id) { return id != universe_ && (id == kEpsilon || nodes_[id].text); };
+                items.erase(std::remove_if(items.begin(), items.end(), inside), items.end());
+                if (items.size() == 1) return items[0];
+            }
             if (!(merge_sets(items) || merge_repeats(items) || (depth < kFactored && factor(items, depth)))) break;
         }
         if (items.front() == kEpsilon) {
@@ -482,8 +492,23 @@ class Expressions {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
         int32_t id = static_cast<int32_t>(nodes_.size());
         nodes_.push_back(e);
+        settle(nodes_.back());
         bucket.push_back(id);
         return id;
+    }
+
+    // What follows from the parts: that there is a text, and that all texts are in the universe.
+    void settle(Expr& e) const {
+        auto text = [this](int32_t id) { return id == kEpsilon || nodes_[id].text; };
+        auto sure = [this](int32_t id) { return nodes_[id].sure || !nodes_[id].boolean; };
+        if (e.op == Op::Concat) e.text = text(e.a) && text(e.b), e.sure = sure(e.a) && sure(e.b);
+        if (e.op == Op::Repeat) e.text = text(e.a), e.sure = sure(e.a);
+        if (e.op == Op::Or) {
+            e.text = std::all_of(args_.begin() + e.a, args_.begin() + e.a + e.b, text);
+            e.sure = std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, sure);
+        }
+        if (e.op == Op::And) e.text = std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, text);
+        e.sure |= e.nullable || !e.boolean;
     }
 
     Limits limits_;
@@ -495,6 +520,7 @@ class Expressions {
     std::unordered_map<int32_t, Partition> derived_;   // memo, dropped when it grows large
     std::vector<std::unique_ptr<Derivation>> sources_;
     std::unordered_map<std::string, int32_t> source_names_;
+    int32_t universe_ = -1;
     int64_t derived_parts_ = 0, steps_ = 0, held_ = 0;
 };
 

@@ -20,7 +20,10 @@ namespace guidedgen {
 class Texts {
   public:
     explicit Texts(Expressions& expressions)
-        : e_(expressions), spellings_(expressions), any_(e_.repeat(spellings_.spell(CharSet::any()), 0, -1)) {}
+        : e_(expressions), spellings_(expressions), any_(e_.repeat(spellings_.spell(CharSet::any()), 0, -1)) {
+        e_.mark_text(any_);
+        e_.set_universe(any_);
+    }
 
     // The content of any string.
     int32_t any() const { return any_; }

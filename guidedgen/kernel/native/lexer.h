@@ -74,7 +74,7 @@ class Lexer {
         s->expr = expr;
         const Expr& e = expressions_.at(expr);
         s->accepting = e.nullable;
-        if (e.nullable || (!e.boolean && expr != Expressions::kEmpty)) s->alive = 1;
+        if (e.sure || e.nullable || (!e.boolean && expr != Expressions::kEmpty)) s->alive = 1;
         if (expr == Expressions::kEmpty) s->alive = 0;
         by_expr_.emplace(expr, s);
         bytes_ += sizeof(LexState) + 64;
