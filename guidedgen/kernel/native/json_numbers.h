@@ -205,7 +205,8 @@ class Numbers {
     }
 
     int32_t multiples(const Step& step, const Spec& spec, bool digits_only) {
-        const int32_t zero = digits_only ? r_.maybe_minus(r_.zero) : zero_;
+        const bool no_integers = spec.fraction && !spec.digits_only;
+        const int32_t zero = no_integers ? Expressions::kEmpty : digits_only ? r_.maybe_minus(r_.zero) : zero_;
         return signs(spec, zero, [&](const Limit& low, const MaybeLimit& high) {
             if (low.value.order() + step.scale() > Edge::kLongest) throw too_far();
             const std::string least = step.first_from(low.value, low.strict || low.value.zero());
@@ -214,6 +215,9 @@ class Numbers {
                 const Decimal value = high->value.order() + step.scale() > Edge::kLongest ? Decimal{false, "1", Edge::kLongest - step.scale()} : high->value;
                 most = step.last_to(value, high->strict);
                 if (!most || decimals::compare_whole(*most, least) < 0) return Expressions::kEmpty;
+                // Of two neighbours one is no integer, since their distance is none.
+                const bool one = decimals::compare_whole(*most, decimals::add(least, step.modulus())) < 0;
+                if (no_integers && one && Step::one().divides(decimals::normal(false, least, -step.scale()))) return Expressions::kEmpty;
             }
             return multiples(step, least, most, digits_only, low.value.zero());
         });
@@ -229,11 +233,7 @@ class Numbers {
         int32_t tail = step.scale() > 0 ? Expressions::kEpsilon : r_.maybe(r_.zero_fraction);
         if (!most) tail = e_.concat(tail, r_.maybe(r_.exponents(0, std::nullopt)));
         if (digits_only) tail = Expressions::kEpsilon;
-        if (step.scale() < 0) {
-            const int32_t tens = static_cast<int32_t>(-step.scale());
-            tail = e_.concat(e_.repeat(r_.zero, tens, tens), tail);
-        }
-        const int32_t plain = e_.concat(plain_multiples(step, least, most), tail);
+        const int32_t plain = plain_multiples(step, least, most, tail);
         if (digits_only) return plain;
         Scientific::Bounds bounds;
         if (!all) bounds.low = decimals::normal(false, least, -step.scale());
@@ -242,15 +242,20 @@ class Numbers {
         return e_.either({plain, start<Scientific>(name, step, bounds)});
     }
 
-    int32_t plain_multiples(const Step& step, const std::string& least, const std::optional<std::string>& most) {
+    int32_t plain_multiples(const Step& step, const std::string& least, const std::optional<std::string>& most, int32_t tail) {
         const int64_t places = std::max<int64_t>(0, step.scale());
+        const int32_t tens = static_cast<int32_t>(std::max<int64_t>(0, -step.scale()));
+        const int32_t rest = tens ? e_.concat(e_.repeat(r_.zero, tens, tens), tail) : tail;
         if (step.modulus() == 1) {
             const Edge low = Edge::of(decimals::normal(false, least, -places), false);
             const Edge high = most ? Edge::of(decimals::normal(false, *most, -places), false) : Edge{};
-            if (places > 0) return r_.plain(low, most ? &high : nullptr, places);
-            return r_.whole(low, most ? &high : nullptr, [](bool, bool) { return Expressions::kEpsilon; });
+            if (places > 0) return e_.concat(r_.plain(low, most ? &high : nullptr, places), rest);
+            return r_.whole(low, most ? &high : nullptr, [rest](bool, bool) { return rest; });
         }
-        return start<PlainMultiples>("plain " + name_of(step) + least + " to " + most.value_or(""), step.modulus(), places, least, most);
+        const int32_t inner = tens ? Expressions::kEpsilon : rest;
+        const std::string name = "plain " + name_of(step) + least + " to " + most.value_or("") + " then " + std::to_string(inner);
+        const int32_t digits = start<PlainMultiples>(name, step.modulus(), places, least, most, inner);
+        return tens ? e_.concat(digits, rest) : digits;
     }
 
     // The numerals that are no multiples.

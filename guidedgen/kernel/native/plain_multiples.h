@@ -45,9 +45,10 @@ class BoundDigits {
 class PlainMultiples : public Derivation {
   public:
     // Values from `low` to `high`, multiples themselves, in units of 10^-places. Without places there is no point at all.
+    // `tail` follows them; it may be empty and starts with no digit, nor with a point where there are places.
     PlainMultiples(Expressions& expressions, int32_t self, uint64_t modulus, int64_t places, const std::string& low,
-                   const std::optional<std::string>& high)
-        : e_(expressions), ranges_(expressions), states_(expressions), self_(self), modulus_(modulus), places_(places),
+                   const std::optional<std::string>& high, int32_t tail)
+        : e_(expressions), ranges_(expressions), states_(expressions), self_(self), tail_(tail), modulus_(modulus), places_(places),
           low_(padded(low, places), modulus), bounded_(high.has_value()) {
         if (bounded_) {
             high_ = BoundDigits(padded(*high, places), modulus);
@@ -67,14 +68,18 @@ class PlainMultiples : public Derivation {
 
     int32_t start() override { return target({}); }
     bool accepts(int32_t id) const override { return accepting(states_[id]); }
-    int32_t shortest(int32_t id) const override { return accepting(states_[id]) ? 0 : std::max(1, digits_needed(states_[id])); }
+    int32_t shortest(int32_t id) const override { return accepts(id) ? 0 : std::max(1, states_[id].needed); }
 
     Partition derive(int32_t id) override {
         const State s = states_[id];
         Moves moves;
         for (int d = 0; d < 10; ++d) moves.add(static_cast<uint8_t>('0' + d), s.point ? after_point(s, d) : before_point(s, d));
         if (!s.point && s.count > 0 && places_ > 0) moves.add('.', cross_point(s));
-        return moves.done();
+        Partition parts = moves.done();
+        if (tail_ == Expressions::kEpsilon || !accepting(s)) return parts;
+        Partition after = e_.derive(tail_);
+        parts.insert(parts.end(), after.begin(), after.end());
+        return parts;
     }
 
   private:
@@ -83,6 +88,7 @@ class PlainMultiples : public Derivation {
         int32_t count = 0;                  // digits before the point, or after it
         int8_t to_low = 0, to_high = 0;     // comparison with as many digits of the bounds
         bool point = false, zero = false;   // zero: a leading zero, which ends the digits before the point
+        int32_t needed = 0;                 // digits_needed(), which follows from the rest
         bool operator==(const State& o) const {
             return remainder == o.remainder && count == o.count && to_low == o.to_low && to_high == o.to_high && point == o.point && zero == o.zero;
         }
@@ -150,8 +156,9 @@ class PlainMultiples : public Derivation {
         return !(last_low && s.to_low == 0 && low_.below[at] != 0);
     }
 
-    int32_t target(const State& s) {
-        if (digits_needed(s) < 0) return Expressions::kEmpty;
+    int32_t target(State s) {
+        s.needed = digits_needed(s);
+        if (s.needed < 0) return Expressions::kEmpty;
         return e_.lazy(self_, states_.intern(s));
     }
 
@@ -198,13 +205,13 @@ class PlainMultiples : public Derivation {
         if (next.to_low < 0 || next.to_high > 0) return Expressions::kEmpty;
         next.remainder = reduced(static_cast<uint64_t>((Wide{s.remainder} * 10 + static_cast<unsigned>(digit)) % modulus_), next);
         if (next.count < places_) return target(next);
-        return digits_needed(next) < 0 ? Expressions::kEmpty : ranges_.zeros;
+        return digits_needed(next) < 0 ? Expressions::kEmpty : e_.concat(ranges_.zeros, tail_);
     }
 
     Expressions& e_;
     DigitRanges ranges_;
     States<State> states_;
-    int32_t self_;
+    int32_t self_, tail_;
     uint64_t modulus_;
     int64_t places_;
     BoundDigits low_, high_;
