@@ -34,8 +34,9 @@ class JsonMachine {
         }
     };
 
-    JsonMachine(std::shared_ptr<SchemaTable> table, const std::shared_ptr<Lexer>& lexer, const JsonOptions& options)
-        : meaning_(std::move(table), lexer), progress_(meaning_), sat_(meaning_, progress_, options.any_order),
+    JsonMachine(std::shared_ptr<SchemaTable> table, const std::shared_ptr<Lexer>& lexer, std::shared_ptr<JsonLanguages> languages,
+                const JsonOptions& options)
+        : meaning_(std::move(table), lexer, std::move(languages)), progress_(meaning_), sat_(meaning_, progress_, options.any_order),
           layout_(lexer->expressions(), options), costs_(meaning_, progress_, sat_, layout_), lexer_(*lexer) {
         meaning_.every_spelling = options.whitespace == 1;
         quote_ = layout_.text("\"");

@@ -16,10 +16,17 @@ namespace guidedgen {
 
 using Kind = Value::Kind;
 
+// The languages of strings and numbers in one lexer, with what was built of them: all schemas of a vocabulary share it.
+struct JsonLanguages {
+    explicit JsonLanguages(Expressions& e) : texts(e), numbers(e) {}
+    Texts texts;
+    Numbers numbers;
+};
+
 class Meaning {
   public:
-    Meaning(std::shared_ptr<SchemaTable> table, std::shared_ptr<Lexer> lexer)
-        : table_(std::move(table)), lexer_(std::move(lexer)), texts_(lexer_->expressions()), numbers_(lexer_->expressions()) {
+    Meaning(std::shared_ptr<SchemaTable> table, std::shared_ptr<Lexer> lexer, std::shared_ptr<JsonLanguages> languages)
+        : table_(std::move(table)), lexer_(std::move(lexer)), languages_(std::move(languages)), texts_(languages_->texts), numbers_(languages_->numbers) {
         scopes_.push_back({});
     }
 
@@ -585,8 +592,9 @@ class Meaning {
 
     std::shared_ptr<SchemaTable> table_;
     std::shared_ptr<Lexer> lexer_;
-    Texts texts_;
-    Numbers numbers_;
+    std::shared_ptr<JsonLanguages> languages_;
+    Texts& texts_;
+    Numbers& numbers_;
     Formulas formulas_;
     std::vector<std::vector<int32_t>> scopes_;
     std::map<std::vector<int32_t>, int32_t> scope_ids_;

@@ -32,8 +32,19 @@ class Vocabulary {
         return lexer_;
     }
 
+    // What was built of JSON's languages in the lexer in use; another one gets its own. Called in the lexer's turn.
+    std::shared_ptr<JsonLanguages> languages(const std::shared_ptr<Lexer>& lexer) {
+        if (!languages_ || languages_lexer_.lock() != lexer) {
+            languages_ = std::make_shared<JsonLanguages>(lexer->expressions());
+            languages_lexer_ = lexer;
+        }
+        return languages_;
+    }
+
   private:
     std::shared_ptr<const Trie> trie_;
+    std::shared_ptr<JsonLanguages> languages_;
+    std::weak_ptr<Lexer> languages_lexer_;
     std::vector<int64_t> offsets_;
     std::vector<uint8_t> data_;
     std::mutex mutex_;
@@ -66,7 +77,8 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
     Grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, const JsonOptions& options, const Limits& limits)
         : vocabulary_(std::move(vocabulary)), limits_(limits), lexer_(vocabulary_->lexer(limits)) {
         Turn turn(*lexer_);
-        symbols_ = std::make_shared<Symbols>(std::make_unique<JsonMachine>(std::move(schema), lexer_, options), lexer_);
+        auto machine = std::make_unique<JsonMachine>(std::move(schema), lexer_, vocabulary_->languages(lexer_), options);
+        symbols_ = std::make_shared<Symbols>(std::move(machine), lexer_);
         arena_ = std::make_shared<Arena>(symbols_);
     }
 
