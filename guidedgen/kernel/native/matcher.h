@@ -1,6 +1,7 @@
 // What Python sees: a prepared vocabulary, a compiled grammar, and handles to positions. Locking lives here.
 #pragma once
 
+#include "budget.h"
 #include "positions.h"
 #include "shortest.h"
 
@@ -97,6 +98,19 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         if (const TokenSet* ready = at.position->mask.load(std::memory_order_acquire)) return *ready;
         Turn turn(*lexer_);
         return at.arena->mask(at.position);
+    }
+
+    // Writes the mask; `budget` < 0: none.
+    void fill(const Handle& at, int64_t budget, uint32_t* out) {
+        const size_t words = at.arena->words();
+        if (budget >= 0) {
+            const int64_t worst = at.position->worst.load(std::memory_order_acquire);
+            if (worst < 0 || worst >= budget) {
+                Turn turn(*lexer_);
+                return Budget(*at.arena, vocabulary_->trie(), limits_).fill(at.position, budget, out, words);
+            }
+        }
+        Arena::write(mask(at), out, words);
     }
 
     std::vector<int32_t> forced(Handle at) {
