@@ -143,7 +143,7 @@ def fill_masks(
     firsts = [masking[0] for masking in parts]
     native = sys.modules.get("guidedgen.kernel._native")  # its states cannot exist before it is imported
     if firsts and native is not None and all(isinstance(state, native.State) for state in firsts):
-        native.fill_masks(firsts, out, threads, None if budgets is None else limits)
+        native.fill_masks(firsts, out, threads, *([] if budgets is None else [limits]))
     else:
         for state, row, budget in zip(firsts, out, limits, strict=True):
             fill_within(state, row, budget)

@@ -1,4 +1,4 @@
-"""Masks under a budget: against brute force on small vocabularies, as a game that a player cannot lose, and at scale."""
+"""Masks under a budget: against brute force on small vocabularies, as a game that nobody can lose, and at scale."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def compile_or_none(grammar: ir.Grammar, kernel: str, vocabulary: Vocabulary) ->
 
 
 @given(grammar=finite_grammars())
-@examples(150)
+@examples(40)
 def test_every_budget_against_a_listed_language(kernel: str, grammar: ir.Grammar) -> None:
     try:
         language = finite_language(grammar, 24)
@@ -93,7 +93,7 @@ def test_the_listed_languages_are_not_all_trivial(kernel: str) -> None:
     """What brute force finds on a grammar where the budget matters at every turn."""
     grammar = ir.Choice((text(b"ab"), text(b"ccccc"), ir.Sequence((text(b"b"), ir.SpecialToken("<s>"), text(b"abc")))))
     state = compile_grammar(grammar, kernel, SMALL).start()
-    assert [within(state, n) for n in range(6)] == [set(), {3}, {3, 0}, {3, 0, 1, 6}, {3, 0, 1, 6, 2}, {3, 0, 1, 6, 2}]
+    assert [within(state, n) for n in range(5)] == [set(), {3}, {0, 3}, {0, 1, 2, 3, 6}, {0, 1, 2, 3, 6}]
 
 
 def play(compiled: Compiled, seed: int, spare: int) -> tuple[int, ...]:
@@ -125,7 +125,7 @@ def rest(state: InspectableState, token: int) -> int:
 
 
 @given(grammar=recursive_grammars(leaves=8), seed=st.integers(0, 99), spare=st.integers(0, 6))
-@examples(150)
+@examples(40)
 def test_whoever_stays_within_the_budget_ends_in_time(kernel: str, grammar: ir.Grammar, seed: int, spare: int) -> None:
     compiled = compile_or_none(grammar, kernel, WIDE)
     if compiled is not None:
@@ -133,7 +133,7 @@ def test_whoever_stays_within_the_budget_ends_in_time(kernel: str, grammar: ir.G
 
 
 @given(grammar=recursive_grammars(leaves=8), seed=st.integers(0, 99))
-@examples(150)
+@examples(40)
 def test_both_kernels_agree_on_every_budget(grammar: ir.Grammar, seed: int) -> None:
     compiled = [compile_or_none(grammar, kernel, WIDE) for kernel in ("native", "reference")]
     if compiled[0] is None or compiled[1] is None:
@@ -158,9 +158,9 @@ def test_both_kernels_agree_on_every_budget(grammar: ir.Grammar, seed: int) -> N
 
 PLAIN = ir.ByteSet(sum(1 << byte for byte in range(0x20, 0x7F) if byte not in b'"\\'))
 LEAD, TAIL = ir.ByteSet(sum(1 << byte for byte in range(0xC2, 0xE0))), ir.ByteSet(((1 << 64) - 1) << 0x80)
-CHARACTER = ir.Union(
-    (PLAIN, ir.Concat((LEAD, TAIL)), ir.Concat((ir.Literal(b"\\u"), ir.Repeat(byte_set(b"09af"), 4, 4))))
-)
+ESCAPE = ir.Concat((ir.Literal(b"\\u"), ir.Repeat(byte_set(b"09af"), 4, 4)))
+CHARACTER = ir.Union((PLAIN, ir.Concat((LEAD, TAIL)), ESCAPE))
+OPENINGS = (b"", b"[", b'["', b'["ab', b'["a\\u', b'["\xc3', b"[12", b'[["a", ["', b'[{"dear": "abc', b'["a", ')
 
 
 def string(low: int, high: int | None) -> ir.Terminal:
@@ -274,3 +274,12 @@ def test_the_way_to_a_position_does_not_change_its_completion(kernel: str) -> No
     assert second is not None
     assert first.shortest() == second.shortest() == (2,)
     assert BYTES.size == 256
+
+
+@pytest.mark.slow
+@given(grammar=recursive_grammars(leaves=12), seed=st.integers(0, 10_000), spare=st.integers(0, 9))
+@examples(1500)
+def test_many_games_end_in_time(kernel: str, grammar: ir.Grammar, seed: int, spare: int) -> None:
+    compiled = compile_or_none(grammar, kernel, WIDE)
+    if compiled is not None:
+        play(compiled, seed, spare)
