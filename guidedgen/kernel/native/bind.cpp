@@ -151,9 +151,17 @@ nb::dict stats(Grammar& g) {
     return result;
 }
 
+// Whoever has the mutex needs no interpreter to go on.
+void wait_without_interpreter(std::mutex& mutex) {
+    if (!PyGILState_Check()) return mutex.lock();
+    nb::gil_scoped_release release;
+    mutex.lock();
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
+    wait_for = &wait_without_interpreter;
     m.doc() = "Native token-mask kernel. Use it through guidedgen.kernel.";
     // States that module-level caches still hold when the interpreter ends are not leaks worth a report to users.
     nb::set_leak_warnings(false);

@@ -18,7 +18,7 @@ class Budget {
         : arena_(arena), trie_(trie), shortest_(arena, trie, limits), farthest_(arena.lexer()) {}
 
     void fill(Position* p, int64_t budget, uint32_t* out, size_t words) {
-        if (budget > 0 && worst(p) < budget) return Arena::write(arena_.mask(p), out, words);
+        if (budget > 0 && worst(p, budget) < budget) return Arena::write(arena_.mask(p), out, words);
         std::memset(out, 0, words * 4);
         if (budget <= 0) return;
         for (auto& [next, tokens] : choices(p).groups)
@@ -34,18 +34,18 @@ class Budget {
     using Groups = std::unordered_map<Position*, Group>;
 
     bool fits(Position* p, int64_t tokens) {
-        if (p->need < 0 && trie_.spells_text && (shortest_.cost(p->front) <= tokens || bound(p) <= tokens)) return true;
+        if (p->need < 0 && trie_.spells_text && (shortest_.cost(p->front) <= tokens || bound(p->front) <= tokens)) return true;
         return shortest_.need(p) <= tokens;
     }
 
     // Tokens of a completion, spelled with a cut where the terminal that is being read ends. All ways that are shortest in
     // bytes are looked at, as any of them may be the one that is spelled.
-    int64_t bound(Position* p) {
-        const int64_t cost = shortest_.cost(p->front);
+    int64_t bound(const Front& front) {
+        const int64_t cost = shortest_.cost(front);
         int64_t most = 0;
-        for (const Reading& r : p->front.reading)
+        for (const Reading& r : front.reading)
             if (shortest_.cost(r) == cost) most = std::max(most, arena_.lexer().distance(r.state) + need(arena_.rows().after(r.row, r.index)));
-        Row* row = p->front.between;
+        Row* row = front.between;
         return row && arena_.rows().cost(row) == cost ? std::max(most, need(row)) : most;
     }
 
@@ -55,49 +55,60 @@ class Budget {
         return shortest_.need(arena_.intern(front));
     }
 
-    // No allowed token leaves more bytes to come than so many. kFar where single bytes may need more than one token.
-    int64_t worst(Position* p) {
+    enum Unit { kBytes, kTokens };
+
+    // A bound on the tokens that any allowed token leaves to come: their bytes, or where that is too many, tokens. kFar
+    // where single bytes may need more than one token.
+    int64_t worst(Position* p, int64_t budget) {
         int64_t known = p->worst.load(std::memory_order_relaxed);
-        if (known >= 0) return known;
-        int64_t most = trie_.spells_text ? 0 : kFar;
-        for (const Reading& r : p->front.reading)
-            if (most < kFar) most = std::max(most, through(r.state, arena_.rows().after(r.row, r.index)));
-        if (p->front.between && most < kFar) most = std::max(most, worst(p->front.between));
+        if (known >= 0 && (known < budget || p->in_tokens)) return known;
+        known = trie_.spells_text ? worst(p, kBytes) : kFar;
+        p->in_tokens = known >= budget;
+        if (p->in_tokens && trie_.spells_text) known = std::min(known, worst(p, kTokens));
         arena_.mask(p);   // whoever reads `worst` without a lock finds the mask as well
-        p->worst.store(most, std::memory_order_release);
-        return most;
+        p->worst.store(known, std::memory_order_release);
+        return known;
     }
 
-    int64_t worst(Row* row) {
-        if (row->worst >= 0) return row->worst;
+    int64_t worst(Position* p, Unit unit) {
+        int64_t most = 0;
+        for (const Reading& r : p->front.reading) most = std::max(most, through(r.state, arena_.rows().after(r.row, r.index), unit));
+        return p->front.between ? std::max(most, worst(p->front.between, unit)) : most;
+    }
+
+    int64_t worst(Row* row, Unit unit) {
+        if (row->worst[unit] >= 0) return row->worst[unit];
         Rows& rows = arena_.rows();
         rows.close(row);
         int64_t most = 0;
-        for (uint32_t i = 0; i < row->terminals.size(); ++i) most = std::max(most, through(row->terminals[i].start, rows.after(row, i)));
-        for (const ExpectedTokens& e : row->tokens) most = std::max(most, rows.cost(rows.make(e.after)));
-        return row->worst = most;
+        for (uint32_t i = 0; i < row->terminals.size(); ++i)
+            most = std::max(most, through(row->terminals[i].start, rows.after(row, i), unit));
+        for (const ExpectedTokens& e : row->tokens) most = std::max(most, rest(rows.make(e.after), unit));
+        return row->worst[unit] = most;
     }
 
+    int64_t rest(Row* row, Unit unit) { return unit == kBytes ? arena_.rows().cost(row) : need(row); }
+    int64_t rest(const Front& front, Unit unit) { return unit == kBytes ? shortest_.cost(front) : bound(front); }
+
     // The same for tokens that go on reading a terminal, or end it and go on in the row behind it.
-    int64_t through(LexState* state, Row* behind) {
-        int64_t inside = std::min(kFar, farthest_.from(state) + arena_.rows().cost(behind));
-        if (inside == kFar) return kFar;
+    int64_t through(LexState* state, Row* behind, Unit unit) {
         LexMask& part = arena_.lexer().mask(state);
-        return part.remainders.empty() ? inside : std::max(inside, crossing(part, behind, 0));
+        const int64_t inside = std::min(kFar, farthest_.inside(state, part) + rest(behind, unit));
+        return part.remainders.empty() ? inside : std::max(inside, crossing(part, behind, 0, unit));
     }
 
     // Tokens that cross the end of a terminal into `row`; `depth` as in Arena::cross.
-    int64_t crossing(LexMask& part, Row* row, size_t depth) {
-        for (const auto& entry : row->crossing_worst)
+    int64_t crossing(LexMask& part, Row* row, size_t depth, Unit unit) {
+        for (const auto& entry : row->crossing_worst[unit])
             if (entry.first == &part) return entry.second;
         Front start;
         start.between = row;
-        const int64_t most = cross(part, 0, start, depth);
-        row->crossing_worst.emplace_back(&part, most);
+        const int64_t most = cross(part, 0, start, depth, unit);
+        row->crossing_worst[unit].emplace_back(&part, most);
         return most;
     }
 
-    int64_t cross(LexMask& part, uint32_t at, const Front& front, size_t depth) {
+    int64_t cross(LexMask& part, uint32_t at, const Front& front, size_t depth, Unit unit) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
         const ByteSet first = arena_.allowed(front);
         int64_t most = 0;
@@ -106,28 +117,26 @@ class Budget {
             if (!first.has(node.byte)) continue;
             Front& next = fronts_[depth];
             arena_.step(front, node.byte, next);
-            for (uint32_t n : node.trie_nodes)
-                if (trie_.nodes[n].ntok) {
-                    most = std::max(most, shortest_.cost(next));
-                    break;
-                }
+            const auto& at_nodes = node.trie_nodes;
+            if (std::any_of(at_nodes.begin(), at_nodes.end(), [&](uint32_t n) { return trie_.nodes[n].ntok > 0; }))
+                most = std::max(most, rest(next, unit));
             const bool many = arena_.lexer().many_below(part, child);
-            most = std::max(most, many ? cross_whole(part, child, next, depth) : cross(part, child, next, depth + 1));
+            most = std::max(most, many ? cross_whole(part, child, next, depth, unit) : cross(part, child, next, depth + 1, unit));
         }
         return most;
     }
 
-    int64_t cross_whole(LexMask& part, uint32_t at, Front& front, size_t depth) {
+    int64_t cross_whole(LexMask& part, uint32_t at, Front& front, size_t depth, Unit unit) {
         const std::vector<Reading> reading = std::move(front.reading);
         front.reading.clear();
         Front boundary;
         boundary.between = front.between;
-        int64_t most = boundary.between ? cross(part, at, boundary, depth + 1) : 0;
+        int64_t most = boundary.between ? cross(part, at, boundary, depth + 1, unit) : 0;
         for (const Reading& r : reading) {
             LexMask& below = arena_.lexer().below(part, at, r.state);
             Row* behind = arena_.rows().after(r.row, r.index);
-            most = std::max(most, std::min(kFar, farthest_.from(r.state) + arena_.rows().cost(behind)));
-            if (!below.remainders.empty()) most = std::max(most, crossing(below, behind, depth + 1));
+            most = std::max(most, std::min(kFar, farthest_.inside(r.state, below) + rest(behind, unit)));
+            if (!below.remainders.empty()) most = std::max(most, crossing(below, behind, depth + 1, unit));
         }
         return most;
     }

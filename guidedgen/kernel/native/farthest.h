@@ -1,4 +1,6 @@
 // How far from its end reading a terminal can lead: a bound that a mask under a budget asks for before anything exact.
+//
+// Without And and Not it follows from the expression; with them, from the states that the walk for the mask met.
 #pragma once
 
 #include "lexer.h"
@@ -9,35 +11,18 @@ class Farthest {
   public:
     explicit Farthest(Lexer& lexer) : lexer_(lexer) {}
 
-    // No state that can be reached from `s` is farther from its end than so many bytes; kFar where nobody knows.
-    int64_t from(LexState* s) {
-        if (s->farthest >= 0) return s->farthest;
-        if (!lexer_.expressions().at(s->expr).boolean) return s->farthest = of(s->expr);
-        return search(s);
+    // No token that is read inside the terminal at `s`, whose share of the mask is `part`, leads farther from its end than
+    // so many bytes.
+    int64_t inside(LexState* s, LexMask& part) {
+        if (!lexer_.expressions().at(s->expr).boolean) return s->farthest >= 0 ? s->farthest : s->farthest = of(s->expr);
+        if (part.farthest >= 0) return part.farthest;
+        int64_t most = 0;
+        for (LexState* now : part.reached) most = std::max<int64_t>(most, lexer_.distance(now));
+        return part.farthest = most + kUnfinished;
     }
 
   private:
-    static constexpr size_t kStates = 1'000;   // automata with And or Not that are searched whole
-
-    int64_t search(LexState* s) {
-        std::vector<LexState*> order{s};
-        std::unordered_map<LexState*, char> met{{s, 0}};
-        int64_t most = 0;
-        for (size_t i = 0; i < order.size(); ++i) {
-            LexState* now = order[i];
-            if (now->farthest >= 0 || !lexer_.expressions().at(now->expr).boolean) {
-                most = std::max(most, from(now));
-                continue;
-            }
-            if (order.size() > kStates) return s->farthest = kFar;
-            most = std::max<int64_t>(most, lexer_.distance(now));
-            for (size_t g = 1; g < now->to.size(); ++g)   // pruned by the distance
-                if (met.emplace(now->to[g], 0).second) order.push_back(now->to[g]);
-        }
-        for (LexState* now : order)
-            if (now->farthest < 0) now->farthest = most;
-        return most;
-    }
+    static constexpr int64_t kUnfinished = 3;   // bytes that a character may lack at the end of a content token
 
     // By what derivatives are made of: those of x y begin in x and end in y, those of x{m,n} are one of x and m - 1 more.
     int64_t of(int32_t id) {

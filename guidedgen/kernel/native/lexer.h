@@ -186,8 +186,7 @@ class Lexer {
         for (auto& entry : known)
             if (entry.first == s) return *entry.second;
         auto made = std::make_unique<LexMask>();
-        Found found;
-        found.stack.resize(trie_->longest + 1);
+        Found found = new_walk(s);
         for (uint32_t node : mask.remainders[at].trie_nodes) {
             found.stack[trie_->nodes[node].depth] = s;
             walk_nodes(node + 1, trie_->nodes[node].skip, found);
@@ -277,11 +276,22 @@ class Lexer {
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
         std::vector<std::tuple<const Content*, uint32_t, uint32_t>> content;   // ranges of which the content tokens are inside
         std::vector<uint32_t> crossings;
+        std::vector<LexState*> reached;
+        uint64_t walk = 0;   // number of the walk where `reached` is wanted
     };
 
-    void walk(LexState* start, LexMask& out) {
+    Found new_walk(LexState* start) {
         Found found;
         found.stack.resize(trie_->longest + 1);
+        if (expressions_.at(start->expr).boolean) {
+            found.walk = ++walks_;
+            found.reached.push_back(start);
+        }
+        return found;
+    }
+
+    void walk(LexState* start, LexMask& out) {
+        Found found = new_walk(start);
         found.stack[0] = start;
         if (const Content* c = content(start)) {
             found.content.emplace_back(c, 0, static_cast<uint32_t>(trie_->tokens.size()));
@@ -296,7 +306,8 @@ class Lexer {
 
     void finish(Found& found, LexMask& out) {
         store(found, out);
-        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
+        out.reached = std::move(found.reached);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(found.crossings), out);
     }
 
@@ -345,6 +356,10 @@ class Lexer {
         expressions_.spend(1);
         LexState* now = next(found.stack[node.depth - 1], node.byte);
         if (now && now->accepting && !trie_->leaf(at)) found.crossings.push_back(at);
+        if (found.walk && now && now->walk != found.walk) {
+            now->walk = found.walk;
+            found.reached.push_back(now);
+        }
         found.stack[node.depth] = now;
         return now;
     }
@@ -467,6 +482,7 @@ class Lexer {
     std::unordered_map<int32_t, LexState*> by_expr_;
     std::mutex mutex_;
     int64_t bytes_ = 0, visited_ = 0;
+    uint64_t walks_ = 0;
 };
 
 }  // namespace guidedgen

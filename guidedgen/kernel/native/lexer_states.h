@@ -24,6 +24,8 @@ struct LexMask {
     std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
     std::vector<int32_t> list;
     std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
+    std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
+    int64_t farthest = -1;               // memo of Farthest
 };
 
 struct LexState {
@@ -43,7 +45,8 @@ struct LexState {
     std::unique_ptr<LexMask> mask;
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
     int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte
-    int64_t farthest = -1;             // memo of Budget
+    int64_t farthest = -1;             // memo of Farthest
+    uint64_t walk = 0;                 // the last walk over the trie that noted it
 };
 
 }  // namespace guidedgen

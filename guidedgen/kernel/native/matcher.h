@@ -7,6 +7,14 @@
 
 namespace guidedgen {
 
+// What a thread does where it has to wait for a mutex; the binding hands the interpreter to other threads meanwhile.
+inline void (*wait_for)(std::mutex&) = [](std::mutex& mutex) { mutex.lock(); };
+
+inline std::unique_lock<std::mutex> take(std::mutex& mutex) {
+    if (!mutex.try_lock()) wait_for(mutex);
+    return std::unique_lock<std::mutex>(mutex, std::adopt_lock);
+}
+
 // The token trie, and the lexer that grammars of this vocabulary share until it outgrows its limit.
 class Vocabulary {
   public:
@@ -20,9 +28,9 @@ class Vocabulary {
     size_t length(int32_t token) const { return static_cast<size_t>(offsets_[token + 1] - offsets_[token]); }
 
     std::shared_ptr<Lexer> lexer(const Limits& limits) {
-        std::lock_guard<std::mutex> guard(mutex_);
+        auto guard = take(mutex_);
         if (lexer_) {
-            std::lock_guard<std::mutex> inner(lexer_->mutex());
+            auto inner = take(lexer_->mutex());
             bool full = lexer_->memory() > limits.cache_bytes || lexer_->expressions().size() > limits.expressions / 2;
             bool same = limits.expressions == limits_.expressions && limits.states == limits_.states && limits.depth == limits_.depth &&
                         limits.steps == limits_.steps;
@@ -44,8 +52,8 @@ class Vocabulary {
 
 // One call from outside: alone with the lexer and all that hangs on it, with a new budget of steps.
 struct Turn {
-    explicit Turn(Lexer& lexer) : guard(lexer.mutex()) { lexer.expressions().begin(); }
-    std::lock_guard<std::mutex> guard;
+    explicit Turn(Lexer& lexer) : guard(take(lexer.mutex())) { lexer.expressions().begin(); }
+    std::unique_lock<std::mutex> guard;
 };
 
 struct Handle {

@@ -38,7 +38,8 @@ struct Position {
     std::unique_ptr<TokenSet> made;
     std::atomic<const TokenSet*> mask{nullptr};   // published once `made` is complete
     std::vector<std::pair<int32_t, Position*>> after;   // memo: token -> position
-    std::atomic<int64_t> worst{-1};       // memo of Budget: no allowed token needs more bytes after it; -1: not known
+    std::atomic<int64_t> worst{-1};       // memo of Budget: no allowed token leaves more tokens to come; -1: not known
+    bool in_tokens = false;               // it was worked out in tokens, not only in bytes
     int32_t need = -1;                    // memo of Shortest
     std::unique_ptr<Choices> choices;
 };

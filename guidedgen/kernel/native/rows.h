@@ -57,8 +57,8 @@ struct Row {
     std::unique_ptr<TokenSet> mask;
     std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
     int64_t cost = -1;
-    int64_t worst = -1;                                                      // memo of Budget
-    std::vector<std::pair<const LexMask*, int64_t>> crossing_worst;          // memo of Budget
+    std::array<int64_t, 2> worst{-1, -1};                                    // memo of Budget, by Budget::Unit
+    std::vector<std::pair<const LexMask*, int64_t>> crossing_worst[2];       // memo of Budget, by Budget::Unit
 };
 
 class Rows {
