@@ -102,6 +102,9 @@ def generate(
     strategy: Annotated[str, typer.Option(help="Decoding strategy.")] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
+    on_budget: Annotated[
+        str, typer.Option(help="At that length: complete (a typed output is complete by then) or truncate.")
+    ] = "complete",
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
     top_p: Annotated[float | None, typer.Option(help="Nucleus sampling.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes sampling repeatable.")] = None,
@@ -121,6 +124,7 @@ def generate(
     options: dict[str, Any] = {
         "strategy": strategy,
         "max_tokens": max_tokens,
+        "on_budget": on_budget,
         "temperature": temperature,
         "top_p": top_p,
         "seed": seed,

@@ -43,12 +43,12 @@ class State:
     """An immutable position; see guidedgen.constraint.State."""
 
     @overload
-    def fill(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
+    def fill(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')], budget: object | None = None) -> None: ...
 
     @overload
-    def fill(self, out: object | None) -> None: ...
+    def fill(self, out: object | None, budget: object | None = None) -> None: ...
 
-    def mask(self) -> numpy.typing.NDArray[numpy.int32]: ...
+    def mask(self, budget: int | None = None) -> numpy.typing.NDArray[numpy.int32]: ...
 
     def advance(self, token: int) -> State | None: ...
 
@@ -125,7 +125,7 @@ class NumberProbe:
 def canonical_number(text: str) -> str:
     """For tests: the one text of a numeral's value."""
 
-def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu')], threads: int = 1) -> None:
+def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu')], threads: int = 1, budgets: object | None = None) -> None:
     """
     Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.
     """

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from guidedgen.constraint import State
+from guidedgen.constraint import Completable
 
 
-class InspectableState(State, Protocol):
-    """What the states of both kernels offer beyond `constraint.State`."""
+class InspectableState(Completable, Protocol):
+    """What the states of both kernels offer beyond `constraint.Completable`."""
 
     def advance(self, token: int) -> InspectableState | None:
         """The position after `token`, or None where it is not allowed."""
@@ -23,9 +23,6 @@ class InspectableState(State, Protocol):
 
     def labels(self) -> tuple[int, ...]:
         """The symbols of the grammar table that are being read or may come next."""
-
-    def shortest(self) -> tuple[int, ...]:
-        """Tokens of a byte-shortest completion (special tokens count as one byte), as few as spell it."""
 
     @property
     def fingerprint(self) -> int:

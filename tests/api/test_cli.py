@@ -129,13 +129,21 @@ def test_streams_as_json_lines(run: Any, schema: Path) -> None:
         (["--type", "list"], 2, "module:Name"),
         (["--stream", "-n", "2"], 2, "one sample"),
         (["--max-tokens", "0"], 2, "max-tokens"),
-        (["--type", "builtins:list[str]", "--max-tokens", "4"], 3, "Raise max_tokens"),
+        (["--type", "builtins:list[str]", "--max-tokens", "4", "--on-budget", "truncate"], 3, "Raise max_tokens"),
+        (["--type", "builtins:list[str]", "--max-tokens", "4", "--on-budget", "grow"], 1, "on_budget must be"),
     ],
 )
 def test_exit_codes(run: Any, arguments: list[str], code: int, told: str) -> None:
     result = run("generate", "What?", *arguments, answer='["aaaaaaaaaaaa"]')
     assert result.exit_code == code
     assert told in result.stderr
+
+
+def test_a_budget_ends_in_a_valid_value(run: Any) -> None:
+    arguments = ["--type", "builtins:list[str]", "--max-tokens", "4"]
+    result = run("generate", "What?", *arguments, answer='["aaaaaaaaaaaa"]')
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == [""]
 
 
 def test_a_model_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

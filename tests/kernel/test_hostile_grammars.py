@@ -36,7 +36,10 @@ def test_completions_too_long_to_write(kernel: str) -> None:
 
 
 def test_a_terminal_whose_length_cannot_be_found_stays_unknown() -> None:
-    node = ir.Sequence((text(b"["), ir.Terminal(ir.Repeat(ir.Literal(b"a"), 10_000, None)), text(b"]")))
+    hidden = ir.Intersection(tuple(ir.Repeat(ir.Literal(b"b" * count), 1, None) for count in (7, 11, 13)))
+    plain = ir.Concat((ir.Repeat(ir.Literal(b"b"), 0, None), ir.Repeat(ir.Literal(b"a"), 10_000, None)))
+    long = ir.Union((plain, hidden))  # that there is a text is seen at once, not which is the shortest
+    node = ir.Sequence((text(b"["), ir.Terminal(long), text(b"]")))
     state = compile_grammar(node, "native", limits=Limits(states=50)).start()
     for _ in range(2):
         with pytest.raises(LimitExceeded, match="states"):

@@ -96,22 +96,39 @@ std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, 
     return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, read_limits(limits));
 }
 
-void fill(const Handle& h, Words out) {
-    if (out.size() != words_of(h)) throw nb::value_error("mask buffer: expected int32 [ceil(V / 32)]");
-    Arena::write(h.grammar->mask(h), reinterpret_cast<uint32_t*>(out.data()), words_of(h));
+// Any whole number of Python as a budget of Grammar::fill; -1 for None.
+int64_t budget_of(const nb::object& given) {
+    if (given.is_none()) return -1;
+    int overflow = 0;
+    int64_t value = PyLong_AsLongLongAndOverflow(given.ptr(), &overflow);
+    if (PyErr_Occurred()) throw nb::python_error();
+    if (overflow > 0) value = INT64_MAX;
+    if (overflow < 0 || value < 0) throw nb::value_error("budget: give a number of tokens from 0 up, or None");
+    return value;
 }
 
-nb::object mask(const Handle& h) {
+void fill(const Handle& h, Words out, nb::object budget) {
+    if (out.size() != words_of(h)) throw nb::value_error("mask buffer: expected int32 [ceil(V / 32)]");
+    h.grammar->fill(h, budget_of(budget), reinterpret_cast<uint32_t*>(out.data()));
+}
+
+nb::object mask(const Handle& h, nb::object budget) {
+    const int64_t tokens = budget_of(budget);
     size_t n = words_of(h);
     auto* data = new int32_t[n];
     nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<int32_t*>(p); });
-    Arena::write(h.grammar->mask(h), reinterpret_cast<uint32_t*>(data), n);
+    h.grammar->fill(h, tokens, reinterpret_cast<uint32_t*>(data));
     return nb::cast(nb::ndarray<nb::numpy, int32_t, nb::ndim<1>>(data, {n}, owner));
 }
 
 // Fills row i of `out` from states[i]; exceptions never leave a thread.
-void fill_masks(nb::list states, WordRows out, int threads) {
+void fill_masks(nb::list states, WordRows out, int threads, nb::object budgets) {
     size_t n = states.size();
+    std::vector<int64_t> budget(n, -1);
+    if (!budgets.is_none()) {
+        if (nb::len(budgets) != n) throw nb::value_error("budgets: expected one for each state");
+        for (size_t i = 0; i < n; ++i) budget[i] = budget_of(nb::object(budgets[i]));
+    }
     if (out.shape(0) < n) throw nb::value_error("mask buffer: fewer rows than states");
     std::vector<const Handle*> handles;
     for (nb::handle s : states) {
@@ -126,7 +143,7 @@ void fill_masks(nb::list states, WordRows out, int threads) {
     auto work = [&] {
         for (size_t i = next++; i < n; i = next++) {
             try {
-                Arena::write(handles[i]->grammar->mask(*handles[i]), data + i * words, words);
+                handles[i]->grammar->fill(*handles[i], budget[i], data + i * words);
             } catch (...) {
                 std::lock_guard<std::mutex> guard(failure_mutex);
                 failure = std::current_exception();
@@ -149,9 +166,17 @@ nb::dict stats(Grammar& g) {
     return result;
 }
 
+// Whoever has the mutex needs no interpreter to go on.
+void wait_without_interpreter(std::mutex& mutex) {
+    if (!PyGILState_Check()) return mutex.lock();
+    nb::gil_scoped_release release;
+    mutex.lock();
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
+    wait_for = &wait_without_interpreter;
     m.doc() = "Native token-mask kernel. Use it through guidedgen.kernel.";
     // States that module-level caches still hold when the interpreter ends are not leaks worth a report to users.
     nb::set_leak_warnings(false);
@@ -181,9 +206,9 @@ NB_MODULE(_native, m) {
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
-        .def("fill", &fill, "out"_a.noconvert())
-        .def("fill", [](const Handle&, nb::object) { throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]"); }, "out"_a.none())
-        .def("mask", &mask, nb::sig("def mask(self) -> numpy.typing.NDArray[numpy.int32]"))
+        .def("fill", &fill, "out"_a.noconvert(), "budget"_a = nb::none())
+        .def("fill", [](const Handle&, nb::object, nb::object) { throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]"); }, "out"_a.none(), "budget"_a = nb::none())
+        .def("mask", &mask, "budget"_a = nb::none(), nb::sig("def mask(self, budget: int | None = None) -> numpy.typing.NDArray[numpy.int32]"))
         .def("advance", [](const Handle& h, int64_t token) {
                 return token < 0 || token > INT32_MAX ? nb::none() : optional(h.grammar->advance(h, static_cast<int32_t>(token)));
             }, "token"_a, nb::sig("def advance(self, token: int) -> State | None"))
@@ -202,9 +227,8 @@ NB_MODULE(_native, m) {
         .def_prop_ro("fingerprint", [](const Handle& h) { return reinterpret_cast<uintptr_t>(h.position); });
 
     bind_schema(m);
-
     bind_numbers(m);
-    m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1,
+    m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1, "budgets"_a = nb::none(),
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
     bind_text(m);
 }

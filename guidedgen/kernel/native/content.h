@@ -66,7 +66,7 @@ struct Content {
             }
             ++i;
         }
-        find_odd(trie);
+        odd = way_to_others(trie, by_rank);
     }
 
     // All tokens of at most `longest` bytes; the odd ones are longer. (`complete` stays empty.)
@@ -76,33 +76,59 @@ struct Content {
                 by_rank[r] = 1;
                 dense[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
             }
-        find_odd(trie);
+        odd = way_to_others(trie, by_rank);
+    }
+
+    // The content tokens that are whole characters, and the way to all others; made when it is first asked for.
+    struct Whole {
+        std::vector<uint32_t> dense;
+        std::vector<Odd> others;
+    };
+    const Whole& whole(const Trie& trie) const {
+        if (whole_) return *whole_;
+        whole_ = std::make_unique<Whole>();
+        whole_->dense.assign(dense.size(), 0);
+        std::vector<uint8_t> in(by_rank.size(), 0);
+        for (uint32_t i = 1; i < trie.nodes.size(); ++i)
+            for (uint32_t r = trie.nodes[i].tok; complete[i] && r < trie.nodes[i].tok + trie.nodes[i].ntok; ++r) {
+                in[r] = by_rank[r];
+                whole_->dense[trie.tokens[r] >> 5] |= uint32_t{by_rank[r]} << (trie.tokens[r] & 31);
+            }
+        whole_->others = way_to_others(trie, in);
+        return *whole_;
     }
 
     // Where the odd nodes from a trie node on begin.
-    uint32_t first_odd(uint32_t node) const {
-        auto at = std::lower_bound(odd.begin(), odd.end(), node, [](const Odd& o, uint32_t n) { return o.node < n; });
-        return static_cast<uint32_t>(at - odd.begin());
-    }
+    uint32_t first_odd(uint32_t node) const { return first_from(odd, node); }
 
     int64_t memory() const {
         return static_cast<int64_t>(dense.size() * 4 + by_rank.size() + complete.size() + odd.size() * sizeof(Odd));
     }
 
   private:
-    void find_odd(const Trie& trie) {
-        std::vector<uint32_t> before(by_rank.size() + 1, 0);   // odd tokens among the first ones
-        for (size_t r = 0; r < by_rank.size(); ++r) before[r + 1] = before[r] + !by_rank[r];
+    // The nodes on the way to tokens that are not `in`, which is by place in Trie::tokens.
+    static std::vector<Odd> way_to_others(const Trie& trie, const std::vector<uint8_t>& in) {
+        std::vector<uint32_t> before(in.size() + 1, 0);   // other tokens among the first ones
+        for (size_t r = 0; r < in.size(); ++r) before[r + 1] = before[r] + !in[r];
+        std::vector<Odd> result;
         for (uint32_t i = 1; i < trie.nodes.size();) {
             if (before[trie.tokens_end(i)] == before[trie.nodes[i].tok]) {
                 i = trie.nodes[i].skip;
                 continue;
             }
-            odd.push_back({i, 0});
+            result.push_back({i, 0});
             ++i;
         }
-        for (Odd& o : odd) o.skip = first_odd(trie.nodes[o.node].skip);
+        for (Odd& o : result) o.skip = first_from(result, trie.nodes[o.node].skip);
+        return result;
     }
+
+    static uint32_t first_from(const std::vector<Odd>& odd, uint32_t node) {
+        auto at = std::lower_bound(odd.begin(), odd.end(), node, [](const Odd& o, uint32_t n) { return o.node < n; });
+        return static_cast<uint32_t>(at - odd.begin());
+    }
+
+    mutable std::unique_ptr<Whole> whole_;
 };
 
 // All classes of one vocabulary.

@@ -37,6 +37,7 @@ class Expressions {
 
     const Expr& at(int32_t id) const { return nodes_[id]; }
     const ByteSet& set_of(int32_t id) const { return sets_[nodes_[id].a]; }
+    int32_t part(int32_t id, int32_t i) const { return args_[nodes_[id].a + i]; }   // of Or and And
     int64_t size() const { return static_cast<int64_t>(nodes_.size()); }
     int64_t memory() const {
         return static_cast<int64_t>(nodes_.size() * (sizeof(Expr) + 48) + args_.size() * 4 + sets_.size() * 96) + held_ +

@@ -4,54 +4,14 @@
 // the tokens that stay inside the lexeme, and what stands after its end in tokens that cross it (the remainders).
 #pragma once
 
-#include <deque>
-#include <memory>
 #include <mutex>
 #include <tuple>
 #include <unordered_map>
-#include <vector>
 
-#include "content.h"
 #include "expressions.h"
+#include "lexer_states.h"
 
 namespace guidedgen {
-
-// What follows the end of a lexeme inside tokens: equal remainders of different tokens share a node. Children come into
-// being when some structure can read up to them, since most continuations never fit.
-struct Remainder {
-    uint8_t byte = 0;
-    bool expanded = false;
-    std::vector<uint32_t> trie_nodes;
-    std::vector<uint32_t> children;   // sorted by byte
-    std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
-};
-
-// What the vocabulary looks like from one lexer state.
-struct LexMask {
-    std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
-    std::vector<int32_t> list;
-    std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
-};
-
-struct LexState {
-    int32_t id = 0, expr = 0;
-    bool accepting = false;
-    bool expanded = false;    // transitions are there
-    bool pruned = false;      // transitions into empty languages are gone
-    int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
-    uint16_t group[256];      // byte -> index into `to`
-    std::vector<LexState*> to;         // to[0] = nullptr: no transition
-    std::vector<ByteSet> sets;         // bytes of each group
-    ByteSet first;                     // bytes with a transition
-    ByteSet loop;                      // bytes that lead back here
-    LexState* clamped = nullptr;       // the state whose mask this one shares
-    const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
-    bool content_known = false;
-    std::unique_ptr<LexMask> mask;
-    int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
-    LexState* nearest = nullptr;       // next state on it
-    uint8_t nearest_byte = 0;
-};
 
 class Lexer {
   public:
@@ -61,6 +21,7 @@ class Lexer {
     Expressions& expressions() { return expressions_; }
     const Trie& trie() const { return *trie_; }
     std::mutex& mutex() { return mutex_; }
+    std::unordered_map<int32_t, int64_t> farthest_of;   // memo of Farthest
     int64_t memory() const { return bytes_ + expressions_.memory() + contents_.memory(); }
     int64_t states() const { return static_cast<int64_t>(states_.size()); }
     int64_t visited() const { return visited_; }
@@ -139,32 +100,61 @@ class Lexer {
         return false;
     }
 
-    // Bytes of the shortest accepted text from `s`, with the way to it memoised. Breadth-first search.
+    // Bytes of the shortest accepted text from `s`. Only expressions with And or Not need a search: breadth first, cut
+    // short by what is known already and by the lower bound that every expression carries.
     int32_t distance(LexState* s) {
         if (s->distance >= 0) return s->distance;
+        if (s->accepting) return s->distance = 0;
+        const Expr& e = expressions_.at(s->expr);
+        if (!e.boolean && s->expr != Expressions::kEmpty) return s->distance = e.shortest;
         const int64_t before = memory();
-        std::vector<LexState*> order{s};
-        std::unordered_map<LexState*, std::pair<LexState*, uint8_t>> parent{{s, {nullptr, 0}}};
-        for (size_t i = 0; i < order.size(); ++i) {
-            LexState* now = order[i];
-            if (now->accepting) {
-                int32_t steps = 0;
-                now->distance = 0;
-                for (LexState* p = now; parent[p].first; p = parent[p].first) {
-                    LexState* before = parent[p].first;
-                    before->distance = ++steps;
-                    before->nearest = p;
-                    before->nearest_byte = parent[p].second;
-                }
-                return s->distance;
-            }
+        struct Visit { LexState* state; size_t parent; int32_t depth; };
+        std::vector<Visit> order{{s, 0, 0}};
+        std::unordered_map<LexState*, char> met{{s, 0}};
+        int32_t best = INT32_MAX;
+        size_t last = 0;
+        for (size_t i = 0; i < order.size() && order[i].depth + 1 < best; ++i) {
             check_search(order.size(), before, "search for the shortest text");
-            prune(now);
-            for (size_t g = 1; g < now->to.size(); ++g)
-                if (parent.emplace(now->to[g], std::make_pair(now, pleasant(now->sets[g]))).second) order.push_back(now->to[g]);
+            prune(order[i].state);
+            for (size_t g = 1; g < order[i].state->to.size(); ++g) {
+                LexState* to = order[i].state->to[g];
+                const int32_t depth = order[i].depth + 1, known = known_distance(to);
+                if (known >= 0 && depth + known < best) {
+                    best = depth + known;
+                    last = i;
+                }
+                if (known >= 0 || depth + expressions_.at(to->expr).shortest >= best) continue;
+                if (met.emplace(to, 0).second) order.push_back({to, i, depth});
+            }
         }
-        throw std::logic_error("distance of a dead lexer state");
+        if (best == INT32_MAX) throw std::logic_error("distance of a dead lexer state");
+        for (size_t i = last;; i = order[i].parent) {   // all on the way to the end are at their distance
+            order[i].state->distance = best - order[i].depth;
+            if (i == 0) return s->distance;
+        }
     }
+
+    // The byte that the shortest text from a state that is not accepting begins with: the most pleasant one of those that
+    // shortest texts begin with.
+    uint8_t nearest_byte(LexState* s) {
+        if (s->nearest_byte < 0) s->nearest_byte = static_cast<int16_t>(first_byte(s, distance(s)));
+        return static_cast<uint8_t>(s->nearest_byte);
+    }
+
+    // The most pleasant byte after which `left` - 1 bytes complete the text.
+    uint8_t first_byte(LexState* s, int32_t left) {
+        prune(s);
+        int best = -1;
+        for (size_t g = 1; g < s->to.size(); ++g) {
+            const uint8_t byte = pleasant(s->sets[g]);
+            if ((best < 0 || rank(byte) < rank(static_cast<uint8_t>(best))) && distance(s->to[g]) == left - 1) best = byte;
+        }
+        if (best < 0) throw std::logic_error("no byte leads nearer to the end");
+        return static_cast<uint8_t>(best);
+    }
+
+    // Order in which bytes are preferred: '0' to '~', then all others.
+    static int rank(uint8_t byte) { return byte >= 0x30 && byte < 0x7f ? byte - 0x30 : byte + 0x100; }
 
     // A byte of the set, printable where there is one, so that shortest texts are pleasant to read.
     static uint8_t pleasant(const ByteSet& set) {
@@ -196,8 +186,7 @@ class Lexer {
         for (auto& entry : known)
             if (entry.first == s) return *entry.second;
         auto made = std::make_unique<LexMask>();
-        Found found;
-        found.stack.resize(trie_->longest + 1);
+        Found found = new_walk(s);
         for (uint32_t node : mask.remainders[at].trie_nodes) {
             found.stack[trie_->nodes[node].depth] = s;
             walk_nodes(node + 1, trie_->nodes[node].skip, found);
@@ -236,7 +225,25 @@ class Lexer {
         return parent.children;
     }
 
+    // The content class of a state that is not accepting and that most characters lead back to; nullptr for others.
+    const Content* content(LexState* s) {
+        if (s->content_known) return s->content;
+        s->content_known = true;
+        prune(s);
+        if (s->accepting || s->loop.count() < kContentBytes) return nullptr;
+        ByteSet ascii = s->loop;
+        ascii.w[2] = ascii.w[3] = 0;
+        const bool utf8 = !s->loop.has(0xC3) && loops_on_characters(s);
+        return s->content = &contents_.at({utf8 ? ascii : s->loop, utf8});
+    }
+
   private:
+    int32_t known_distance(const LexState* s) const {
+        if (s->distance >= 0 || s->accepting) return std::max(s->distance, 0);
+        const Expr& e = expressions_.at(s->expr);
+        return e.boolean ? -1 : e.shortest;
+    }
+
     void check_search(size_t states, int64_t before, const char* what) const {
         if (static_cast<int64_t>(states) > limits_.states) throw LimitError("states", static_cast<double>(limits_.states), what);
         if (memory() - before > limits_.working_bytes())
@@ -269,11 +276,22 @@ class Lexer {
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
         std::vector<std::tuple<const Content*, uint32_t, uint32_t>> content;   // ranges of which the content tokens are inside
         std::vector<uint32_t> crossings;
+        std::vector<LexState*> reached;
+        uint64_t walk = 0;   // number of the walk where `reached` is wanted
     };
 
-    void walk(LexState* start, LexMask& out) {
+    Found new_walk(LexState* start) {
         Found found;
         found.stack.resize(trie_->longest + 1);
+        if (expressions_.at(start->expr).boolean) {
+            found.walk = ++walks_;
+            found.reached.push_back(start);
+        }
+        return found;
+    }
+
+    void walk(LexState* start, LexMask& out) {
+        Found found = new_walk(start);
         found.stack[0] = start;
         if (const Content* c = content(start)) {
             found.content.emplace_back(c, 0, static_cast<uint32_t>(trie_->tokens.size()));
@@ -288,7 +306,8 @@ class Lexer {
 
     void finish(Found& found, LexMask& out) {
         store(found, out);
-        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
+        out.reached = std::move(found.reached);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(found.crossings), out);
     }
 
@@ -337,6 +356,10 @@ class Lexer {
         expressions_.spend(1);
         LexState* now = next(found.stack[node.depth - 1], node.byte);
         if (now && now->accepting && !trie_->leaf(at)) found.crossings.push_back(at);
+        if (found.walk && now && now->walk != found.walk) {
+            now->walk = found.walk;
+            found.reached.push_back(now);
+        }
         found.stack[node.depth] = now;
         return now;
     }
@@ -374,18 +397,6 @@ class Lexer {
             if (node.ntok && !c.by_rank[node.tok]) found.inside.emplace_back(node.tok, node.tok + node.ntok);
             ++k;
         }
-    }
-
-    // The content class of a state that is not accepting and that most characters lead back to; nullptr for others.
-    const Content* content(LexState* s) {
-        if (s->content_known) return s->content;
-        s->content_known = true;
-        prune(s);
-        if (s->accepting || s->loop.count() < kContentBytes) return nullptr;
-        ByteSet ascii = s->loop;
-        ascii.w[2] = ascii.w[3] = 0;
-        const bool utf8 = !s->loop.has(0xC3) && loops_on_characters(s);
-        return s->content = &contents_.at({utf8 ? ascii : s->loop, utf8});
     }
 
     // Whether every character beyond ASCII leads back to `s`, through states that accept nothing.
@@ -471,6 +482,7 @@ class Lexer {
     std::unordered_map<int32_t, LexState*> by_expr_;
     std::mutex mutex_;
     int64_t bytes_ = 0, visited_ = 0;
+    uint64_t walks_ = 0;
 };
 
 }  // namespace guidedgen

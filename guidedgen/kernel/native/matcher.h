@@ -1,10 +1,19 @@
 // What Python sees: a prepared vocabulary, a compiled grammar, and handles to positions. Locking lives here.
 #pragma once
 
+#include "budget.h"
 #include "positions.h"
 #include "shortest.h"
 
 namespace guidedgen {
+
+// What a thread does where it has to wait for a mutex; the binding hands the interpreter to other threads meanwhile.
+inline void (*wait_for)(std::mutex&) = [](std::mutex& mutex) { mutex.lock(); };
+
+inline std::unique_lock<std::mutex> take(std::mutex& mutex) {
+    if (!mutex.try_lock()) wait_for(mutex);
+    return std::unique_lock<std::mutex>(mutex, std::adopt_lock);
+}
 
 // The token trie, and the lexer that grammars of this vocabulary share until it outgrows its limit.
 class Vocabulary {
@@ -19,9 +28,9 @@ class Vocabulary {
     size_t length(int32_t token) const { return static_cast<size_t>(offsets_[token + 1] - offsets_[token]); }
 
     std::shared_ptr<Lexer> lexer(const Limits& limits) {
-        std::lock_guard<std::mutex> guard(mutex_);
+        auto guard = take(mutex_);
         if (lexer_) {
-            std::lock_guard<std::mutex> inner(lexer_->mutex());
+            auto inner = take(lexer_->mutex());
             bool full = lexer_->memory() > limits.cache_bytes || lexer_->expressions().size() > limits.expressions / 2;
             bool same = limits.expressions == limits_.expressions && limits.states == limits_.states && limits.depth == limits_.depth &&
                         limits.steps == limits_.steps;
@@ -54,8 +63,8 @@ class Vocabulary {
 
 // One call from outside: alone with the lexer and all that hangs on it, with a new budget of steps.
 struct Turn {
-    explicit Turn(Lexer& lexer) : guard(lexer.mutex()) { lexer.expressions().begin(); }
-    std::lock_guard<std::mutex> guard;
+    explicit Turn(Lexer& lexer) : guard(take(lexer.mutex())) { lexer.expressions().begin(); }
+    std::unique_lock<std::mutex> guard;
 };
 
 struct Handle {
@@ -117,6 +126,19 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         if (const TokenSet* ready = at.position->mask.load(std::memory_order_acquire)) return *ready;
         Turn turn(*lexer_);
         return at.arena->mask(at.position);
+    }
+
+    // Writes the mask; `budget` < 0: none.
+    void fill(const Handle& at, int64_t budget, uint32_t* out) {
+        const size_t words = at.arena->words();
+        if (budget >= 0) {
+            const int64_t worst = at.position->worst.load(std::memory_order_acquire);
+            if (worst < 0 || worst >= budget) {
+                Turn turn(*lexer_);
+                return Budget(*at.arena, vocabulary_->trie(), limits_).fill(at.position, budget, out, words);
+            }
+        }
+        Arena::write(mask(at), out, words);
     }
 
     std::vector<int32_t> forced(Handle at) {

@@ -25,12 +25,23 @@ struct Front {
     bool dead() const { return reading.empty() && !between; }
 };
 
+struct Position;
+
+// Memo of Budget: the tokens of a mask by the position that they lead to.
+struct Choices {
+    std::vector<std::pair<Position*, TokenSet>> groups;
+};
+
 struct Position {
     Front front;
     bool accepting = false;
     std::unique_ptr<TokenSet> made;
     std::atomic<const TokenSet*> mask{nullptr};   // published once `made` is complete
     std::vector<std::pair<int32_t, Position*>> after;   // memo: token -> position
+    std::atomic<int64_t> worst{-1};       // memo of Budget: no allowed token leaves more tokens to come; -1: not known
+    bool in_tokens = false;               // it was worked out in tokens, not only in bytes
+    int32_t need = -1;                    // memo of Shortest
+    std::unique_ptr<Choices> choices;
 };
 
 class Arena {

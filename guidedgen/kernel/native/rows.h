@@ -67,6 +67,8 @@ struct Row {
     std::unique_ptr<TokenSet> mask;
     std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
     int64_t cost = -1;
+    std::array<int64_t, 2> worst{-1, -1};                                    // memo of Budget, by Budget::Unit
+    std::vector<std::pair<const LexMask*, int64_t>> crossing_worst[2];       // memo of Budget, by Budget::Unit
 };
 
 class Rows {

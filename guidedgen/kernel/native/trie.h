@@ -23,6 +23,7 @@ struct Trie {
     std::vector<uint32_t> root_child;   // [256] node or 0
     int32_t vocab_size = 0;
     int32_t longest = 0;
+    bool spells_text = false;           // every byte that UTF-8 text can have is a token
 
     static constexpr uint32_t kLarge = 48;   // nodes of a subtree that is worth a special case
 
@@ -59,6 +60,9 @@ struct Trie {
         close(path, 0);
         root_child.assign(256, 0);
         for (uint32_t i = 1; i < nodes.size(); i = nodes[i].skip) root_child[nodes[i].byte] = i;
+        spells_text = true;
+        for (int b = 0; b < 0xF5; ++b)   // RFC 3629, section 4: no byte of UTF-8 is 0xC0, 0xC1 or above 0xF4
+            if (b != 0xC0 && b != 0xC1) spells_text = spells_text && root_child[b] && nodes[root_child[b]].ntok;
     }
 
     uint32_t tokens_end(uint32_t node) const {
