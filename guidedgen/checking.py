@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from guidedgen.errors import CompileError
 from guidedgen.events import FieldStarted, pointer_of
+from guidedgen.explanation import printed_bytes
 from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.specs import JsonSchema, Lark, Spec
 from guidedgen.kernel.explain import InspectableState
@@ -61,7 +61,7 @@ def compile_timed(
     began = time.perf_counter()
     constraint = compile(spec, vocabulary, limits=limits)
     compiled = time.perf_counter()
-    start = _start(constraint)
+    start = constraint.start()
     mask = start.mask()
     masked = time.perf_counter()
     shortest = start.shortest()
@@ -77,7 +77,7 @@ def compile_timed(
 
 def accepts(constraint: GrammarConstraint, text: str) -> Verdict:
     """Read a text byte by byte."""
-    state, data = _start(constraint), text.encode("utf-8", "surrogatepass")
+    state, data = constraint.start(), text.encode("utf-8", "surrogatepass")
     for index in range(len(data)):
         after = state.advance_bytes(data[index : index + 1])
         if after is None:
@@ -111,22 +111,7 @@ def source_line(text: str, error: CompileError) -> str | None:
     return f"{lines[0]:>5} | {text.splitlines()[lines[0] - 1]}" if lines else None
 
 
-def _start(constraint: GrammarConstraint) -> InspectableState:
-    return cast(InspectableState, constraint.start())
-
-
 def _expected(state: InspectableState) -> str:
     """The bytes that may come next, as ranges of what they print as."""
     bits = int.from_bytes(state.allowed_bytes(), "little")
-    allowed = [byte for byte in range(256) if bits >> byte & 1]
-    ranges: list[list[int]] = []
-    for byte in allowed:
-        if ranges and ranges[-1][1] == byte - 1:
-            ranges[-1][1] = byte
-        else:
-            ranges.append([byte, byte])
-    return " ".join(_printed(low) if low == high else f"{_printed(low)}-{_printed(high)}" for low, high in ranges)
-
-
-def _printed(byte: int) -> str:
-    return chr(byte) if 0x20 < byte < 0x7F else f"\\x{byte:02x}"
+    return printed_bytes(byte for byte in range(256) if bits >> byte & 1)

@@ -14,8 +14,7 @@ from guidedgen.kernel import compile_table
 from guidedgen.limits import Limits
 
 if TYPE_CHECKING:
-    from guidedgen.constraint import State
-    from guidedgen.kernel import Compiled
+    from guidedgen.kernel import Compiled, InspectableState
     from guidedgen.vocabulary import Vocabulary
 
 
@@ -45,7 +44,7 @@ class GrammarConstraint:
         """Which kernel runs: "native" or "reference"."""
         return self.compiled.implementation
 
-    def start(self) -> State:
+    def start(self) -> InspectableState:
         """The position before the first token."""
         return self.compiled.start()
 

@@ -17,7 +17,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from guidedgen.errors import CompileError, GuidedGenError, LimitExceeded
-from guidedgen.kernel.explain import Explanation, InspectableState, explain
+from guidedgen.kernel.explain import Explanation, InspectableState, explainer
 from guidedgen.kernel.table import GrammarTable
 from guidedgen.kernel.validate import validate
 from guidedgen.limits import Limits
@@ -54,10 +54,6 @@ class Compiled:
     def start(self) -> InspectableState:
         """The position before the first token."""
         return cast(InspectableState, self._grammar.start())
-
-    def explain(self, state: InspectableState, token: int) -> Explanation | None:
-        """Why `token` is not allowed in a state of this grammar, or None where it is; IndexError for no token."""
-        return explain(state, token, token_bytes=self.vocabulary.token_bytes(token), labels=self.labels)
 
     def stats(self) -> dict[str, int]:
         """Sizes of the caches, for tests and reports; implementations differ in what they count beside `rows`."""
@@ -106,11 +102,13 @@ def compile_table(
         raise CompileError(str(error), hint="This is a fault in whatever built the GrammarTable.") from error
     except RecursionError as error:  # cannot happen in either kernel as far as we know; fail with a name if it does
         raise LimitExceeded("depth", limits.depth, "a grammar nested too deep") from error
+    labels = dict(table.labels)
+    grammar.explainer = explainer(vocabulary, labels)
     return Compiled(
         vocabulary=vocabulary,
         vocab_size=vocabulary.size,
         implementation=name,
-        labels=dict(table.labels),
+        labels=labels,
         _grammar=grammar,
     )
 
