@@ -10,6 +10,7 @@ from guidedgen.grammars.lower import lower
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import spec_of
 from guidedgen.grammars.translation import Spec
+from guidedgen.grammars.validated import Checking, ValidatedState
 from guidedgen.kernel import compile_table
 from guidedgen.limits import Limits
 
@@ -27,12 +28,14 @@ class GrammarConstraint:
         vocabulary: the tokens that the masks are about.
         spec: what was compiled; `spec.parse` turns a finished text into a value.
         report: what is enforced, keyword by keyword (empty where a spec has no keywords).
+        checking: checks complete texts where masks alone do not decide; None where they do.
     """
 
     compiled: Compiled
     vocabulary: Vocabulary
     spec: Spec[Any]
     report: Report
+    checking: Checking | None = None
 
     @property
     def vocab_size(self) -> int:
@@ -46,7 +49,8 @@ class GrammarConstraint:
 
     def start(self) -> InspectableState:
         """The position before the first token."""
-        return self.compiled.start()
+        start = self.compiled.start()
+        return start if self.checking is None else ValidatedState(start, self.checking)
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""
@@ -92,7 +96,10 @@ def compile(
         raise UnsatisfiableSchema(
             f"no text matches {_short(wanted)}", pointer=translation.root, hint=error.hint
         ) from error
-    return GrammarConstraint(compiled=compiled, vocabulary=vocabulary, spec=wanted, report=translation.report)
+    checking = None if translation.check is None else Checking(vocabulary, translation.check)
+    return GrammarConstraint(
+        compiled=compiled, vocabulary=vocabulary, spec=wanted, report=translation.report, checking=checking
+    )
 
 
 def _short(spec: Spec[Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -14,11 +15,15 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Translation:
-    """A grammar, what it enforces, and the pointer of its root where it came from a schema."""
+    """A grammar, what it enforces, and the pointer of its root where it came from a schema.
+
+    `check` says what is wrong with a complete text, where the grammar alone does not decide that (None: nothing is).
+    """
 
     grammar: ir.Grammar
     report: Report = field(default_factory=Report)
     root: str | None = None
+    check: Callable[[str], str | None] | None = None
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from guidedgen.errors import CompileError
 from guidedgen.grammars.json_schema.options import Draft
 
 Role: TypeAlias = Literal["enforced", "unsupported", "annotation"]
@@ -114,6 +115,38 @@ _DIALECTS: Final = {
     "https://json-schema.org/draft/2020-12/schema": Draft.D2020,
     "http://json-schema.org/schema": Draft.MIXED,
 }
+
+
+_SPELLINGS: Final = {
+    Draft.D4: ("4", "04"),
+    Draft.D6: ("6", "06"),
+    Draft.D7: ("7", "07"),
+    Draft.D2019: ("2019", "2019-09"),
+    Draft.D2020: ("2020", "2020-12"),
+}
+_NAMES: Final = {
+    prefix + text: draft
+    for draft, texts in _SPELLINGS.items()
+    for text in texts
+    for prefix in ("", "draft", "draft-", "draft/", "draft ")
+}
+
+
+def draft_named(name: int | str | None) -> Draft:
+    """The draft that a user names: 7, "7", "draft7", "draft-07", "2020-12", or its URI; None is MIXED.
+
+    Raises:
+        CompileError: it is none of them.
+    """
+    if name is None:
+        return Draft.MIXED
+    text = "" if isinstance(name, bool) else str(name).strip().lower()
+    found = _NAMES.get(text) or draft_of(text)
+    if found is None:
+        raise CompileError(
+            f"draft={name!r} is not known", keyword="draft", hint='Use 4, 6, 7, "2019-09" or "2020-12", or leave it out.'
+        )
+    return found
 
 
 def draft_of(uri: str) -> Draft | None:
