@@ -219,7 +219,9 @@ def spec_of(output: Any) -> Spec[Any] | None:
     """
     if output is None or output is str:
         return None
-    if isinstance(output, Spec) and not isinstance(output, type):
+    if isinstance(output, JsonSchema | TypeSpec | Regex | Choice | Lark):
+        return output
+    if isinstance(output, Spec) and not isinstance(output, type):  # many times slower: looks for each member
         return output
     if isinstance(output, Mapping):
         return JsonSchema(dict(output))

@@ -1,4 +1,4 @@
-"""Generation with keywords that masks cannot enforce: a value stays open until it is valid, or choices are taken back."""
+"""Generation with keywords that masks cannot enforce: values stay open until they are valid, or choices are undone."""
 
 from __future__ import annotations
 
