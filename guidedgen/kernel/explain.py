@@ -80,15 +80,15 @@ def explain_text(state: InspectableState, text: bytes, *, labels: Mapping[int, s
     return Explanation(
         offset=offset,
         expected=frozenset(byte for byte in range(256) if bits >> byte & 1),
-        labels=tuple(sorted(set(_names(state, labels)))),
+        labels=named(state, labels),
         text=text,
         complete=state.accepting,
     )
 
 
-def _names(state: InspectableState, labels: Mapping[int, str]) -> Iterable[str]:
-    """What is being read: the table's symbols by name, and the places that states of schemas name themselves."""
+def named(state: InspectableState, labels: Mapping[int, str]) -> tuple[str, ...]:
+    """What is being read: the table's symbols by name, and the places that states of schemas name; sorted."""
     where = getattr(state, "where", None)
     named = () if where is None else cast("Iterable[str]", where())
     places = [f"#{place}" if place.startswith(("/", ":")) else place for place in named]
-    return [*(labels[symbol] for symbol in state.labels() if symbol in labels), *places]
+    return tuple(sorted({*(labels[symbol] for symbol in state.labels() if symbol in labels), *places}))
