@@ -60,6 +60,11 @@ def escape(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
+def unescape(token: str) -> str:
+    """What a token of a JSON pointer stands for."""
+    return token.replace("~1", "/").replace("~0", "~")
+
+
 class Locations:
     """All places of one schema that have been asked for.
 
@@ -135,7 +140,7 @@ class Locations:
             return known
         schema = self.root.schema
         for token in unquote(reference[1:]).split("/")[1:]:
-            token = token.replace("~1", "/").replace("~0", "~")
+            token = unescape(token)
             if isinstance(schema, dict) and token in schema:
                 schema = schema[token]
             elif isinstance(schema, list) and token.isdigit() and int(token) < len(schema):
