@@ -77,6 +77,59 @@ class State:
     @property
     def fingerprint(self) -> int: ...
 
+class Schema:
+    """
+    A JSON Schema as read; see guidedgen.grammars.json_schema.native_schema.
+    """
+
+    def __init__(self, schema: object | None, options: dict, resolve: object, limits: dict) -> None: ...
+
+    def report(self) -> tuple[tuple[str, str, str, str], ...]:
+        """Pointer, keyword, treatment and note of every keyword that was read."""
+
+    def dump(self) -> list[dict[str, object]]:
+        """Every node as plain values, for tests."""
+
+    @property
+    def nodes(self) -> int: ...
+
+    @property
+    def dynamic(self) -> bool: ...
+
+    @property
+    def memory(self) -> int: ...
+class NumberProbe:
+    """For tests: the languages of one conjunction of number keywords."""
+
+    def __init__(self, spec: dict, vocabulary: Vocabulary | None = None) -> None: ...
+
+    def matches(self, kind: str, text: str) -> bool: ...
+
+    def completes(self, kind: str, prefix: str) -> bool: ...
+
+    def next_bytes(self, kind: str, prefix: str) -> str: ...
+
+    def distance(self, kind: str, prefix: str) -> int: ...
+
+    def mask_cost(self, kind: str, prefix: str) -> tuple: ...
+
+    def check(self, text: str) -> bool: ...
+
+    @property
+    def empty(self) -> bool: ...
+
+    @property
+    def boolean(self) -> bool: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def states(self) -> int: ...
+
+def canonical_number(text: str) -> str:
+    """For tests: the one text of a numeral's value."""
+
 def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu')], threads: int = 1) -> None:
     """
     Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.

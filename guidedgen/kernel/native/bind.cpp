@@ -1,4 +1,4 @@
-// The only file that knows nanobind: Python objects in, Python objects and typed errors out.
+// The binding: Python objects in, Python objects and typed errors out. That of schemas is bind_schema.cpp.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/shared_ptr.h>
@@ -6,6 +6,9 @@
 
 #include <thread>
 
+#include "bind_text.h"
+#include "bind_schema.h"
+#include "bind_numbers.h"
 #include "matcher.h"
 
 namespace nb = nanobind;
@@ -44,6 +47,8 @@ void translate(const std::exception_ptr& p, void*) {
         std::rethrow_exception(p);
     } catch (const LimitError& e) {
         raise_typed("LimitExceeded", nb::make_tuple(e.limit, static_cast<int64_t>(e.value), e.detail));
+    } catch (const SchemaError& e) {
+        raise_schema_error(e);
     } catch (const SpellingError& e) {
         std::string text = e.what();
         nb::object repr = nb::module_::import_("builtins").attr("repr")(nb::bytes(text.data(), text.size()));
@@ -79,6 +84,16 @@ std::shared_ptr<Grammar> make_grammar(std::shared_ptr<Vocabulary> vocabulary, In
             static_cast<int64_t>(symbols.size() / 3), static_cast<int64_t>(pool.size()), byte_sets.data(),
             reinterpret_cast<const uint8_t*>(literals.c_str()), start};
     return std::make_shared<Grammar>(std::move(vocabulary), t, read_limits(limits));
+}
+
+std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, nb::dict options, nb::dict limits) {
+    JsonOptions o;
+    auto number = [&](const char* name, int otherwise) { return options.contains(name) ? nb::cast<int>(options[name]) : otherwise; };
+    o.any_order = number("any_order", 0) != 0;
+    o.whitespace = number("whitespace", 0);
+    o.indent = number("indent", 2);
+    o.max_whitespace = number("max_whitespace", -1);
+    return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, read_limits(limits));
 }
 
 void fill(const Handle& h, Words out) {
@@ -171,6 +186,8 @@ NB_MODULE(_native, m) {
 
     nb::class_<Grammar>(m, "Grammar", "A grammar compiled for one vocabulary; thread-safe.")
         .def(nb::new_(&make_grammar), "vocabulary"_a, "exprs"_a, "symbols"_a, "pool"_a, "byte_sets"_a, "literals"_a, "start"_a, "limits"_a)
+        .def_static("from_schema", &schema_grammar, "vocabulary"_a, "schema"_a, "options"_a, "limits"_a,
+                    "The JSON texts of a schema; a Schema serves one grammar.")
         .def("start", &Grammar::start, "The position before the first token.")
         .def_prop_ro("vocab_size", &Grammar::vocab_size)
         .def_prop_rw("explainer", &explainer, &set_explainer, nb::arg().none(), "What `State.explain` calls with the state and the token.",
@@ -201,6 +218,10 @@ NB_MODULE(_native, m) {
         .def_prop_ro("done", [](const Handle&) { return nb::none(); }, nb::sig("def done(self) -> str | None"))
         .def_prop_ro("fingerprint", [](const Handle& h) { return reinterpret_cast<uintptr_t>(h.position); });
 
+    bind_schema(m);
+
+    bind_numbers(m);
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1,
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
+    bind_text(m);
 }

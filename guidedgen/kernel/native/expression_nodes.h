@@ -1,24 +1,47 @@
 // What an expression is made of; `expressions.h` makes and derives them.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "common.h"
 
 namespace guidedgen {
 
-enum class Op : uint8_t { Empty, Epsilon, Bytes, Literal, Concat, Or, And, Not, Repeat };
+enum class Op : uint8_t { Empty, Epsilon, Bytes, Literal, Concat, Or, And, Not, Repeat, Lazy };
 
 struct Expr {
     Op op;
     bool nullable;
     bool boolean;       // contains And or Not: emptiness must be searched for
     int32_t reach;      // bytes after which the largest bound of a repetition in it can matter; see clamp()
-    int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count
+    int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count; Lazy: source, state
     int32_t low = 0, high = -1;        // Repeat
     int32_t shortest = 0;              // no text in it has fewer bytes
 };
 
 using Partition = std::vector<std::pair<ByteSet, int32_t>>;   // disjoint byte sets and what follows each
+
+// A language whose derivatives are worked out state by state, where no expression describes them in reasonable size:
+// remainders of a division, say. No state is dead, which spares every search for accepted texts.
+struct Derivation {
+    virtual ~Derivation() = default;
+    virtual int32_t start() = 0;   // its expression
+    virtual Partition derive(int32_t state) = 0;
+    virtual bool accepts(int32_t state) const = 0;
+    virtual int32_t shortest(int32_t state) const = 0;   // no text from the state has fewer bytes
+};
+
+constexpr int32_t kManyBytes = 1 << 28;   // lengths of texts are exact below
+
+inline int32_t times_bytes(int32_t count, int32_t bytes) {
+    return static_cast<int32_t>(std::min<int64_t>(kManyBytes, int64_t{count} * bytes));
+}
+
+inline uint64_t key_hash(const Expr& e) {
+    uint64_t h = mix(static_cast<uint64_t>(e.op), static_cast<uint32_t>(e.a));
+    h = mix(h, static_cast<uint32_t>(e.b));
+    return mix(mix(h, static_cast<uint32_t>(e.low)), static_cast<uint32_t>(e.high));
+}
 
 }  // namespace guidedgen

@@ -32,11 +32,14 @@ class Expressions {
         index_[key_hash(nodes_[3])].push_back(3);
     }
 
+    Expressions(const Expressions&) = delete;
+    Expressions& operator=(const Expressions&) = delete;
+
     const Expr& at(int32_t id) const { return nodes_[id]; }
     const ByteSet& set_of(int32_t id) const { return sets_[nodes_[id].a]; }
     int64_t size() const { return static_cast<int64_t>(nodes_.size()); }
     int64_t memory() const {
-        return static_cast<int64_t>(nodes_.size() * (sizeof(Expr) + 48) + args_.size() * 4 + sets_.size() * 96) +
+        return static_cast<int64_t>(nodes_.size() * (sizeof(Expr) + 48) + args_.size() * 4 + sets_.size() * 96) + held_ +
                derived_parts_ * static_cast<int64_t>(sizeof(Partition::value_type));
     }
 
@@ -82,8 +85,8 @@ class Expressions {
         const Expr& c = nodes_[child];
         if (c.op == Op::Repeat && c.low <= 1 && c.high == -1 && low <= 1 && (high == -1 || low == 0 || high >= 1))
             return repeat(c.a, c.low * low, -1);   // (x*)*, (x+)*, (x*)+, (x+)?
-        Expr e{Op::Repeat, low == 0 || c.nullable, c.boolean, c.reach, child, 0, low, high, times(low, c.shortest)};
-        e.reach = std::max(e.reach, times(high < 0 ? std::max(low - 1, 0) : high, std::max(c.shortest, 1)));
+        Expr e{Op::Repeat, low == 0 || c.nullable, c.boolean, c.reach, child, 0, low, high, times_bytes(low, c.shortest)};
+        e.reach = std::max(e.reach, times_bytes(high < 0 ? std::max(low - 1, 0) : high, std::max(c.shortest, 1)));
         return intern(e);
     }
 
@@ -125,6 +128,23 @@ class Expressions {
         for (int32_t id : kept)
             if (nodes_[id].op == Op::Not && std::binary_search(kept.begin(), kept.end(), nodes_[id].a)) return kEmpty;
         return intern_list(Op::And, kept);
+    }
+
+    // The whole language of the derivation of that name, which `make` (given its number) makes the first time.
+    template <class F>
+    int32_t lazily(const std::string& name, F make) {
+        auto found = source_names_.find(name);
+        if (found == source_names_.end()) {
+            sources_.push_back(make(static_cast<int32_t>(sources_.size())));
+            found = source_names_.emplace(name, static_cast<int32_t>(sources_.size()) - 1).first;
+        }
+        return sources_[found->second]->start();
+    }
+    void hold(size_t bytes) { held_ += static_cast<int64_t>(bytes); }   // memory that a derivation takes
+
+    int32_t lazy(int32_t source, int32_t state) {
+        const Derivation& d = *sources_[source];
+        return intern({Op::Lazy, d.accepts(state), false, 0, source, state, 0, -1, d.shortest(state)});
     }
 
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
@@ -339,8 +359,8 @@ class Expressions {
                 if (!rest.empty()) result.emplace_back(rest, kAll);
                 return result;
             }
-            default:
-                return {};
+            case Op::Lazy: return sources_[e.a]->derive(e.b);
+            default: return {};
         }
     }
 
@@ -427,18 +447,6 @@ class Expressions {
         return result;
     }
 
-    static constexpr int32_t kManyBytes = 1 << 28;   // lengths are exact below
-
-    static int32_t times(int32_t count, int32_t bytes) {
-        return static_cast<int32_t>(std::min<int64_t>(kManyBytes, int64_t{count} * bytes));
-    }
-
-    static uint64_t key_hash(const Expr& e) {
-        uint64_t h = mix(static_cast<uint64_t>(e.op), static_cast<uint32_t>(e.a));
-        h = mix(h, static_cast<uint32_t>(e.b));
-        return mix(mix(h, static_cast<uint32_t>(e.low)), static_cast<uint32_t>(e.high));
-    }
-
     int32_t intern(const Expr& e) {
         auto& bucket = index_[key_hash(e)];
         for (int32_t id : bucket) {
@@ -485,7 +493,9 @@ class Expressions {
     std::unordered_map<uint64_t, std::vector<int32_t>> index_, set_index_;
     std::unordered_map<uint64_t, int32_t> clamped_;
     std::unordered_map<int32_t, Partition> derived_;   // memo, dropped when it grows large
-    int64_t derived_parts_ = 0, steps_ = 0;
+    std::vector<std::unique_ptr<Derivation>> sources_;
+    std::unordered_map<std::string, int32_t> source_names_;
+    int64_t derived_parts_ = 0, steps_ = 0, held_ = 0;
 };
 
 }  // namespace guidedgen

@@ -62,6 +62,14 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         arena_ = std::make_shared<Arena>(symbols_);
     }
 
+    // The JSON texts of a schema.
+    Grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, const JsonOptions& options, const Limits& limits)
+        : vocabulary_(std::move(vocabulary)), limits_(limits), lexer_(vocabulary_->lexer(limits)) {
+        Turn turn(*lexer_);
+        symbols_ = std::make_shared<Symbols>(std::make_unique<JsonMachine>(std::move(schema), lexer_, options), lexer_);
+        arena_ = std::make_shared<Arena>(symbols_);
+    }
+
     std::shared_ptr<void> companion;   // what the binding keeps with a grammar
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }

@@ -54,9 +54,9 @@ class Arena {
     Position* import(const Position* source) {
         Front front = source->front;
         for (Reading& r : front.reading) {
-            int32_t terminal = r.row->terminals[r.index].terminal;
+            const Expected& expected = r.row->terminals[r.index];
             r.row = rows_.import(r.row);
-            while (r.row->terminals[r.index].terminal != terminal) r.index = (r.index + 1) % r.row->terminals.size();
+            while (!r.row->terminals[r.index].same(expected)) r.index = (r.index + 1) % r.row->terminals.size();
         }
         if (front.between) front.between = rows_.import(front.between);
         return intern(front);
@@ -134,7 +134,8 @@ class Arena {
     std::vector<int32_t> labels(const Position* p) {
         std::vector<int32_t> result;
         auto add_items = [&](const std::vector<Item>& after) {
-            for (const Item& i : after) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
+            for (const Item& i : after)
+                if (!is_json(i)) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
         };
         for (const Reading& r : p->front.reading) add_items(r.row->terminals[r.index].after);
         if (Row* row = p->front.between) {
@@ -163,7 +164,7 @@ class Arena {
         } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
             std::vector<Item> items;
             for (const auto& e : ended_) {
-                const auto& after = e.first->terminals[e.second].after;
+                const std::vector<Item> after = rows_.after_items(e.first, e.second);
                 items.insert(items.end(), after.begin(), after.end());
             }
             out.between = rows_.make(std::move(items));
