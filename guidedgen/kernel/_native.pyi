@@ -26,6 +26,10 @@ class Grammar:
 
     def __init__(self, vocabulary: Vocabulary, exprs: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], symbols: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], pool: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], byte_sets: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], literals: bytes, start: int, limits: dict) -> None: ...
 
+    @staticmethod
+    def from_schema(vocabulary: Vocabulary, schema: Schema, options: dict, limits: dict) -> Grammar:
+        """The JSON texts of a schema; a Schema serves one grammar."""
+
     def start(self) -> State:
         """The position before the first token."""
 
@@ -98,6 +102,7 @@ class Schema:
 
     @property
     def memory(self) -> int: ...
+
 class NumberProbe:
     """For tests: the languages of one conjunction of number keywords."""
 
@@ -134,3 +139,30 @@ def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(No
     """
     Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.
     """
+
+class TextProbe:
+    """The JSON strings of one language of texts; for tests."""
+
+    def __init__(self, kind: str, argument: object | None = None) -> None: ...
+
+    def matches(self, json: bytes) -> bool:
+        """Whether a JSON string, with its quotes, is in the language."""
+
+    def holds(self, utf8: bytes) -> bool:
+        """Whether a text is in the language."""
+
+    @property
+    def size(self) -> int:
+        """Expressions made so far."""
+
+    @property
+    def boolean(self) -> bool:
+        """Whether the expression has intersections or complements."""
+
+    @property
+    def any(self) -> bool:
+        """Whether it is plainly every text."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is plainly no text."""

@@ -134,6 +134,21 @@ def likely_typo(name: str) -> str | None:
     return None
 
 
+def slip_note(meant: str) -> str:
+    """The report's note about an unknown keyword that looks like `meant`."""
+    return f"unknown keyword, enforces nothing; did you mean {meant!r}?"
+
+
+def slip(pointer: str, keyword: str, meant: str) -> CompileError:
+    """The error for it, where such keywords are not tolerated."""
+    return CompileError(
+        f"unknown keyword {keyword!r}",
+        pointer=pointer,
+        keyword=keyword,
+        hint=f"Did you mean {meant!r}? If not, name it 'x-{keyword}', or leave out strict_keywords=True.",
+    )
+
+
 def edit_distance(left: str, right: str) -> int:
     """The number of insertions, deletions, replacements and swaps of neighbours (Damerau 1964, restricted form)."""
     before: list[int] = []

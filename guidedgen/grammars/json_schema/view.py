@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from guidedgen.errors import CompileError
-from guidedgen.grammars.json_schema.keywords import ALL, KEYWORDS, VALIDATED, likely_typo
+from guidedgen.grammars.json_schema.keywords import ALL, KEYWORDS, VALIDATED, likely_typo, slip, slip_note
 from guidedgen.grammars.json_schema.locations import Location, Locations
 from guidedgen.grammars.json_schema.values import is_integral, is_number
 from guidedgen.grammars.report import Entry, Treatment
@@ -219,14 +219,9 @@ class View:
         if meant is None or meant in self.schema:
             self.note(keyword, "annotation", "not a keyword of JSON Schema")
         elif self._strict:
-            raise CompileError(
-                f"unknown keyword {keyword!r}",
-                pointer=self.at(keyword),
-                keyword=keyword,
-                hint=f"Did you mean {meant!r}? If not, name it 'x-{keyword}', or leave out strict_keywords=True.",
-            )
+            raise slip(self.at(keyword), keyword, meant)
         else:
-            self.note(keyword, "annotation", f"unknown keyword, enforces nothing; did you mean {meant!r}?")
+            self.note(keyword, "annotation", slip_note(meant))
 
 
 def _listed(kinds: frozenset[str]) -> str:
