@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from typing import Any
 
 import jsonschema_rs
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from guidedgen.constraint import AllOf, MaxTokens
-from guidedgen.errors import CompileError, UnsupportedFeature, ValidationFailed
+from guidedgen.errors import CompileError, UnsatisfiableSchema, UnsupportedFeature, ValidationFailed
 from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.specs import JsonSchema
 from guidedgen.masks import allowed_tokens
 from guidedgen.testing import accepts, byte_vocabulary, check_constraint
 from tests.grammars.json_schema.feeding import BYTES, compiled
+from tests.grammars.json_schema.random_schemas import SCHEMAS as RANDOM_SCHEMAS
+from tests.grammars.json_schema.random_schemas import values
 
 LATEST = "https://json-schema.org/draft/2020-12/schema"
 SMALL = byte_vocabulary([b'{"', b'": ', b", ", b"1]", b"2]", b"[1, ", b'"}', b"]]", b"}}", b"\xc3\xa9"])
@@ -173,6 +178,34 @@ def test_and_not_as_a_library_does(schema: Any, text: str) -> None:
             JsonSchema(schema, on_unsupported="validate").parse(text)
     else:
         assert accepts(validated(schema), text)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(first=RANDOM_SCHEMAS, second=RANDOM_SCHEMAS, candidates=st.lists(values(4), min_size=4, max_size=10), seed=st.integers(0, 99))
+def test_any_schema_below_them_is_checked(first: Any, second: Any, candidates: list[Any], seed: int) -> None:
+    """What is accepted is what an independent validator accepts; what a random walk completes is valid."""
+    schema = {"$schema": LATEST, "anyOf": [{"contains": first}, {"type": "object"}], "not": {"items": second}}
+    try:
+        constraint = validated(schema, property_order="any")
+    except UnsupportedFeature:
+        return
+    except UnsatisfiableSchema:
+        assert not any(jsonschema_rs.Draft202012Validator(schema).is_valid(value) for value in candidates)
+        return
+    oracle = jsonschema_rs.Draft202012Validator(schema)
+    for value in [*candidates, *([item] for item in candidates)]:
+        assert accepts(constraint, json.dumps(value)) == oracle.is_valid(value), value
+    chance = random.Random(seed)
+    state: Any = constraint.start()
+    text = bytearray()
+    for _ in range(25):
+        if state.accepting:
+            assert oracle.is_valid(json.loads(text)), text
+        allowed = allowed_tokens(state.mask()).tolist()
+        if not allowed:
+            break
+        text.append(chance.choice(allowed))
+        state = state.advance(text[-1])
 
 
 def test_older_keywords_count_where_no_draft_is_named() -> None:
