@@ -208,6 +208,11 @@ class ValidatedState:
         """The symbols that are being read or may come next."""
         return self.inner.labels()
 
+    def where(self) -> list[str]:
+        """The places of a schema that are being read, where the wrapped state names them."""
+        where: Callable[[], list[str]] | None = getattr(self.inner, "where", None)
+        return [] if where is None else where()
+
     def explain(self, token: int) -> Explanation | None:
         """Why `token` is not allowed: what masks say, or what is wrong with the value that it would close."""
         if self.advance(token) is not None:
