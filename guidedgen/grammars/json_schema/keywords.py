@@ -136,7 +136,7 @@ def likely_typo(name: str) -> str | None:
 
 def slip_note(meant: str) -> str:
     """The report's note about an unknown keyword that looks like `meant`."""
-    return f"unknown keyword, enforces nothing; did you mean {meant!r}?"
+    return f"unknown keyword; did you mean {meant!r}?"
 
 
 def slip(pointer: str, keyword: str, meant: str) -> CompileError:

@@ -11,8 +11,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urldefrag, urljoin
 
-from jsonschema_specifications import REGISTRY
-
 from guidedgen.errors import CompileError
 from guidedgen.grammars.json_schema.formats import FORMATS, NOT_ENFORCED
 from guidedgen.grammars.json_schema.keywords import draft_of, likely_typo, slip, slip_note
@@ -54,12 +52,11 @@ class Documents:
         for name in (uri, f"{uri}#"):
             if name in self._registry:
                 return prepared(self._registry[name], self._limits)
-        resource = REGISTRY.get(uri)
-        return None if resource is None else resource.contents
+        return _metaschema(uri)
 
     def uris(self) -> list[str]:
         """The documents of the registry, for references to what a document calls itself."""
-        return [urldefrag(uri).url for uri in self._registry if isinstance(uri, str)]
+        return [urldefrag(uri).url for uri in self._registry]
 
     def dialect(self, uri: str) -> tuple[int, bool, bool] | None:
         """What a metaschema that is not a standard one says: draft, whether assertions count, whether formats do.
@@ -78,6 +75,13 @@ class Documents:
                 vocabularies = metaschema["$vocabulary"]
             uri = metaschema["$schema"]
         return None
+
+
+@cache
+def _metaschema(uri: str) -> object:
+    """A metaschema or vocabulary of the standard. Loading them all takes milliseconds: only where one is referred to."""
+    resource = importlib.import_module("jsonschema_specifications").REGISTRY.get(uri)
+    return None if resource is None else resource.contents
 
 
 def _with_vocabularies(draft: Draft, vocabularies: Mapping[str, Any] | None) -> tuple[int, bool, bool] | None:
@@ -109,7 +113,7 @@ def native_arguments(
         draft: where `$schema` is absent; that of the options, where it is None.
         formats: names of the formats that the kernel enforces; those that the Python translation does, where it is None.
     """
-    enforced = set(FORMATS if formats is None else formats) | set(options.formats)
+    enforced = frozenset(FORMATS if formats is None else formats).union(options.formats)
     settings = {
         "draft": int(options.draft if draft is None else draft),
         "format": options.format,

@@ -1,17 +1,21 @@
 // The standard formats as regular expressions (JSON Schema 2020-12 validation, 7.3), each with the document that defines it.
 //
-// They are ECMA-262 patterns of the whole unescaped text; `Texts::format` turns one into an expression. What is no regular
-// language is not here: see `kNotEnforced`.
+// They are ECMA-262 patterns of the whole unescaped text; `Texts::format` turns one into an expression. What of
+// a definition is no manageable expression is named beside it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
+
+#include "json_idn.h"
 
 namespace guidedgen {
 
 struct FormatPattern {
-    std::string pattern;
-    int32_t longest = -1;   // characters
+    std::function<std::string()> pattern;   // made when it is first asked for; none: see RegexLanguage
+    int32_t longest = -1;                   // characters
+    const char* unchecked = "";             // what of its definition is not enforced
 };
 
 class JsonFormats {
@@ -26,6 +30,7 @@ class JsonFormats {
         times();
         hosts();
         identifiers();
+        patterns_["regex"] = {nullptr, -1, "that names of groups differ, that backreferences have groups, that all counts and ranges ascend"};
         // RFC 4122, 3.
         put("uuid", "[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}");
         // RFC 6901, 3, and the draft of relative JSON pointers.
@@ -38,7 +43,9 @@ class JsonFormats {
         put("uri-template", "(?:[^\\u0000-\\u0020\"'%<>\\\\^`{|}\\u007f]|%[0-9A-Fa-f]{2}|\\{[+#./;?&=,!@|]?" + variable + "(?:," + variable + ")*\\})*");
     }
 
-    void put(const char* name, std::string pattern, int32_t longest = -1) { patterns_[name] = {std::move(pattern), longest}; }
+    void put(const char* name, std::string pattern, int32_t longest = -1) {
+        patterns_[name] = {[pattern = std::move(pattern)] { return pattern; }, longest};
+    }
 
     void times() {
         // RFC 3339, 5.6 and appendix C: days exist in their month, 29 February in leap years only.
@@ -47,10 +54,10 @@ class JsonFormats {
                                  "|02-(?:0[1-9]|1[0-9]|2[0-8]))|" + leap_year + "-02-29)";
         const std::string fraction = "(?:\\.[0-9]+)?", hour = "(?:[01][0-9]|2[0-3])";
         const std::string plain = hour + ":[0-5][0-9]:[0-5][0-9]" + fraction + "(?:[Zz]|[+-]" + hour + ":[0-5][0-9])";
-        const std::string time = "(?:" + plain + "|" + leap_seconds(fraction) + ")";
+        auto time = [plain, fraction] { return "(?:" + plain + "|" + leap_seconds(fraction) + ")"; };
         put("date", date);
-        put("time", time);
-        put("date-time", date + "[Tt]" + time);
+        patterns_["time"] = {time, -1};
+        patterns_["date-time"] = {[date, time] { return date + "[Tt]" + time(); }, -1};
         // RFC 3339, appendix A.
         const std::string days = "(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)";
         const std::string hours = "T(?:[0-9]+H(?:[0-9]+M(?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)";
@@ -100,6 +107,12 @@ class JsonFormats {
         put("ipv6", ipv6_);
         // RFC 5321, 4.1.2 (Mailbox), without comments and folding white space.
         const std::string atom = "[A-Za-z0-9!#$%&'*+\\-/=?^_`{|}~]+", quoted = "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\"";
+        patterns_["idn-hostname"] = {[] { return IdnPatterns::host(".\\u{3002}\\u{FF0E}\\u{FF61}"); }, 253, IdnPatterns::kUnchecked};   // RFC 3490, 3.1: the dots
+        // RFC 6531, 3.3: UTF-8 beyond ASCII in both parts.
+        const std::string wide = "\\u{80}-\\u{10FFFF}", wide_atom = "[A-Za-z0-9!#$%&'*+\\-/=?^_`{|}~" + wide + "]+";
+        const std::string wide_quoted = "\"(?:[ !#-\\[\\]-~" + wide + "]|\\\\[ -~])*\"", literal = "\\[(?:" + ipv4 + "|IPv6:" + ipv6_ + ")\\]";
+        const std::string local = "(?:" + wide_atom + "(?:\\." + wide_atom + ")*|" + wide_quoted + ")@(?:" + literal + "|";
+        patterns_["idn-email"] = {[local] { return local + IdnPatterns::host(".") + ")"; }, -1, IdnPatterns::kUnchecked};
         put("email", "(?:" + atom + "(?:\\." + atom + ")*|" + quoted + ")@(?:" + hostname_ + "|\\[(?:" + ipv4 + "|IPv6:" + ipv6_ + ")\\])");
     }
 

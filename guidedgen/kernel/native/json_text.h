@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "json_formats.h"
+#include "json_regex.h"
 #include "regex_assertions.h"
 
 namespace guidedgen {
@@ -44,14 +45,25 @@ class Texts {
     }
 
     // The texts in which an ECMA-262 pattern finds something.
-    int32_t pattern(std::string_view ecma) { return remembered(patterns_, ecma, true); }
+    int32_t pattern(std::string_view ecma) {
+        std::string key(ecma);
+        auto known = patterns_.find(key);
+        if (known != patterns_.end()) return known->second;
+        const int32_t content = build(ecma, true);
+        patterns_.emplace(std::move(key), content);
+        return content;
+    }
 
     // The texts of a format, or -1 where it is not enforced.
     int32_t format(std::string_view name) {
         auto found = JsonFormats::all().find(name);
         if (found == JsonFormats::all().end()) return -1;
-        const int32_t whole = remembered(formats_, found->second.pattern, false);
-        return found->second.longest < 0 ? whole : e_.both({whole, length(0, found->second.longest)});
+        auto known = formats_.find(found->first);
+        if (known != formats_.end()) return known->second;
+        int32_t content = found->second.pattern ? build(found->second.pattern(), false) : regex();
+        if (found->second.longest >= 0) content = e_.both({content, length(0, found->second.longest)});
+        formats_.emplace(found->first, content);
+        return content;
     }
 
     bool enforced(std::string_view name) const { return JsonFormats::all().count(name) > 0; }
@@ -60,6 +72,12 @@ class Texts {
         std::vector<std::string> names;
         for (const auto& entry : JsonFormats::all()) names.push_back(entry.first);
         return names;
+    }
+
+    // What of a format's definition is not enforced, in words; empty where all of it is.
+    std::string unchecked(std::string_view name) const {
+        auto found = JsonFormats::all().find(name);
+        return found == JsonFormats::all().end() ? "" : found->second.unchecked;
     }
 
     // The contents that are not in a content.
@@ -154,13 +172,9 @@ class Texts {
 
     using Memo = std::unordered_map<std::string, int32_t>;
 
-    int32_t remembered(Memo& memo, std::string_view pattern, bool search) {
-        std::string key(pattern);
-        auto known = memo.find(key);
-        if (known != memo.end()) return known->second;
-        const int32_t made = build(pattern, search);
-        memo.emplace(std::move(key), made);
-        return made;
+    int32_t regex() {
+        RegexTree tree;
+        return RegexEncoder(tree, spellings_, e_, any_).encode(RegexLanguage::build(tree));
     }
 
     int32_t build(std::string_view pattern, bool search) {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -127,6 +128,9 @@ struct Place {
     int32_t depth;
 };
 
+// Texts come from people: which of them share a slot must not be theirs to choose.
+inline const uint64_t kTextSeed = (static_cast<uint64_t>(std::random_device{}()) << 32) | std::random_device{}();
+
 // Texts by number. Ids are given in the order of first mention.
 class TextTable {
   public:
@@ -149,7 +153,7 @@ class TextTable {
     int32_t find(std::string_view text) const { return slots_.empty() ? -1 : slots_[slot(text, hash_of(text))]; }
 
     static uint64_t hash_of(std::string_view text) {
-        uint64_t hash = text.size();
+        uint64_t hash = text.size() ^ kTextSeed;
         const char* data = text.data();
         size_t left = text.size();
         for (; left >= 8; data += 8, left -= 8) hash = mix(hash, word(data, 8));

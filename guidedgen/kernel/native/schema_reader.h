@@ -5,9 +5,8 @@
 #pragma once
 
 #include <tuple>
-#include <unordered_set>
 
-#include "schema_references.h"
+#include "schema_walk.h"
 
 namespace guidedgen {
 
@@ -20,14 +19,10 @@ struct ReaderOptions {
     std::unordered_set<std::string> refused;           // formats that are known and are not
 };
 
-class SchemaReader {
+class SchemaReader : private SchemaWalk {
   public:
     SchemaReader(SchemaTable& table, const ReaderOptions& options, nb::object resolver, int64_t schema_bytes, int64_t depth)
-        : table_(table), options_(options), budget_(schema_bytes, depth), values_(table, budget_),
-          references_(table, budget_, std::move(resolver), options.draft) {
-        keyword_texts_.fill(-1);
-        python_json::decimal_type();   // imported now: no foreign code runs while containers are walked
-    }
+        : SchemaWalk(table, std::move(resolver), options.draft, schema_bytes, depth), options_(options), values_(table, budget_) {}
 
     void read(PyObject* schema) {
         if (!is_schema(schema))
@@ -42,65 +37,20 @@ class SchemaReader {
     }
 
   private:
-    struct Work {
-        PyObject* schema;
-        int32_t place, context, node;
-    };
-
-    // --- nodes ---
-
-    int32_t node_at(PyObject* schema, int32_t place, int32_t context) {
-        size_t at = static_cast<size_t>(place);
-        if (node_of_place_.size() <= at) node_of_place_.resize(table_.places.size() * 2 + 16, -1);
-        if (node_of_place_[at] >= 0) return node_of_place_[at];
-        budget_.spend(32);
-        budget_.deeper(table_.places[at].depth);
-        int32_t id = static_cast<int32_t>(table_.nodes.size());
-        node_of_place_[at] = id;
-        table_.nodes.emplace_back();
-        SchemaNode& node = table_.nodes.back();
-        node.place = place;
-        node.resource = context;
-        if (PyBool_Check(schema)) {
-            node.always = schema == Py_True;
-            if (!node.always && references_.context(context).draft == kDraft4) refuse_false(place);
-        } else {
-            work_.push_back(Work{references_.keep(schema), place, context, id});
-        }
-        return id;
-    }
-
-    // Draft 4 has booleans in place of schemas in two keywords only (draft 4 validation, 5.3.1 and 5.4.4).
-    void refuse_false(int32_t place) {
-        const std::string& keyword = table_.text(table_.places[static_cast<size_t>(place)].token);
-        if (keyword == "additionalProperties" || keyword == "additionalItems") return;
-        throw SchemaError(SchemaError::Kind::Malformed, "false is not a schema in draft 4", table_.pointer(place), "", "Write {\"not\": {}}.");
-    }
-
-    int32_t index_text(size_t index) {
-        while (index_texts_.size() <= index) index_texts_.push_back(table_.intern(std::to_string(index_texts_.size())));
-        return index_texts_[index];
-    }
-
-    int32_t keyword_place(Keyword keyword) {
-        int32_t& text = keyword_texts_[static_cast<size_t>(keyword)];
-        if (text < 0) text = table_.intern(info(keyword).name);
-        return table_.place(at_.place, text);
-    }
-
     // --- one location ---
 
     void read_location(const Work& work) {
         at_ = work;
         node_ = SchemaNode();
+        place_ = work.place;
         size_t first_mark = table_.marks.size();
         collect();
         if (has_any({Keyword::Id, Keyword::PlainId})) at_.context = references_.entered(at_.schema, at_.place, at_.context);
-        const Context& context = references_.context(at_.context);
-        draft_ = context.draft;
+        draft_ = references_.context(at_.context).draft;
+        bool validation = references_.context(at_.context).validation;
         node_.place = at_.place;
         node_.resource = at_.context;
-        present_ = written_ & keywords_of(draft_) & (context.validation ? ~0ull : ~validation_keywords());
+        present_ = written_ & keywords_of(draft_) & (validation ? ~0ull : ~validation_keywords());
         beside_ref_ = bit(Keyword::Ref) & present_ && !merges_ref_siblings(draft_);
         if (beside_ref_) present_ = bit(Keyword::Ref);
         idle_ = 0;
@@ -115,7 +65,7 @@ class SchemaReader {
             if (present_ & about(kObject)) read_objects();
             read_in_place();
         }
-        treat(first_mark, context.validation);
+        treat(first_mark, validation);
         table_.nodes[static_cast<size_t>(at_.node)] = std::move(node_);
     }
 
@@ -416,251 +366,12 @@ class SchemaReader {
         if (present_ & all) node_.in_place = std::make_unique<InPlaceKeywords>(std::move(in));
     }
 
-    // --- references ---
-
-    std::pair<Target, int32_t> resolved(Keyword keyword) {
-        PyObject* reference = text(keyword);
-        PythonText written(reference);
-        budget_.spend(written.view.size());
-        references_.keep(reference);
-        std::optional<Target> found = references_.find(at_.context, written.view, at_.place, info(keyword).name.data());
-        if (!found)
-            throw SchemaError(SchemaError::Kind::Malformed, "the reference " + shown(reference) + " points to nothing", pointer(keyword),
-                              std::string(info(keyword).name), "Correct it, or add the definition.");
-        if (!is_schema(found->schema)) malformed(keyword, "a reference to a schema (an object, true or false)");
-        return {*found, node_at(found->schema, found->place, found->context)};
-    }
-
-    int32_t anchor_text() {
-        PythonText written(slot(Keyword::DynamicRef));
-        return table_.intern(written.view.substr(written.view.find('#') + 1));
-    }
-
-    // 2019-09 core, 8.2.4.2: dynamic where the resource that is found first says so. Its anchor is called "".
-    void recursive(InPlaceKeywords& in) {
-        auto [target, node] = resolved(Keyword::RecursiveRef);
-        in.dynamic = node;
-        if (recursive_anchor(target.context) == target.schema) look_for(in.anchor = table_.intern(""));
-    }
-
-    // The root of a resource that has `$recursiveAnchor: true`, or null.
-    PyObject* recursive_anchor(int32_t id) {
-        const Context& context = references_.context(id);
-        if (!PyDict_Check(context.root) || (context.draft != kDraft2019 && context.draft != kMixed)) return nullptr;
-        return PyDict_GetItemString(context.root, "$recursiveAnchor") == Py_True ? context.root : nullptr;
-    }
-
-    void look_for(int32_t anchor) {
-        table_.dynamic = true;
-        if (std::find(sought_.begin(), sought_.end(), anchor) == sought_.end()) sought_.push_back(anchor);
-    }
-
-    // Every resource that was read takes part in dynamic scopes: its anchors that some reference looks for become nodes.
-    // Returns whether there are new ones to read.
-    bool find_dynamic_anchors() {
-        if (sought_.empty()) return false;
-        std::vector<char> used(static_cast<size_t>(references_.contexts()), 0);
-        for (const SchemaNode& node : table_.nodes) used[static_cast<size_t>(node.resource)] = 1;
-        size_t before = work_.size();
-        for (size_t id = 0; id < used.size(); ++id)
-            if (used[id])
-                for (size_t i = 0; i < sought_.size(); ++i) find_dynamic_anchor(static_cast<int32_t>(id), sought_[i]);
-        return work_.size() > before;
-    }
-
-    void find_dynamic_anchor(int32_t id, int32_t anchor) {
-        table_.resources.resize(static_cast<size_t>(references_.contexts()));
-        Resource& resource = table_.resources[static_cast<size_t>(id)];
-        if (resource.dynamic_anchors.count(anchor)) return;
-        if (table_.text(anchor).empty()) {
-            PyObject* root = recursive_anchor(id);
-            if (root) resource.dynamic_anchors[anchor] = node_at(root, references_.context(id).place, id);
-            return;
-        }
-        const auto& anchors = references_.anchors(id);
-        auto found = anchors.find(anchor);
-        if (found == anchors.end() || !found->second.dynamic) return;
-        resource.dynamic_anchors[anchor] = node_at(found->second.schema, found->second.place, id);
-    }
-
-    // --- forms of values ---
-
-    static constexpr uint64_t bit(Keyword keyword) { return 1ull << static_cast<unsigned>(keyword); }
-    bool has(Keyword keyword) const { return present_ & bit(keyword); }
-    bool has_any(std::initializer_list<Keyword> keywords) const {
-        for (Keyword keyword : keywords)
-            if (written_ & bit(keyword)) return true;
-        return false;
-    }
-    PyObject* slot(Keyword keyword) const { return slots_[static_cast<size_t>(keyword)]; }
-
-    template <class F>
-    static uint64_t mask_of(F wanted) {
-        uint64_t result = 0;
-        for (const KeywordInfo& known : keyword_table())
-            if (wanted(known)) result |= bit(known.keyword);
-        return result;
-    }
-    static uint64_t keywords_of(Draft draft) {
-        static const std::array<Draft, 6> drafts{kMixed, kDraft4, kDraft6, kDraft7, kDraft2019, kDraft2020};
-        static const std::array<uint64_t, 6> masks = [] {
-            std::array<uint64_t, 6> made;
-            for (size_t i = 0; i < made.size(); ++i) made[i] = mask_of([&](const KeywordInfo& k) { return known_in(k, drafts[i]); });
-            return made;
-        }();
-        return masks[static_cast<size_t>(std::find(drafts.begin(), drafts.end() - 1, draft) - drafts.begin())];
-    }
-    static uint64_t validation_keywords() {
-        static const uint64_t mask = mask_of([](const KeywordInfo& k) { return k.validation; });
-        return mask;
-    }
-    static uint64_t annotations() {
-        static const uint64_t mask = mask_of([](const KeywordInfo& k) { return k.annotation; });
-        return mask;
-    }
-    static uint64_t about(uint8_t kinds) {
-        static const std::array<uint64_t, 4> masks{mask_of([](const KeywordInfo& k) { return k.kinds == kNumber; }),
-                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kString; }),
-                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kArray; }),
-                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kObject; })};
-        return masks[kinds == kNumber ? 0 : kinds == kString ? 1 : kinds == kArray ? 2 : 3];
-    }
-
-    std::string pointer(Keyword keyword) const { return table_.pointer(at_.place) + "/" + std::string(info(keyword).name); }
-
-    [[noreturn]] void malformed(Keyword keyword, const std::string& expected) const {
-        std::string name(info(keyword).name);
-        throw SchemaError(SchemaError::Kind::Malformed, name + " must be " + expected + ", not " + shown(slot(keyword)), pointer(keyword), name,
-                          "Correct the schema.");
-    }
-
-    // A text id of the normalised numeral, or -1 where the keyword is absent.
-    int32_t number(Keyword keyword) {
-        if (!has(keyword)) return -1;
-        if (!is_number(slot(keyword))) malformed(keyword, "a number");
-        try {
-            return table_.intern(numeral(slot(keyword)));
-        } catch (const NotJson& e) {
-            throw SchemaError(SchemaError::Kind::Malformed, std::string(info(keyword).name) + ": " + e.message, pointer(keyword),
-                              std::string(info(keyword).name), "Correct the schema.");
-        }
-    }
-
-    int64_t count(Keyword keyword, int64_t otherwise) {
-        if (!has(keyword)) return otherwise;
-        PyObject* given = slot(keyword);
-        if (PyLong_CheckExact(given)) {
-            int overflow = 0;
-            long long value = PyLong_AsLongLongAndOverflow(given, &overflow);
-            if (!overflow && value >= 0) return std::min<int64_t>(value, INT32_MAX);
-        }
-        int32_t id = number(keyword);
-        NormalisedParts parts(table_.text(id));
-        if (parts.negative || !parts.integral()) malformed(keyword, "a non-negative integer");
-        return parts.count(INT32_MAX);
-    }
-
-    PyObject* text(Keyword keyword) const {
-        if (!PyUnicode_Check(slot(keyword))) malformed(keyword, "a string");
-        return slot(keyword);
-    }
-
-    bool flag(Keyword keyword) const {
-        if (!PyBool_Check(slot(keyword))) malformed(keyword, "true or false");
-        return slot(keyword) == Py_True;
-    }
-
-    void start_set() { ++stamp_; }
-    bool first_time(size_t id) {
-        if (stamps_.size() <= id) stamps_.resize(id * 2 + 64, 0);
-        bool first = stamps_[id] != stamp_;
-        stamps_[id] = stamp_;
-        return first;
-    }
-
-    bool one_name(PyObject* name, std::vector<int32_t>& ids) {
-        PythonText written(name);
-        budget_.spend(written.view.size() + 3);
-        if (written.valid) ids.push_back(table_.intern(written.view));
-        return written.valid;
-    }
-
-    // A list of names. Returns whether objects can have all of them.
-    bool names(Keyword keyword, PyObject* list, std::vector<int32_t>& ids, bool different) {
-        const char* expected = different ? "a list of strings" : keyword == Keyword::Dependencies
-                                   ? "an object whose values are lists of names or schemas" : "an object whose values are lists of names";
-        if (!is_list(list)) malformed(keyword, expected);
-        bool possible = true;
-        start_set();
-        ids.reserve(static_cast<size_t>(list_size(list)));
-        for (Py_ssize_t i = 0; i < list_size(list); ++i) {
-            if (!PyUnicode_Check(list_item(list, i))) malformed(keyword, expected);
-            if (!one_name(list_item(list, i), ids)) {
-                possible = false;
-            } else if (!first_time(static_cast<size_t>(ids.back()))) {
-                if (different) malformed(keyword, "a list of different strings");
-                ids.pop_back();
-            }
-        }
-        return possible;
-    }
-
-    int32_t subschema(Keyword keyword) {
-        if (!has(keyword)) return -1;
-        if (!is_schema(slot(keyword))) malformed(keyword, "a schema (an object, true or false)");
-        return node_at(slot(keyword), keyword_place(keyword), at_.context);
-    }
-
-    // A list of schemas; refused where it is empty (2020-12 core, 10.2.1).
-    std::vector<int32_t> subschemas(Keyword keyword) {
-        std::vector<int32_t> result;
-        if (!has(keyword)) return result;
-        PyObject* list = slot(keyword);
-        if (!is_list(list) || !list_size(list)) malformed(keyword, "a list of at least one schema");
-        int32_t place = keyword_place(keyword);
-        result.reserve(static_cast<size_t>(list_size(list)));
-        for (Py_ssize_t i = 0; i < list_size(list); ++i) {
-            PyObject* item = list_item(list, i);
-            if (!is_schema(item)) malformed(keyword, "a list of schemas (objects, true or false)");
-            result.push_back(node_at(item, table_.place(place, index_text(static_cast<size_t>(i))), at_.context));
-        }
-        return result;
-    }
-
-    // Schemas by name.
-    template <class F>
-    void each_schema(Keyword keyword, F take) {
-        if (!has(keyword)) return;
-        PyObject* map = slot(keyword);
-        if (!PyDict_Check(map)) malformed(keyword, "an object whose values are schemas");
-        int32_t place = keyword_place(keyword);
-        PyObject *key, *item;
-        for (Py_ssize_t i = 0; PyDict_Next(map, &i, &key, &item);) {
-            if (!PyUnicode_Check(key) || !is_schema(item)) malformed(keyword, "an object whose values are schemas");
-            PythonText name(key);
-            budget_.spend(name.view.size() + 4);
-            take(name, node_at(item, table_.place(place, table_.intern(name.view)), at_.context));
-        }
-    }
-
-    SchemaTable& table_;
     const ReaderOptions& options_;
-    Budget budget_;
     ValueReader values_;
-    References references_;
-    std::vector<Work> work_;
-    size_t next_ = 0;
-    std::vector<int32_t> node_of_place_, index_texts_, sought_;
-    std::array<int32_t, kKeywords> keyword_texts_;
-    std::vector<uint32_t> stamps_;
-    uint32_t stamp_ = 0;
 
     // The location that is being read.
-    Work at_{};
     SchemaNode node_;
-    Draft draft_ = kMixed;
-    std::array<PyObject*, kKeywords> slots_{};
-    uint64_t written_ = 0, present_ = 0, idle_ = 0;   // keywords as written, those that count, those without effect
+    uint64_t idle_ = 0;                // keywords without effect here
     bool beside_ref_ = false;
     std::pair<Treatment, Reason> format_;
 };

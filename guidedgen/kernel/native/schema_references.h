@@ -77,17 +77,19 @@ class References {
         int32_t known = context_at(place);
         if (known >= 0) return known;
         if (!PyDict_Check(schema) || (!text_item(schema, "$id") && !text_item(schema, "id"))) return outer;
+        keep(schema);
         Context inner{schema, place, context(outer).document, outer, "", {}, context(outer).draft, context(outer).validation,
                       context(outer).asserts_format, {}};
         contexts_.push_back(std::move(inner));
         int32_t id = contexts() - 1;
         take_dialect(schema, place, id);
+        // `id` names nothing to a dialect that does not have it, whatever `$schema` beside it says.
+        bool foreign = context(id).draft == kDraft4 && context(outer).draft != kDraft4;
         std::optional<std::string> own = identifier(schema, context(id).draft);
-        if (!own) {
+        if (!own || foreign) {
             contexts_.pop_back();
             return outer;
         }
-        keep(schema);
         contexts_.back().identifier = *own;
         set_context(place, id);
         return id;
@@ -185,6 +187,7 @@ class References {
         for (size_t i = chain.size(); i-- > 0;) {
             Context& c = contexts_[static_cast<size_t>(chain[i])];
             std::string made = joined(*context(c.parent).base, c.identifier, c.place);
+            budget_.spend(made.size());
             contexts_[static_cast<size_t>(chain[i])].base = made;
         }
         return *context(id).base;
