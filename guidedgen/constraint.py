@@ -15,10 +15,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
+from guidedgen.explanation import Explanation
 from guidedgen.masks import Mask, allowed_tokens, borrow, check_mask, give_back, mask_words
 from guidedgen.stop_rules import AnyText, CountState, Deadline, MaxTokens, StopMatch, StopOn
 
@@ -246,6 +247,14 @@ class AllOfState:
             if not run or len(state.plan.masking) == 1 or len(tokens) >= _FORCED_AT_MOST:
                 break
         return tuple(tokens)
+
+    def explain(self, token: int) -> Explanation | None:
+        """Why `token` is not allowed: of the first part that refuses it and can say why; None where none does."""
+        for index in self.plan.masking:
+            part: Any = self.parts[index]
+            if hasattr(part, "explain") and (found := part.explain(token)) is not None:
+                return cast(Explanation, found)
+        return None
 
     @property
     def accepting(self) -> bool:

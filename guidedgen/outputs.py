@@ -112,6 +112,8 @@ def _(spec: JsonSchema) -> Hashable:
         spec.on_unsupported,
         spec.whitespace,
         spec.limits,
+        spec.draft,
+        spec.strict_keywords,
     )
 
 

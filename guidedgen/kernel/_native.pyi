@@ -36,6 +36,13 @@ class Grammar:
     @property
     def vocab_size(self) -> int: ...
 
+    @property
+    def explainer(self) -> object:
+        """What `State.explain` calls with the state and the token."""
+
+    @explainer.setter
+    def explainer(self, arg: object, /) -> None: ...
+
     def stats(self) -> dict:
         """Deterministic counters and sizes in bytes."""
 
@@ -61,6 +68,9 @@ class State:
     def allowed_bytes(self) -> bytes: ...
 
     def labels(self) -> tuple[int, ...]: ...
+
+    def explain(self, token: int) -> object:
+        """Why `token` is not allowed; None where it is."""
 
     @property
     def accepting(self) -> bool: ...

@@ -160,7 +160,7 @@ def test_ctrl_c_has_its_exit_code(run: Any) -> None:
 
 
 def test_check_reports_keyword_by_keyword(run: Any, schema: Path) -> None:
-    result = run("check", schema)
+    result = run("check", schema, "--report")
     assert result.exit_code == 0
     assert "/properties/title/maxLength" in result.stdout
     assert "every text that the masks allow is valid" in result.stdout

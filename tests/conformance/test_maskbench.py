@@ -30,7 +30,6 @@ CATEGORIES = [
     "right",
     "order",
     "rejects valid",
-    "misspelled",
     "malformed",
     "unsupported",
     "too much work",
@@ -50,8 +49,8 @@ def judge(path: Path, vocabulary: Vocabulary, order: str) -> tuple[str, str]:
         return "too much work", error.limit
     except UnsupportedFeature as error:
         return "unsupported", error.keyword or ""
-    except CompileError as error:
-        return ("misspelled" if "Did you mean" in str(error) else "malformed"), ""
+    except CompileError:
+        return "malformed", ""
     found = {"right"}
     for test in case["tests"]:
         found.add(verdict(constraint, case["schema"], test, order))
@@ -78,7 +77,7 @@ def run(files: list[Path], order: str) -> dict[str, Any]:
         counts[category] += 1
         if keyword:
             refused[keyword] += 1
-        if category not in ("right", "order", "unsupported", "too much work", "misspelled"):
+        if category not in ("right", "order", "unsupported", "too much work"):
             named.setdefault(category, []).append(path.name)
     return {"counts": dict(sorted(counts.items())), "refused": dict(refused.most_common()), "named": named}
 

@@ -6,15 +6,14 @@ What the kernel reads is the table that its JSON machine works on. Nothing here 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Mapping
-from dataclasses import asdict
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from collections.abc import Collection, Mapping, Set
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urldefrag, urljoin
 
 from guidedgen.errors import CompileError
 from guidedgen.grammars.json_schema.formats import FORMATS, NOT_ENFORCED
-from guidedgen.grammars.json_schema.keywords import draft_of, likely_typo
+from guidedgen.grammars.json_schema.keywords import draft_of, likely_typo, slip, slip_note
 from guidedgen.grammars.json_schema.options import Draft, Options
 from guidedgen.grammars.json_schema.values import read_schema
 from guidedgen.grammars.report import Entry, Report, Treatment
@@ -23,9 +22,7 @@ from guidedgen.limits import Limits
 if TYPE_CHECKING:
     from guidedgen.kernel._native import Schema
 
-__all__ = ["native_arguments", "read_native", "report_of"]
-
-Line: TypeAlias = tuple[str, str, Treatment, str]
+__all__ = ["native_arguments", "read_native", "refuse_slips", "report_of"]
 
 _UNKNOWN: Final = "not a keyword of JSON Schema"
 _VOCABULARY: Final = "/vocab/"
@@ -39,7 +36,7 @@ class Documents:
     pointers: a registry costs nothing until something refers to it.
     """
 
-    def __init__(self, registry: Mapping[str, Any], limits: Limits) -> None:
+    def __init__(self, registry: Mapping[Any, Any], limits: Limits) -> None:
         self._registry = registry
         self._limits = limits
 
@@ -92,7 +89,7 @@ def _with_vocabularies(draft: Draft, vocabularies: Mapping[str, Any] | None) -> 
         return int(draft), True, False
     own = f"https://json-schema.org/draft/{draft.title}{_VOCABULARY}"
     names = {uri.removeprefix(own) for uri in vocabularies if uri.startswith(own)}
-    if any(needed is True and not uri.startswith(own) for uri, needed in vocabularies.items()):
+    if any(needed is True for uri, needed in vocabularies.items() if not uri.startswith(own)):
         return None
     asserted = "format-assertion" in names or vocabularies.get(f"{own}format") is True
     return int(draft), "validation" in names, asserted
@@ -106,31 +103,26 @@ def prepared(schema: object, limits: Limits) -> object:
 
 
 def native_arguments(
-    options: Options, limits: Limits, *, draft: Draft = Draft.MIXED, formats: Collection[str] | None = None
+    options: Options, limits: Limits, *, draft: Draft | None = None, formats: Collection[str] | None = None
 ) -> tuple[dict[str, Any], Documents, dict[str, int]]:
     """The options, resolver and limits that the native kernel takes beside a schema.
 
     Args:
         options: how the schema is read.
         limits: `schema_bytes` and `depth`.
-        draft: where `$schema` is absent.
+        draft: where `$schema` is absent; that of the options, where it is None.
         formats: names of the formats that the kernel enforces; those that the Python translation does, where it is None.
     """
     enforced = frozenset(FORMATS if formats is None else formats).union(options.formats)
     settings = {
-        "draft": int(draft),
+        "draft": int(options.draft if draft is None else draft),
         "format": options.format,
         "on_unsupported": options.on_unsupported,
         "closed": options.closed,
         "enforced_formats": enforced,
         "refused_formats": NOT_ENFORCED - enforced,
     }
-    return settings, Documents(options.registry, limits), _bounds(limits)
-
-
-@lru_cache(maxsize=64)
-def _bounds(limits: Limits) -> dict[str, int]:
-    return asdict(limits)
+    return settings, Documents(options.registry, limits), limits.as_dict()
 
 
 def read_native(
@@ -138,7 +130,7 @@ def read_native(
     options: Options,
     limits: Limits,
     *,
-    draft: Draft = Draft.MIXED,
+    draft: Draft | None = None,
     formats: Collection[str] | None = None,
 ) -> Schema:
     """A schema as the native kernel reads it: every location that its root refers to.
@@ -147,7 +139,7 @@ def read_native(
         schema: Python values that JSON can write (read in place, not copied), or a JSON text.
         options: how it is read.
         limits: `schema_bytes` and `depth`.
-        draft: where `$schema` is absent.
+        draft: where `$schema` is absent; that of the options, where it is None.
         formats: see `native_arguments`.
 
     Raises:
@@ -171,11 +163,27 @@ def _native_schema() -> Any:
 
 def report_of(schema: Schema) -> Report:
     """The report of a schema that was read, with a suggestion for each unknown keyword that looks misspelled."""
-    return Report(tuple(_entry(*cast(Line, line)) for line in schema.report()))
+    lines = schema.report()
+    places = {pointer for pointer, *_ in lines}
+    return Report(tuple(_entry(*line, places) for line in lines))
 
 
-def _entry(pointer: str, keyword: str, treatment: Treatment, note: str) -> Entry:
-    if note == _UNKNOWN:
-        meant = likely_typo(keyword)
-        note = f"unknown keyword; did you mean {meant!r}?" if meant else note
-    return Entry(pointer, keyword, treatment, note)
+def refuse_slips(schema: Schema) -> None:
+    """What `strict_keywords` asks for. Raises CompileError for the first unknown keyword that looks misspelled."""
+    lines = schema.report()
+    places = {pointer for pointer, *_ in lines}
+    for pointer, keyword, _, note in lines:
+        meant = _meant(pointer, keyword, note, places)
+        if meant is not None:
+            raise slip(pointer, keyword, meant)
+
+
+def _entry(pointer: str, keyword: str, treatment: str, note: str, places: Set[str]) -> Entry:
+    meant = _meant(pointer, keyword, note, places)
+    return Entry(pointer, keyword, cast(Treatment, treatment), note if meant is None else slip_note(meant))
+
+
+def _meant(pointer: str, keyword: str, note: str, places: Set[str]) -> str | None:
+    """The keyword that an unknown one was probably meant to be; None where that one stands beside it."""
+    meant = likely_typo(keyword) if note == _UNKNOWN else None
+    return None if meant is None or f"{pointer.rpartition('/')[0]}/{meant}" in places else meant

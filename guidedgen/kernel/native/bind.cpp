@@ -160,6 +160,18 @@ void fill_masks(nb::list states, WordRows out, int threads, nb::object budgets) 
     if (failure) std::rethrow_exception(failure);
 }
 
+// The grammar keeps the function as an opaque companion, so that only this file knows Python.
+void set_explainer(Grammar& g, nb::object function) {
+    g.companion = std::shared_ptr<nb::object>(new nb::object(std::move(function)), [](nb::object* held) {
+        nb::gil_scoped_acquire gil;
+        delete held;
+    });
+}
+
+nb::object explainer(const Grammar& g) {
+    return g.companion ? *static_cast<nb::object*>(g.companion.get()) : nb::none();
+}
+
 nb::dict stats(Grammar& g) {
     nb::dict result;
     for (const auto& entry : g.stats()) result[entry.first] = entry.second;
@@ -203,6 +215,8 @@ NB_MODULE(_native, m) {
                     "The JSON texts of a schema; a Schema serves one grammar.")
         .def("start", &Grammar::start, "The position before the first token.")
         .def_prop_ro("vocab_size", &Grammar::vocab_size)
+        .def_prop_rw("explainer", &explainer, &set_explainer, nb::arg().none(), "What `State.explain` calls with the state and the token.",
+                     nb::for_getter(nb::sig("def explainer(self) -> object")), nb::for_setter(nb::sig("def explainer(self, arg: object, /) -> None")))
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
@@ -222,6 +236,9 @@ NB_MODULE(_native, m) {
                 return nb::bytes(reinterpret_cast<const char*>(s.w.data()), 32);
             }, nb::sig("def allowed_bytes(self) -> bytes"))
         .def("labels", [](const Handle& h) { return to_tuple(h.grammar->labels(h)); }, nb::sig("def labels(self) -> tuple[int, ...]"))
+        .def("explain", [](nb::handle self, int64_t token) {
+                return explainer(*nb::cast<const Handle&>(self).grammar)(self, token);
+            }, "token"_a, nb::sig("def explain(self, token: int) -> object"), "Why `token` is not allowed; None where it is.")
         .def_prop_ro("accepting", [](const Handle& h) { return h.position->accepting; })
         .def_prop_ro("done", [](const Handle&) { return nb::none(); }, nb::sig("def done(self) -> str | None"))
         .def_prop_ro("fingerprint", [](const Handle& h) { return reinterpret_cast<uintptr_t>(h.position); });

@@ -91,6 +91,8 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         arena_ = std::make_shared<Arena>(symbols_);
     }
 
+    std::shared_ptr<void> companion;   // what the binding keeps with a grammar
+
     const Vocabulary& vocabulary() const { return *vocabulary_; }
     int32_t vocab_size() const { return vocabulary_->size(); }
 

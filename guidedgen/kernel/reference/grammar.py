@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from guidedgen.constraint import Mask
 from guidedgen.errors import UnsatisfiableSchema
+from guidedgen.explanation import Explanation
 from guidedgen.kernel.reference.completion import Completions
 from guidedgen.kernel.reference.derivatives import Derivatives
 from guidedgen.kernel.reference.expressions import Expression, Expressions
@@ -33,6 +34,7 @@ class Grammar:
     Attributes:
         vocab_size: number of token ids V.
         mask_words: words in a mask.
+        explainer: what `State.explain` calls with the state and the token.
 
     Raises:
         UnsatisfiableSchema: where the start symbol produces nothing.
@@ -56,6 +58,7 @@ class Grammar:
         self.limits = Limits(**limits)
         self.vocab_size = vocabulary.size
         self.mask_words = (vocabulary.size + 31) // 32
+        self.explainer: Callable[[State, int], Explanation | None] = _explains_nothing
         self._trie = vocabulary
         self._lock = threading.RLock()
         self._depth = 0
@@ -245,3 +248,8 @@ def _expression(
             for child in reversed(children):
                 whole = make.concat(child, whole)
             return whole
+
+
+def _explains_nothing(_state: State, _token: int) -> Explanation | None:
+    """Stands in until `compile_table` has put the explainer in place."""
+    return None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from guidedgen.constraint import Mask
+from guidedgen.explanation import Explanation
 from guidedgen.kernel.reference.expressions import Expression
 from guidedgen.kernel.reference.rows import Row
 from guidedgen.kernel.reference.structure import Cost, Part
@@ -131,6 +132,10 @@ class State:
         """The symbols of the table (terminals and token sets) that are being read or may come next, ascending."""
         with self._grammar.operation():
             return tuple(sorted({part.symbol for part in self._grammar.states.expected(self)}))
+
+    def explain(self, token: int) -> Explanation | None:
+        """Why `token` is not allowed, or None where it is; IndexError where there is no such token."""
+        return self._grammar.explainer(self, token)
 
 
 class States:
