@@ -13,17 +13,21 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_origin
 
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_text, regex_text
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.keywords import draft_named
+from guidedgen.grammars.json_schema.native_compile import native_form
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
 from guidedgen.grammars.python_types import TypeSpec
-from guidedgen.grammars.translation import Spec, Translation
+from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.limits import Limits
+
+if TYPE_CHECKING:
+    from guidedgen.vocabulary import Vocabulary
 
 __all__ = ["Choice", "Indent", "JsonSchema", "Lark", "Regex", "Spec", "TypeSpec", "spec_of"]
 
@@ -176,7 +180,19 @@ class JsonSchema(_Translated):
 
     def translate(self, limits: Limits) -> Translation:
         """Raises every kind of `CompileError`, with a JSON pointer, and `LimitExceeded`."""
-        options = Options(
+        translation = translate_schema(self.schema, options=self._options(), limits=limits)
+        self.__dict__["_check"] = translation.check
+        return translation
+
+    def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
+        """The native kernel's own form, or None where the schema has to be translated; raises as `translate` does."""
+        form = native_form(self.schema, vocabulary, options=self._options(), limits=limits)
+        if form is not None:
+            self.__dict__["_check"] = form.check
+        return form
+
+    def _options(self) -> Options:
+        return Options(
             property_order=self.property_order,
             format=self.format,
             registry=self.registry or {},
@@ -185,9 +201,6 @@ class JsonSchema(_Translated):
             draft=draft_named(self.draft),
             strict_keywords=self.strict_keywords,
         )
-        translation = translate_schema(self.schema, options=options, limits=limits)
-        self.__dict__["_check"] = translation.check
-        return translation
 
     @cached_property
     def _check(self) -> Callable[[str], str | None] | None:

@@ -7,6 +7,8 @@
 #pragma once
 
 #include "json_cost.h"
+#include "json_text_value.h"
+#include "registers.h"
 
 namespace guidedgen {
 
@@ -15,10 +17,14 @@ class JsonMachine {
     enum class Phase : uint8_t { Value, FirstMember, NextMember, FirstItem, NextItem, Tail };
     enum class Step : uint8_t { Scalar, OpenObject, OpenArray, Key, OtherKey, Comma, Close, Space };
 
+    // What a lexeme means for the registers (registers.h).
+    enum Flag : uint8_t { kOpens = 1, kOpensArray = 2, kName = 4, kCloses = 8, kEndsItem = 16, kNextItem = 32 };
+
     struct Edge {
         LexState* start;
         Step step;
         int32_t a;            // Scalar, Close: the outcome; keys: place in the plan
+        uint8_t flags = 0;
         int32_t target = -1;  // the state after it; made on demand
     };
 
@@ -69,6 +75,7 @@ class JsonMachine {
                 case Phase::Tail:
                     if (s.level == 0 && layout_.around() != Expressions::kEpsilon) add(edges, layout_.around(), Step::Space, 0);
             }
+            for (Edge& e : edges) e.flags = flags(s, e);
             bytes_ += static_cast<int64_t>(edges.size() * sizeof(Edge));
             states_[id].edges = std::move(edges);
             states_[id].ready = true;
@@ -108,6 +115,28 @@ class JsonMachine {
             }
         }
         return states_[id].cost;
+    }
+
+    // The same where the lexeme ends an item whose text is known: later items have to differ from it.
+    int32_t follow_item(int32_t id, int32_t edge, const std::string& item) {
+        const State s = states_[follow(id, edge)].state;
+        const int32_t value = JsonValues(meaning_.table()).read(item);
+        const Frame& f = frames_[s.frame];
+        Frame known{f.tuple, f.rest};
+        for (int32_t& g : known.tuple) g = progress_.with_value(g, value);
+        State next = s;
+        next.frame = intern(std::move(known));
+        return intern(next);
+    }
+
+    // Whatever begins with one of these names, of the texts of a member's name lexeme.
+    int32_t named(const Names* names) {
+        std::vector<std::string> list;
+        for (const Names* n = names; n; n = n->before) list.push_back(n->name);
+        Expressions& e = lexer_.expressions();
+        ByteSet open = ByteSet::all() - ByteSet::single('"');
+        int32_t rest = e.concat(quote_, e.concat(meaning_.texts().literals(list), e.concat(quote_, Expressions::kAll)));
+        return e.concat(e.repeat(e.bytes(open), 0, -1), rest);
     }
 
     int64_t count() const { return static_cast<int64_t>(states_.size()); }
@@ -176,7 +205,27 @@ class JsonMachine {
 
     // --- what is expected
 
-    void add(std::vector<Edge>& edges, int32_t expr, Step step, int32_t a) { edges.push_back({lexer_.state(expr), step, a, -1}); }
+    void add(std::vector<Edge>& edges, int32_t expr, Step step, int32_t a) { edges.push_back({lexer_.state(expr), step, a}); }
+
+    uint8_t flags(const State& s, const Edge& e) const {
+        if (s.phase == Phase::FirstItem && e.target >= 0 && e.step != Step::Close) return e.flags;   // worked out with the item
+        auto tracked = [&](int32_t frame) { return frames_[frame].rest.tracked; };
+        uint8_t result = 0;
+        if (e.step == Step::OpenObject || e.step == Step::OpenArray) {
+            if (tracked(e.a)) result |= e.step == Step::OpenArray ? kOpens | kOpensArray : kOpens;
+        } else if (e.step == Step::OtherKey) {
+            result |= kName;
+        } else if (e.step == Step::Comma) {
+            if (tracked(s.frame)) result |= kNextItem;
+        } else if (e.step == Step::Close) {
+            if (tracked(s.frame)) result |= kCloses;
+        }
+        if ((e.step == Step::Scalar || e.step == Step::Close) && s.stack != 0) {
+            const Frame& around = frames_[stacks_[s.stack].frames[static_cast<size_t>(e.a)]];
+            if (!around.rest.object && around.rest.tracked) result |= kEndsItem;
+        }
+        return result;
+    }
 
     int32_t with_prefix(int32_t prefix, int32_t expr) { return lexer_.expressions().concat(prefix, expr); }
 
@@ -209,7 +258,26 @@ class JsonMachine {
         if (!some) return -1;
         f.rest.object = kind == Kind::Object;
         if (f.rest.object) f.rest.plan = progress_.plan_of(f.tuple);
+        f.rest.tracked = f.rest.object ? takes_others(f) : has_unique(f);
         return sat_.possible(f.tuple, f.rest) ? intern(std::move(f)) : -1;
+    }
+
+    // Whether an undeclared member may come in an object.
+    bool takes_others(const Frame& f) {
+        for (int32_t id : progress_.plan(f.rest.plan).others)
+            for (int32_t g : f.tuple)
+                if (progress_.after_key(g, id) != Formulas::kFalse) {
+                    const Satisfiability::Members& m = sat_.members(g);
+                    if (!m.simple() || (m.high != 0 && sat_.member_goal(m.forms, id) != Formulas::kFalse)) return true;
+                }
+        return false;
+    }
+
+    bool has_unique(const Frame& f) const {
+        bool found = false;
+        for (int32_t g : f.tuple)
+            meaning_.formulas().each_leaf(g, [&](int32_t leaf) { found |= meaning_.formulas().at(leaf).op == FOp::Unique; });
+        return found;
     }
 
     void member(const State& s, std::vector<Edge>& edges) {
@@ -373,7 +441,7 @@ class JsonMachine {
         auto& bucket = frame_ids_[h];
         for (int32_t id : bucket) {
             const Frame& o = frames_[id];
-            if (o.tuple == f.tuple && o.rest.object == f.rest.object && o.rest.plan == f.rest.plan && o.rest.seen == f.rest.seen && o.rest.rank == f.rest.rank)
+            if (o.tuple == f.tuple && o.rest.object == f.rest.object && o.rest.plan == f.rest.plan && o.rest.seen == f.rest.seen && o.rest.rank == f.rest.rank && o.rest.tracked == f.rest.tracked)
                 return id;
         }
         bucket.push_back(static_cast<int32_t>(frames_.size()));

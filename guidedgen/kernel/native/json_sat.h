@@ -15,6 +15,7 @@ namespace guidedgen {
 struct Rest {
     bool object = false;
     int32_t plan = -1, seen = 0, rank = 0;   // rank: declared names before it may not come any more
+    bool tracked = false;                    // a register keeps the undeclared names, or the items
 };
 
 struct Outcome {
@@ -335,6 +336,7 @@ class Satisfiability {
             int32_t next = progress_.with_value(o.tuple[0], -1);
             // An item that changes nothing can be repeated: only the counts are left to be met.
             if (next == open && progress_.holds_at_end(open)) return true;
+            if (next == open && (high < 0 || high > 1) && wants_repetition(open)) return not_proved();
             if (next == open) continue;
             int32_t counted = formulas_.all({next, formulas_.min_count(FOp::MinItems, low - 1),
                                              high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)});
@@ -352,6 +354,13 @@ class Satisfiability {
         }
         const int32_t var = first_var(f);
         for (bool truth : {true, false}) collect(progress_.assign(f, var, truth), formulas_.both(cube, truth ? var : formulas_.negate(var)), found);
+    }
+
+    // Whether items that are equal could help: uniqueItems stands under a negation.
+    bool wants_repetition(int32_t f) const {
+        bool found = false;
+        formulas_.each_leaf(f, [&](int32_t leaf) { found |= formulas_.at(leaf).op == FOp::Unique; });
+        return found;
     }
 
     // Where items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.

@@ -19,13 +19,12 @@ inline std::unique_lock<std::mutex> take(std::mutex& mutex) {
 class Vocabulary {
   public:
     Vocabulary(const uint8_t* data, const int64_t* offsets, int32_t size)
-        : trie_(std::make_shared<Trie>(data, offsets, size)), offsets_(offsets, offsets + size + 1),
-          data_(data, data + offsets[size]) {}
+        : trie_(std::make_shared<Trie>(data, offsets, size)) {}
 
     int32_t size() const { return trie_->vocab_size; }
     const Trie& trie() const { return *trie_; }
-    const uint8_t* bytes(int32_t token) const { return data_.data() + offsets_[token]; }
-    size_t length(int32_t token) const { return static_cast<size_t>(offsets_[token + 1] - offsets_[token]); }
+    const uint8_t* bytes(int32_t token) const { return trie_->bytes(token); }
+    size_t length(int32_t token) const { return trie_->length(token); }
 
     std::shared_ptr<Lexer> lexer(const Limits& limits) {
         auto guard = take(mutex_);
@@ -54,8 +53,6 @@ class Vocabulary {
     std::shared_ptr<const Trie> trie_;
     std::shared_ptr<JsonLanguages> languages_;
     std::weak_ptr<Lexer> languages_lexer_;
-    std::vector<int64_t> offsets_;
-    std::vector<uint8_t> data_;
     std::mutex mutex_;
     std::shared_ptr<Lexer> lexer_;
     Limits limits_;
