@@ -66,7 +66,7 @@ def slice_of(record: Record) -> str:
     """Where a schema stands in the bar: what keeps it from passing, the worst where there are several."""
     if record.passing:
         return "passing"
-    worst = next(name for name in DEFECTS if name in record.defects)
+    worst = next((name for name in DEFECTS if name in record.defects), "other defect")
     return worst if worst in _SLICES else "other defect"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from guidedgen.evaluate.blame import blame, reasons
@@ -13,6 +14,7 @@ from guidedgen.evaluate.figures import Measured, Value, sections
 from guidedgen.evaluate.records import DEFECTS
 
 KEYWORDS_SHOWN, REASONS_SHOWN = 15, 15
+_WIDEST = 2000
 
 
 def printed(value: Value) -> str:
@@ -38,11 +40,13 @@ def print_figures(console: Console, measured: Sequence[Measured], *, cpu: bool) 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("CPU time" if cpu else "wall time", no_wrap=True)
     for label in labels(measured):
-        table.add_column(escape(label), justify="right")
+        table.add_column(escape(label.replace(" ", "\n")), justify="right", no_wrap=True)
     for group in zip(*(sections(each, cpu=cpu) for each in measured), strict=True):
         table.add_row(f"[bold]{escape(group[0].title)}[/]")
         for rows in zip(*(section.rows for section in group), strict=True):
             table.add_row(f"  {escape(rows[0][0])}", *(printed(value) for _, value in rows))
+    wide = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    console.width = max(console.width, wide)  # better a line that the terminal breaks than figures that are cut
     console.print(table)
 
 
