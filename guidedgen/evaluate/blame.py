@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from guidedgen.evaluate.keywords import KEYWORDS
 from guidedgen.evaluate.records import Record
 
 
@@ -89,12 +90,16 @@ def _told(record: Record) -> set[str]:
     return told
 
 
+def _unnamed(quoted: re.Match[str]) -> str:
+    text = quoted[0]
+    return text if text[1:-1] in KEYWORDS else f"{text[0]}…{text[-1]}"
+
+
 def normalised(message: str) -> str:
-    """A message without what differs between schemas: JSON pointers, quoted names, long words, numbers."""
+    """A message without what differs between schemas: JSON pointers, quoted names but keywords, long words, numbers."""
     text = re.sub(r"\s+", " ", message)
     text = re.sub(r"#/[^\s),]*", "#/…", text)
-    text = re.sub(r'"(?:[^"\\]|\\.)*"', '"…"', text)
-    text = re.sub(r"'[^']*'", "'…'", text)
+    text = re.sub(r'"((?:[^"\\]|\\.)*)"|\'([^\']*)\'', _unnamed, text)
     text = re.sub(r"\d+(\.\d+)?", "N", text)
     text = re.sub(r"\S{60,}", "…", text)
     return text if len(text) <= 140 else text[:139] + "…"

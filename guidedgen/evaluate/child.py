@@ -54,6 +54,11 @@ class Child:
         """The pipe to wait on."""
         return self._pipe.fileno()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
     def send(self, line: dict[str, Any]) -> None:
         """Send one line; a process that is gone already shows itself when it is read from."""
         assert self._process.stdin is not None

@@ -85,6 +85,8 @@ class _Slot:
     def begin(self, name: str, path: Path) -> None:
         """Take a case; a worker that is not there yet is started first."""
         self._case, self._record, self._phase = (name, path), {"name": name}, "start"
+        if self._child is not None and not self._child.alive:
+            self.close()  # it ended after its last schema was done: that is no fault of this one
         if self._child is None:
             self._child, self._ready = Child(self._choice, self._checks), False
         else:

@@ -148,6 +148,11 @@ def test_reasons_are_grouped_without_names_and_numbers() -> None:
     ]
 
 
+def test_keywords_stay_in_reasons() -> None:
+    message = """Unimplemented keys: ["not", "x-own"] of 'dependencies' and 'a name'"""
+    assert normalised(message) == """Unimplemented keys: ["not", "…"] of 'dependencies' and '…'"""
+
+
 def test_long_messages_are_cut() -> None:
     assert len(normalised("word " * 100)) == 140
 
