@@ -145,13 +145,14 @@ def _soundness(records: Sequence[Record]) -> Section:
     walks = [record.walks for record in records if record.walks is not None]
     readings = [reading for record in records for reading in (*record.first, *record.second)]
     inside_refused = sum(part.inside_refused for part in probes) + sum(reading.refused_in_mask for reading in readings)
+    outside_taken = sum(part.outside_taken for part in probes) + sum(each.taken_outside_mask for each in readings)
     return Section(
         title="Soundness",
         rows=(
             ("probes in the mask", sum(part.inside for part in probes)),
             ("  refused (also while reading)", inside_refused),
             ("probes not in the mask", sum(part.outside for part in probes)),
-            ("  taken", sum(part.outside_taken for part in probes)),
+            ("  taken (also while reading)", outside_taken),
             ("end token's bit differs from accepting", sum(reading.end_differs for reading in readings)),
             ("walks that ended", sum(part.closed for part in walks)),
             ("  not JSON", sum(part.not_json for part in walks)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from time import perf_counter_ns, thread_time_ns
 
@@ -55,6 +56,7 @@ class Reading:
         fills_cpu: CPU time of each mask.
         commits_cpu: CPU time of each token that was taken.
         refused_in_mask: the token that stopped it was in the mask.
+        taken_outside_mask: the token that stopped it was not in the mask, and a commit takes it all the same.
         end_differs: at the end the mask allowed an end token and the matcher did not accept, or the reverse.
         error: what the engine raised.
     """
@@ -68,6 +70,7 @@ class Reading:
     fills_cpu: list[int] = field(default_factory=list)
     commits_cpu: list[int] = field(default_factory=list)
     refused_in_mask: bool = False
+    taken_outside_mask: bool = False
     end_differs: bool = False
     error: str | None = None
 
@@ -91,9 +94,12 @@ def said(error: BaseException) -> str:
 def _read(matcher: Matcher, tokens: list[int], bench: Bench, reading: Reading) -> None:
     for token in tokens:
         _fill(matcher, bench, reading)
-        allowed = bench.allows(token)
-        if not allowed or not _commit(matcher, token, bench, reading):
-            reading.refused_in_mask = allowed
+        if not bench.allows(token):
+            with contextlib.suppress(Exception):  # raising is one way to refuse what must not be committed
+                reading.taken_outside_mask = bool(matcher.commit(token))
+            return
+        if not _commit(matcher, token, bench, reading):
+            reading.refused_in_mask = True
             return
         reading.read += 1
     _fill(matcher, bench, reading)

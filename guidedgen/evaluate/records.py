@@ -104,7 +104,9 @@ class Record:
             "accepts invalid": sum(reading.accepted and not reading.valid for reading in self.first),
             "rejects valid": sum(_rejects_valid(reading) for reading in self.first),
             "uses differ": sum(one.accepted != two.accepted for one, two in zip(self.first, self.second, strict=False)),
-            "mask and commit differ": sum(reading.refused_in_mask for reading in (*self.first, *self.second)),
+            "mask and commit differ": sum(
+                reading.refused_in_mask or reading.taken_outside_mask for reading in (*self.first, *self.second)
+            ),
             "end differs": sum(reading.end_differs for reading in (*self.first, *self.second)),
         }
         if self.aborted is not None and self.aborted.phase != "validation":  # that is a validator's fault

@@ -27,12 +27,13 @@ def printed(value: Value) -> str:
 
 
 def labels(measured: Sequence[Measured]) -> list[str]:
-    """Names of engines, told apart by their files where two are the same."""
+    """Names of engines; where two are the same, with their file, its path, or its place in the list."""
+    paths = [each.results.path for each in measured]
     names = [each.results.label for each in measured]
-    return [
-        name if names.count(name) == 1 else f"{name} ({each.results.path.name})"
-        for name, each in zip(names, measured, strict=True)
-    ]
+    for told in ([path.name for path in paths], [str(path) for path in paths], map(str, range(1, len(paths) + 1))):
+        repeated = {name for name in names if names.count(name) > 1}
+        names = [f"{name} ({more})" if name in repeated else name for name, more in zip(names, told, strict=True)]
+    return names
 
 
 def print_figures(console: Console, measured: Sequence[Measured], *, cpu: bool) -> None:

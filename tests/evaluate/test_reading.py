@@ -89,6 +89,17 @@ def test_an_end_token_that_differs_from_accepting_is_noticed() -> None:
     assert not read_instance(Endless(THREE), list(b'"one"'), without, valid=True).end_differs
 
 
+def test_a_commit_that_takes_what_the_mask_refuses_is_noticed_while_reading() -> None:
+    class Lenient(Texts):
+        def commit(self, token: int) -> bool:
+            return True
+
+    reading = read_instance(Lenient(THREE), list(b'"one" more'), BENCH, valid=False)
+    assert (reading.accepted, reading.read, reading.taken_outside_mask) == (False, 1, True)
+    strict = read_instance(Texts(THREE), list(b'"one" more'), BENCH, valid=False)
+    assert (strict.accepted, strict.taken_outside_mask, strict.refused_in_mask) == (False, False, False)
+
+
 def test_an_exception_is_the_error_of_one_reading() -> None:
     class Broken(Texts):
         def commit(self, token: int) -> bool:

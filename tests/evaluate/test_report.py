@@ -200,10 +200,11 @@ def test_report_shows_engines_side_by_side(tmp_path: Path) -> None:
 
 
 def test_report_as_json(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.jsonl", "one", RECORDS)
-    told = json.loads(evaluate("report", path, path, "--json", "--common").stdout)
-    assert len(told) == 1 or set(told) == {"one (a.jsonl)"}
-    assert next(iter(told.values()))["Schemas"]["schemas"] == 2
+    same = [written(tmp_path / name, "one", RECORDS) for name in ("a.jsonl", "b.jsonl")]
+    other = written(tmp_path / "c.jsonl", "two", RECORDS)
+    told = json.loads(evaluate("report", *same, other, "--json", "--common").stdout)
+    assert list(told) == ["one (a.jsonl)", "one (b.jsonl)", "two"]
+    assert [figures["Schemas"]["schemas"] for figures in told.values()] == [2, 2, 2]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is in the extra `evaluate`")
