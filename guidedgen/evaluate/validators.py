@@ -12,7 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-Check = Callable[[Any], bool]
+from guidedgen.evaluate.keywords import keywords_of
+
+Check = Callable[[Any], bool | str]  # a string: no opinion, and why
+
+# Formats of JSON Schema 2020-12 (validation, section 7.3). `jsonschema` passes those for which it lacks a package.
+_FORMATS = frozenset(
+    """date-time date time duration email idn-email hostname idn-hostname ipv4 ipv6 uri uri-reference iri iri-reference
+    uuid uri-template json-pointer relative-json-pointer regex""".split()
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +117,16 @@ def _jsonschema(schema: Any, formats: bool) -> Check:
     jsonschema: Any = importlib.import_module("jsonschema")
     specifications: Any = importlib.import_module("jsonschema_specifications")
     chosen = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-    checker = chosen.FORMAT_CHECKER if formats else None
-    validator = chosen(schema, format_checker=checker, registry=specifications.REGISTRY)
-    return lambda value: bool(validator.is_valid(value))
+    checker = chosen.FORMAT_CHECKER
+    validator = chosen(schema, format_checker=checker if formats else None, registry=specifications.REGISTRY)
+    used = {name.removeprefix("format: ") for name in keywords_of(schema) if name.startswith("format: ")}
+    passed = sorted(used & _FORMATS - checker.checkers.keys()) if formats else []
+
+    def check(value: Any) -> bool | str:
+        valid = bool(validator.is_valid(value))
+        return f"valid, {', '.join(passed)} not checked" if valid and passed else valid
+
+    return check
 
 
 def _jsonschema_rs(schema: Any, formats: bool) -> Check:

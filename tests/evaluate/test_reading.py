@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -192,6 +193,16 @@ def test_a_disagreement_is_none_of_the_engines_faults() -> None:
     judge(walks, b"19.99", verdict)
     assert (walks.disagreements, walks.invalid) == (1, 0)
     assert "19.99" in walks.examples[0]
+
+
+def test_a_validator_without_a_checker_for_a_format_has_no_opinion(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkers = jsonschema.Draft202012Validator.FORMAT_CHECKER.checkers
+    monkeypatch.delitem(checkers, "date-time", raising=False)
+    validators = Validators({"format": "date-time"}, formats=True)
+    invalid, valid = validators.judge(b'"noon"'), validators.judge(b'"2024-05-06T07:08:09Z"')
+    assert (invalid.fault, valid.fault) == ("invalid", None)
+    assert "jsonschema: valid, date-time not checked" in valid.told
+    assert Validators({"format": "date-time"}, formats=False).judge(b'"noon"').fault is None
 
 
 def test_a_key_twice_is_counted_apart() -> None:
