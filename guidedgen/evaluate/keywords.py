@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
 # By what their value is: one schema, a list of schemas, schemas by name, something else.
-_ONE = _words("""additionalItems additionalProperties contains contentSchema else if items not propertyNames then
+_ONE = words("""additionalItems additionalProperties contains contentSchema else if items not propertyNames then
     unevaluatedItems unevaluatedProperties""")
-_MANY = _words("allOf anyOf items oneOf prefixItems")
-_NAMED = _words("$defs definitions dependencies dependentSchemas patternProperties properties")
-_PLAIN = _words("""$anchor $dynamicAnchor $dynamicRef $id $recursiveAnchor $recursiveRef $ref const dependentRequired
+_MANY = words("allOf anyOf items oneOf prefixItems")
+_NAMED = words("$defs definitions dependencies dependentSchemas patternProperties properties")
+_PLAIN = words("""$anchor $dynamicAnchor $dynamicRef $id $recursiveAnchor $recursiveRef $ref const dependentRequired
     enum exclusiveMaximum exclusiveMinimum format id maxContains maxItems maxLength maxProperties maximum minContains
     minItems minLength minProperties minimum multipleOf pattern required type uniqueItems""")
 KEYWORDS = _ONE | _MANY | _NAMED | _PLAIN

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from guidedgen.evaluate.keywords import keywords_of
+from guidedgen.evaluate.keywords import keywords_of, words
 
 Check = Callable[[Any], bool | str]  # a string: no opinion, and why
 
 # Formats of JSON Schema 2020-12 (validation, section 7.3). `jsonschema` passes those for which it lacks a package.
-_FORMATS = frozenset(
+_FORMATS = words(
     """date-time date time duration email idn-email hostname idn-hostname ipv4 ipv6 uri uri-reference iri iri-reference
-    uuid uri-template json-pointer relative-json-pointer regex""".split()
+    uuid uri-template json-pointer relative-json-pointer regex"""
 )
 
 
