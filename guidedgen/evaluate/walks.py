@@ -170,4 +170,6 @@ def note(walks: Walks, what: str, text: bytes) -> None:
     """Keep a few examples."""
     if len(walks.examples) < _EXAMPLES:
         shown = text.decode("utf-8", errors="backslashreplace")
-        walks.examples.append(f"{what}: {json.dumps(shown[:300], ensure_ascii=True)}")
+        shown = re.sub(r"\s{8,}", "  …  ", shown)  # which tell nothing and would fill the line
+        told = shown if len(shown) <= 400 else f"{shown[:200]} … {shown[-200:]}"
+        walks.examples.append(f"{what}: {json.dumps(told)}")
