@@ -1,12 +1,11 @@
-"""Formats as their documents define them, for validators in tests: exact where a few lines suffice.
+"""Formats as their documents define them, for validators in tests. Independent of the package's expressions on purpose.
 
-What needs more (e-mail, URI, IRI, host names) is left to `jsonschema_rs`. Independent of the package's own expressions on purpose.
+What needs tables (host names with punycode, and mailboxes at them) is left to `jsonschema_rs`.
 """
 
 from __future__ import annotations
 
 import calendar
-import ipaddress
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,7 +13,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from tests.conformance import ecma
+from tests.conformance import ecma, uri_checks
+from tests.conformance.format_ip import is_ipv4, is_ipv6
 
 _TIME = re.compile(r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))")
 
@@ -56,23 +56,6 @@ def is_duration(text: str) -> bool:
     return re.fullmatch(f"P(?:{date}(?:{time})?|{time}|[0-9]+W)", text) is not None
 
 
-def is_ipv4(text: str) -> bool:
-    """RFC 2673, 3.2: four decimal octets without leading zeros."""
-    parts = text.split(".")
-    return len(parts) == 4 and all(re.fullmatch("0|[1-9][0-9]{0,2}", part) and int(part) < 256 for part in parts)
-
-
-def is_ipv6(text: str) -> bool:
-    """RFC 4291, 2.2; no zone."""
-    if not re.fullmatch(r"[0-9A-Fa-f:.]+", text) or ("." in text and not is_ipv4(text.rsplit(":", 1)[-1])):
-        return False
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def is_uuid(text: str) -> bool:
     """RFC 4122, 3."""
     return re.fullmatch("[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}", text) is not None
@@ -107,17 +90,7 @@ def _by_library(name: str) -> Callable[[str], bool]:
     return lambda text: bool(_library(name).is_valid(text))
 
 
-_LEFT_TO_THE_LIBRARY = [
-    "email",
-    "hostname",
-    "idn-email",
-    "idn-hostname",
-    "iri",
-    "iri-reference",
-    "uri",
-    "uri-reference",
-    "uri-template",
-]
+_LEFT_TO_THE_LIBRARY = ["hostname", "idn-email", "idn-hostname"]
 
 CHECKS: dict[str, Callable[[str], bool]] = {
     "date": is_date,
@@ -130,5 +103,11 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "json-pointer": is_json_pointer,
     "relative-json-pointer": is_relative_json_pointer,
     "regex": is_regex,
+    "email": uri_checks.is_email,
+    "uri": uri_checks.is_uri,
+    "uri-reference": uri_checks.is_uri_reference,
+    "iri": uri_checks.is_iri,
+    "iri-reference": uri_checks.is_iri_reference,
+    "uri-template": uri_checks.is_uri_template,
     **{name: _by_library(name) for name in _LEFT_TO_THE_LIBRARY},
 }
