@@ -145,7 +145,7 @@ def _other_regex(case: Case) -> bool:
 def _python(pattern: str, text: str) -> bool | None:
     try:
         return re.search(pattern, text) is not None
-    except re.error:
+    except (re.error, FutureWarning):
         return None
 
 
