@@ -29,7 +29,7 @@ SLICE = 37  # every so many files in the default run: 153
 WALKS = 4
 STEPS = 120
 
-KINDS = ["refused", "duplicate names", "libraries disagree", "invalid", "broken"]
+KINDS = ["refused", "too much work", "duplicate names", "libraries disagree", "invalid", "broken"]
 
 
 def compiled(schema: Any, walk: Walk) -> Any:
@@ -45,6 +45,8 @@ def judge(constraint: Any, opinions: Opinions, walk: Walk) -> tuple[str, str]:
         text = text_of(constraint, crossing_vocabulary(), walk).decode()
     except BrokenWalk as error:
         return "broken", str(error)
+    except LimitExceeded as error:
+        return "too much work", str(error)
     if names_twice(text):
         return "duplicate names", text
     if not opinions.standard.is_valid(read(text)):

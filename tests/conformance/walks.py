@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from guidedgen.constraint import allowed_tokens
+from guidedgen.errors import LimitExceeded
 from guidedgen.testing import byte_vocabulary
 from guidedgen.vocabulary import Vocabulary
 
@@ -47,7 +48,7 @@ def crossing_vocabulary() -> Vocabulary:
 
 
 def text_of(constraint: Any, vocabulary: Vocabulary, walk: Walk) -> bytes:
-    """The text of one walk with its completion; raises BrokenWalk."""
+    """The text of one walk with its completion; raises BrokenWalk, and LimitExceeded where a step is too much work."""
     choose = random.Random(walk.seed)
     state: Any = constraint.start()
     tokens: list[int] = []
@@ -68,6 +69,8 @@ def _closed(state: Any, tokens: list[int], vocabulary: Vocabulary) -> bytes:
     written = vocabulary.decode_bytes(tokens)
     try:
         rest = state.shortest()
+    except LimitExceeded:
+        raise
     except Exception as error:
         raise BrokenWalk(f"no completion ({type(error).__name__}: {error}) after {written!r}") from error
     for token in rest:

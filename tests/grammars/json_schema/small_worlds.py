@@ -120,7 +120,7 @@ def _structure(below: st.SearchStrategy[Any]) -> dict[str, st.SearchStrategy[Any
         "items": below,
         "contains": below,
         "minContains": COUNT,
-        "maxContains": COUNT,
+        "maxContains": st.sampled_from([0, 1, 1, 2]),
         "unevaluatedProperties": below,
         "unevaluatedItems": below,
         "dependentRequired": st.dictionaries(NAME, SOME_NAMES, min_size=1, max_size=2),
@@ -142,13 +142,31 @@ def _of_draft(
 _LATER = ["dependentSchemas", "dependentRequired", "minContains", "maxContains"]
 _LATER += ["unevaluatedProperties", "unevaluatedItems"]
 COMMON = ["type", "properties", "required", "items", "allOf", "anyOf", "oneOf", "not"]
+COMMON += ["unevaluatedItems", "unevaluatedProperties", "contains", "if"]
+
+
+# Keywords that say nothing without another one.
+_PARTNERS = {
+    "if": ["then", "else"],
+    "then": ["if"],
+    "else": ["if"],
+    "minContains": ["contains"],
+    "maxContains": ["contains"],
+    "additionalItems": ["items"],
+    "unevaluatedItems": ["contains"],
+    "unevaluatedProperties": ["properties"],
+}
 
 
 def _drawn(table: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    """One to four keywords of a table; those that real schemas use most a little more often."""
+    """One to four keywords of a table, and their partners; those that real schemas use most a little more often."""
     often = [name for name in COMMON if name in table]
-    names = st.lists(st.sampled_from([*table, *often]), min_size=1, max_size=4, unique=True)
-    return names.flatmap(lambda found: st.fixed_dictionaries({name: table[name] for name in found}))
+
+    def all_of(found: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+        names = dict.fromkeys([*found, *(partner for name in found for partner in _PARTNERS.get(name, []))])
+        return st.fixed_dictionaries({name: table[name] for name in names})
+
+    return st.lists(st.sampled_from([*table, *often]), min_size=1, max_size=4, unique=True).flatmap(all_of)
 
 
 def _typed(found: dict[str, Any], kind: str | None) -> dict[str, Any]:
