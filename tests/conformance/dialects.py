@@ -45,8 +45,11 @@ class Place:
     validates: bool = True  # whether the dialect has the validation vocabulary
 
     def below(self, schema: Any) -> Place:
-        """The place of a subschema, which may name itself and its dialect."""
-        if not isinstance(schema, dict) or not ({"$id", "id", "$schema"} & schema.keys()):
+        """The place of a subschema, which may name itself.
+
+        Only then its `$schema` counts (2020-12 core, 8.1.1: it must not stand in what is no resource of its own).
+        """
+        if not isinstance(schema, dict) or not ({"$id", "id"} & schema.keys()):
             return self
         resolver = self.resolver.in_subresource(_SPECIFICATIONS[self.draft].create_resource(schema))
         return replace(self, resolver=resolver).dialect_of(schema)
@@ -93,7 +96,8 @@ class Place:
         moved = replace(self, resolver=resolver)
         uri = resolver._base_uri
         document = resolver._registry.contents(uri) if uri in resolver._registry else None
-        return moved.dialect_of(document).dialect_of(schema)
+        moved = moved.dialect_of(document)
+        return moved.dialect_of(schema) if isinstance(schema, dict) and {"$id", "id"} & schema.keys() else moved
 
 
 def root(schema: Any, default: int, registry: Mapping[str, Any], asserts_format: bool) -> Place:

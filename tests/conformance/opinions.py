@@ -191,8 +191,18 @@ def _dependencies_later(case: Case) -> bool:
     return later and bool(case.keyword("dependencies"))
 
 
+def _dialect_inside(case: Case) -> bool:
+    schema = case.opinions.schema
+    return len(case.keyword("$schema")) > int(isinstance(schema, dict) and "$schema" in schema)
+
+
 BOTH = ("jsonschema", "jsonschema_rs")
 DISAGREEMENTS = [
+    Disagreement(
+        "2020-12 core, 8.1.1: $schema must not stand in a subschema that is no resource of its own; it means nothing there",
+        BOTH,
+        _dialect_inside,
+    ),
     Disagreement(
         "2020-12 core, 4.2.2 and validation, 6.2: numbers are compared and divided as they are written; a library that "
         "reads them as doubles takes another number",
