@@ -112,6 +112,7 @@ def _(spec: JsonSchema) -> Hashable:
         spec.on_unsupported,
         spec.whitespace,
         spec.limits,
+        (spec.max_whitespace, spec.max_digits, spec.max_string, spec.max_items),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any, Generic, Literal, TypeVar, get_origin
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_text, regex_text
 from guidedgen.grammars.json_schema import Options, translate_schema
+from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
 from guidedgen.grammars.python_types import TypeSpec
@@ -156,6 +157,12 @@ class JsonSchema(_Translated):
         whitespace: "compact" is one line as `json.dumps` writes it (`", "` and `": "`), "flexible" takes any JSON
             whitespace between tokens, `Indent(2)` is the layout of `json.dumps(indent=2)`.
         limits: how much work and memory the schema may cost.
+        max_whitespace: the most characters in a run of flexible whitespace. This and the following bounds hold what a
+            schema leaves endless; they never cut what it requires, and None (default) bounds nothing. A `max_tokens`
+            budget steers towards the end without any of them.
+        max_digits: the most digits of a number.
+        max_string: the most characters of a string without maxLength.
+        max_items: the most items of an array without maxItems.
     """
 
     schema: Mapping[str, Any] | bool | str
@@ -165,6 +172,10 @@ class JsonSchema(_Translated):
     on_unsupported: Literal["error", "validate", "relax"] = field(default="error", kw_only=True)
     whitespace: Whitespace = field(default="compact", kw_only=True)
     limits: Limits | None = field(default=None, kw_only=True)
+    max_whitespace: int | None = field(default=None, kw_only=True)
+    max_digits: int | None = field(default=None, kw_only=True)
+    max_string: int | None = field(default=None, kw_only=True)
+    max_items: int | None = field(default=None, kw_only=True)
 
     def translate(self, limits: Limits) -> Translation:
         """Raises every kind of `CompileError`, with a JSON pointer, and `LimitExceeded`."""
@@ -175,7 +186,10 @@ class JsonSchema(_Translated):
             on_unsupported=self.on_unsupported,
             whitespace=self.whitespace,
         )
-        return translate_schema(self.schema, options=options, limits=limits)
+        bounds = Bounds(
+            whitespace=self.max_whitespace, digits=self.max_digits, string=self.max_string, items=self.max_items
+        )
+        return translate_schema(self.schema, options=options, limits=limits, bounds=bounds)
 
     def parse(self, text: str) -> Any:
         """The JSON value; raises `ValidationFailed` where the text is no JSON or an object has a name twice."""

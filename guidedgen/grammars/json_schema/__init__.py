@@ -14,6 +14,7 @@ from typing import Any
 
 from guidedgen.errors import CompileError, LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import ir
+from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.branches import Branches
 from guidedgen.grammars.json_schema.builder import Builder
 from guidedgen.grammars.json_schema.locations import Locations
@@ -35,8 +36,10 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 _MISSING: Mapping[str, str] = {"on_unsupported": "validate"}
 
 
-def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options, limits: Limits) -> Translation:
-    """The grammar of the JSON texts that are valid under a schema.
+def translate_schema(
+    schema: Mapping[str, Any] | bool | str, *, options: Options, limits: Limits, bounds: Bounds | None = None
+) -> Translation:
+    """The grammar of the JSON texts that are valid under a schema, and within the bounds that are asked for.
 
     Raises:
         CompileError: the schema or an option is malformed.
@@ -46,7 +49,8 @@ def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options
         LimitExceeded: too large, or nested too deeply.
     """
     _check_options(options)
-    layout = layout_of(options.whitespace)
+    bounds = bounds or Bounds()
+    layout = layout_of(options.whitespace, bounds.whitespace)
     root = read_schema(schema, limits)
     if not isinstance(root, dict | bool):
         raise CompileError(f"a schema must be an object, true or false, not {type(root).__name__}", pointer="")
@@ -59,7 +63,7 @@ def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options
         reason = branches.reason(start)
         if reason is not None:
             raise reason.error()
-        builder = Builder(branches, reader, layout, options)
+        builder = Builder(branches, reader, layout, options, bounds)
         node = builder.build(start)
     except RecursionError as error:
         raise LimitExceeded("depth", limits.depth, "schemas are nested too deeply") from error
@@ -67,7 +71,7 @@ def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options
     if around is not None:
         space = ir.Terminal(around, "whitespace")
         node = ir.Sequence((space, node, space))
-    return Translation(grammar=ir.Grammar(start=node, rules=builder.rules), report=Report(reader.entries), root="")
+    return Translation(grammar=ir.Grammar(start=node, rules=builder.rules), report=Report((*reader.entries, *bounds.entries())), root="")
 
 
 def _check_options(options: Options) -> None:
