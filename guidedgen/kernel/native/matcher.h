@@ -127,18 +127,27 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         return at.arena->mask(at.position);
     }
 
-    // Writes the mask; `budget` < 0: none.
-    void fill(const Handle& at, int64_t budget, uint32_t* out) {
-        const size_t words = at.arena->words();
+    // Writes the mask if it is known, without a lock; `budget` < 0: none.
+    static bool fill_known(const Handle& at, int64_t budget, uint32_t* out) {
         if (budget >= 0) {
             const int64_t worst = at.position->worst.load(std::memory_order_acquire);
-            if (worst < 0 || worst >= budget) {
-                Turn turn(*lexer_);
-                return Budget(*at.arena, vocabulary_->trie(), limits_).fill(at.position, budget, out, words);
-            }
+            if (worst < 0 || worst >= budget) return false;
         }
-        Arena::write(mask(at), out, words);
+        const TokenSet* known = at.position->mask.load(std::memory_order_acquire);
+        if (known) Arena::write(*known, out, at.arena->words());
+        return known != nullptr;
     }
+
+    void fill(const Handle& at, int64_t budget, uint32_t* out) {
+        if (fill_known(at, budget, out)) return;
+        const size_t words = at.arena->words();
+        Turn turn(*lexer_);
+        if (budget < 0) return Arena::write(at.arena->mask(at.position), out, words);
+        Budget(*at.arena, vocabulary_->trie(), limits_).fill(at.position, budget, out, words);
+    }
+
+    // Grammars with the same one take turns.
+    const void* turns() const { return lexer_.get(); }
 
     std::vector<int32_t> forced(Handle at) {
         std::vector<int32_t> tokens;
