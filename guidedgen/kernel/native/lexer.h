@@ -210,9 +210,20 @@ class Lexer : public Automaton {
         crossings.insert(crossings.end(), found.crosses.begin(), found.crosses.end());
         std::sort(crossings.begin(), crossings.end());
         out.reached = std::move(found.reached);
+        keep_few_as_list(out);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(crossings), out);
         return true;
+    }
+
+    // A bit set holds more tokens than it has words, as TokenSet::single relies on.
+    static void keep_few_as_list(LexMask& out) {
+        size_t count = 0;
+        for (uint32_t word : out.dense) count += static_cast<size_t>(__builtin_popcount(word));
+        if (out.dense.empty() || count > out.dense.size()) return;
+        for (size_t w = 0; w < out.dense.size(); ++w)
+            for (uint32_t bits = out.dense[w]; bits; bits &= bits - 1) out.list.push_back(static_cast<int32_t>(w * 32) + __builtin_ctz(bits));
+        out.dense = {};
     }
 
     struct Difference {
@@ -284,7 +295,8 @@ class Lexer : public Automaton {
         crossings.insert(crossings.end(), found.crossings.begin(), found.crossings.end());
         std::sort(crossings.begin(), crossings.end());
         crossings.erase(std::unique(crossings.begin(), crossings.end()), crossings.end());
-        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4);
+        keep_few_as_list(out);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
         set_crossings(std::move(crossings), out);
         return true;
     }
