@@ -12,18 +12,6 @@
 
 namespace guidedgen {
 
-// UTF-8 beyond ASCII as an automaton (RFC 3629, section 4): state 0 between characters, -1 for no character.
-inline int utf8_step(int state, uint8_t byte) {
-    struct Edge { uint8_t from, low, high, to; };
-    static constexpr Edge edges[] = {{0, 0xC2, 0xDF, 1}, {0, 0xE0, 0xE0, 2}, {0, 0xE1, 0xEC, 3}, {0, 0xED, 0xED, 4},
-                                     {0, 0xEE, 0xEF, 3}, {0, 0xF0, 0xF0, 5}, {0, 0xF1, 0xF3, 6}, {0, 0xF4, 0xF4, 7},
-                                     {1, 0x80, 0xBF, 0}, {2, 0xA0, 0xBF, 1}, {3, 0x80, 0xBF, 1}, {4, 0x80, 0x9F, 1},
-                                     {5, 0x90, 0xBF, 3}, {6, 0x80, 0xBF, 3}, {7, 0x80, 0x8F, 3}};
-    for (const Edge& e : edges)
-        if (e.from == state && e.low <= byte && byte <= e.high) return e.to;
-    return -1;
-}
-
 struct ContentKey {
     ByteSet bytes;   // single bytes that lead back to the state
     bool utf8;       // so do all characters beyond ASCII
@@ -45,11 +33,16 @@ struct Content {
     std::vector<uint8_t> by_rank;     // the same by place in Trie::tokens
     std::vector<uint8_t> complete;    // by trie node: the bytes down to it are whole characters of content
     std::vector<Odd> odd;             // nodes on the way to other tokens, preorder
+    std::vector<uint8_t> units;       // by place in Trie::tokens: characters of a content token, begun ones as well; at most 255
+    int most_units = 0;
+    ByteSet bytes;                    // single bytes that are content
 
     Content(const Trie& trie, const ContentKey& key)
         : dense((trie.vocab_size + 31) / 32, 0), by_rank(trie.tokens.size(), 0), complete(trie.nodes.size(), 0) {
-        std::vector<int> states(trie.longest + 1, -1);
+        std::vector<int> states(trie.longest + 1, -1), count(trie.longest + 1, 0);
+        units.assign(trie.tokens.size(), 0);
         states[0] = 0;
+        bytes = key.bytes;
         complete[0] = 1;
         for (uint32_t i = 1; i < trie.nodes.size();) {
             const TrieNode& node = trie.nodes[i];
@@ -60,8 +53,11 @@ struct Content {
                 continue;
             }
             complete[i] = state == 0;
+            count[node.depth] = std::min(255, count[node.depth - 1] + (states[node.depth - 1] == 0));
+            if (node.ntok) most_units = std::max(most_units, count[node.depth]);
             for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) {
                 by_rank[r] = 1;
+                units[r] = static_cast<uint8_t>(count[node.depth]);
                 dense[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
             }
             ++i;
@@ -98,11 +94,23 @@ struct Content {
         return *whole_;
     }
 
+    // The content tokens of at most so many characters.
+    const std::vector<uint32_t>& up_to(const Trie& trie, int characters) const {
+        if (characters >= most_units && most_units < 255) return dense;
+        auto& known = up_to_[characters];
+        if (known.empty()) {
+            known.assign(dense.size(), 0);
+            for (uint32_t r = 0; r < by_rank.size(); ++r)
+                if (by_rank[r] && units[r] <= characters) known[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
+        }
+        return known;
+    }
+
     // Where the odd nodes from a trie node on begin.
     uint32_t first_odd(uint32_t node) const { return first_from(odd, node); }
 
     int64_t memory() const {
-        return static_cast<int64_t>(dense.size() * 4 + by_rank.size() + complete.size() + odd.size() * sizeof(Odd));
+        return static_cast<int64_t>(dense.size() * 4 + by_rank.size() + units.size() + complete.size() + odd.size() * sizeof(Odd));
     }
 
   private:
@@ -129,6 +137,7 @@ struct Content {
     }
 
     mutable std::unique_ptr<Whole> whole_;
+    mutable std::map<int, std::vector<uint32_t>> up_to_;
 };
 
 // All classes of one vocabulary.

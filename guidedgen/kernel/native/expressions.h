@@ -6,11 +6,13 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "expression_nodes.h"
+#include "paged.h"
 
 namespace guidedgen {
 
@@ -28,8 +30,8 @@ class Expressions {
         nodes_.push_back({Op::Bytes, false, false, 0, 0, 0, 0, -1, 1});
         sets_.push_back(ByteSet::all());
         set_index_[ByteSet::all().hash()].push_back(0);
-        index_[key_hash(nodes_[2])].push_back(2);
-        index_[key_hash(nodes_[3])].push_back(3);
+        index_.insert(key_hash(nodes_[2]), 2);
+        index_.insert(key_hash(nodes_[3]), 3);
     }
 
     Expressions(const Expressions&) = delete;
@@ -155,10 +157,7 @@ class Expressions {
 
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
     Partition derive(int32_t id) {
-        if (derived_parts_ > kDerivedParts) {
-            derived_.clear();
-            derived_parts_ = 0;
-        }
+        forget_some();
         return derive(id, 0);
     }
 
@@ -306,8 +305,7 @@ class Expressions {
     Partition derive(int32_t id, int depth) {
         const Expr e = nodes_[id];
         if (e.op == Op::Bytes) return {{sets_[e.a], kEpsilon}};
-        auto known = derived_.find(id);
-        if (known != derived_.end()) return known->second;
+        if (is_derived(id)) return *derived_[id];
         deeper(depth);
         Partition parts = e.op == Op::Concat ? derive_concat(id, depth) : derive_other(e, depth);
         remember(id, parts);
@@ -315,9 +313,24 @@ class Expressions {
     }
 
     void remember(int32_t id, const Partition& parts) {
-        derived_parts_ += static_cast<int64_t>(parts.size()) + 2;
         spend(static_cast<int64_t>(parts.size()) + 1);
-        derived_.emplace(id, parts);
+        derived_.grow(static_cast<size_t>(size()));
+        if (derived_[id]) return;
+        derived_parts_ += static_cast<int64_t>(parts.size()) + 2;
+        derived_[id] = std::make_unique<Partition>(parts);
+        derived_order_.push_back(id);
+    }
+
+    bool is_derived(int32_t id) const { return static_cast<size_t>(id) < derived_.size() && derived_[id]; }
+
+    // The oldest of the memo goes, a few at a time.
+    void forget_some() {
+        while (derived_parts_ > kDerivedParts && !derived_order_.empty()) {
+            auto& oldest = derived_[derived_order_.front()];
+            derived_parts_ -= static_cast<int64_t>(oldest->size()) + 2;
+            oldest.reset();
+            derived_order_.pop_front();
+        }
     }
 
     // Down the spine as far as its heads may be empty, then back, so that long concatenations cost no stack.
@@ -325,7 +338,7 @@ class Expressions {
         std::vector<int32_t> spine;
         int32_t rest = id;
         bool open = true;
-        while (open && nodes_[rest].op == Op::Concat && !derived_.count(rest)) {
+        while (open && nodes_[rest].op == Op::Concat && !is_derived(rest)) {
             spine.push_back(rest);
             open = nodes_[nodes_[rest].a].nullable;
             rest = nodes_[rest].b;
@@ -459,23 +472,22 @@ class Expressions {
     }
 
     int32_t intern(const Expr& e) {
-        auto& bucket = index_[key_hash(e)];
-        for (int32_t id : bucket) {
+        const uint64_t h = key_hash(e);
+        const int32_t known = index_.find(h, [&](int32_t id) {
             const Expr& o = nodes_[id];
-            if (o.op == e.op && o.a == e.a && o.b == e.b && o.low == e.low && o.high == e.high) return id;
-        }
-        return add(e, bucket);
+            return o.op == e.op && o.a == e.a && o.b == e.b && o.low == e.low && o.high == e.high;
+        });
+        return known >= 0 ? known : add(e, h);
     }
 
     int32_t intern_list(Op op, const std::vector<int32_t>& items) {
         uint64_t h = mix(static_cast<uint64_t>(op), items.size());
         for (int32_t id : items) h = mix(h, id);
-        auto& bucket = index_[h];
-        for (int32_t id : bucket) {
+        const int32_t known = index_.find(h, [&](int32_t id) {
             const Expr& o = nodes_[id];
-            if (o.op == op && o.b == static_cast<int32_t>(items.size()) && std::equal(items.begin(), items.end(), args_.begin() + o.a))
-                return id;
-        }
+            return o.op == op && o.b == static_cast<int32_t>(items.size()) && std::equal(items.begin(), items.end(), args_.begin() + o.a);
+        });
+        if (known >= 0) return known;
         Expr e{op, op == Op::And, op == Op::And, 0, static_cast<int32_t>(args_.size()), static_cast<int32_t>(items.size())};
         e.shortest = op == Op::And ? 0 : kManyBytes;
         for (int32_t id : items) {
@@ -486,15 +498,15 @@ class Expressions {
             e.shortest = op == Op::And ? std::max(e.shortest, c.shortest) : std::min(e.shortest, c.shortest);
         }
         args_.insert(args_.end(), items.begin(), items.end());
-        return add(e, bucket);
+        return add(e, h);
     }
 
-    int32_t add(const Expr& e, std::vector<int32_t>& bucket) {
+    int32_t add(const Expr& e, uint64_t hash) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
         int32_t id = static_cast<int32_t>(nodes_.size());
         nodes_.push_back(e);
         settle(nodes_.back());
-        bucket.push_back(id);
+        index_.insert(hash, id);
         return id;
     }
 
@@ -513,12 +525,14 @@ class Expressions {
     }
 
     Limits limits_;
-    std::vector<Expr> nodes_;
+    Paged<Expr> nodes_;
     std::vector<int32_t> args_;
     std::vector<ByteSet> sets_;
-    std::unordered_map<uint64_t, std::vector<int32_t>> index_, set_index_;
+    IdTable index_;
+    std::unordered_map<uint64_t, std::vector<int32_t>> set_index_;
     std::unordered_map<uint64_t, int32_t> clamped_;
-    std::unordered_map<int32_t, Partition> derived_;   // memo, dropped when it grows large
+    Paged<std::unique_ptr<Partition>> derived_;   // memo, by expression; the oldest are dropped when it grows large
+    std::deque<int32_t> derived_order_;
     std::vector<std::unique_ptr<Derivation>> sources_;
     std::unordered_map<std::string, int32_t> source_names_;
     int32_t universe_ = -1;

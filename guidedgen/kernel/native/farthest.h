@@ -16,9 +16,9 @@ class Farthest {
     int64_t inside(LexState* s, LexMask& part) {
         if (!lexer_.expressions().at(s->expr).boolean) return s->farthest >= 0 ? s->farthest : s->farthest = of(s->expr);
         if (part.farthest >= 0) return part.farthest;
-        int64_t most = 0;
+        int64_t most = part.like ? inside(part.like, lexer_.mask(part.like)) : 0;
         for (LexState* now : part.reached) most = std::max<int64_t>(most, lexer_.distance(now));
-        return part.farthest = most + kUnfinished;
+        return part.farthest = std::min(kFar, most + kUnfinished);
     }
 
   private:

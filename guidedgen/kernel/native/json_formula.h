@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common.h"
+#include "paged.h"
 
 namespace guidedgen {
 
@@ -222,22 +223,24 @@ class Formulas {
         uint64_t h = mix(static_cast<uint64_t>(f.op), static_cast<uint32_t>(f.a));
         h = mix(mix(mix(h, static_cast<uint32_t>(f.b)), static_cast<uint32_t>(f.c)), static_cast<uint32_t>(f.d));
         for (int32_t x : arguments) h = mix(h, static_cast<uint32_t>(x));
-        auto& bucket = index_[h];
-        for (int32_t id : bucket)
-            if (nodes_[id] == f && std::equal(arguments.begin(), arguments.end(), args_.begin() + nodes_[id].args)) return id;
+        const int32_t known = index_.find(h, [&](int32_t id) {
+            return nodes_[id] == f && std::equal(arguments.begin(), arguments.end(), args_.begin() + nodes_[id].args);
+        });
+        if (known >= 0) return known;
         f.vars = f.op == FOp::Var;
         if (f.op <= FOp::Not || f.op == FOp::UnevaluatedProps || f.op == FOp::UnevaluatedItems)
             for (int32_t x : arguments) f.vars |= nodes_[x].vars;
         f.args = static_cast<int32_t>(args_.size());
         args_.insert(args_.end(), arguments.begin(), arguments.end());
         nodes_.push_back(f);
-        bucket.push_back(static_cast<int32_t>(nodes_.size()) - 1);
-        return bucket.back();
+        const int32_t made = static_cast<int32_t>(nodes_.size()) - 1;
+        index_.insert(h, made);
+        return made;
     }
 
     std::vector<Formula> nodes_;
     std::vector<int32_t> args_;
-    std::unordered_map<uint64_t, std::vector<int32_t>> index_;
+    IdTable index_;
 };
 
 }  // namespace guidedgen

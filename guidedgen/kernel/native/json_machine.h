@@ -479,37 +479,37 @@ class JsonMachine {
     int32_t intern(Frame f) {
         uint64_t h = mix(mix(f.rest.object, static_cast<uint32_t>(f.rest.plan)), mix(static_cast<uint32_t>(f.rest.seen), static_cast<uint32_t>(f.rest.rank)));
         for (int32_t g : f.tuple) h = mix(h, static_cast<uint32_t>(g));
-        auto& bucket = frame_ids_[h];
-        for (int32_t id : bucket) {
+        const int32_t known = frame_ids_.find(h, [&](int32_t id) {
             const Frame& o = frames_[id];
-            if (o.tuple == f.tuple && o.rest.object == f.rest.object && o.rest.plan == f.rest.plan && o.rest.seen == f.rest.seen && o.rest.rank == f.rest.rank && o.rest.tracked == f.rest.tracked)
-                return id;
-        }
-        bucket.push_back(static_cast<int32_t>(frames_.size()));
+            return o.tuple == f.tuple && o.rest.object == f.rest.object && o.rest.plan == f.rest.plan && o.rest.seen == f.rest.seen && o.rest.rank == f.rest.rank &&
+                   o.rest.tracked == f.rest.tracked;
+        });
+        if (known >= 0) return known;
+        frame_ids_.insert(h, static_cast<int32_t>(frames_.size()));
         frames_.push_back(std::move(f));
-        return bucket.back();
+        return static_cast<int32_t>(frames_.size()) - 1;
     }
 
     int32_t push(Stack s) {
         uint64_t h = mix(static_cast<uint32_t>(s.parent), static_cast<uint64_t>(s.level));
         for (int32_t f : s.frames) h = mix(h, static_cast<uint32_t>(f));
-        auto& bucket = stack_ids_[h];
-        for (int32_t id : bucket)
-            if (stacks_[id].parent == s.parent && stacks_[id].level == s.level && stacks_[id].frames == s.frames) return id;
-        bucket.push_back(static_cast<int32_t>(stacks_.size()));
+        const int32_t known = stack_ids_.find(h, [&](int32_t id) {
+            return stacks_[id].parent == s.parent && stacks_[id].level == s.level && stacks_[id].frames == s.frames;
+        });
+        if (known >= 0) return known;
+        stack_ids_.insert(h, static_cast<int32_t>(stacks_.size()));
         stacks_.push_back(std::move(s));
-        return bucket.back();
+        return static_cast<int32_t>(stacks_.size()) - 1;
     }
 
     int32_t intern(const State& s) {
         uint64_t h = mix(mix(static_cast<uint64_t>(s.phase), static_cast<uint32_t>(s.goals)), mix(static_cast<uint32_t>(s.frame), static_cast<uint32_t>(s.stack)));
         h = mix(h, mix(static_cast<uint64_t>(s.level), static_cast<uint32_t>(s.prefix)));
-        auto& bucket = state_ids_[h];
-        for (int32_t id : bucket)
-            if (states_[id].state == s) return id;
-        bucket.push_back(static_cast<int32_t>(states_.size()));
+        const int32_t known = state_ids_.find(h, [&](int32_t id) { return states_[id].state == s; });
+        if (known >= 0) return known;
+        state_ids_.insert(h, static_cast<int32_t>(states_.size()));
         states_.push_back({s, false, {}, -1});
-        return bucket.back();
+        return static_cast<int32_t>(states_.size()) - 1;
     }
 
     Meaning meaning_;
@@ -526,7 +526,7 @@ class JsonMachine {
     std::vector<std::vector<int32_t>> lists_;
     std::map<std::vector<int32_t>, int32_t> list_ids_;
     std::unordered_map<uint64_t, Branching> branchings_;
-    std::unordered_map<uint64_t, std::vector<int32_t>> frame_ids_, stack_ids_, state_ids_;
+    IdTable frame_ids_, stack_ids_, state_ids_;
 };
 
 }  // namespace guidedgen

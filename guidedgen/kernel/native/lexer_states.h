@@ -25,6 +25,8 @@ struct LexMask {
     std::vector<int32_t> list;
     std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
+    struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
+    std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Farthest
 };
 
@@ -42,6 +44,7 @@ struct LexState {
     LexState* clamped = nullptr;       // the state whose mask this one shares
     const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
     bool content_known = false;
+    int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
     std::unique_ptr<LexMask> mask;
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
     int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte

@@ -194,9 +194,11 @@ class Arena {
         uint64_t h = mix(reading.size(), front.between ? front.between->id + 1 : 0);
         for (const Reading& r : reading) h = mix(mix(mix(h, r.state->id), mix(r.row->id, r.index)), reinterpret_cast<uintptr_t>(r.text));
         h = mix(h, reinterpret_cast<uintptr_t>(front.registers));
-        auto& bucket = index_[h];
-        for (Position* p : bucket)
-            if (p->front.between == front.between && p->front.registers == front.registers && p->front.reading == reading) return p;
+        const int32_t known = index_.find(h, [&](int32_t id) {
+            const Position& p = positions_[static_cast<size_t>(id)];
+            return p.front.between == front.between && p.front.registers == front.registers && p.front.reading == reading;
+        });
+        if (known >= 0) return &positions_[static_cast<size_t>(known)];
         positions_.emplace_back();
         Position* p = &positions_.back();
         p->front = front;
@@ -204,7 +206,7 @@ class Arena {
             rows_.close(front.between);
             p->accepting = front.between->accepting;
         }
-        bucket.push_back(p);
+        index_.insert(h, static_cast<int32_t>(positions_.size()) - 1);
         bytes_ += static_cast<int64_t>(sizeof(Position) + 64 + reading.size() * sizeof(Reading));
         return p;
     }
@@ -306,11 +308,16 @@ class Arena {
     void finish(TokenSet& set) {
         const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
         auto& extra = set.extra;
-        std::sort(extra.begin(), extra.end());
-        extra.erase(std::unique(extra.begin(), extra.end()), extra.end());
-        if (base) {
-            extra.erase(std::remove_if(extra.begin(), extra.end(), [&](int32_t t) { return ((*base)[t >> 5] >> (t & 31)) & 1; }), extra.end());
+        if (marks_.empty()) marks_.assign(words_, 0);
+        size_t kept = 0;
+        for (int32_t t : extra) {
+            const uint32_t bit = 1u << (t & 31);
+            if ((marks_[t >> 5] & bit) || (base && ((*base)[t >> 5] & bit))) continue;
+            marks_[t >> 5] |= bit;
+            extra[kept++] = t;
         }
+        extra.resize(kept);
+        for (int32_t t : extra) marks_[t >> 5] = 0;
         if (extra.size() > words_) {   // a difference that is larger than the mask itself
             if (set.owned.empty()) set.owned = base ? *base : std::vector<uint32_t>(words_, 0);
             for (int32_t t : extra) set.owned[t >> 5] |= 1u << (t & 31);
@@ -441,7 +448,8 @@ class Arena {
     size_t words_;
     std::deque<Front> fronts_;   // scratch by depth
     std::deque<Position> positions_;
-    std::unordered_map<uint64_t, std::vector<Position*>> index_;
+    IdTable index_;
+    std::vector<uint32_t> marks_;   // scratch of `finish`
     std::vector<Reading> ended_;
     uint8_t flagged_ = 0;       // of the lexemes that ended in the last step
     bool uncertain_ = false;    // a step needed registers that were not known

@@ -268,16 +268,18 @@ class Rows {
         items.erase(std::unique(items.begin(), items.end()), items.end());
         uint64_t h = mix(items.size(), complete);
         for (const Item& i : items) h = mix(mix(h, static_cast<uint32_t>(i.slot)), mix(static_cast<uint32_t>(i.nonterminal), i.row ? i.row->id + 1 : 0));
-        auto& bucket = index_[h];
-        for (Row* row : bucket)
-            if (row->complete_before == complete && row->items == items) return row;
+        const int32_t known = index_.find(h, [&](int32_t id) {
+            const Row& row = rows_[static_cast<size_t>(id)];
+            return row.complete_before == complete && row.items == items;
+        });
+        if (known >= 0) return &rows_[static_cast<size_t>(known)];
         rows_.emplace_back();
         Row* row = &rows_.back();
         row->id = static_cast<int32_t>(rows_.size()) - 1;
         row->hash = h;
         row->items = std::move(items);
         row->complete_before = complete;
-        bucket.push_back(row);
+        index_.insert(h, row->id);
         bytes_ += static_cast<int64_t>(sizeof(Row) + 64 + row->items.size() * sizeof(Item));
         return row;
     }
@@ -387,7 +389,7 @@ class Rows {
 
     std::shared_ptr<Symbols> symbols_;
     std::deque<Row> rows_;
-    std::unordered_map<uint64_t, std::vector<Row*>> index_;
+    IdTable index_;
     Seen seen_, made_;   // scratch of `close` and of `make`
     int64_t bytes_ = 0;
 };
