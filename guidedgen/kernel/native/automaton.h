@@ -95,7 +95,7 @@ class Automaton {
         if (s->distance >= 0) return s->distance;
         if (s->accepting) return s->distance = 0;
         const Expr& e = expressions_.at(s->expr);
-        if (!e.boolean && s->expr != Expressions::kEmpty) return s->distance = e.shortest;
+        if (!e.boolean && !e.lazy && s->expr != Expressions::kEmpty) return s->distance = e.shortest;
         const int64_t before = automaton_memory();
         struct Visit { LexState* state; size_t parent; int32_t depth; };
         std::vector<Visit> order{{s, 0, 0}};

@@ -19,6 +19,7 @@ struct Expr {
     int32_t low = 0, high = -1;        // Repeat
     int32_t shortest = 0;              // no text in it has fewer bytes
     bool sure = false;                 // some text is in it, which is plain to see
+    bool lazy = false;                 // a Lazy is in it: `shortest` is a lower bound only
     bool text = false;                 // all of it is in the universe; see Expressions::set_universe
 };
 

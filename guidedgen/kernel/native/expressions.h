@@ -90,6 +90,7 @@ class Expressions {
             return repeat(c.a, c.low * low, -1);   // (x*)*, (x+)*, (x*)+, (x+)?
         Expr e{Op::Repeat, low == 0 || c.nullable, c.boolean, c.reach, child, 0, low, high, times_bytes(low, c.shortest)};
         e.reach = std::max(e.reach, times_bytes(high < 0 ? std::max(low - 1, 0) : high, std::max(c.shortest, 1)));
+        e.lazy = c.lazy;
         return intern(e);
     }
 
@@ -147,7 +148,9 @@ class Expressions {
 
     int32_t lazy(int32_t source, int32_t state) {
         const Derivation& d = *sources_[source];
-        return intern({Op::Lazy, d.accepts(state), false, 0, source, state, 0, -1, d.shortest(state)});
+        Expr e{Op::Lazy, d.accepts(state), false, 0, source, state, 0, -1, d.shortest(state)};
+        e.lazy = true;
+        return intern(e);
     }
 
     // A language R* that takes in whole what is made of parts of it: a union with it drops them. `mark_text(id)` says that a
@@ -189,8 +192,10 @@ class Expressions {
         if (head == kAll && nodes_[tail].op == Op::Concat && nodes_[tail].a == kAll) return tail;
         if (head == kAll && tail == kAll) return kAll;
         const Expr &h = nodes_[head], &t = nodes_[tail];
-        return intern({Op::Concat, h.nullable && t.nullable, h.boolean || t.boolean, std::max(h.reach, t.reach), head, tail, 0, -1,
-                       std::min(kManyBytes, h.shortest + t.shortest)});
+        Expr e{Op::Concat, h.nullable && t.nullable, h.boolean || t.boolean, std::max(h.reach, t.reach), head, tail, 0, -1,
+               std::min(kManyBytes, h.shortest + t.shortest)};
+        e.lazy = h.lazy || t.lazy;
+        return intern(e);
     }
 
     void flatten(Op op, std::vector<int32_t>& items) const {
@@ -494,6 +499,7 @@ class Expressions {
             const Expr& c = nodes_[id];
             e.nullable = op == Op::And ? e.nullable && c.nullable : e.nullable || c.nullable;
             e.boolean |= c.boolean;
+            e.lazy |= c.lazy;
             e.reach = std::max(e.reach, c.reach);
             e.shortest = op == Op::And ? std::max(e.shortest, c.shortest) : std::min(e.shortest, c.shortest);
         }

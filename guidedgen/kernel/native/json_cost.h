@@ -112,7 +112,7 @@ class Costs {
                 break;
             }
             for (const Outcome& o : sat_.outcomes({progress_.after_item(now)}, {})) {
-                const int32_t next = progress_.with_value(o.tuple[0], -1);
+                const int32_t next = progress_.with_value(o.tuple[0], Progress::kSomeValue);
                 const int64_t total = std::min(kFar, cost + comma + value(o.goal));
                 auto at = reached.emplace(next, std::make_pair(kFar, -1)).first;
                 if (total >= at->second.first) continue;

@@ -24,7 +24,7 @@ enum class FOp : uint8_t {
     Items,                            // a: schema node, b: scope, c: index of the next item
     Contains,                         // a: schema node, b: scope, c: minimum, d: maximum or -1
     MinItems, MaxItems,               // a: count
-    Unique,                           // arguments: ids of the values seen; a: 1 while the value of the last item is not known
+    Unique,                           // arguments: values seen; a: 1 while the last item's value is not known, 2: after unknown ones
     UnevaluatedItems,                 // as for members; c: index
 };
 

@@ -24,7 +24,8 @@ struct Condition {
 
 // The names that the keywords of one object location tell apart.
 struct Plan {
-    std::vector<int32_t> declared;                  // class ids, in order of first mention
+    std::vector<int32_t> declared;                  // class ids, in order of first mention; then names of finite patterns
+    size_t ordered = 0;                             // how many of them the schema itself mentions
     std::unordered_map<int32_t, int32_t> index;     // key text -> place in `declared`
     std::vector<int32_t> others;                    // class ids
 };
@@ -54,7 +55,19 @@ class Progress {
             plan.index.emplace(name, static_cast<int32_t>(plan.declared.size()));
             plan.declared.push_back(declared_class(name));
         }
-        plan.others = other_classes(names, conditions);
+        plan.ordered = plan.declared.size();
+        for (int32_t id : other_classes(names, conditions)) {
+            std::vector<std::string> few;
+            if (class_conditions_[id].empty() || !spell_out(classes_[id].content, few)) {
+                plan.others.push_back(id);
+                continue;
+            }
+            for (const std::string& name : few) {   // as if they were declared: each may come once, and that is all there is
+                const int32_t text = meaning_.table().intern(name);
+                plan.index.emplace(text, static_cast<int32_t>(plan.declared.size()));
+                plan.declared.push_back(declared_class(text));
+            }
+        }
         plans_.push_back(std::move(plan));
         return plan_ids_[key] = static_cast<int32_t>(plans_.size()) - 1;
     }
@@ -81,7 +94,13 @@ class Progress {
         return assign(f, var, truth, memo);
     }
 
-    // With the value of the last item known: it joins those that Unique has seen. -1: a value that equals none of them.
+    static constexpr int32_t kSomeValue = -2;
+
+    // "The item equals an earlier one whose value is not known": a variable that searches may set as they like.
+    int32_t repeats() { return formulas_.var(-1, 0); }
+    bool is_repeats(int32_t f) const { return formulas_.at(f).op == FOp::Var && formulas_.at(f).a < 0; }
+
+    // With the value of the last item known: it joins those that Unique has seen. kSomeValue: there was one, known to nobody.
     int32_t with_value(int32_t f, int32_t value) {
         std::unordered_map<int32_t, int32_t> memo;
         return with_value(f, value, memo);
@@ -96,11 +115,11 @@ class Progress {
                 for (int32_t& t : truths) t = with_value(t, value, memo);
                 return formulas_.atom(n.op, n.a, n.b, n.c, n.d, truths);
             }
-            if (n.op != FOp::Unique || !n.a) return leaf;
+            if (n.op != FOp::Unique || !(n.a & 1)) return leaf;
             std::vector<int32_t> seen = formulas_.args(leaf);
             if (value >= 0) seen.insert(std::lower_bound(seen.begin(), seen.end(), value), value);
             seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
-            return formulas_.atom(FOp::Unique, 0, 0, 0, 0, seen);
+            return formulas_.atom(FOp::Unique, value == kSomeValue ? 2 : n.a & 2, 0, 0, 0, seen);
         });
     }
 
@@ -216,7 +235,8 @@ class Progress {
             case FOp::MinItems: return formulas_.min_count(FOp::MinItems, n.a - 1);
             case FOp::MaxItems: return formulas_.max_count(FOp::MaxItems, n.a - 1);
             case FOp::Unique: {
-                std::vector<int32_t> parts{formulas_.atom(FOp::Unique, 1, 0, 0, 0, formulas_.args(leaf))};
+                std::vector<int32_t> parts{formulas_.atom(FOp::Unique, n.a | 1, 0, 0, 0, formulas_.args(leaf))};
+                if (n.a) parts.push_back(formulas_.negate(repeats()));
                 for (int32_t v : formulas_.args(leaf)) parts.push_back(formulas_.negate(meaning_.var(meaning_.constant(v), 0)));
                 return formulas_.all(std::move(parts));
             }
@@ -347,6 +367,32 @@ class Progress {
         }
         return ids;
     }
+
+    // All names of a class that has few; false where there are many, or where it cannot be told easily.
+    bool spell_out(int32_t content, std::vector<std::string>& names) {
+        static constexpr char plain[] = "^[^\"\\\\\\x00-\\x1f]*$";
+        const int32_t unescaped = meaning_.texts().pattern(plain);
+        if (meaning_.alive(meet(content, meaning_.texts().complement(unescaped)))) return false;
+        struct Way { LexState* state; std::string text; };
+        std::vector<Way> ways{{meaning_.state(content), ""}};
+        Lexer& lexer = meaning_.lexer();
+        for (size_t i = 0; i < ways.size(); ++i) {
+            if (ways.size() > kMostWays || ways[i].text.size() > kLongestName) return false;
+            if (ways[i].state->accepting) names.push_back(ways[i].text);
+            if (names.size() > kMostNames) return false;
+            lexer.prune(ways[i].state);
+            for (size_t g = 1; g < ways[i].state->to.size(); ++g) {
+                LexState* to = ways[i].state->to[g];
+                if (ways[i].state->sets[g].count() > static_cast<int>(kMostNames) + 1) return false;
+                std::vector<uint8_t> bytes;
+                ways[i].state->sets[g].each([&](uint8_t b) { if (b != '\\') bytes.push_back(b); });
+                for (uint8_t b : bytes) ways.push_back({to, ways[i].text + static_cast<char>(b)});
+            }
+        }
+        return true;
+    }
+
+    static constexpr size_t kMostNames = 64, kMostWays = 1000, kLongestName = 64;
 
     int32_t meet(int32_t f, int32_t g) {
         const int32_t any = meaning_.texts().any();

@@ -126,7 +126,7 @@ class Satisfiability {
     }
 
     bool available(const Rest& rest, int32_t place) const {
-        if (!any_order_) return place >= rest.rank;
+        if (!any_order_ && static_cast<size_t>(place) < progress_.plan(rest.plan).ordered) return place >= rest.rank;
         const Seen& seen = seen_sets_.at(rest.seen);
         const size_t word = static_cast<size_t>(place) >> 6;
         return !(word < seen.size() && ((seen[word] >> (place & 63)) & 1));
@@ -134,12 +134,9 @@ class Satisfiability {
 
     // The rest once a declared name (its place in the plan), or an undeclared one (-1), has come.
     Rest after(Rest rest, int32_t place) {
-        const auto declared = static_cast<int32_t>(progress_.plan(rest.plan).declared.size());
-        if (any_order_) {
-            if (place >= 0) rest.seen = seen_sets_.with(rest.seen, place);
-        } else {
-            rest.rank = place >= 0 ? place + 1 : declared;
-        }
+        const auto ordered = static_cast<int32_t>(progress_.plan(rest.plan).ordered);
+        if (place >= 0 && (any_order_ || place >= ordered)) rest.seen = seen_sets_.with(rest.seen, place);
+        if (!any_order_) rest.rank = place >= 0 && place < ordered ? place + 1 : ordered;
         return rest;
     }
 
@@ -252,7 +249,15 @@ class Satisfiability {
             const Formula n = formulas_.at(l);
             f = n.op == FOp::Var ? progress_.assign(f, l, true) : progress_.assign(f, formulas_.arg(n, 0), false);
         }
-        return formulas_.all(std::move(literals));
+        std::vector<int32_t> kept;
+        for (int32_t l : literals)
+            if (!progress_.is_repeats(formulas_.at(l).op == FOp::Not ? formulas_.arg(formulas_.at(l), 0) : l)) kept.push_back(l);
+        return formulas_.all(std::move(kept));
+    }
+
+    int32_t with_literal(int32_t cube, int32_t var, bool truth) {
+        if (progress_.is_repeats(var)) return cube;   // no demand on the value itself
+        return formulas_.both(cube, truth ? var : formulas_.negate(var));
     }
 
     int32_t first_var(int32_t f) const {
@@ -285,7 +290,7 @@ class Satisfiability {
             return;
         }
         for (bool truth : {true, false}) {
-            int32_t narrower = formulas_.both(cube, truth ? var : formulas_.negate(var));
+            int32_t narrower = with_literal(cube, var, truth);
             if (!goal(narrower)) continue;
             std::vector<int32_t> next = tuple;
             bool some = false;
@@ -297,6 +302,7 @@ class Satisfiability {
     // --- arrays
 
     bool array(int32_t f) {
+        f = progress_.with_value(f, Progress::kSomeValue);   // the last item's value, where it is not known yet
         if (progress_.holds_at_end(f)) return true;
         auto known = arrays_.find(f);
         if (known != arrays_.end()) return known->second;
@@ -334,10 +340,9 @@ class Satisfiability {
         collect(after, base, found);
         for (Outcome& o : found) {
             if (low > 0 && !enough_values(open, o.goal, low)) continue;
-            int32_t next = progress_.with_value(o.tuple[0], -1);
+            const int32_t next = progress_.with_value(o.tuple[0], Progress::kSomeValue);
             // An item that changes nothing can be repeated: only the counts are left to be met.
             if (next == open && progress_.holds_at_end(open)) return true;
-            if (next == open && (high < 0 || high > 1) && wants_repetition(open)) return not_proved();
             if (next == open) continue;
             int32_t counted = formulas_.all({next, formulas_.min_count(FOp::MinItems, low - 1),
                                              high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)});
@@ -354,14 +359,7 @@ class Satisfiability {
             return;
         }
         const int32_t var = first_var(f);
-        for (bool truth : {true, false}) collect(progress_.assign(f, var, truth), formulas_.both(cube, truth ? var : formulas_.negate(var)), found);
-    }
-
-    // Whether items that are equal could help: uniqueItems stands under a negation.
-    bool wants_repetition(int32_t f) const {
-        bool found = false;
-        formulas_.each_leaf(f, [&](int32_t leaf) { found |= formulas_.at(leaf).op == FOp::Unique; });
-        return found;
+        for (bool truth : {true, false}) collect(progress_.assign(f, var, truth), with_literal(cube, var, truth), found);
     }
 
     // Where items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.
