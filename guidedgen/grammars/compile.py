@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from guidedgen.errors import CompileError, UnsatisfiableSchema
 from guidedgen.grammars.lower import lower
@@ -61,7 +61,7 @@ class GrammarConstraint:
     def start(self) -> InspectableState:
         """The position before the first token."""
         start = self.compiled.start()
-        return start if self.checking is None else ValidatedState(start, self.checking)
+        return start if self.checking is None else cast(InspectableState, ValidatedState(start, self.checking))
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""

@@ -227,7 +227,7 @@ class ValidatedState:
         closed = state.inner.advance_bytes(text[offset : offset + 1])
         assert closed is not None
         fault = replace(state, inner=closed, written=(state.written, text[offset : offset + 1]))._fault
-        expected = frozenset(_bytes(state))
+        expected = frozenset(_bytes(state.inner))
         return Explanation(offset=offset, expected=expected, labels=(str(fault),), text=text, complete=state.accepting)
 
 
