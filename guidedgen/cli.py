@@ -13,6 +13,7 @@ import typer
 
 from guidedgen import __version__
 from guidedgen.errors import CompileError, GuidedGenError
+from guidedgen.evaluate.command import app as evaluate_app
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
 from guidedgen.terminal import (
     BAD_INPUT,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(name="models", help="List models, or fetch one ahead of time.", no_args_is_help=True)
 app.add_typer(models_app)
+app.add_typer(evaluate_app)
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]

@@ -123,8 +123,9 @@ def fill_masks(
 ) -> None:
     """Fill row i of `out`, int32 [B, ceil(V / 32)], with the mask of state i, under budget i where there is one.
 
-    States of the native kernel (alone, or first in an `AllOf`) are filled in one call without the GIL, on up to
-    `threads` threads; all others one after another.
+    States of the native kernel (alone, or first in an `AllOf`) are filled in one call without the GIL: masks that are
+    known are copied, the others worked out on up to `threads` threads. Grammars of one vocabulary share tables and take
+    turns, so more threads help only where vocabularies differ. All other states are filled one after another.
 
     Raises:
         ValueError: where `out` has another dtype, another number of rows, or rows of another length.

@@ -114,6 +114,7 @@ def _(spec: JsonSchema) -> Hashable:
         spec.limits,
         spec.draft,
         spec.strict_keywords,
+        (spec.max_whitespace, spec.max_digits, spec.max_string, spec.max_items),
     )
 
 

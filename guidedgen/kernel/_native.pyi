@@ -140,6 +140,9 @@ def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(No
     Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.
     """
 
+def formats() -> dict[str, str]:
+    """The formats that masks enforce, and what of each they do not."""
+
 class TextProbe:
     """The JSON strings of one language of texts; for tests."""
 

@@ -60,6 +60,23 @@ def test_small_step_limits_name_themselves() -> None:
         compile_grammar(ir.Terminal(ir.Intersection(parts)), "native", limits=Limits(steps=100)).start().mask()
 
 
+def test_nesting_of_expressions_is_limited() -> None:
+    """Each level is an expression of its own: no law flattens a repetition of a choice."""
+
+    def nested(levels: int) -> ir.Terminal:
+        inner: ir.Expression = ir.Literal(b"a")
+        for level in range(levels):
+            inner = ir.Repeat(ir.Union((inner, ir.Concat((ir.Literal(b"b"), ir.Literal(b"c" * (level + 1)))))), 1, 2)
+        return ir.Terminal(inner)
+
+    for limits, levels in ((Limits(), 400), (Limits(depth=2), 8)):
+        assert compile_grammar(nested(levels), "native", limits=limits).start().advance_bytes(b"a") is not None
+    for limits, levels in ((Limits(depth=2), 400), (Limits(depth=10**9), 8_000)):
+        with pytest.raises(LimitExceeded, match="depth=") as caught:
+            compile_grammar(nested(levels), "native", limits=limits).start().advance_bytes(b"a")
+        assert caught.value.value == limits.depth
+
+
 def test_limits_beyond_machine_numbers(kernel: str) -> None:
     limits = Limits(steps=2**70, states=2**70, expressions=2**70, cache_bytes=2**70)
     assert accepts(compile_grammar(text(b"a"), kernel, limits=limits), b"a")

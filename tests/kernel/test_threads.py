@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
-from guidedgen.constraint import State, fill_masks
-from guidedgen.kernel import Compiled
+from guidedgen.constraint import fill_masks
+from guidedgen.kernel import Compiled, InspectableState
 from guidedgen.limits import Limits
 from guidedgen.masks import allowed_tokens, mask_words
 from guidedgen.vocabulary import Vocabulary
@@ -21,6 +22,15 @@ from tests.kernel.test_budget import listed, words
 
 THREADS = 8
 PLACES = (b"", b"[", b'["', b'["ab', b"[12", b'[{"dear": "a')
+
+
+@pytest.fixture(autouse=True)
+def _eager_switching() -> Iterator[None]:
+    """Let threads take turns after microseconds, so that they meet inside the kernel."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 def walk(compiled: Compiled, seed: int, steps: int = 25) -> list[Any]:
@@ -56,7 +66,7 @@ def test_walks_in_threads_see_what_one_thread_sees(kernel: str, limits: Limits) 
     steps = 25 if kernel == "native" else 6
     alone = compile_grammar(listed(), kernel, vocabulary, limits)
     expected = [walk(alone, seed % 4, steps) for seed in range(THREADS)]
-    shared = compile_grammar(listed(), kernel, Vocabulary.from_tokens(list(tokens_of(vocabulary))), limits)
+    shared = compile_grammar(listed(), kernel, Vocabulary.from_tokens(tokens_of(vocabulary)), limits)
     assert at_once(lambda number: walk(shared, number % 4, steps)) == expected
 
 
@@ -78,23 +88,28 @@ def test_grammars_that_share_a_lexer_in_threads() -> None:
         assert all(seen == expected[low] for low, seen in results)
 
 
-def test_batches_in_threads_beside_single_fills() -> None:
-    vocabulary = words(300)
-    compiled = compile_grammar(listed(), "native", vocabulary)
-    states: list[State] = []
-    for opening in PLACES:
-        state = compiled.start().advance_bytes(opening)
-        assert state is not None
-        states.append(state)
-    fresh = compile_grammar(listed(), "native", Vocabulary.from_tokens(tokens_of(vocabulary)))
-    expected = np.stack([state.mask() for state in states])
+@pytest.mark.parametrize("seed", range(4))
+def test_batches_in_threads_beside_single_fills(seed: int) -> None:
+    """All threads at once want the unknown masks of the same positions; batches work without the interpreter."""
+    vocabulary = words(3000)
+    budgets = [None, 3, 9, 40, None, 12]
+    expected = [state.mask(budget) for state, budget in zip(states_at(PLACES, vocabulary), budgets, strict=True)]
+    states = states_at(PLACES, Vocabulary.from_tokens(tokens_of(vocabulary)))
+    order = random.Random(seed).sample(range(len(states)), len(states))
 
     def work(number: int) -> bool:
-        positions = [fresh.start().advance_bytes(opening) for opening in PLACES]
-        if number % 2:
-            return all((state.mask() == row).all() for state, row in zip(positions, expected, strict=True) if state)
-        out = np.zeros((len(positions), mask_words(vocabulary.size)), np.int32)
-        fill_masks([state for state in positions if state], out, threads=3)
-        return bool((out == expected).all())
+        mine = order[number % len(order) :] + order[: number % len(order)]
+        if number % 4 == 3:
+            return all((states[place].mask(budgets[place]) == expected[place]).all() for place in mine)
+        out = np.zeros((len(mine), mask_words(vocabulary.size)), np.int32)
+        fill_masks([states[place] for place in mine], out, threads=3, budgets=[budgets[place] for place in mine])
+        return bool((out == np.stack([expected[place] for place in mine])).all())
 
     assert all(at_once(work))
+
+
+def states_at(places: Sequence[bytes], vocabulary: Vocabulary) -> list[InspectableState]:
+    start = compile_grammar(listed(), "native", vocabulary).start()
+    states = [start.advance_bytes(opening) for opening in places]
+    assert None not in states
+    return [state for state in states if state is not None]

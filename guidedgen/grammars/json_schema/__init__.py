@@ -15,6 +15,7 @@ from typing import Any
 
 from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.grammars import ir
+from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.branches import Branches
 from guidedgen.grammars.json_schema.builder import Builder
 from guidedgen.grammars.json_schema.locations import Locations
@@ -36,8 +37,10 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options, limits: Limits) -> Translation:
-    """The grammar of the JSON texts that are valid under a schema.
+def translate_schema(
+    schema: Mapping[str, Any] | bool | str, *, options: Options, limits: Limits, bounds: Bounds | None = None
+) -> Translation:
+    """The grammar of the JSON texts that are valid under a schema, and within the bounds that are asked for.
 
     Raises:
         CompileError: the schema or an option is malformed.
@@ -47,7 +50,8 @@ def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options
         LimitExceeded: too large, or nested too deeply.
     """
     _check_options(options)
-    layout = layout_of(options.whitespace)
+    bounds = bounds or Bounds()
+    layout = layout_of(options.whitespace, bounds.whitespace)
     root = read_schema(schema, limits)
     if not isinstance(root, dict | bool):
         raise CompileError(f"a schema must be an object, true or false, not {type(root).__name__}", pointer="")
@@ -60,7 +64,7 @@ def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options
         reason = branches.reason(start)
         if reason is not None:
             raise reason.error()
-        builder = Builder(branches, reader, layout, options)
+        builder = Builder(branches, reader, layout, options, bounds)
         node = builder.build(start)
     except RecursionError as error:
         raise LimitExceeded("depth", limits.depth, "schemas are nested too deeply") from error
@@ -68,7 +72,7 @@ def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options
     if around is not None:
         space = ir.Terminal(around, "whitespace")
         node = ir.Sequence((space, node, space))
-    report = Report(reader.entries)
+    report = Report((*reader.entries, *bounds.entries()))
     check = None
     if options.on_unsupported == "validate" and report.treated("validated"):
         check = checker(root, locations.root.draft, documents, formats=options.format != "annotation")

@@ -5,9 +5,10 @@ None where the translation has to do it: options that the native machine does no
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,7 +48,7 @@ def native_form(
             return native_form(schema, vocabulary, options=replace(options, on_unsupported="error"), limits=limits)
         except UnsupportedFeature:
             return None
-    read = read_native(schema, options, limits)
+    read = read_native(schema, options, limits, formats=_formats())
     if options.strict_keywords:
         refuse_slips(read)
     try:
@@ -56,6 +57,12 @@ def native_form(
         refuted = partial(_refuted, vocabulary=vocabulary, options=options, limits=limits)
         raise diagnosed(error, schema, options=options, limits=limits, refuted=refuted) from None
     return Form(compiled=compiled, report=partial(report_of, read))
+
+
+@cache
+def _formats() -> frozenset[str]:
+    """The formats that the native kernel enforces."""
+    return frozenset(importlib.import_module("guidedgen.kernel._native").formats())
 
 
 def layout_options(options: Options) -> dict[str, int]:
@@ -78,7 +85,7 @@ def _compiled(read: Schema, vocabulary: Vocabulary, options: Options, limits: Li
 def _refuted(schema: Any, *, vocabulary: Vocabulary, options: Options, limits: Limits) -> bool:
     """Whether the native kernel finds a schema unsatisfiable."""
     try:
-        _compiled(read_native(schema, options, limits), vocabulary, options, limits)
+        _compiled(read_native(schema, options, limits, formats=_formats()), vocabulary, options, limits)
     except UnsatisfiableSchema:
         return True
     return False

@@ -4,6 +4,7 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
+#include <map>
 #include <thread>
 
 #include "bind_text.h"
@@ -74,6 +75,7 @@ Limits read_limits(const nb::dict& given) {
     l.expressions = limit(given, "expressions", l.expressions);
     l.states = limit(given, "states", l.states);
     l.steps = limit(given, "steps", l.steps);
+    l.depth = limit(given, "depth", l.depth);
     l.cache_bytes = limit(given, "cache_bytes", l.cache_bytes);
     return l;
 }
@@ -121,42 +123,35 @@ nb::object mask(const Handle& h, nb::object budget) {
     return nb::cast(nb::ndarray<nb::numpy, int32_t, nb::ndim<1>>(data, {n}, owner));
 }
 
-// Fills row i of `out` from states[i]; exceptions never leave a thread.
-void fill_masks(nb::list states, WordRows out, int threads, nb::object budgets) {
-    size_t n = states.size();
-    std::vector<int64_t> budget(n, -1);
-    if (!budgets.is_none()) {
-        if (nb::len(budgets) != n) throw nb::value_error("budgets: expected one for each state");
-        for (size_t i = 0; i < n; ++i) budget[i] = budget_of(nb::object(budgets[i]));
-    }
-    if (out.shape(0) < n) throw nb::value_error("mask buffer: fewer rows than states");
-    std::vector<const Handle*> handles;
-    for (nb::handle s : states) {
-        handles.push_back(nb::cast<const Handle*>(s));
-        if (out.shape(1) != words_of(*handles.back())) throw nb::value_error("mask buffer: expected int32 [B, ceil(V / 32)]");
-    }
-    uint32_t* data = reinterpret_cast<uint32_t*>(out.data());
-    size_t words = out.shape(1);
+struct Wanted {
+    const Handle* handle;
+    int64_t budget;
+    uint32_t* out;
+};
+
+// Rows whose masks are not known yet. Those that would take turns go to one thread: others could only wait for it.
+void fill_unknown(const std::vector<Wanted>& rows, int threads) {
+    std::map<const void*, std::vector<Wanted>> by_turns;
+    for (const Wanted& row : rows) by_turns[row.handle->grammar->turns()].push_back(row);
+    std::vector<const std::vector<Wanted>*> shares;
+    for (const auto& entry : by_turns) shares.push_back(&entry.second);
     std::exception_ptr failure;
     std::mutex failure_mutex;
     std::atomic<size_t> next{0};
     auto work = [&] {
-        for (size_t i = next++; i < n; i = next++) {
-            try {
-                handles[i]->grammar->fill(*handles[i], budget[i], data + i * words);
+        for (size_t i = next++; i < shares.size(); i = next++) {
+            try {   // exceptions never leave a thread
+                for (const Wanted& row : *shares[i]) row.handle->grammar->fill(*row.handle, row.budget, row.out);
             } catch (...) {
                 std::lock_guard<std::mutex> guard(failure_mutex);
                 failure = std::current_exception();
             }
         }
     };
-    {
-        nb::gil_scoped_release release;
-        std::vector<std::thread> pool;
-        for (int t = 1; t < threads && static_cast<size_t>(t) < n; ++t) pool.emplace_back(work);
-        work();
-        for (auto& t : pool) t.join();
-    }
+    std::vector<std::thread> pool;
+    for (int t = 1; t < threads && static_cast<size_t>(t) < shares.size(); ++t) pool.emplace_back(work);
+    work();
+    for (auto& t : pool) t.join();
     if (failure) std::rethrow_exception(failure);
 }
 
@@ -170,6 +165,24 @@ void set_explainer(Grammar& g, nb::object function) {
 
 nb::object explainer(const Grammar& g) {
     return g.companion ? *static_cast<nb::object*>(g.companion.get()) : nb::none();
+}
+
+// Fills row i of `out` from states[i].
+void fill_masks(nb::list states, WordRows out, int threads, nb::object budgets) {
+    const size_t n = states.size();
+    if (out.shape(0) < n) throw nb::value_error("mask buffer: fewer rows than states");
+    if (!budgets.is_none() && nb::len(budgets) != n) throw nb::value_error("budgets: expected one for each state");
+    std::vector<Wanted> rows;
+    for (size_t i = 0; i < n; ++i) {
+        const auto* handle = nb::cast<const Handle*>(states[i]);
+        if (out.shape(1) != words_of(*handle)) throw nb::value_error("mask buffer: expected int32 [B, ceil(V / 32)]");
+        const int64_t budget = budgets.is_none() ? -1 : budget_of(nb::object(budgets[i]));
+        rows.push_back({handle, budget, reinterpret_cast<uint32_t*>(out.data()) + i * out.shape(1)});
+    }
+    nb::gil_scoped_release release;
+    auto known = [](const Wanted& row) { return Grammar::fill_known(*row.handle, row.budget, row.out); };
+    rows.erase(std::remove_if(rows.begin(), rows.end(), known), rows.end());
+    if (!rows.empty()) fill_unknown(rows, threads);
 }
 
 nb::dict stats(Grammar& g) {

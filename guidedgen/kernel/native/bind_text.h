@@ -66,21 +66,6 @@ class TextProbe {
     int32_t content_;
 };
 
-inline void translate_schema_error(const std::exception_ptr& p, void*) {
-    try {
-        std::rethrow_exception(p);
-    } catch (const SchemaError& e) {
-        static constexpr const char* names[] = {"GrammarSyntaxError", "GrammarSyntaxError", "UnsupportedFeature", "UnsatisfiableSchema"};
-        nb::object type = nb::module_::import_("guidedgen.errors").attr(names[static_cast<int>(e.kind)]);
-        nb::dict details;
-        if (!e.pointer.empty()) details["pointer"] = nb::str(e.pointer.c_str());
-        if (!e.keyword.empty()) details["keyword"] = nb::str(e.keyword.c_str());
-        if (!e.hint.empty()) details["hint"] = nb::str(e.hint.c_str());
-        nb::object error = type(nb::str(e.what()), **details);
-        PyErr_SetObject(type.ptr(), error.ptr());
-    }
-}
-
 // The tables of Unicode properties: asked of guidedgen.grammars.unicode_tables, which keeps what it worked out.
 inline CharSet ask_python(const std::string& name) {
     nb::gil_scoped_acquire acquire;
@@ -99,7 +84,11 @@ inline CharSet ask_python(const std::string& name) {
 inline void bind_text(nb::module_& m) {
     using nb::literals::operator""_a;
     UnicodeProperties::set(&ask_python);
-    nb::register_exception_translator(translate_schema_error);
+    m.def("formats", [] {
+            nb::dict result;
+            for (const auto& entry : JsonFormats::all()) result[entry.first.c_str()] = entry.second.unchecked;
+            return result;
+        }, nb::sig("def formats() -> dict[str, str]"), "The formats that masks enforce, and what of each they do not.");
     nb::class_<TextProbe>(m, "TextProbe", "The JSON strings of one language of texts; for tests.")
         .def(nb::init<const std::string&, nb::object>(), "kind"_a, "argument"_a = nb::none())
         .def("matches", &TextProbe::matches, "json"_a, "Whether a JSON string, with its quotes, is in the language.")

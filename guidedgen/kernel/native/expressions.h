@@ -179,7 +179,7 @@ class Expressions {
     }
 
     void deeper(int depth) const {
-        if (depth > limits_.depth) throw LimitError("depth", static_cast<double>(limits_.depth), "nested expression");
+        if (depth > limits_.expression_depth()) throw LimitError("depth", static_cast<double>(limits_.depth), "nested expression");
     }
 
     int32_t pair(int32_t head, int32_t tail) {

@@ -7,6 +7,8 @@
 #pragma once
 
 #include "json_cost.h"
+#include "json_text_value.h"
+#include "registers.h"
 
 namespace guidedgen {
 
@@ -15,10 +17,14 @@ class JsonMachine {
     enum class Phase : uint8_t { Value, FirstMember, NextMember, FirstItem, NextItem, Tail };
     enum class Step : uint8_t { Scalar, OpenObject, OpenArray, Key, OtherKey, Comma, Close, Space };
 
+    // What a lexeme means for the registers (registers.h).
+    enum Flag : uint8_t { kOpens = 1, kOpensArray = 2, kName = 4, kCloses = 8, kEndsItem = 16, kNextItem = 32 };
+
     struct Edge {
         LexState* start;
         Step step;
         int32_t a;            // Scalar, Close: the outcome; keys: place in the plan
+        uint8_t flags = 0;
         int32_t target = -1;  // the state after it; made on demand
     };
 
@@ -60,7 +66,9 @@ class JsonMachine {
         if (!known.ready) {
             std::vector<Edge> edges;
             const State s = known.state;
-            switch (s.phase) {
+            if (s.stack != 0 && s.phase != Phase::FirstItem && s.phase != Phase::Tail) {
+                edges = expect_alone(s);
+            } else switch (s.phase) {
                 case Phase::Value: value(s, edges); break;
                 case Phase::FirstMember:
                 case Phase::NextMember: member(s, edges); break;
@@ -69,11 +77,20 @@ class JsonMachine {
                 case Phase::Tail:
                     if (s.level == 0 && layout_.around() != Expressions::kEpsilon) add(edges, layout_.around(), Step::Space, 0);
             }
+            for (Edge& e : edges) e.flags = flags(s, e);
             bytes_ += static_cast<int64_t>(edges.size() * sizeof(Edge));
             states_[id].edges = std::move(edges);
             states_[id].ready = true;
         }
         return states_[id].edges;
+    }
+
+    // What is expected does not depend on what the value or container stands in.
+    std::vector<Edge> expect_alone(State s) {
+        s.stack = 0;
+        std::vector<Edge> edges = expect(intern(s));
+        for (Edge& e : edges) e.target = -1;
+        return edges;
     }
 
     // Whether the text may end here.
@@ -110,6 +127,28 @@ class JsonMachine {
         return states_[id].cost;
     }
 
+    // The same where the lexeme ends an item whose text is known: later items have to differ from it.
+    int32_t follow_item(int32_t id, int32_t edge, const std::string& item) {
+        const State s = states_[follow(id, edge)].state;
+        const int32_t value = JsonValues(meaning_.table()).read(item);
+        const Frame& f = frames_[s.frame];
+        Frame known{f.tuple, f.rest};
+        for (int32_t& g : known.tuple) g = progress_.with_value(g, value);
+        State next = s;
+        next.frame = intern(std::move(known));
+        return intern(next);
+    }
+
+    // Whatever begins with one of these names, of the texts of a member's name lexeme.
+    int32_t named(const Names* names) {
+        std::vector<std::string> list;
+        for (const Names* n = names; n; n = n->before) list.push_back(n->name);
+        Expressions& e = lexer_.expressions();
+        ByteSet open = ByteSet::all() - ByteSet::single('"');
+        int32_t rest = e.concat(quote_, e.concat(meaning_.texts().literals(list), e.concat(quote_, Expressions::kAll)));
+        return e.concat(e.repeat(e.bytes(open), 0, -1), rest);
+    }
+
     int64_t count() const { return static_cast<int64_t>(states_.size()); }
     int64_t memory() const {
         return bytes_ + meaning_.formulas_memory() + progress_.memory() +
@@ -118,6 +157,8 @@ class JsonMachine {
     int64_t unproved() const { return sat_.unproved(); }
 
   private:
+    static constexpr int32_t kFewAlternatives = 4;
+
     struct Known {
         State state;
         bool ready = false;
@@ -176,7 +217,27 @@ class JsonMachine {
 
     // --- what is expected
 
-    void add(std::vector<Edge>& edges, int32_t expr, Step step, int32_t a) { edges.push_back({lexer_.state(expr), step, a, -1}); }
+    void add(std::vector<Edge>& edges, int32_t expr, Step step, int32_t a) { edges.push_back({lexer_.state(expr), step, a}); }
+
+    uint8_t flags(const State& s, const Edge& e) const {
+        if (s.phase == Phase::FirstItem && e.target >= 0 && e.step != Step::Close) return e.flags;   // worked out with the item
+        auto tracked = [&](int32_t frame) { return frames_[frame].rest.tracked; };
+        uint8_t result = 0;
+        if (e.step == Step::OpenObject || e.step == Step::OpenArray) {
+            if (tracked(e.a)) result |= e.step == Step::OpenArray ? kOpens | kOpensArray : kOpens;
+        } else if (e.step == Step::OtherKey) {
+            result |= kName;
+        } else if (e.step == Step::Comma) {
+            if (tracked(s.frame)) result |= kNextItem;
+        } else if (e.step == Step::Close) {
+            if (tracked(s.frame)) result |= kCloses;
+        }
+        if ((e.step == Step::Scalar || e.step == Step::Close) && s.stack != 0) {
+            const Frame& around = frames_[stacks_[s.stack].frames[static_cast<size_t>(e.a)]];
+            if (!around.rest.object && around.rest.tracked) result |= kEndsItem;
+        }
+        return result;
+    }
 
     int32_t with_prefix(int32_t prefix, int32_t expr) { return lexer_.expressions().concat(prefix, expr); }
 
@@ -194,22 +255,80 @@ class JsonMachine {
                 if (meaning_.expand(goals[i], literal.first) == Formulas::kTrue)
                     add(edges, with_prefix(s.prefix, layout_.text(literal.second)), Step::Scalar, outcome);
         }
-        if (int32_t f = frame(goals, Kind::Object); f >= 0) add(edges, with_prefix(s.prefix, layout_.text("{")), Step::OpenObject, f);
-        if (int32_t f = frame(goals, Kind::Array); f >= 0) add(edges, with_prefix(s.prefix, layout_.text("[")), Step::OpenArray, f);
+        for (int32_t f : frames(goals, Kind::Object)) add(edges, with_prefix(s.prefix, layout_.text("{")), Step::OpenObject, f);
+        for (int32_t f : frames(goals, Kind::Array)) add(edges, with_prefix(s.prefix, layout_.text("[")), Step::OpenArray, f);
     }
 
-    // The container that a value of a kind would be, or -1 where none is valid.
-    int32_t frame(const std::vector<int32_t>& goals, Kind kind) {
+    // The containers that a value of a kind may be: one, unless it is one of many alternatives. Those are followed side by
+    // side, since what a member means for all of them at once can be as much as two to the power of their number.
+    std::vector<int32_t> frames(const std::vector<int32_t>& goals, Kind kind) {
         Frame f;
         bool some = false;
         for (int32_t g : goals) {
             f.tuple.push_back(meaning_.expand(g, kind));
             some |= f.tuple.back() != Formulas::kFalse;
         }
-        if (!some) return -1;
+        if (!some) return {};
         f.rest.object = kind == Kind::Object;
-        if (f.rest.object) f.rest.plan = progress_.plan_of(f.tuple);
-        return sat_.possible(f.tuple, f.rest) ? intern(std::move(f)) : -1;
+        std::vector<Frame> alternatives;
+        if (f.tuple.size() == 1)
+            for (int32_t g : split(f.tuple[0])) alternatives.push_back({{g}, f.rest});
+        else alternatives.push_back(f);
+        std::vector<Frame> open;
+        bool tracked = false;
+        for (Frame& a : alternatives) {
+            if (a.rest.object) a.rest.plan = progress_.plan_of(a.tuple);
+            if (!sat_.possible(a.tuple, a.rest)) continue;
+            tracked |= a.rest.object ? takes_others(a) : has_unique(a);
+            open.push_back(std::move(a));
+        }
+        std::vector<int32_t> ids;
+        for (Frame& a : open) {
+            a.rest.tracked = tracked;
+            ids.push_back(intern(std::move(a)));
+        }
+        return ids;
+    }
+
+    // Alternatives of a formula: of the largest disjunction among its parts, if that is large.
+    std::vector<int32_t> split(int32_t f) {
+        Formulas& formulas = meaning_.formulas();
+        std::vector<int32_t> parts = formulas.at(f).op == FOp::And ? formulas.args(f) : std::vector<int32_t>{f};
+        size_t largest = parts.size();
+        int32_t most = kFewAlternatives;
+        for (size_t i = 0; i < parts.size(); ++i)
+            if (formulas.at(parts[i]).op == FOp::Or && formulas.at(parts[i]).count > most) {
+                most = formulas.at(parts[i]).count;
+                largest = i;
+            }
+        if (largest == parts.size()) return {f};
+        std::vector<int32_t> result;
+        for (int32_t option : formulas.args(parts[largest])) {
+            std::vector<int32_t> with = parts;
+            with[largest] = option;
+            result.push_back(formulas.all(std::move(with)));
+        }
+        std::sort(result.begin(), result.end());
+        result.erase(std::unique(result.begin(), result.end()), result.end());
+        return result;
+    }
+
+    // Whether an undeclared member may come in an object.
+    bool takes_others(const Frame& f) {
+        for (int32_t id : progress_.plan(f.rest.plan).others)
+            for (int32_t g : f.tuple)
+                if (progress_.after_key(g, id) != Formulas::kFalse) {
+                    const Satisfiability::Members& m = sat_.members(g);
+                    if (!m.simple() || (m.high != 0 && sat_.member_goal(m.forms, id) != Formulas::kFalse)) return true;
+                }
+        return false;
+    }
+
+    bool has_unique(const Frame& f) const {
+        bool found = false;
+        for (int32_t g : f.tuple)
+            meaning_.formulas().each_leaf(g, [&](int32_t leaf) { found |= meaning_.formulas().at(leaf).op == FOp::Unique; });
+        return found;
     }
 
     void member(const State& s, std::vector<Edge>& edges) {
@@ -275,11 +394,24 @@ class JsonMachine {
             const Satisfiability::Members& m = sat_.members(f.tuple[0]);
             if (m.simple()) return sat_.member_goal(m.forms, key_class) != Formulas::kFalse && sat_.may_take(m, f.rest, place);
         }
-        return branching(frame_id, f, key_class, place).goals >= 0;
+        const uint64_t key = branching_key(frame_id, key_class);
+        auto known = branchings_.find(key);
+        if (known != branchings_.end()) return known->second.goals >= 0;
+        auto found = opens_.find(key);
+        if (found != opens_.end()) return found->second;
+        std::vector<int32_t> tuple;
+        for (int32_t g : f.tuple) tuple.push_back(progress_.after_key(g, key_class));
+        const bool made = sat_.some_outcome(std::move(tuple), sat_.after(f.rest, place));
+        opens_.emplace(key, made);
+        return made;
+    }
+
+    static uint64_t branching_key(int32_t frame_id, int32_t key_class) {
+        return (static_cast<uint64_t>(static_cast<uint32_t>(frame_id)) << 32) | static_cast<uint32_t>(key_class + 1);
     }
 
     const Branching& branching(int32_t frame_id, const Frame& f, int32_t key_class, int32_t place) {
-        const uint64_t key = (static_cast<uint64_t>(static_cast<uint32_t>(frame_id)) << 32) | static_cast<uint32_t>(key_class + 1);
+        const uint64_t key = branching_key(frame_id, key_class);
         auto known = branchings_.find(key);
         if (known != branchings_.end()) return known->second;
         std::vector<int32_t> tuple;
@@ -372,7 +504,7 @@ class JsonMachine {
         for (int32_t g : f.tuple) h = mix(h, static_cast<uint32_t>(g));
         const int32_t known = frame_ids_.find(h, [&](int32_t id) {
             const Frame& o = frames_[id];
-            return o.tuple == f.tuple && o.rest.object == f.rest.object && o.rest.plan == f.rest.plan && o.rest.seen == f.rest.seen && o.rest.rank == f.rest.rank;
+            return o.tuple == f.tuple && o.rest.object == f.rest.object && o.rest.plan == f.rest.plan && o.rest.seen == f.rest.seen && o.rest.rank == f.rest.rank && o.rest.tracked == f.rest.tracked;
         });
         if (known >= 0) return known;
         frame_ids_.insert(h, static_cast<int32_t>(frames_.size()));
@@ -416,6 +548,7 @@ class JsonMachine {
     std::vector<std::vector<int32_t>> lists_;
     std::map<std::vector<int32_t>, int32_t> list_ids_;
     std::unordered_map<uint64_t, Branching> branchings_;
+    std::unordered_map<uint64_t, bool> opens_;   // memo of may_open, where no branching was needed
     IdTable frame_ids_, stack_ids_, state_ids_;
 };
 

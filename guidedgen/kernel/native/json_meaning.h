@@ -32,6 +32,7 @@ class Meaning {
 
     SchemaTable& table() { return *table_; }
     Formulas& formulas() { return formulas_; }
+    const Formulas& formulas() const { return formulas_; }
     Lexer& lexer() { return *lexer_; }
     Texts& texts() { return texts_; }
 

@@ -15,6 +15,7 @@ namespace guidedgen {
 struct Rest {
     bool object = false;
     int32_t plan = -1, seen = 0, rank = 0;   // rank: declared names before it may not come any more
+    bool tracked = false;                    // a register keeps the undeclared names, or the items
 };
 
 struct Outcome {
@@ -77,6 +78,16 @@ class Satisfiability {
         if (base == Formulas::kFalse) return found;
         branch(std::move(tuple), base, rest, found);
         return found;
+    }
+
+    // Whether the value means anything at all: the same search, which ends where it finds the first outcome.
+    bool some_outcome(std::vector<int32_t> tuple, const Rest& rest) {
+        std::vector<Outcome> found;
+        int32_t base = Formulas::kTrue;
+        if (tuple.size() == 1) base = take_literals(tuple[0]);
+        if (base == Formulas::kFalse) return false;
+        branch(std::move(tuple), base, rest, found, true);
+        return !found.empty();
     }
 
     // The parts of a conjunction about members by what they demand.
@@ -266,12 +277,13 @@ class Satisfiability {
     }
 
     // Decides the variables one by one, as far as values exist for it and the rest stays possible.
-    void branch(std::vector<int32_t> tuple, int32_t cube, const Rest& rest, std::vector<Outcome>& found) {
+    void branch(std::vector<int32_t> tuple, int32_t cube, const Rest& rest, std::vector<Outcome>& found, bool one_is_enough = false) {
         meaning_.lexer().expressions().spend(16);
         int32_t var = -1;
         for (int32_t f : tuple)
             if (var < 0 && formulas_.at(f).vars) var = first_var(f);
         if (var < 0) {
+            for (int32_t& f : tuple) f = settle(f, rest);
             if (!goal(cube) || !possible(tuple, rest)) return;
             for (Outcome& o : found)
                 if (o.tuple == tuple) {
@@ -288,7 +300,8 @@ class Satisfiability {
             std::vector<int32_t> next = tuple;
             bool some = false;
             for (int32_t& f : next) some |= (f = progress_.assign(f, var, truth)) != Formulas::kFalse;
-            if (some) branch(std::move(next), narrower, rest, found);
+            if (some) branch(std::move(next), narrower, rest, found, one_is_enough);
+            if (one_is_enough && !found.empty()) return;
         }
     }
 
@@ -335,6 +348,7 @@ class Satisfiability {
             int32_t next = progress_.with_value(o.tuple[0], -1);
             // An item that changes nothing can be repeated: only the counts are left to be met.
             if (next == open && progress_.holds_at_end(open)) return true;
+            if (next == open && (high < 0 || high > 1) && wants_repetition(open)) return not_proved();
             if (next == open) continue;
             int32_t counted = formulas_.all({next, formulas_.min_count(FOp::MinItems, low - 1),
                                              high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)});
@@ -352,6 +366,13 @@ class Satisfiability {
         }
         const int32_t var = first_var(f);
         for (bool truth : {true, false}) collect(progress_.assign(f, var, truth), formulas_.both(cube, truth ? var : formulas_.negate(var)), found);
+    }
+
+    // Whether items that are equal could help: uniqueItems stands under a negation.
+    bool wants_repetition(int32_t f) const {
+        bool found = false;
+        formulas_.each_leaf(f, [&](int32_t leaf) { found |= formulas_.at(leaf).op == FOp::Unique; });
+        return found;
     }
 
     // Where items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.
@@ -439,6 +460,30 @@ class Satisfiability {
         return count <= 0;
     }
 
+    // With atoms decided that no member to come can change: properties that all came already hold, a required one that may not
+    // come any more fails. Without this "exactly one" stays open until the end.
+    int32_t settle(int32_t f, const Rest& rest) {
+        if (!rest.object || f <= Formulas::kTrue || members(f).simple()) return f;
+        std::unordered_map<int32_t, int32_t> memo;
+        const Plan& plan = progress_.plan(rest.plan);
+        auto may_come = [&](int32_t key) {
+            auto place = plan.index.find(key);
+            return place != plan.index.end() && available(rest, place->second);
+        };
+        return formulas_.rebuild(f, memo, [&](int32_t leaf) {
+            const Formula n = formulas_.at(leaf);
+            if (n.op == FOp::Required) {
+                for (int32_t key : formulas_.args(leaf))
+                    if (!may_come(key)) return Formulas::kFalse;
+            } else if (n.op == FOp::Props) {
+                const ObjectKeywords& o = *meaning_.table().nodes[n.a].object;
+                auto open = [&](const auto& p) { return may_come(p.first); };
+                if (o.patterns.empty() && o.additional < 0 && std::none_of(o.properties.begin(), o.properties.end(), open)) return Formulas::kTrue;
+            }
+            return leaf;
+        });
+    }
+
     // Takes or leaves the useful members in their order, which loses nothing: what a set of members means has no order.
     bool search(int32_t f, const Rest& rest, const std::vector<int32_t>& useful, size_t from, int64_t& budget, int depth) {
         if (f == Formulas::kFalse) return false;
@@ -456,7 +501,8 @@ class Satisfiability {
             int32_t base = take_literals(next);
             collect(next, base, found);
             const Rest rest_after = after(rest, place >= 0 ? place : -1);
-            for (const Outcome& o : found) {
+            for (Outcome& o : found) {
+                o.tuple[0] = settle(o.tuple[0], rest_after);
                 if (o.tuple[0] == f) continue;
                 if (search(o.tuple[0], rest_after, useful, place >= 0 ? i + 1 : i, budget, depth + 1)) return true;
             }

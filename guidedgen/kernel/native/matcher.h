@@ -19,13 +19,12 @@ inline std::unique_lock<std::mutex> take(std::mutex& mutex) {
 class Vocabulary {
   public:
     Vocabulary(const uint8_t* data, const int64_t* offsets, int32_t size)
-        : trie_(std::make_shared<Trie>(data, offsets, size)), offsets_(offsets, offsets + size + 1),
-          data_(data, data + offsets[size]) {}
+        : trie_(std::make_shared<Trie>(data, offsets, size)) {}
 
     int32_t size() const { return trie_->vocab_size; }
     const Trie& trie() const { return *trie_; }
-    const uint8_t* bytes(int32_t token) const { return data_.data() + offsets_[token]; }
-    size_t length(int32_t token) const { return static_cast<size_t>(offsets_[token + 1] - offsets_[token]); }
+    const uint8_t* bytes(int32_t token) const { return trie_->bytes(token); }
+    size_t length(int32_t token) const { return trie_->length(token); }
 
     std::shared_ptr<Lexer> lexer(const Limits& limits) {
         auto guard = take(mutex_);
@@ -54,8 +53,6 @@ class Vocabulary {
     std::shared_ptr<const Trie> trie_;
     std::shared_ptr<JsonLanguages> languages_;
     std::weak_ptr<Lexer> languages_lexer_;
-    std::vector<int64_t> offsets_;
-    std::vector<uint8_t> data_;
     std::mutex mutex_;
     std::shared_ptr<Lexer> lexer_;
     Limits limits_;
@@ -130,18 +127,27 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         return at.arena->mask(at.position);
     }
 
-    // Writes the mask; `budget` < 0: none.
-    void fill(const Handle& at, int64_t budget, uint32_t* out) {
-        const size_t words = at.arena->words();
+    // Writes the mask if it is known, without a lock; `budget` < 0: none.
+    static bool fill_known(const Handle& at, int64_t budget, uint32_t* out) {
         if (budget >= 0) {
             const int64_t worst = at.position->worst.load(std::memory_order_acquire);
-            if (worst < 0 || worst >= budget) {
-                Turn turn(*lexer_);
-                return Budget(*at.arena, vocabulary_->trie(), limits_).fill(at.position, budget, out, words);
-            }
+            if (worst < 0 || worst >= budget) return false;
         }
-        Arena::write(mask(at), out, words);
+        const TokenSet* known = at.position->mask.load(std::memory_order_acquire);
+        if (known) Arena::write(*known, out, at.arena->words());
+        return known != nullptr;
     }
+
+    void fill(const Handle& at, int64_t budget, uint32_t* out) {
+        if (fill_known(at, budget, out)) return;
+        const size_t words = at.arena->words();
+        Turn turn(*lexer_);
+        if (budget < 0) return Arena::write(at.arena->mask(at.position), out, words);
+        Budget(*at.arena, vocabulary_->trie(), limits_).fill(at.position, budget, out, words);
+    }
+
+    // Grammars with the same one take turns.
+    const void* turns() const { return lexer_.get(); }
 
     std::vector<int32_t> forced(Handle at) {
         std::vector<int32_t> tokens;

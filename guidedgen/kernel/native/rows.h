@@ -32,6 +32,7 @@ struct Expected {
     std::vector<Item> after;    // JSON: the item that expects the lexeme
     Row* target = nullptr;      // the row after this terminal alone; made on demand
     int32_t edge = -1;          // JSON: which lexeme of its state
+    uint8_t flags = 0;          // JSON: what it means for registers
 
     bool same(const Expected& o) const {
         return terminal == o.terminal && edge == o.edge && (edge < 0 || after[0].slot == o.after[0].slot);
@@ -48,6 +49,7 @@ struct TokenSet {
     const std::vector<uint32_t>* base = nullptr;
     std::vector<uint32_t> owned;
     std::vector<int32_t> extra;
+    std::vector<int32_t> perhaps;    // tokens that depend on registers: in the set only where these allow them
     // A base always holds more tokens than the mask has words.
     bool single() const { return !base && owned.empty() && extra.size() == 1; }
 };
@@ -167,6 +169,26 @@ class Rows {
         Expected& e = row->terminals[index];
         if (!e.target) e.target = make(after_items(row, index));
         return e.target;
+    }
+
+    // The row after a lexeme that ends an item whose text is known.
+    Row* after_item(Row* row, size_t index, const std::string& text) { return make(items_after_item(row, index, text)); }
+
+    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text) {
+        const Expected& e = row->terminals[index];
+        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index);
+        return {json_item(symbols_->json().follow_item(json_state(e.after[0]), e.edge, text), e.after[0])};
+    }
+
+    // One row for all that may follow several terminals that end together.
+    template <class Ended, class F>
+    Row* after_all(const Ended& ended, F items_of) {
+        std::vector<Item> items;
+        for (const auto& e : ended) {
+            const std::vector<Item> after = items_of(e);
+            items.insert(items.end(), after.begin(), after.end());
+        }
+        return make(std::move(items));
     }
 
     std::vector<Item> after_items(Row* row, size_t index) {
@@ -314,7 +336,7 @@ class Rows {
 
     void visit_json(Row* row, const Item& item) {
         const auto& edges = symbols_->json().expect(json_state(item));
-        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({-1, edges[i].start, {item}, nullptr, static_cast<int32_t>(i)});
+        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({-1, edges[i].start, {item}, nullptr, static_cast<int32_t>(i), edges[i].flags});
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {

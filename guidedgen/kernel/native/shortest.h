@@ -72,6 +72,7 @@ class Shortest {
     }
 
     std::vector<Piece> completion(const Front& front) {
+        if (arena_.rows().symbols().has_json()) return json_completion(front);
         std::vector<Piece> pieces(1);
         int64_t left = cost(front);
         check_size(left);
@@ -92,6 +93,67 @@ class Shortest {
             if (arena_.memory() - before > limits_.working_bytes()) too_large("cache_bytes", limits_.cache_bytes);
         }
         return pieces;
+    }
+
+    // Lexeme by lexeme, each time the one that leaves least. JSON is read without ambiguity, so no ways are kept side by side;
+    // registers rule out names that came already.
+    std::vector<Piece> json_completion(const Front& front) {
+        Front now = front, next;
+        std::vector<Piece> pieces(1);
+        std::vector<uint8_t>& text = pieces.back().text;
+        const int64_t before = arena_.memory();
+        check_size(cost(front));
+        while (!(now.between && (arena_.rows().close(now.between), now.between->accepting))) {
+            LexState* state = cheapest_lexeme(now);
+            if (!state) throw std::logic_error("a row of JSON without completion");
+            bool first = true;
+            for (int32_t left = lexeme_length(state); left > 0; --left, first = false) {
+                arena_.lexer().expressions().spend(1);
+                const uint8_t byte = first && state->accepting ? arena_.lexer().first_byte(state, left) : arena_.lexer().nearest_byte(state);
+                text.push_back(byte);
+                arena_.step(now, byte, next);
+                if (next.dead()) throw std::logic_error("a completion that cannot be read");
+                std::swap(now, next);
+                state = arena_.lexer().next(state, byte);
+            }
+            if (arena_.memory() - before > limits_.working_bytes()) too_large("cache_bytes", limits_.cache_bytes);
+            check_size(static_cast<int64_t>(text.size()));
+        }
+        return pieces;
+    }
+
+    int32_t lexeme_length(LexState* state) { return state->accepting ? length_of_nonempty(state) : arena_.lexer().distance(state); }
+
+    LexState* cheapest_lexeme(const Front& front) {
+        Rows& rows = arena_.rows();
+        LexState* best_state = nullptr;
+        int64_t best = kFar;
+        auto consider = [&](LexState* state, const Reading& r) {
+            if (r.flags() & JsonMachine::kName) state = without_names(state, r.text, front.registers);
+            if (!state || !arena_.lexer().can_continue(state)) return;
+            const int64_t total = lexeme_length(state) + rows.cost(rows.after(r.row, r.index));
+            if (total >= best) return;
+            best = total;
+            best_state = state;
+        };
+        for (const Reading& r : front.reading) consider(r.state, r);
+        if (Row* row = front.between) {
+            rows.close(row);
+            for (uint32_t i = 0; i < row->terminals.size(); ++i) consider(row->terminals[i].start, {nullptr, row, i});
+        }
+        return best_state;
+    }
+
+    // The lexeme of a member's name from a state of it on, without the names that came already.
+    LexState* without_names(LexState* state, const Text* so_far, const Register* registers) {
+        if (!registers || !registers->names) return state;
+        Lexer& lexer = arena_.lexer();
+        LexState* named = lexer.state(arena_.rows().symbols().json().named(registers->names));
+        for (char c : bytes_of(so_far))
+            if (!(named = lexer.next(named, static_cast<uint8_t>(c)))) return state;   // differs from all of them
+        Expressions& e = lexer.expressions();
+        LexState* made = lexer.state(e.both({state->expr, e.negate(named->expr)}));
+        return lexer.alive(made) ? made : nullptr;
     }
 
     // The terminals that a cheapest completion of `row` may begin with. One that is read at all takes at least one byte;

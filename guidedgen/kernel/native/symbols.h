@@ -63,6 +63,7 @@ class Symbols {
     }
 
     JsonMachine& json() const { return *json_; }
+    bool has_json() const { return json_ != nullptr; }
     // Where a production ends: what a JSON text that is complete has come to.
     int32_t json_end() const { return 1; }
 

@@ -18,11 +18,14 @@ struct Trie {
     Subtrees subtrees;
     bool spells_text = false;           // every byte that UTF-8 text can have is a token
 
+    std::vector<int64_t> offsets;       // token t has the bytes data[offsets[t], offsets[t + 1])
+    std::vector<uint8_t> data;
+
     static constexpr uint32_t kLarge = 48;   // nodes of a subtree that is worth a special case
 
-    Trie(const uint8_t* data, const int64_t* offsets, int32_t size) : vocab_size(size) {
-        auto text = [&](int32_t t) { return data + offsets[t]; };
-        auto length = [&](int32_t t) { return static_cast<size_t>(offsets[t + 1] - offsets[t]); };
+    Trie(const uint8_t* given, const int64_t* bounds, int32_t size)
+        : vocab_size(size), offsets(bounds, bounds + size + 1), data(given, given + bounds[size]) {
+        auto text = [&](int32_t t) { return bytes(t); };
         for (int32_t t = 0; t < size; ++t) {
             if (length(t) > 0) tokens.push_back(t);
             if (length(t) > 60'000) throw std::invalid_argument("a token is longer than 60,000 bytes");
@@ -59,13 +62,16 @@ struct Trie {
             if (b != 0xC0 && b != 0xC1) spells_text = spells_text && root_child[b] && nodes[root_child[b]].ntok;
     }
 
+    const uint8_t* bytes(int32_t token) const { return data.data() + offsets[token]; }
+    size_t length(int32_t token) const { return static_cast<size_t>(offsets[token + 1] - offsets[token]); }
+
     uint32_t tokens_end(uint32_t node) const {
         uint32_t next = nodes[node].skip;
         return next < nodes.size() ? nodes[next].tok : static_cast<uint32_t>(tokens.size());
     }
     bool leaf(uint32_t node) const { return nodes[node].skip == node + 1; }
     int64_t memory() const {
-        return static_cast<int64_t>(nodes.size() * sizeof(TrieNode) + tokens.size() * 4) + subtrees.memory();
+        return static_cast<int64_t>(nodes.size() * sizeof(TrieNode) + tokens.size() * 4 + offsets.size() * 8 + data.size()) + subtrees.memory();
     }
 
   private:
