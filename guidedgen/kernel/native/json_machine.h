@@ -504,7 +504,8 @@ class JsonMachine {
         for (int32_t g : f.tuple) h = mix(h, static_cast<uint32_t>(g));
         const int32_t known = frame_ids_.find(h, [&](int32_t id) {
             const Frame& o = frames_[id];
-            return o.tuple == f.tuple && o.rest.object == f.rest.object && o.rest.plan == f.rest.plan && o.rest.seen == f.rest.seen && o.rest.rank == f.rest.rank && o.rest.tracked == f.rest.tracked;
+            return o.tuple == f.tuple && o.rest.object == f.rest.object && o.rest.plan == f.rest.plan && o.rest.seen == f.rest.seen && o.rest.rank == f.rest.rank &&
+                   o.rest.tracked == f.rest.tracked;
         });
         if (known >= 0) return known;
         frame_ids_.insert(h, static_cast<int32_t>(frames_.size()));
