@@ -66,7 +66,9 @@ class JsonMachine {
         if (!known.ready) {
             std::vector<Edge> edges;
             const State s = known.state;
-            switch (s.phase) {
+            if (s.stack != 0 && s.phase != Phase::FirstItem && s.phase != Phase::Tail) {
+                edges = expect_alone(s);
+            } else switch (s.phase) {
                 case Phase::Value: value(s, edges); break;
                 case Phase::FirstMember:
                 case Phase::NextMember: member(s, edges); break;
@@ -81,6 +83,14 @@ class JsonMachine {
             states_[id].ready = true;
         }
         return states_[id].edges;
+    }
+
+    // What is expected does not depend on what the value or container stands in.
+    std::vector<Edge> expect_alone(State s) {
+        s.stack = 0;
+        std::vector<Edge> edges = expect(intern(s));
+        for (Edge& e : edges) e.target = -1;
+        return edges;
     }
 
     // Whether the text may end here.
@@ -384,11 +394,24 @@ class JsonMachine {
             const Satisfiability::Members& m = sat_.members(f.tuple[0]);
             if (m.simple()) return sat_.member_goal(m.forms, key_class) != Formulas::kFalse && sat_.may_take(m, f.rest, place);
         }
-        return branching(frame_id, f, key_class, place).goals >= 0;
+        const uint64_t key = branching_key(frame_id, key_class);
+        auto known = branchings_.find(key);
+        if (known != branchings_.end()) return known->second.goals >= 0;
+        auto found = opens_.find(key);
+        if (found != opens_.end()) return found->second;
+        std::vector<int32_t> tuple;
+        for (int32_t g : f.tuple) tuple.push_back(progress_.after_key(g, key_class));
+        const bool made = sat_.some_outcome(std::move(tuple), sat_.after(f.rest, place));
+        opens_.emplace(key, made);
+        return made;
+    }
+
+    static uint64_t branching_key(int32_t frame_id, int32_t key_class) {
+        return (static_cast<uint64_t>(static_cast<uint32_t>(frame_id)) << 32) | static_cast<uint32_t>(key_class + 1);
     }
 
     const Branching& branching(int32_t frame_id, const Frame& f, int32_t key_class, int32_t place) {
-        const uint64_t key = (static_cast<uint64_t>(static_cast<uint32_t>(frame_id)) << 32) | static_cast<uint32_t>(key_class + 1);
+        const uint64_t key = branching_key(frame_id, key_class);
         auto known = branchings_.find(key);
         if (known != branchings_.end()) return known->second;
         std::vector<int32_t> tuple;
@@ -526,6 +549,7 @@ class JsonMachine {
     std::vector<std::vector<int32_t>> lists_;
     std::map<std::vector<int32_t>, int32_t> list_ids_;
     std::unordered_map<uint64_t, Branching> branchings_;
+    std::unordered_map<uint64_t, bool> opens_;   // memo of may_open, where no branching was needed
     IdTable frame_ids_, stack_ids_, state_ids_;
 };
 

@@ -80,6 +80,16 @@ class Satisfiability {
         return found;
     }
 
+    // Whether the value means anything at all: the same search, which ends where it finds the first outcome.
+    bool some_outcome(std::vector<int32_t> tuple, const Rest& rest) {
+        std::vector<Outcome> found;
+        int32_t base = Formulas::kTrue;
+        if (tuple.size() == 1) base = take_literals(tuple[0]);
+        if (base == Formulas::kFalse) return false;
+        branch(std::move(tuple), base, rest, found, true);
+        return !found.empty();
+    }
+
     // The parts of a conjunction about members by what they demand.
     struct Members {
         int32_t forms = Formulas::kTrue;      // Props and Names
@@ -272,7 +282,7 @@ class Satisfiability {
     }
 
     // Decides the variables one by one, as far as values exist for it and the rest stays possible.
-    void branch(std::vector<int32_t> tuple, int32_t cube, const Rest& rest, std::vector<Outcome>& found) {
+    void branch(std::vector<int32_t> tuple, int32_t cube, const Rest& rest, std::vector<Outcome>& found, bool one_is_enough = false) {
         meaning_.lexer().expressions().spend(16);
         int32_t var = -1;
         for (int32_t f : tuple)
@@ -295,7 +305,8 @@ class Satisfiability {
             std::vector<int32_t> next = tuple;
             bool some = false;
             for (int32_t& f : next) some |= (f = progress_.assign(f, var, truth)) != Formulas::kFalse;
-            if (some) branch(std::move(next), narrower, rest, found);
+            if (some) branch(std::move(next), narrower, rest, found, one_is_enough);
+            if (one_is_enough && !found.empty()) return;
         }
     }
 

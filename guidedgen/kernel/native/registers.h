@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common.h"
+#include "paged.h"
 #include "trie.h"
 
 namespace guidedgen {
@@ -118,10 +119,13 @@ class Registers {
 
     const Text* extend(const Text* text, uint8_t byte) {
         const uint64_t h = mix(reinterpret_cast<uintptr_t>(text), byte);
-        for (const Text* known : text_index_[h])
-            if (known->before == text && known->byte == byte) return known;
+        const int32_t known = text_index_.find(h, [&](int32_t id) {
+            const Text& t = texts_[static_cast<size_t>(id)];
+            return t.before == text && t.byte == byte;
+        });
+        if (known >= 0) return &texts_[static_cast<size_t>(known)];
         texts_.push_back({text, byte, text ? text->length + 1 : 1});
-        text_index_[h].push_back(&texts_.back());
+        text_index_.insert(h, static_cast<int32_t>(texts_.size()) - 1);
         bytes_ += sizeof(Text) + 48;
         return &texts_.back();
     }
@@ -230,7 +234,7 @@ class Registers {
     std::deque<Text> texts_;
     std::deque<Names> names_;
     std::deque<Register> registers_;
-    std::unordered_map<uint64_t, std::vector<const Text*>> text_index_;
+    IdTable text_index_;
     std::unordered_map<uint64_t, std::vector<const Names*>> name_index_;
     std::unordered_map<uint64_t, std::vector<const Register*>> index_;
     int64_t bytes_ = 0;
