@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "common.h"
@@ -29,7 +31,24 @@ struct Derivation {
     virtual int32_t start() = 0;   // its expression
     virtual Partition derive(int32_t state) = 0;
     virtual bool accepts(int32_t state) const = 0;
-    virtual int32_t shortest(int32_t state) const = 0;   // no text from the state has fewer bytes
+    virtual int32_t nearest(int32_t state) const = 0;    // no text from the state has fewer bytes; falls by 1 a byte at most
+};
+
+// All derivations of one set of expressions, by name.
+struct Derivations {
+    std::vector<std::unique_ptr<Derivation>> all;
+    std::unordered_map<std::string, int32_t> names;
+
+    // The one of that name, which `make` (given its number) makes the first time.
+    template <class F>
+    Derivation& at(const std::string& name, F make) {
+        auto found = names.find(name);
+        if (found == names.end()) {
+            all.push_back(make(static_cast<int32_t>(all.size())));
+            found = names.emplace(name, static_cast<int32_t>(all.size()) - 1).first;
+        }
+        return *all[found->second];
+    }
 };
 
 constexpr int32_t kManyBytes = 1 << 28;   // lengths of texts are exact below

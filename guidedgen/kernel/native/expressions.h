@@ -6,7 +6,6 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -95,7 +94,6 @@ class Expressions {
     }
 
     int32_t either(std::vector<int32_t> items) { return either(std::move(items), 0); }
-
     int32_t both(std::vector<int32_t> items) {
         flatten(Op::And, items);
         spend(static_cast<int64_t>(items.size()));
@@ -127,21 +125,23 @@ class Expressions {
         return intern_list(Op::And, kept);
     }
 
-    // The whole language of the derivation of that name, which `make` (given its number) makes the first time.
+    // The whole language of the derivation of that name; see Derivations::at.
     template <class F>
-    int32_t lazily(const std::string& name, F make) {
-        auto found = source_names_.find(name);
-        if (found == source_names_.end()) {
-            sources_.push_back(make(static_cast<int32_t>(sources_.size())));
-            found = source_names_.emplace(name, static_cast<int32_t>(sources_.size()) - 1).first;
-        }
-        return sources_[found->second]->start();
-    }
+    int32_t lazily(const std::string& name, F make) { return sources_.at(name, make).start(); }
     void hold(size_t bytes) { held_ += static_cast<int64_t>(bytes); }   // memory that a derivation takes
 
     int32_t lazy(int32_t source, int32_t state) {
-        const Derivation& d = *sources_[source];
-        return intern({Op::Lazy, d.accepts(state), false, 0, source, state, 0, -1, d.shortest(state)});
+        return intern({Op::Lazy, sources_.all[source]->accepts(state), false, 0, source, state});
+    }
+
+    // A lower bound of the lengths of texts that is worked out, where `shortest` only says what is known at once.
+    int32_t nearest(int32_t id) const {
+        const Expr& e = nodes_[id];
+        if (e.op != Op::Or && e.op != Op::And) return nearest_part(id);
+        int32_t result = e.op == Op::Or ? kManyBytes : 0;
+        for (int32_t i = e.a; i < e.a + e.b; ++i)
+            result = e.op == Op::Or ? std::min(result, nearest_part(args_[i])) : std::max(result, nearest(args_[i]));
+        return result;
     }
 
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
@@ -192,6 +192,11 @@ class Expressions {
                 items[i] = args_[e.a];
                 items.insert(items.end(), args_.begin() + e.a + 1, args_.begin() + e.a + e.b);
             }
+    }
+
+    int32_t nearest_part(int32_t id) const {
+        const Expr& head = nodes_[head_of(id)];
+        return head.op == Op::Lazy ? sources_.all[head.a]->nearest(head.b) + nodes_[tail_of(id)].shortest : nodes_[id].shortest;
     }
 
     int32_t head_of(int32_t id) const { return nodes_[id].op == Op::Concat ? nodes_[id].a : id; }
@@ -292,8 +297,7 @@ class Expressions {
     Partition derive(int32_t id, int depth) {
         const Expr e = nodes_[id];
         if (e.op == Op::Bytes) return {{sets_[e.a], kEpsilon}};
-        auto known = derived_.find(id);
-        if (known != derived_.end()) return known->second;
+        if (auto known = derived_.find(id); known != derived_.end()) return known->second;
         deeper(depth);
         Partition parts = e.op == Op::Concat ? derive_concat(id, depth) : derive_other(e, depth);
         remember(id, parts);
@@ -356,7 +360,7 @@ class Expressions {
                 if (!rest.empty()) result.emplace_back(rest, kAll);
                 return result;
             }
-            case Op::Lazy: return sources_[e.a]->derive(e.b);
+            case Op::Lazy: return sources_.all[e.a]->derive(e.b);
             default: return {};
         }
     }
@@ -423,8 +427,7 @@ class Expressions {
         if (e.reach <= bytes) return id;
         deeper(depth);
         const uint64_t key = (static_cast<uint64_t>(bytes) << 32) | static_cast<uint32_t>(id);
-        auto found = clamped_.find(key);
-        if (found != clamped_.end()) return found->second;
+        if (auto found = clamped_.find(key); found != clamped_.end()) return found->second;
         int32_t result = id;
         if (e.op == Op::Concat) {
             std::vector<int32_t> heads;
@@ -477,10 +480,9 @@ class Expressions {
 
     int32_t add(const Expr& e, std::vector<int32_t>& bucket) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
-        int32_t id = static_cast<int32_t>(nodes_.size());
+        bucket.push_back(static_cast<int32_t>(nodes_.size()));
         nodes_.push_back(e);
-        bucket.push_back(id);
-        return id;
+        return bucket.back();
     }
 
     Limits limits_;
@@ -490,8 +492,7 @@ class Expressions {
     std::unordered_map<uint64_t, std::vector<int32_t>> index_, set_index_;
     std::unordered_map<uint64_t, int32_t> clamped_;
     std::unordered_map<int32_t, Partition> derived_;   // memo, dropped when it grows large
-    std::vector<std::unique_ptr<Derivation>> sources_;
-    std::unordered_map<std::string, int32_t> source_names_;
+    Derivations sources_;
     int64_t derived_parts_ = 0, steps_ = 0, held_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <tuple>
@@ -120,50 +121,35 @@ class Lexer {
     // Exact emptiness: a search for an accepting state. Only expressions with And or Not need it.
     bool alive(LexState* s) {
         if (s->alive >= 0) return s->alive == 1;
-        const int64_t before = memory();
-        std::vector<LexState*> order{s};
-        std::unordered_map<LexState*, LexState*> parent{{s, nullptr}};
-        for (size_t i = 0; i < order.size(); ++i) {
-            LexState* now = order[i];
-            if (now->alive == 1) {
-                for (LexState* p = now; p; p = parent[p]) p->alive = 1;
-                return true;
-            }
-            if (now->alive == 0) continue;
-            check_search(order.size(), before, "search for an accepted text");
-            expand(now);
-            for (size_t g = 1; g < now->to.size(); ++g)
-                if (parent.emplace(now->to[g], now).second) order.push_back(now->to[g]);
-        }
-        for (LexState* dead : order) dead->alive = 0;
-        return false;
+        Ways ways;
+        const auto open = [this](LexState* now) {
+            if (now->alive != 0) expand(now);
+            return now->alive != 0;
+        };
+        LexState* end = search(s, ways, "search for an accepted text", [](LexState* now) { return now->alive == 1; }, open);
+        for (LexState* p = end; p; p = ways[p].before) p->alive = 1;
+        if (!end)
+            for (auto& dead : ways) dead.first->alive = 0;
+        return end != nullptr;
     }
 
-    // Bytes of the shortest accepted text from `s`, with the way to it memoised. Breadth-first search.
+    // Bytes of the shortest accepted text from `s`, with the way to it memoised.
     int32_t distance(LexState* s) {
         if (s->distance >= 0) return s->distance;
-        const int64_t before = memory();
-        std::vector<LexState*> order{s};
-        std::unordered_map<LexState*, std::pair<LexState*, uint8_t>> parent{{s, {nullptr, 0}}};
-        for (size_t i = 0; i < order.size(); ++i) {
-            LexState* now = order[i];
-            if (now->accepting) {
-                int32_t steps = 0;
-                now->distance = 0;
-                for (LexState* p = now; parent[p].first; p = parent[p].first) {
-                    LexState* before = parent[p].first;
-                    before->distance = ++steps;
-                    before->nearest = p;
-                    before->nearest_byte = parent[p].second;
-                }
-                return s->distance;
-            }
-            check_search(order.size(), before, "search for the shortest text");
+        Ways ways;
+        const auto open = [this](LexState* now) {
             prune(now);
-            for (size_t g = 1; g < now->to.size(); ++g)
-                if (parent.emplace(now->to[g], std::make_pair(now, pleasant(now->sets[g]))).second) order.push_back(now->to[g]);
+            return true;
+        };
+        LexState* end = search(s, ways, "search for the shortest text", [](LexState* now) { return now->accepting; }, open);
+        if (!end) throw std::logic_error("distance of a dead lexer state");
+        int32_t steps = end->distance = 0;
+        for (LexState* p = end; LexState* before = ways[p].before; p = before) {
+            before->distance = ++steps;
+            before->nearest = p;
+            before->nearest_byte = ways[p].byte;
         }
-        throw std::logic_error("distance of a dead lexer state");
+        return steps;
     }
 
     // A byte of the set, printable where there is one, so that shortest texts are pleasant to read.
@@ -237,6 +223,41 @@ class Lexer {
     }
 
   private:
+    struct Way {
+        LexState* before = nullptr;
+        uint8_t byte = 0;
+        int32_t length = 0;
+    };
+    using Ways = std::unordered_map<LexState*, Way>;
+
+    // The nearest state that is `done`, or nullptr. Best first (A*) by lower bounds from the expressions; a state is visited
+    // again where a shorter way leads to it. Only states that `open` lets pass are left.
+    template <class Done, class Open>
+    LexState* search(LexState* s, Ways& ways, const char* what, Done done, Open open) {
+        const int64_t before = memory();
+        std::map<int32_t, std::vector<std::pair<LexState*, Way>>> waiting;   // by the least length of a text through them
+        waiting[0].push_back({s, {}});
+        while (!waiting.empty()) {
+            auto best = waiting.begin();
+            const auto [now, way] = best->second.back();
+            best->second.pop_back();
+            if (best->second.empty()) waiting.erase(best);
+            auto known = ways.emplace(now, way);
+            if (!known.second && known.first->second.length <= way.length) continue;
+            known.first->second = way;
+            if (done(now)) return now;
+            check_search(ways.size(), before, what);
+            if (!open(now)) continue;
+            for (size_t g = now->to.size(); g-- > 1;) {
+                LexState* to = now->to[g];
+                const int32_t length = way.length + 1;
+                if (auto other = ways.find(to); other == ways.end() || other->second.length > length)
+                    waiting[length + expressions_.nearest(to->expr)].push_back({to, {now, pleasant(now->sets[g]), length}});
+            }
+        }
+        return nullptr;
+    }
+
     void check_search(size_t states, int64_t before, const char* what) const {
         if (static_cast<int64_t>(states) > limits_.states) throw LimitError("states", static_cast<double>(limits_.states), what);
         if (memory() - before > limits_.working_bytes())
