@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow benchmark check lint types layers docs stub stubs native install model clean
+.PHONY: help demo test slow conformance benchmark check lint types layers docs stub stubs native install model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,6 +27,9 @@ test: $(VENV)/.dev model  ## the test suite
 
 slow: $(VENV)/.dev model  ## the tests that `make test` leaves out for their length
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+conformance: $(VENV)/.dev  ## the official suite, MaskBench and random walks, complete: about half an hour
+	$(BIN)/python -m pytest tests/conformance tests/grammars/json_schema/test_small_worlds.py -m "slow or not slow" $(ARGS)
 
 benchmark: $(VENV)/.dev model  ## the tests that measure time
 	$(BIN)/python -m pytest -m benchmark $(ARGS)

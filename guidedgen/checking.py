@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-from guidedgen.errors import CompileError
-from guidedgen.events import FieldStarted, pointer_of
+from guidedgen.errors import CompileError, GrammarSyntaxError, UnsatisfiableSchema
+from guidedgen.explanation import Explanation, printed_bytes
 from guidedgen.grammars.compile import GrammarConstraint, compile
+from guidedgen.grammars.lark_loader import place_of
 from guidedgen.grammars.specs import JsonSchema, Lark, Spec
-from guidedgen.kernel.explain import InspectableState
+from guidedgen.kernel.explain import InspectableState, explain_text, named
 from guidedgen.limits import Limits
-from guidedgen.streaming import JsonScanner
+from guidedgen.source_lines import Place, excerpt, excerpts
 from guidedgen.vocabulary import Vocabulary
 
 READERS: Mapping[str, Callable[[str], Spec[object]]] = {".json": JsonSchema, ".lark": Lark}
@@ -61,7 +61,7 @@ def compile_timed(
     began = time.perf_counter()
     constraint = compile(spec, vocabulary, limits=limits)
     compiled = time.perf_counter()
-    start = _start(constraint)
+    start = constraint.start()
     mask = start.mask()
     masked = time.perf_counter()
     shortest = start.shortest()
@@ -77,7 +77,7 @@ def compile_timed(
 
 def accepts(constraint: GrammarConstraint, text: str) -> Verdict:
     """Read a text byte by byte."""
-    state, data = _start(constraint), text.encode("utf-8", "surrogatepass")
+    state, data = constraint.start(), text.encode("utf-8", "surrogatepass")
     for index in range(len(data)):
         after = state.advance_bytes(data[index : index + 1])
         if after is None:
@@ -86,47 +86,75 @@ def accepts(constraint: GrammarConstraint, text: str) -> Verdict:
     return Verdict(accepted=state.accepting, read=len(data), expected="" if state.accepting else _expected(state))
 
 
-def line_of(text: str, pointer: str) -> int | None:
-    """The 1-based line of a JSON text on which the value at `pointer` starts, None where it has none."""
-    scanner, data = JsonScanner(), text.encode()
-    line = 1
-    try:
-        for index in range(len(data)):
-            byte = data[index : index + 1]
-            for event in scanner.feed(byte):
-                if isinstance(event, FieldStarted) and pointer_of(event.path) == pointer:
-                    return line
-            line += byte == b"\n"
-    except ValueError:
-        return None
-    return None
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a text was read.
+
+    Attributes:
+        steps: pieces of the text, each with the rules and places of the schema that it was read as.
+        explanation: where it stopped fitting and why; None where the text is valid.
+        refusal: what is wrong with the value as a whole, where masks alone would take it.
+    """
+
+    steps: tuple[tuple[str, tuple[str, ...]], ...]
+    explanation: Explanation | None
+    refusal: str | None = None
 
 
-def source_line(text: str, error: CompileError) -> str | None:
-    """The line of the schema that an error is about, numbered."""
+def explain(constraint: GrammarConstraint, text: str) -> Reading:
+    """Read a text as `accepts` does, and tell what each part of it was read as."""
+    labels, data = constraint.compiled.labels, text.encode("utf-8", "surrogatepass")
+    state = constraint.start()
+    steps: list[tuple[bytes, tuple[str, ...]]] = []
+    for index in range(len(data)):
+        piece = data[index : index + 1]
+        names = named(state, labels)
+        after = state.advance_bytes(piece)
+        if after is None:
+            break
+        if steps and set(steps[-1][1]) & set(names):  # still the same rule, or one of those that it could have been
+            common = tuple(name for name in steps[-1][1] if name in names)
+            steps[-1] = (steps[-1][0] + piece, common)
+        else:
+            steps.append((piece, names))
+        state = after
+    shown = tuple((piece.decode("utf-8", errors="backslashreplace"), names) for piece, names in steps)
+    if state.accepting and len(b"".join(piece for piece, _ in steps)) == len(data):
+        return Reading(steps=shown, explanation=None)
+    refusal = getattr(state, "refusal", None)
+    return Reading(steps=shown, explanation=explain_text(constraint.start(), data, labels=labels), refusal=refusal)
+
+
+def show_error(path: Path, error: CompileError) -> str:
+    """An error about a schema or grammar file, with the lines that it is about."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = schema_lines(text, error) if path.suffix == ".json" else grammar_lines(text, error)
+    return f"{path}: {error}" + (f"\n{lines}" if lines else "")
+
+
+def schema_lines(text: str, error: CompileError) -> str:
+    """The lines of a JSON Schema that an error points to; none where it points to nothing in the text."""
     if error.pointer is None:
-        return None
-    places = [error.pointer, f"{error.pointer}/{error.keyword}"]
-    lines = [line for place in reversed(places) if (line := line_of(text, place)) is not None]
-    return f"{lines[0]:>5} | {text.splitlines()[lines[0] - 1]}" if lines else None
+        return ""
+    wanted = list(error.pointers) if isinstance(error, UnsatisfiableSchema) else []
+    places = [error.pointer, *wanted]
+    if error.keyword and not error.pointer.endswith(f"/{error.keyword}"):
+        places[0] = f"{error.pointer}/{error.keyword}"  # where there is no such member: the nearest place above it
+    return excerpts(text, places)
 
 
-def _start(constraint: GrammarConstraint) -> InspectableState:
-    return cast(InspectableState, constraint.start())
+def grammar_lines(text: str, error: CompileError) -> str:
+    """The line of a Lark grammar that defines what an error names; syntax errors quote their line themselves."""
+    if error.keyword is None or (isinstance(error, GrammarSyntaxError) and error.line is not None):
+        return ""
+    line, column = place_of(text, error.keyword)
+    if line is None or column is None:
+        return ""
+    start = sum(len(before) + 1 for before in text.split("\n")[: line - 1]) + column - 1
+    return excerpt(text, Place(start, start + len(error.keyword)))
 
 
 def _expected(state: InspectableState) -> str:
     """The bytes that may come next, as ranges of what they print as."""
     bits = int.from_bytes(state.allowed_bytes(), "little")
-    allowed = [byte for byte in range(256) if bits >> byte & 1]
-    ranges: list[list[int]] = []
-    for byte in allowed:
-        if ranges and ranges[-1][1] == byte - 1:
-            ranges[-1][1] = byte
-        else:
-            ranges.append([byte, byte])
-    return " ".join(_printed(low) if low == high else f"{_printed(low)}-{_printed(high)}" for low, high in ranges)
-
-
-def _printed(byte: int) -> str:
-    return chr(byte) if 0x20 < byte < 0x7F else f"\\x{byte:02x}"
+    return printed_bytes(byte for byte in range(256) if bits >> byte & 1)

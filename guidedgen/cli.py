@@ -6,7 +6,6 @@ import dataclasses
 import importlib
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,7 @@ import typer
 
 from guidedgen import __version__
 from guidedgen.errors import CompileError, GuidedGenError
+from guidedgen.evaluate.command import app as evaluate_app
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
 from guidedgen.terminal import (
     BAD_INPUT,
@@ -23,9 +23,7 @@ from guidedgen.terminal import (
     loading_bars,
     logs,
     quiet_libraries,
-    report_table,
     reported,
-    stdout_console,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +40,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(name="models", help="List models, or fetch one ahead of time.", no_args_is_help=True)
 app.add_typer(models_app)
+app.add_typer(evaluate_app)
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
@@ -102,6 +101,9 @@ def generate(
     strategy: Annotated[str, typer.Option(help="Decoding strategy.")] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
+    on_budget: Annotated[
+        str, typer.Option(help="At that length: complete (a typed output is complete by then) or truncate.")
+    ] = "complete",
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
     top_p: Annotated[float | None, typer.Option(help="Nucleus sampling.")] = None,
     seed: Annotated[int | None, typer.Option(help="Makes sampling repeatable.")] = None,
@@ -121,6 +123,7 @@ def generate(
     options: dict[str, Any] = {
         "strategy": strategy,
         "max_tokens": max_tokens,
+        "on_budget": on_budget,
         "temperature": temperature,
         "top_p": top_p,
         "seed": seed,
@@ -142,29 +145,39 @@ def check(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .json schema or a .lark grammar.")],
     tokenizer: Annotated[Path | None, typer.Option(exists=True, help="tokenizer.json, tekken.json, ...")] = None,
     text: Annotated[str | None, typer.Option(help="A text to test; the exit code is 1 if it is not valid.")] = None,
+    explain: Annotated[
+        str | None, typer.Option(help="Like --text; tells how the text is read and where it stops.")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report", help="Every keyword, how it is enforced, and notes.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compile a schema or grammar without a model: what is enforced, sizes, warnings, errors with their line."""
-    from guidedgen.checking import accepts, compile_timed, read_spec, source_line
+    from guidedgen import checking
+    from guidedgen.check_output import print_check, print_reading, reading_facts
     from guidedgen.testing import byte_vocabulary
     from guidedgen.vocabulary import Vocabulary
 
     vocabulary = byte_vocabulary() if tokenizer is None else Vocabulary.from_file(tokenizer)
     try:
-        constraint, costs = compile_timed(read_spec(file), vocabulary)
+        constraint, costs = checking.compile_timed(checking.read_spec(file), vocabulary)
     except CompileError as error:
-        line = source_line(file.read_text(encoding="utf-8"), error) if file.suffix == ".json" else None
-        fail(f"{file}: {error}" + (f"\n{line}" if line else ""), BAD_INPUT)
-    verdict = None if text is None else accepts(constraint, text)
+        fail(checking.show_error(file, error), BAD_INPUT)
+    tested = text if explain is None else explain
+    verdict = None if tested is None else checking.accepts(constraint, tested)
+    reading = None if explain is None else checking.explain(constraint, explain)
     facts = {"kernel": constraint.implementation, "vocabulary": vocabulary.size}
     facts |= dataclasses.asdict(costs) | constraint.stats()
     if as_json:
         entries = [dataclasses.asdict(entry) for entry in constraint.report]
         outcome = {} if verdict is None else {"text": dataclasses.asdict(verdict)}
+        if reading is not None:
+            outcome["explain"] = reading_facts(reading)
         typer.echo(json.dumps({"report": entries, "exact": constraint.report.exact, "facts": facts, **outcome}))
     else:
-        _print_check(file, constraint.report, facts)
-        if verdict is not None:
+        print_check(file, constraint.report, facts, full=report)
+        if reading is not None:
+            print_reading(tested or "", reading)
+        elif verdict is not None:
             told = "valid" if verdict.accepted else f"not valid: {verdict.read} bytes read, expected {verdict.expected}"
             typer.echo(f"text: {told}")
     if verdict is not None and not verdict.accepted:
@@ -292,20 +305,3 @@ def _print_stream(
 
 def _end_with(error: GuidedGenError) -> None:
     fail(str(error), exit_code(error))
-
-
-def _print_check(file: Path, report: Any, facts: Mapping[str, object]) -> None:
-    console = stdout_console()
-    if len(report):
-        console.print(report_table(report))
-        console.print()
-    told = (
-        "every text that the masks allow is valid"
-        if report.exact
-        else "some keywords are checked at the end, not by masks"
-    )
-    console.print(f"{file}: {told}", highlight=False, markup=False, soft_wrap=True)
-    for name, value in facts.items():
-        console.print(
-            f"  {name:<24} {value:.2f}" if isinstance(value, float) else f"  {name:<24} {value}", markup=False
-        )

@@ -6,7 +6,8 @@ the sampler opens them where `accepting` is true.
 
 `AllOf` is the one combinator, `AnyText` allows every text, and `MaxTokens`, `StopOn` and `Deadline` are stop rules:
 constraints that allow what `AnyText` allows and set `done`. The sampler ends a sequence as soon as `done` is set; masks
-do not change with it, so they never depend on a clock and a draft beyond the end stays valid.
+do not change with it, so they never depend on a clock and a draft beyond the end stays valid. What makes a text end in
+time is a budget, an argument of `fill` (see `Completable`).
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
+from guidedgen.explanation import Explanation
 from guidedgen.masks import Mask, allowed_tokens, borrow, check_mask, give_back, mask_words
-from guidedgen.stop_rules import AnyText, Deadline, MaxTokens, StopMatch, StopOn
+from guidedgen.stop_rules import AnyText, CountState, Deadline, MaxTokens, StopMatch, StopOn
 
 __all__ = [
     "AllOf",
     "AllOfState",
     "AnyText",
+    "Completable",
     "Constraint",
     "Deadline",
     "Mask",
@@ -36,6 +39,7 @@ __all__ = [
     "allowed_tokens",
     "check_mask",
     "fill_masks",
+    "fill_within",
     "mask_words",
 ]
 
@@ -79,6 +83,26 @@ class Constraint(Protocol):
 
 
 @runtime_checkable
+class Completable(State, Protocol):
+    """A state that knows how its text can be completed; those of both kernels do, and those of `AllOf` pass it on."""
+
+    def fill(self, out: Mask, budget: int | None = None) -> None:
+        """As `State.fill`; with a budget of n only the tokens after which `shortest` has at most n - 1 tokens.
+
+        Where `shortest` has at most n tokens here, some token is allowed or the text is complete; so a text that starts
+        within its budget and goes on under budgets of n - 1, n - 2, ... is complete after at most n tokens. Raises
+        ValueError for a negative budget.
+        """
+
+    def mask(self, budget: int | None = None) -> Mask:
+        """As `State.mask`, under a budget."""
+
+    def shortest(self) -> tuple[int, ...]:
+        """Tokens that complete the text: its byte-shortest completion (of several, one that does not depend on how the
+        position was reached), spelled with the fewest tokens. Other texts may be longer in bytes and take fewer."""
+
+
+@runtime_checkable
 class Observer(State, Protocol):
     """A state that only watches: in `AllOf` it restricts no tokens and accepts each one, special ones too."""
 
@@ -86,11 +110,22 @@ class Observer(State, Protocol):
         """The position after any token that the other parts allow."""
 
 
-def fill_masks(states: Sequence[State], out: Mask, threads: int = 1) -> None:
-    """Fill row i of `out`, int32 [B, ceil(V / 32)], with the mask of state i.
+def fill_within(state: State, out: Mask, budget: int | None) -> None:
+    """`state.fill(out)` under a budget where the state is `Completable`; the others ignore it."""
+    if budget is None or not hasattr(state, "shortest"):
+        state.fill(out)
+    else:
+        state.fill(out, budget)  # type: ignore[call-arg]
 
-    States of the native kernel (alone, or first in an `AllOf`) are filled in one call without the GIL, on up to
-    `threads` threads; all others one after another.
+
+def fill_masks(
+    states: Sequence[State], out: Mask, threads: int = 1, *, budgets: Sequence[int | None] | None = None
+) -> None:
+    """Fill row i of `out`, int32 [B, ceil(V / 32)], with the mask of state i, under budget i where there is one.
+
+    States of the native kernel (alone, or first in an `AllOf`) are filled in one call without the GIL: masks that are
+    known are copied, the others worked out on up to `threads` threads. Grammars of one vocabulary share tables and take
+    turns, so more threads help only where vocabularies differ. All other states are filled one after another.
 
     Raises:
         ValueError: where `out` has another dtype, another number of rows, or rows of another length.
@@ -103,26 +138,29 @@ def fill_masks(states: Sequence[State], out: Mask, threads: int = 1) -> None:
         )
     if threads < 1:
         raise ValueError(f"threads={threads}: give at least 1.")
+    limits = [None] * len(states) if budgets is None else list(budgets)
+    if len(limits) != len(states):
+        raise ValueError(f"{len(limits)} budgets for {len(states)} states: give one for each, None for no budget.")
     parts = [state.masking if isinstance(state, AllOfState) else (state,) for state in states]
     firsts = [masking[0] for masking in parts]
     native = sys.modules.get("guidedgen.kernel._native")  # its states cannot exist before it is imported
     if firsts and native is not None and all(isinstance(state, native.State) for state in firsts):
-        native.fill_masks(firsts, out, threads)
+        native.fill_masks(firsts, out, threads, *([] if budgets is None else [limits]))
     else:
-        for state, row in zip(firsts, out, strict=True):
-            state.fill(row)
-    for masking, row in zip(parts, out, strict=True):
-        _narrow(masking[1:], row)
+        for state, row, budget in zip(firsts, out, limits, strict=True):
+            fill_within(state, row, budget)
+    for masking, row, budget in zip(parts, out, limits, strict=True):
+        _narrow(masking[1:], row, budget)
 
 
-def _narrow(states: Sequence[State], out: Mask) -> None:
+def _narrow(states: Sequence[State], out: Mask, budget: int | None) -> None:
     """AND the masks of `states` into `out`, without allocating once the buffers exist."""
     if not states:
         return
     buffer = borrow(len(out))
     try:
         for state in states:
-            state.fill(buffer)
+            fill_within(state, buffer, budget)
             np.bitwise_and(out, buffer, out=out)
     finally:
         give_back(buffer)
@@ -152,19 +190,29 @@ class AllOfState:
         """The parts that restrict the tokens; at least one."""
         return tuple(self.parts[index] for index in self.plan.masking)
 
-    def fill(self, out: Mask) -> None:
-        """Write the tokens that every part allows. Raises ValueError on a wrong shape or dtype."""
+    def fill(self, out: Mask, budget: int | None = None) -> None:
+        """Write the tokens that every part allows, under a budget in the parts that are `Completable`.
+
+        The parts judge the budget one by one: a text that completes all of them may take more tokens than it has.
+        Raises ValueError on a wrong shape or dtype.
+        """
         check_mask(out, self.plan.vocab_size)
         first, *others = self.plan.masking
-        self.parts[first].fill(out)
+        fill_within(self.parts[first], out, budget)
         if others:
-            _narrow([self.parts[index] for index in others], out)
+            _narrow([self.parts[index] for index in others], out, budget)
 
-    def mask(self) -> Mask:
+    def mask(self, budget: int | None = None) -> Mask:
         """The tokens that every part allows, in a new array."""
         out = np.empty(mask_words(self.plan.vocab_size), dtype=np.int32)
-        self.fill(out)
+        self.fill(out, budget)
         return out
+
+    @property
+    def budget(self) -> int | None:
+        """The tokens that are left, where a part is a `MaxTokens(complete=True)`; of several such parts the fewest."""
+        left = [part.left for part in self.parts if isinstance(part, CountState) and part.complete]
+        return min(left, default=None)
 
     def advance(self, token: int) -> AllOfState | None:
         """Every part after `token`, or None where one does not allow it."""
@@ -200,6 +248,14 @@ class AllOfState:
             if not run or len(state.plan.masking) == 1 or len(tokens) >= _FORCED_AT_MOST:
                 break
         return tuple(tokens)
+
+    def explain(self, token: int) -> Explanation | None:
+        """Why `token` is not allowed: of the first part that refuses it and can say why; None where none does."""
+        for index in self.plan.masking:
+            part: Any = self.parts[index]
+            if hasattr(part, "explain") and (found := part.explain(token)) is not None:
+                return cast(Explanation, found)
+        return None
 
     @property
     def accepting(self) -> bool:

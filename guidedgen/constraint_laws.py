@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from guidedgen.constraint import AllOf, AllOfState, Constraint, State, fill_masks
+from guidedgen.constraint import AllOf, AllOfState, Completable, Constraint, State, fill_masks
 from guidedgen.masks import Mask, allowed_tokens, mask_words
 from guidedgen.vocabulary import Vocabulary
 
@@ -98,6 +98,8 @@ class Walker:
         if not tokens and not trail.state.accepting and trail.state.done is None and not joint:
             trail.fail("a mask is empty only when accepting", "no token is allowed, but the text is not complete.")
         self.check_forced(trail)
+        if isinstance(trail.state, Completable):
+            _check_budget(trail, trail.state, mask)
         _check_twin(trail, mask)
         return tokens
 
@@ -220,6 +222,20 @@ def _check_agreement(trail: Trail, mask: Mask) -> None:
         once, again = state.advance(token), state.advance(token)
         if once is not None and again is not None and (difference := _difference(trail, once.mask(), again.mask())):
             trail.fail(law, f"two calls of advance with {trail.name(token)} lead to different masks: {difference}")
+
+
+def _check_budget(trail: Trail, state: Completable, mask: Mask) -> None:
+    """A budget only narrows the mask, and the one that `shortest` needs leaves its first token, and so on."""
+    law = "what `shortest` needs is budget enough"
+    tokens = state.shortest()
+    within = state.mask(len(tokens))
+    if (within & ~mask).any():
+        trail.fail(law, "a budget allows tokens that are not allowed without one.")
+    if tokens and tokens[0] not in allowed_tokens(within):
+        trail.fail(law, f"the budget of {len(tokens)} refuses {trail.name(tokens[0])}, with which `shortest` begins.")
+    following = state.advance(tokens[0]) if tokens else None
+    if isinstance(following, Completable) and len(following.shortest()) > len(tokens) - 1:
+        trail.fail(law, f"after {trail.name(tokens[0])} the shortest completion is no shorter.")
 
 
 def _check_twin(trail: Trail, mask: Mask) -> None:

@@ -59,7 +59,24 @@ class UnsupportedFeature(CompileError):
 
 
 class UnsatisfiableSchema(CompileError):
-    """No value satisfies the schema or grammar."""
+    """No value satisfies the schema or grammar.
+
+    Args:
+        message: why.
+        pointers: of all keywords that contradict each other, as far as known; `pointer` is the first of them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        pointer: str | None = None,
+        keyword: str | None = None,
+        hint: str | None = None,
+        pointers: Sequence[str] = (),
+    ) -> None:
+        self.pointers = tuple(pointers) or (() if pointer is None else (pointer,))
+        super().__init__(message, pointer=pointer, keyword=keyword, hint=hint)
 
 
 class GrammarSyntaxError(CompileError):

@@ -182,12 +182,12 @@ class Call:
     def _constraint(self, left: int) -> Constraint:
         grammar = self._output.constraint
         shortest = 0 if grammar is None else len(grammar.compiled.start().shortest())
-        wanted = self._request.max_tokens or max(DEFAULT_MAX_TOKENS, 2 * shortest)
+        wanted = self._request.length.max_tokens or max(DEFAULT_MAX_TOKENS, 2 * shortest)
         budget = min(wanted, left)
         if shortest > budget:
             raise _too_small(shortest, wanted=wanted, left=left)
         parts: list[Constraint] = [] if grammar is None else [grammar]
-        parts.append(MaxTokens(budget, self._vocabulary))
+        parts.append(MaxTokens(budget, self._vocabulary, complete=self._request.length.on_budget == "complete"))
         if self._request.stops:
             parts.append(StopOn(self._request.stops, self._vocabulary))
         return AllOf(parts)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypedDict, get_args
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from guidedgen.describe import Detail
 from guidedgen.limits import Limits
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from guidedgen.sampler.settings import Sampling
 
 
+OnBudget = Literal["complete", "truncate"]
+
+
 class Options(TypedDict, total=False):
     """Options that every way of generating takes.
 
     Attributes:
         max_tokens: most tokens of the output; the default is 1024, or what the context has left where that is less.
+        on_budget: `"complete"` (default) leaves out tokens after which a typed output could not be complete within
+            `max_tokens` any more, so that it always ends in a valid value; `"truncate"` just cuts there.
         temperature: 0 (default) always takes the most probable allowed token.
         top_k: sample among the k most probable tokens.
         top_p: sample among the most probable tokens that have this mass together.
@@ -37,6 +42,7 @@ class Options(TypedDict, total=False):
     """
 
     max_tokens: int | None
+    on_budget: OnBudget
     temperature: float
     top_k: int | None
     top_p: float | None
@@ -55,10 +61,24 @@ class Options(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Length:
+    """How long an output may be, and what happens there. Validated when made."""
+
+    max_tokens: int | None = None
+    on_budget: OnBudget = "complete"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values, naming the option."""
+        _require(self.max_tokens is None or self.max_tokens >= 1, "max_tokens", self.max_tokens, "at least 1, or None")
+        wanted = " or ".join(map(repr, get_args(OnBudget)))
+        _require(self.on_budget in get_args(OnBudget), "on_budget", self.on_budget, wanted)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """The options that are not about drawing tokens. Validated when made."""
 
-    max_tokens: int | None = None
+    length: Length = field(default_factory=Length)
     n: int = 1
     stop: str | Sequence[str] | None = None
     timeout: float | None = None
@@ -69,7 +89,6 @@ class Request:
 
     def __post_init__(self) -> None:
         """Refuse impossible values, naming the option."""
-        _require(self.max_tokens is None or self.max_tokens >= 1, "max_tokens", self.max_tokens, "at least 1, or None")
         _require(self.n >= 1, "n", self.n, "at least 1")
         _require(
             self.timeout is None or self.timeout > 0, "timeout", self.timeout, "a number of seconds above 0, or None"
@@ -84,7 +103,8 @@ class Request:
         return () if self.stop is None else (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
 
 
-_REQUEST = frozenset(entry.name for entry in fields(Request))
+_LENGTH = frozenset(entry.name for entry in fields(Length))
+_REQUEST = frozenset(entry.name for entry in fields(Request)) - {"length"}
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -97,7 +117,12 @@ def check_options(options: Mapping[str, Any]) -> None:
     unknown = sorted(set(options) - set(Options.__annotations__))
     if unknown:
         raise TypeError(f"unknown option {unknown[0]!r}. Options are: {', '.join(sorted(Options.__annotations__))}")
-    Request(**{name: value for name, value in options.items() if name in _REQUEST})
+    _request(options)
+
+
+def _request(options: Mapping[str, Any]) -> Request:
+    length = Length(**{name: value for name, value in options.items() if name in _LENGTH})
+    return Request(length=length, **{name: value for name, value in options.items() if name in _REQUEST})
 
 
 def split_options(options: Mapping[str, Any]) -> tuple[Request, Sampling]:
@@ -110,8 +135,8 @@ def split_options(options: Mapping[str, Any]) -> tuple[Request, Sampling]:
     from guidedgen.sampler.settings import Sampling  # late: the sampler brings torch, checking names does not need it
 
     check_options(options)
-    request = Request(**{name: value for name, value in options.items() if name in _REQUEST})
-    sampling = Sampling(**{name: value for name, value in options.items() if name not in _REQUEST})
+    request = _request(options)
+    sampling = Sampling(**{name: value for name, value in options.items() if name not in _REQUEST | _LENGTH})
     if request.n > 1 and sampling.greedy and request.strategy in (None, "plain"):
         raise ValueError(f"n={request.n} at temperature 0 gives {request.n} times the same. Set a temperature above 0.")
     return request, sampling

@@ -73,7 +73,8 @@ def outcome(
     )
     if complete:
         return _parsed(result, output)
-    return replace(result, error=_unfinished(result, sequence.state, scanner, request))
+    refusal = _refusal(sequence.state) if finish == "dead_end" else None
+    return replace(result, error=_unfinished(result, sequence.state, scanner, request), complaint=refusal)
 
 
 def _report(output: Output, notes: Sequence[TokenNote], scanner: Scanner) -> OutputReport:
@@ -98,6 +99,13 @@ def _parsed(result: Result[Any], output: Output) -> Result[Any]:
 def _unfinished(result: Result[Any], state: State, scanner: Scanner, request: Request) -> ValidationFailed | DeadEnd:
     """Why there is no value: what ended the text too early, where it stood, and what to do."""
     if result.finish == "dead_end":
+        refusal = _refusal(state)
+        if refusal is not None:
+            return ValidationFailed(
+                f"the value cannot be completed: {refusal}, after {_tail(result.text)!r}. Generate again.",
+                raw=result.text,
+                attempts=result.attempts,
+            )
         return DeadEnd(
             f"no token can continue {_tail(result.text)!r}. Remove the constraint that works against the others."
         )
@@ -122,6 +130,12 @@ def _missing(state: State) -> int:
     """Tokens of the shortest way to complete the text, 0 where nobody knows it."""
     parts = state.parts if isinstance(state, AllOfState) else (state,)
     return max((len(part.shortest()) for part in parts if hasattr(part, "shortest")), default=0)
+
+
+def _refusal(state: State) -> str | None:
+    """What a check of the complete value found where masks left no way to satisfy it; None where that is not it."""
+    parts = state.parts if isinstance(state, AllOfState) else (state,)
+    return next((told for part in parts if (told := getattr(part, "refusal", None)) is not None), None)
 
 
 def _note(record: TokenRecord, vocabulary: Vocabulary) -> TokenNote:

@@ -112,6 +112,9 @@ def _(spec: JsonSchema) -> Hashable:
         spec.on_unsupported,
         spec.whitespace,
         spec.limits,
+        spec.draft,
+        spec.strict_keywords,
+        (spec.max_whitespace, spec.max_digits, spec.max_string, spec.max_items),
     )
 
 

@@ -84,10 +84,11 @@ class CountState(TextState):
     """A position of MaxTokens."""
 
     left: int
+    complete: bool = False
 
     def observe(self, token: int) -> CountState:
         """One token fewer left, down to none."""
-        return CountState(self.text, max(0, self.left - 1))
+        return CountState(self.text, max(0, self.left - 1), self.complete)
 
     @property
     def done(self) -> str | None:
@@ -98,17 +99,22 @@ class CountState(TextState):
 class MaxTokens(AnyText):
     """Ends with `"length"` after a number of tokens; special tokens count."""
 
-    def __init__(self, limit: int, vocabulary: Vocabulary) -> None:
-        """Count to `limit`. Raises ValueError where it is not a whole number from 1 up."""
+    def __init__(self, limit: int, vocabulary: Vocabulary, *, complete: bool = False) -> None:
+        """Count to `limit`. Raises ValueError where it is not a whole number from 1 up.
+
+        With `complete` the sampler takes what is left as the budget of the other parts (`AllOfState.budget`), so that
+        their text is complete before it is cut; masks that are asked for without a budget stay the same.
+        """
         given: object = limit
         if not isinstance(given, int | np.integer) or given < 1:
             raise ValueError(f"MaxTokens({limit!r}): give a whole number, at least 1.")
         super().__init__(vocabulary)
         self.limit = limit
+        self._complete = complete
 
     def start(self) -> CountState:
         """No token yet."""
-        return CountState(self._text, self.limit)
+        return CountState(self._text, self.limit, self._complete)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,22 +1,29 @@
-"""From a spec and a vocabulary to a constraint: translate, lower, compile. Knows no format and no kernel details."""
+"""From a spec and a vocabulary to a constraint: translate, lower, compile. Knows no format and no kernel details.
+
+A spec with `compile_native` is asked first where the native kernel runs: what it compiles there needs no translation.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from guidedgen.errors import CompileError, UnsatisfiableSchema
 from guidedgen.grammars.lower import lower
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import spec_of
-from guidedgen.grammars.translation import Spec
-from guidedgen.kernel import compile_table
+from guidedgen.grammars.translation import Form, Spec
+from guidedgen.grammars.validated import Checking, ValidatedState
+from guidedgen.kernel import compile_table, default_implementation
 from guidedgen.limits import Limits
 
 if TYPE_CHECKING:
-    from guidedgen.constraint import State
-    from guidedgen.kernel import Compiled
+    from guidedgen.kernel import Compiled, InspectableState
     from guidedgen.vocabulary import Vocabulary
+
+_DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,13 +34,19 @@ class GrammarConstraint:
         compiled: the kernel's form.
         vocabulary: the tokens that the masks are about.
         spec: what was compiled; `spec.parse` turns a finished text into a value.
-        report: what is enforced, keyword by keyword (empty where a spec has no keywords).
+        checking: checks complete texts where masks alone do not decide; None where they do.
     """
 
     compiled: Compiled
     vocabulary: Vocabulary
     spec: Spec[Any]
-    report: Report
+    checking: Checking | None = None
+    _read_report: Callable[[], Report] = field(repr=False)
+
+    @cached_property
+    def report(self) -> Report:
+        """What is enforced, keyword by keyword (empty where a spec has no keywords)."""
+        return self._read_report()
 
     @property
     def vocab_size(self) -> int:
@@ -45,9 +58,10 @@ class GrammarConstraint:
         """Which kernel runs: "native" or "reference"."""
         return self.compiled.implementation
 
-    def start(self) -> State:
+    def start(self) -> InspectableState:
         """The position before the first token."""
-        return self.compiled.start()
+        start = self.compiled.start()
+        return start if self.checking is None else ValidatedState(start, self.checking)
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""
@@ -82,18 +96,40 @@ def compile(
             f"{spec!r} means free text, which needs no constraint",
             hint='Use Regex("(?s:.*)") for a constraint that allows all.',
         )
-    bounds = limits or getattr(wanted, "limits", None) or Limits()
-    translation = wanted.translate(bounds)
-    table = lower(translation.grammar, special=vocabulary.special, limits=bounds)
+    bounds = limits or getattr(wanted, "limits", None) or _DEFAULT_LIMITS
+    form = _natively(wanted, vocabulary, bounds, implementation) or _translated(
+        wanted, vocabulary, bounds, implementation
+    )
+    return GrammarConstraint(
+        compiled=form.compiled,
+        vocabulary=vocabulary,
+        spec=wanted,
+        checking=None if form.check is None else Checking(vocabulary, form.check),
+        _read_report=form.report,
+    )
+
+
+def _natively(
+    spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None
+) -> Form | None:
+    """What the spec compiles in the native kernel by itself, if it does and that kernel is the one to use."""
+    compile_native = getattr(spec, "compile_native", None)
+    if compile_native is None or (implementation or default_implementation()) != "native":
+        return None
+    form: Form | None = compile_native(vocabulary, limits)
+    return form
+
+
+def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None) -> Form:
+    translation = spec.translate(limits)
+    table = lower(translation.grammar, special=vocabulary.special, limits=limits)
     try:
-        compiled = compile_table(table, vocabulary, limits=bounds, implementation=implementation)
+        compiled = compile_table(table, vocabulary, limits=limits, implementation=implementation)
     except UnsatisfiableSchema as error:
         if error.pointer is not None:
             raise
-        raise UnsatisfiableSchema(
-            f"no text matches {_short(wanted)}", pointer=translation.root, hint=error.hint
-        ) from error
-    return GrammarConstraint(compiled=compiled, vocabulary=vocabulary, spec=wanted, report=translation.report)
+        raise UnsatisfiableSchema(f"no text matches {_short(spec)}", pointer=translation.root, hint=error.hint) from error
+    return Form(compiled=compiled, report=lambda: translation.report, check=translation.check)
 
 
 def _short(spec: Spec[Any]) -> str:

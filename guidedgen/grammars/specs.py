@@ -10,18 +10,25 @@ import enum
 import functools
 import json
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, get_origin
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_origin
 
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_text, regex_text
 from guidedgen.grammars.json_schema import Options, translate_schema
+from guidedgen.grammars.json_schema.bounds import Bounds
+from guidedgen.grammars.json_schema.keywords import draft_named
+from guidedgen.grammars.json_schema.native_compile import native_form
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
 from guidedgen.grammars.python_types import TypeSpec
-from guidedgen.grammars.translation import Spec, Translation
+from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.limits import Limits
+
+if TYPE_CHECKING:
+    from guidedgen.vocabulary import Vocabulary
 
 __all__ = ["Choice", "Indent", "JsonSchema", "Lark", "Regex", "Spec", "TypeSpec", "spec_of"]
 
@@ -152,10 +159,20 @@ class JsonSchema(_Translated):
             after them; "any" takes them in any order.
         format: "assert" enforces known formats; "annotation" none; "strict" refuses unknown ones.
         registry: documents by URI, for references that leave the schema.
-        on_unsupported: "error" refuses keywords that would not be enforced; "relax" drops them and lists them.
+        on_unsupported: what happens to keywords that masks cannot enforce. "error" refuses them; "validate" leaves them
+            out of the masks, and a text is complete only where it satisfies them (needs `guidedgen[validate]`); "relax"
+            drops them. All are listed in the report.
         whitespace: "compact" is one line as `json.dumps` writes it (`", "` and `": "`), "flexible" takes any JSON
             whitespace between tokens, `Indent(2)` is the layout of `json.dumps(indent=2)`.
         limits: how much work and memory the schema may cost.
+        draft: of a schema without `$schema`: 4, 6, 7, "2019-09" or "2020-12"; None lets it mix the keywords of all.
+        strict_keywords: refuse keywords that look misspelled, instead of listing them in `report.warnings`.
+        max_whitespace: the most characters in a run of flexible whitespace. This and the following bounds hold what a
+            schema leaves endless; they never cut what it requires, and None (default) bounds nothing. A `max_tokens`
+            budget steers towards the end without any of them.
+        max_digits: the most digits of a number.
+        max_string: the most characters of a string without maxLength.
+        max_items: the most items of an array without maxItems.
     """
 
     schema: Mapping[str, Any] | bool | str
@@ -165,21 +182,61 @@ class JsonSchema(_Translated):
     on_unsupported: Literal["error", "validate", "relax"] = field(default="error", kw_only=True)
     whitespace: Whitespace = field(default="compact", kw_only=True)
     limits: Limits | None = field(default=None, kw_only=True)
+    draft: int | str | None = field(default=None, kw_only=True)
+    strict_keywords: bool = field(default=False, kw_only=True)
+    max_whitespace: int | None = field(default=None, kw_only=True)
+    max_digits: int | None = field(default=None, kw_only=True)
+    max_string: int | None = field(default=None, kw_only=True)
+    max_items: int | None = field(default=None, kw_only=True)
 
     def translate(self, limits: Limits) -> Translation:
         """Raises every kind of `CompileError`, with a JSON pointer, and `LimitExceeded`."""
-        options = Options(
+        translation = translate_schema(self.schema, options=self._options(), limits=limits, bounds=self._bounds())
+        self.__dict__["_check"] = translation.check
+        return translation
+
+    def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
+        """The native kernel's own form, or None where the schema has to be translated; raises as `translate` does."""
+        if self._bounds() != Bounds():
+            return None
+        form = native_form(self.schema, vocabulary, options=self._options(), limits=limits)
+        if form is not None:
+            self.__dict__["_check"] = form.check
+        return form
+
+    def _bounds(self) -> Bounds:
+        return Bounds(
+            whitespace=self.max_whitespace, digits=self.max_digits, string=self.max_string, items=self.max_items
+        )
+
+    def _options(self) -> Options:
+        return Options(
             property_order=self.property_order,
             format=self.format,
             registry=self.registry or {},
             on_unsupported=self.on_unsupported,
             whitespace=self.whitespace,
+            draft=draft_named(self.draft),
+            strict_keywords=self.strict_keywords,
         )
-        return translate_schema(self.schema, options=options, limits=limits)
+
+    @cached_property
+    def _check(self) -> Callable[[str], str | None] | None:
+        """What is wrong with a text, where masks do not decide that."""
+        return self.translate(self.limits or Limits()).check if self.on_unsupported == "validate" else None
 
     def parse(self, text: str) -> Any:
-        """The JSON value; raises `ValidationFailed` where the text is no JSON or an object has a name twice."""
-        return parse_json(text)
+        """The JSON value.
+
+        Raises:
+            ValidationFailed: the text is no JSON, an object has a name twice, or it breaks a keyword that the report
+                calls "validated".
+        """
+        value = parse_json(text)
+        wrong = None if self._check is None else self._check(text)
+        if wrong is not None:
+            raise ValidationFailed(f"the value is not valid: {wrong}", raw=text)
+        return value
 
 
 def spec_of(output: Any) -> Spec[Any] | None:
@@ -193,7 +250,9 @@ def spec_of(output: Any) -> Spec[Any] | None:
     """
     if output is None or output is str:
         return None
-    if isinstance(output, Spec) and not isinstance(output, type):
+    if isinstance(output, JsonSchema | TypeSpec | Regex | Choice | Lark):
+        return output
+    if isinstance(output, Spec) and not isinstance(output, type):  # many times slower: looks for each member
         return output
     if isinstance(output, Mapping):
         return JsonSchema(dict(output))

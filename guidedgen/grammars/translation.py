@@ -1,24 +1,56 @@
-"""What every front end returns: a grammar and a report. Also the protocol of the things that can be translated."""
+"""What every front end returns: a grammar and a report. Also the protocols of the things that can be compiled."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from guidedgen.grammars import ir
 from guidedgen.grammars.report import Report
 from guidedgen.limits import Limits
+
+if TYPE_CHECKING:
+    from guidedgen.kernel import Compiled
+    from guidedgen.vocabulary import Vocabulary
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Translation:
-    """A grammar, what it enforces, and the pointer of its root where it came from a schema."""
+    """A grammar, what it enforces, and the pointer of its root where it came from a schema.
+
+    `check` says what is wrong with a complete text, where the grammar alone does not decide that (None: nothing is).
+    """
 
     grammar: ir.Grammar
     report: Report = field(default_factory=Report)
     root: str | None = None
+    check: Callable[[str], str | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Form:
+    """A spec compiled for a kernel.
+
+    Attributes:
+        compiled: the kernel's form.
+        report: reads what is enforced; called when somebody asks for it first.
+        check: as in `Translation`.
+    """
+
+    compiled: Compiled
+    report: Callable[[], Report] = Report
+    check: Callable[[str], str | None] | None = None
+
+
+@runtime_checkable
+class NativeSpec(Protocol):
+    """A spec that may go past the grammar table."""
+
+    def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
+        """Compile for the native kernel; None leaves it to `translate`. Raises what `translate` does."""
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from guidedgen.grammars.char_set import ANY, CharSet, union_of
-from guidedgen.grammars.unicode_names import CATEGORIES, category_name
+from guidedgen.grammars.unicode_names import BINARY, CATEGORIES, GENERAL_CATEGORY, SCRIPTS, category_name
 
 DIGITS: Final = CharSet.of((0x30, 0x39))
 ASCII: Final = CharSet.of((0, 0x7F))
@@ -136,6 +136,22 @@ def unicode_property(name: str, value: str | None) -> CharSet | None:
     except regex.error:
         return None
     return CharSet.of(*((found.start(), found.end() - 1) for found in pattern.finditer(_every_character())))
+
+
+def property_ranges(name: str) -> tuple[tuple[int, int], ...] | str:
+    """Return the ranges of `Name` or `Name=Value` as \\p{...} names them; "unknown", or "missing" without its table."""
+    key, _, value = name.rpartition("=")
+    if not key or key in GENERAL_CATEGORY:
+        chars = general_category(value)
+        if chars is not None:
+            return chars.ranges
+    if key not in SCRIPTS and (key or value not in BINARY):
+        return "unknown"
+    try:
+        chars = unicode_property(key, value) if key else unicode_property(value, None)
+    except ImportError:
+        return "missing"
+    return "unknown" if chars is None else chars.ranges
 
 
 _SIMPLE_PROPERTIES: Final = {"Any": ANY, "ASCII": ASCII, "ASCII_Hex_Digit": DIGITS | CharSet.from_text("abcdefABCDEF")}

@@ -10,20 +10,21 @@ import importlib
 import logging
 import os
 import threading
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from guidedgen.errors import CompileError, GuidedGenError, LimitExceeded
-from guidedgen.kernel.explain import Explanation, InspectableState, explain
+from guidedgen.kernel.explain import Explanation, InspectableState, explainer
 from guidedgen.kernel.table import GrammarTable
 from guidedgen.kernel.validate import validate
 from guidedgen.limits import Limits
 from guidedgen.vocabulary import Vocabulary
 
-__all__ = ["Compiled", "Explanation", "InspectableState", "compile_table", "default_implementation"]
+__all__ = ["Compiled", "Explanation", "InspectableState", "compile_native", "compile_table", "default_implementation"]
 
 _MODULES = {"native": "guidedgen.kernel._native", "reference": "guidedgen.kernel.reference"}
 _LOG = logging.getLogger(__name__)
@@ -54,10 +55,6 @@ class Compiled:
     def start(self) -> InspectableState:
         """The position before the first token."""
         return cast(InspectableState, self._grammar.start())
-
-    def explain(self, state: InspectableState, token: int) -> Explanation | None:
-        """Why `token` is not allowed in a state of this grammar, or None where it is; IndexError for no token."""
-        return explain(state, token, token_bytes=self.vocabulary.token_bytes(token), labels=self.labels)
 
     def stats(self) -> dict[str, int]:
         """Sizes of the caches, for tests and reports; implementations differ in what they count beside `rows`."""
@@ -98,7 +95,7 @@ def compile_table(
             table.byte_sets,
             table.literals,
             table.start,
-            asdict(limits),
+            limits.as_dict(),
         )
     except GuidedGenError:
         raise
@@ -106,11 +103,34 @@ def compile_table(
         raise CompileError(str(error), hint="This is a fault in whatever built the GrammarTable.") from error
     except RecursionError as error:  # cannot happen in either kernel as far as we know; fail with a name if it does
         raise LimitExceeded("depth", limits.depth, "a grammar nested too deep") from error
+    return _compiled(grammar, vocabulary, name, dict(table.labels))
+
+
+def compile_native(
+    make: Callable[[ModuleType, Any, dict[str, int]], Any], vocabulary: Vocabulary, *, limits: Limits = _DEFAULT_LIMITS
+) -> Compiled:
+    """What the native kernel compiles by itself, without a table.
+
+    Args:
+        make: from the native module, its form of the vocabulary and the limits by name to its grammar.
+        vocabulary: as for `compile_table`.
+        limits: bounds on work and memory.
+
+    Raises:
+        ImportError: the native kernel is not installed.
+    """
+    module = _module("native")
+    grammar = make(module, _prepare("native", module, vocabulary), limits.as_dict())
+    return _compiled(grammar, vocabulary, "native", {})
+
+
+def _compiled(grammar: Any, vocabulary: Vocabulary, implementation: str, labels: dict[int, str]) -> Compiled:
+    grammar.explainer = explainer(vocabulary, labels)
     return Compiled(
         vocabulary=vocabulary,
         vocab_size=vocabulary.size,
-        implementation=name,
-        labels=dict(table.labels),
+        implementation=implementation,
+        labels=labels,
         _grammar=grammar,
     )
 

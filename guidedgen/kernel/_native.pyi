@@ -26,11 +26,22 @@ class Grammar:
 
     def __init__(self, vocabulary: Vocabulary, exprs: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], symbols: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], pool: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], byte_sets: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], literals: bytes, start: int, limits: dict) -> None: ...
 
+    @staticmethod
+    def from_schema(vocabulary: Vocabulary, schema: Schema, options: dict, limits: dict) -> Grammar:
+        """The JSON texts of a schema; a Schema serves one grammar."""
+
     def start(self) -> State:
         """The position before the first token."""
 
     @property
     def vocab_size(self) -> int: ...
+
+    @property
+    def explainer(self) -> object:
+        """What `State.explain` calls with the state and the token."""
+
+    @explainer.setter
+    def explainer(self, arg: object, /) -> None: ...
 
     def stats(self) -> dict:
         """Deterministic counters and sizes in bytes."""
@@ -39,12 +50,12 @@ class State:
     """An immutable position; see guidedgen.constraint.State."""
 
     @overload
-    def fill(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
+    def fill(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')], budget: object | None = None) -> None: ...
 
     @overload
-    def fill(self, out: object | None) -> None: ...
+    def fill(self, out: object | None, budget: object | None = None) -> None: ...
 
-    def mask(self) -> numpy.typing.NDArray[numpy.int32]: ...
+    def mask(self, budget: int | None = None) -> numpy.typing.NDArray[numpy.int32]: ...
 
     def advance(self, token: int) -> State | None: ...
 
@@ -58,6 +69,9 @@ class State:
 
     def labels(self) -> tuple[int, ...]: ...
 
+    def explain(self, token: int) -> object:
+        """Why `token` is not allowed; None where it is."""
+
     @property
     def accepting(self) -> bool: ...
 
@@ -66,6 +80,28 @@ class State:
 
     @property
     def fingerprint(self) -> int: ...
+
+class Schema:
+    """
+    A JSON Schema as read; see guidedgen.grammars.json_schema.native_schema.
+    """
+
+    def __init__(self, schema: object | None, options: dict, resolve: object, limits: dict) -> None: ...
+
+    def report(self) -> tuple[tuple[str, str, str, str], ...]:
+        """Pointer, keyword, treatment and note of every keyword that was read."""
+
+    def dump(self) -> list[dict[str, object]]:
+        """Every node as plain values, for tests."""
+
+    @property
+    def nodes(self) -> int: ...
+
+    @property
+    def dynamic(self) -> bool: ...
+
+    @property
+    def memory(self) -> int: ...
 
 class NumberProbe:
     """For tests: the languages of one conjunction of number keywords."""
@@ -99,7 +135,37 @@ class NumberProbe:
 def canonical_number(text: str) -> str:
     """For tests: the one text of a numeral's value."""
 
-def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu')], threads: int = 1) -> None:
+def fill_masks(states: list, out: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu')], threads: int = 1, budgets: object | None = None) -> None:
     """
     Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.
     """
+
+def formats() -> dict[str, str]:
+    """The formats that masks enforce, and what of each they do not."""
+
+class TextProbe:
+    """The JSON strings of one language of texts; for tests."""
+
+    def __init__(self, kind: str, argument: object | None = None) -> None: ...
+
+    def matches(self, json: bytes) -> bool:
+        """Whether a JSON string, with its quotes, is in the language."""
+
+    def holds(self, utf8: bytes) -> bool:
+        """Whether a text is in the language."""
+
+    @property
+    def size(self) -> int:
+        """Expressions made so far."""
+
+    @property
+    def boolean(self) -> bool:
+        """Whether the expression has intersections or complements."""
+
+    @property
+    def any(self) -> bool:
+        """Whether it is plainly every text."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is plainly no text."""

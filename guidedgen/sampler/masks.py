@@ -113,7 +113,7 @@ class MaskBuffer:
     def fill(
         self, sequences: ListOf[Sequence], forbidden: ListOf[Iterable[int]] | None = None
     ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """Masks after each sequence, with the end-of-sequence bits.
+        """Masks after each sequence, with the end-of-sequence bits; under the budgets that the states carry.
 
         Args:
             sequences: B sequences.
@@ -125,7 +125,8 @@ class MaskBuffer:
         if len(sequences) > len(self._words):
             self._words = np.zeros((len(sequences), self._words.shape[1]), np.int32)
         words = self._words[: len(sequences)]
-        fill_masks([sequence.state for sequence in sequences], words)
+        states = [sequence.state for sequence in sequences]
+        fill_masks(states, words, budgets=[getattr(state, "budget", None) for state in states])
         for number, tokens in enumerate(forbidden or ()):
             set_bits(words[number], tokens, allowed=False)
         if self._headless:

@@ -17,7 +17,11 @@ BAD_OUTPUTS = [
     ({"type": "strin"}, gg.CompileError, ["/type"]),
     ({"properties": {"a": {"minLength": "3"}}}, gg.CompileError, ["/properties/a/minLength"]),
     ({"$ref": "#/nowhere"}, gg.CompileError, ["$ref", "#/nowhere"]),
-    ({"type": "object", "requried": ["a"]}, gg.CompileError, ["requried", "required"]),
+    (
+        gg.JsonSchema({"type": "object", "requried": ["a"]}, strict_keywords=True),
+        gg.CompileError,
+        ["requried", "required"],
+    ),
     (gg.JsonSchema('{"type": '), gg.GrammarSyntaxError, ["line 1, column 10"]),
     (gg.Regex("(ab"), gg.GrammarSyntaxError, ["column"]),
     ({"type": "string", "pattern": "["}, gg.CompileError, ["/pattern"]),

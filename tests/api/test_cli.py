@@ -129,13 +129,21 @@ def test_streams_as_json_lines(run: Any, schema: Path) -> None:
         (["--type", "list"], 2, "module:Name"),
         (["--stream", "-n", "2"], 2, "one sample"),
         (["--max-tokens", "0"], 2, "max-tokens"),
-        (["--type", "builtins:list[str]", "--max-tokens", "4"], 3, "Raise max_tokens"),
+        (["--type", "builtins:list[str]", "--max-tokens", "4", "--on-budget", "truncate"], 3, "Raise max_tokens"),
+        (["--type", "builtins:list[str]", "--max-tokens", "4", "--on-budget", "grow"], 1, "on_budget must be"),
     ],
 )
 def test_exit_codes(run: Any, arguments: list[str], code: int, told: str) -> None:
     result = run("generate", "What?", *arguments, answer='["aaaaaaaaaaaa"]')
     assert result.exit_code == code
     assert told in result.stderr
+
+
+def test_a_budget_ends_in_a_valid_value(run: Any) -> None:
+    arguments = ["--type", "builtins:list[str]", "--max-tokens", "4"]
+    result = run("generate", "What?", *arguments, answer='["aaaaaaaaaaaa"]')
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == [""]
 
 
 def test_a_model_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +160,7 @@ def test_ctrl_c_has_its_exit_code(run: Any) -> None:
 
 
 def test_check_reports_keyword_by_keyword(run: Any, schema: Path) -> None:
-    result = run("check", schema)
+    result = run("check", schema, "--report")
     assert result.exit_code == 0
     assert "/properties/title/maxLength" in result.stdout
     assert "every text that the masks allow is valid" in result.stdout

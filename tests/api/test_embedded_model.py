@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 
 import pytest
+from pydantic import BaseModel
 from rich.console import Console
 
 import guidedgen as gg
@@ -37,6 +38,11 @@ RIGHT = {
 }
 
 
+class Story(BaseModel):
+    story: str
+    words: list[str]
+
+
 @pytest.fixture(scope="module")
 def model() -> gg.Model:
     return gg.load()
@@ -62,6 +68,21 @@ def test_free_text_ends_by_itself(model: gg.Model) -> None:
     result = model.generate("What is the capital of France?", max_tokens=40)
     assert (result.finish, result.error) == ("stop", None)
     assert "Paris" in result.value
+
+
+@pytest.mark.parametrize("spare", [0, 3, 12])
+def test_an_endless_answer_ends_within_its_budget(model: gg.Model, spare: int) -> None:
+    """Asked for far more than fits, in a type without any bound."""
+    prompt = "Write a very long story about a rainbow, and list a hundred words in it."
+    with pytest.raises(gg.BudgetTooSmall) as caught:
+        model(prompt, Story, max_tokens=1)
+    budget = caught.value.minimum + spare
+    for settings in ({}, {"temperature": 1.5, "seed": spare}):
+        result = model.generate(prompt, Story, max_tokens=budget, **settings)
+        assert isinstance(result.value, Story)
+        assert len(result.tokens) <= budget
+    cut = model.generate(prompt, Story, max_tokens=budget, on_budget="truncate")
+    assert spare == 0 or cut.error is not None
 
 
 def test_the_description_lowers_the_damage(model: gg.Model) -> None:

@@ -133,7 +133,7 @@ def test_damage_is_the_mass_that_the_mask_removed(script: Script) -> None:
 def test_an_output_that_is_cut_has_text_but_no_value(script: Script) -> None:
     model, _ = script(TEXT)
     shortest = len('{"buyer": "", "amount": 0, "urgent": true}')
-    result = model.generate("?", Order, max_tokens=shortest)
+    result = model.generate("?", Order, max_tokens=shortest, on_budget="truncate")
     assert result.finish == "length"
     assert TEXT.startswith(result.text)
     with pytest.raises(
@@ -142,7 +142,63 @@ def test_an_output_that_is_cut_has_text_but_no_value(script: Script) -> None:
         _ = result.value
     assert caught.value.raw == result.text
     with pytest.raises(gg.ValidationFailed):
-        model("?", Order, max_tokens=shortest)
+        model("?", Order, max_tokens=shortest, on_budget="truncate")
+
+
+@pytest.mark.parametrize("spare", [0, 1, 2, 5, 30])
+def test_an_output_is_complete_within_its_budget(script: Script, spare: int) -> None:
+    """Wherever the script must be left, what is written is valid and no longer than allowed."""
+    model, _ = script('{"buyer": "' + "x" * 400 + '", "amount": 77, "urgent": true}')
+    least = minimum(model, Order)
+    result = model.generate("?", Order, max_tokens=least + spare)
+    assert len(result.tokens) <= least + spare
+    assert isinstance(result.value, Order)
+    assert result.value.buyer.startswith("x" * max(0, spare - 3))
+
+
+def test_the_smallest_budget_is_named_and_enough(script: Script) -> None:
+    model, _ = script(TEXT)
+    least = minimum(model, Order)
+    with pytest.raises(gg.BudgetTooSmall, match=rf"Use max_tokens={least} or more"):
+        model("?", Order, max_tokens=least - 1)
+    assert len(model.generate("?", Order, max_tokens=least).tokens) == least
+
+
+def minimum(model: gg.Model, output: type) -> int:
+    with pytest.raises(gg.BudgetTooSmall) as caught:
+        model("?", output, max_tokens=1)
+    return caught.value.minimum
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_sample_of_a_noisy_model_is_complete(script: Script, seed: int) -> None:
+    """Off the script all tokens are equally likely: strings and numbers would never end by themselves."""
+    model, _ = script("off")
+    result = model.generate("?", Order, max_tokens=60, temperature=1.0, n=4, seed=seed)
+    assert all(isinstance(sample.value, Order) and len(sample.tokens) <= 60 for sample in result.samples)
+    free = model.generate("?", Order, max_tokens=60, temperature=1.0, n=4, seed=seed, on_budget="truncate")
+    assert any(sample.error is not None for sample in free.samples)
+
+
+def test_the_budget_holds_for_every_output_of_a_batch(script: Script) -> None:
+    model, _ = script(lambda prompt: '{"buyer": "' + prompt * 200)
+    results = model.batch(["a", "bc", "xyz"], Order, max_tokens=70)
+    assert all(len(result.tokens) <= 70 for result in results)
+    assert [result.value.buyer[0] for result in results] == ["a", "b", "x"]
+
+
+def test_stop_texts_still_cut_within_a_budget(script: Script) -> None:
+    model, _ = script('{"buyer": "aaaaaaaaEND')
+    result = model.generate("?", Order, max_tokens=100, stop="END")
+    assert (result.finish, result.text) == ("stop", '{"buyer": "aaaaaaaa')
+    assert isinstance(result.error, gg.ValidationFailed)
+
+
+def test_an_end_that_is_optional_needs_no_steering(script: Script) -> None:
+    """The text is complete after every letter: the budget cuts, and the value is what is there."""
+    model, _ = script("a" * 50)
+    result = model.generate("?", gg.Regex("a+"), max_tokens=7)
+    assert (result.value, result.finish) == ("a" * 7, "length")
 
 
 def test_free_text_that_is_cut_is_text(script: Script) -> None:

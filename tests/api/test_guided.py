@@ -139,7 +139,7 @@ def test_async_iterators(script: Script) -> None:
 def test_a_list_that_is_cut_raises_after_its_complete_items(script: Script) -> None:
     model, _ = script(ITEMS)
 
-    @gg.guided(model=model, max_tokens=30)
+    @gg.guided(model=model, max_tokens=30, on_budget="truncate")
     def tickets() -> Iterator[Ticket]:
         """List tickets."""
 
@@ -147,6 +147,17 @@ def test_a_list_that_is_cut_raises_after_its_complete_items(script: Script) -> N
     with pytest.raises(gg.ValidationFailed, match="Raise max_tokens"):
         found.extend(ticket.title for ticket in tickets())
     assert found == ["a"]
+
+
+def test_a_list_ends_within_its_budget(script: Script) -> None:
+    model, _ = script(ITEMS)
+
+    @gg.guided(model=model, max_tokens=30)
+    def tickets() -> Iterator[Ticket]:
+        """List tickets."""
+
+    assert next(iter(tickets())).title == "a"
+    assert len(list(tickets())) < ITEMS.count("title")
 
 
 def test_retries_and_other_options_reach_the_model(script: Script) -> None:

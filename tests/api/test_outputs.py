@@ -50,6 +50,7 @@ def test_equal_outputs_share_a_key(make: Any) -> None:
         (Pair, list[Pair]),
         ({"properties": {"a": {}, "b": {}}}, {"properties": {"b": {}, "a": {}}}),
         (gg.JsonSchema({"type": "object"}), gg.JsonSchema({"type": "object"}, whitespace="flexible")),
+        (gg.JsonSchema({"type": "string"}), gg.JsonSchema({"type": "string"}, max_string=9)),
         (gg.Choice([1]), gg.Choice([True])),
         (gg.Choice([1]), gg.Choice([1.0])),
         (gg.Choice(["1"]), gg.Choice([1])),

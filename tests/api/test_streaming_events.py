@@ -93,12 +93,20 @@ def test_nothing_of_a_stop_text_gets_out(script: Script) -> None:
 
 def test_a_cut_stream_closes_only_what_is_finished(script: Script) -> None:
     model, _ = script(TEXT)
-    *events, last = list(model.stream("?", Bill, max_tokens=len(TEXT) - 12))
+    *events, last = list(model.stream("?", Bill, max_tokens=len(TEXT) - 12, on_budget="truncate"))
     closed = [event.path for event in events if isinstance(event, gg.FieldClosed)]
     assert closed == [("to",), ("lines", 0, "what")]
     assert isinstance(last, gg.Done)
     with pytest.raises(gg.ValidationFailed, match="in /lines/0"):
         _ = last.result.value
+
+
+def test_a_stream_ends_within_its_budget(script: Script) -> None:
+    model, _ = script(TEXT)
+    *_, last = list(model.stream("?", Bill, max_tokens=len(TEXT) - 12))
+    assert isinstance(last, gg.Done)
+    assert isinstance(last.result.value, Bill)
+    assert len(last.result.tokens) <= len(TEXT) - 12
 
 
 def test_closing_a_stream_ends_the_generation(script: Script) -> None:

@@ -223,6 +223,18 @@ def test_a_budget_ends_with_length() -> None:
         assert ending(chunks) == ((2, 2, 2), "length")
 
 
+def test_a_budget_that_completes_keeps_the_text_completable() -> None:
+    """The model wants `c` for ever; the grammar wants a `b` at the end."""
+    vocabulary = toy_vocabulary()
+    grammar = compile_constraint(Regex("c*b|a+d"), vocabulary)
+    b, c = 1, 2
+    for limit in range(1, 6):
+        cut = AllOf([grammar, MaxTokens(limit, vocabulary)])
+        whole = AllOf([grammar, MaxTokens(limit, vocabulary, complete=True)])
+        assert ending(decode(cut, model=Favourite(c)))[0] == (c,) * limit
+        assert ending(decode(whole, model=Favourite(c))) == ((c,) * (limit - 1) + (b,), "stop")
+
+
 def test_a_text_that_is_over_within_its_budget_stops() -> None:
     assert ending(decode(AllOf([OneOf([(2, 3)], SIZE), MaxTokens(2, toy_vocabulary())]))) == ((2, 3), "stop")
 

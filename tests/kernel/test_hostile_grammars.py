@@ -36,7 +36,10 @@ def test_completions_too_long_to_write(kernel: str) -> None:
 
 
 def test_a_terminal_whose_length_cannot_be_found_stays_unknown() -> None:
-    node = ir.Sequence((text(b"["), ir.Terminal(ir.Repeat(ir.Literal(b"a"), 10_000, None)), text(b"]")))
+    hidden = ir.Intersection(tuple(ir.Repeat(ir.Literal(b"b" * count), 1, None) for count in (7, 11, 13)))
+    plain = ir.Concat((ir.Repeat(ir.Literal(b"b"), 0, None), ir.Repeat(ir.Literal(b"a"), 10_000, None)))
+    long = ir.Union((plain, hidden))  # that there is a text is seen at once, not which is the shortest
+    node = ir.Sequence((text(b"["), ir.Terminal(long), text(b"]")))
     state = compile_grammar(node, "native", limits=Limits(states=50)).start()
     for _ in range(2):
         with pytest.raises(LimitExceeded, match="states"):
@@ -55,6 +58,23 @@ def test_small_step_limits_name_themselves() -> None:
     parts = tuple(ir.Concat((word, byte_set(b"a"), ir.Repeat(byte_set(b"abc"), n, n), word)) for n in range(12))
     with pytest.raises(LimitExceeded, match="steps"):
         compile_grammar(ir.Terminal(ir.Intersection(parts)), "native", limits=Limits(steps=100)).start().mask()
+
+
+def test_nesting_of_expressions_is_limited() -> None:
+    """Each level is an expression of its own: no law flattens a repetition of a choice."""
+
+    def nested(levels: int) -> ir.Terminal:
+        inner: ir.Expression = ir.Literal(b"a")
+        for level in range(levels):
+            inner = ir.Repeat(ir.Union((inner, ir.Concat((ir.Literal(b"b"), ir.Literal(b"c" * (level + 1)))))), 1, 2)
+        return ir.Terminal(inner)
+
+    for limits, levels in ((Limits(), 400), (Limits(depth=2), 8)):
+        assert compile_grammar(nested(levels), "native", limits=limits).start().advance_bytes(b"a") is not None
+    for limits, levels in ((Limits(depth=2), 400), (Limits(depth=10**9), 8_000)):
+        with pytest.raises(LimitExceeded, match="depth=") as caught:
+            compile_grammar(nested(levels), "native", limits=limits).start().advance_bytes(b"a")
+        assert caught.value.value == limits.depth
 
 
 def test_limits_beyond_machine_numbers(kernel: str) -> None:

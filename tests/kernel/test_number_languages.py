@@ -17,6 +17,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from guidedgen.errors import GuidedGenError
+
 if TYPE_CHECKING:
     from guidedgen.kernel import _native
 else:
@@ -367,7 +369,7 @@ def test_the_way_to_a_multiple_is_short() -> None:
     ids=str,
 )
 def test_what_is_refused(spec: Spec, reason: str) -> None:
-    with pytest.raises(RuntimeError, match=reason):
+    with pytest.raises(GuidedGenError, match=reason):
         spec.probe()
 
 

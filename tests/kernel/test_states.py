@@ -195,15 +195,18 @@ def test_explanations(kernel: str) -> None:
     )
     compiled = compile_grammar(grammar, kernel, vocabulary)
     start = compiled.start()
-    assert compiled.explain(start, 3) is None
-    assert compiled.explain(start, 1) == Explanation(offset=2, expected=frozenset(b"cd"), labels=("CD",))
-    assert compiled.explain(start, 2) == Explanation(offset=0, expected=frozenset(b"a"), labels=("AB",))
-    assert compiled.explain(start, 4) == Explanation(offset=0, expected=frozenset(b"a"), labels=("AB",))
+    assert start.explain(3) is None
+    assert start.explain(1) == Explanation(offset=2, expected=frozenset(b"cd"), labels=("CD",), text=b"abx")
+    assert start.explain(2) == Explanation(offset=0, expected=frozenset(b"a"), labels=("AB",), text=b"x")
+    assert start.explain(4) == Explanation(offset=0, expected=frozenset(b"a"), labels=("AB",))
     end = start.advance_bytes(b"abc")
     assert end is not None
-    assert compiled.explain(end, 0) == Explanation(offset=0, expected=frozenset(), labels=("<s>",))
+    assert end.explain(0) == Explanation(offset=0, expected=frozenset(), labels=("<s>",), text=b"a")
     with pytest.raises(IndexError):
-        compiled.explain(start, 5)
+        start.explain(5)
+    done = end.advance(4)
+    assert done is not None
+    assert done.explain(0) == Explanation(offset=0, expected=frozenset(), labels=(), text=b"a", complete=True)
 
 
 def test_characters_split_over_tokens(kernel: str) -> None:

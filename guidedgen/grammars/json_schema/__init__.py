@@ -5,6 +5,7 @@ locations              places and references
 branches               conjunctions of locations -> alternatives of merged atoms; proofs that nothing is valid
 numbers, strings, arrays, objects   one kind each: read, merge, contradict, express
 builder                alternatives -> rules
+validation             finished values, for keywords that masks cannot enforce
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from guidedgen.errors import CompileError, LimitExceeded, UnsupportedFeature
+from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.grammars import ir
+from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.branches import Branches
 from guidedgen.grammars.json_schema.builder import Builder
 from guidedgen.grammars.json_schema.locations import Locations
 from guidedgen.grammars.json_schema.options import Options
 from guidedgen.grammars.json_schema.records import Reader
+from guidedgen.grammars.json_schema.validation import checker
 from guidedgen.grammars.json_schema.values import read_schema
 from guidedgen.grammars.json_schema.whitespace import layout_of
 from guidedgen.grammars.report import Report
@@ -32,11 +35,12 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "format": ("assert", "annotation", "strict"),
     "on_unsupported": ("error", "validate", "relax"),
 }
-_MISSING: Mapping[str, str] = {"on_unsupported": "validate"}
 
 
-def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options, limits: Limits) -> Translation:
-    """The grammar of the JSON texts that are valid under a schema.
+def translate_schema(
+    schema: Mapping[str, Any] | bool | str, *, options: Options, limits: Limits, bounds: Bounds | None = None
+) -> Translation:
+    """The grammar of the JSON texts that are valid under a schema, and within the bounds that are asked for.
 
     Raises:
         CompileError: the schema or an option is malformed.
@@ -46,20 +50,21 @@ def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options
         LimitExceeded: too large, or nested too deeply.
     """
     _check_options(options)
-    layout = layout_of(options.whitespace)
+    bounds = bounds or Bounds()
+    layout = layout_of(options.whitespace, bounds.whitespace)
     root = read_schema(schema, limits)
     if not isinstance(root, dict | bool):
         raise CompileError(f"a schema must be an object, true or false, not {type(root).__name__}", pointer="")
     documents = {uri: read_schema(document, limits) for uri, document in options.registry.items()}
     try:
-        locations = Locations(root, documents)
+        locations = Locations(root, documents, options.draft)
         reader = Reader(locations, options, limits)
         branches = Branches(reader, limits)
         start = (locations.root,)
         reason = branches.reason(start)
         if reason is not None:
             raise reason.error()
-        builder = Builder(branches, reader, layout, options)
+        builder = Builder(branches, reader, layout, options, bounds)
         node = builder.build(start)
     except RecursionError as error:
         raise LimitExceeded("depth", limits.depth, "schemas are nested too deeply") from error
@@ -67,7 +72,11 @@ def translate_schema(schema: Mapping[str, Any] | bool | str, *, options: Options
     if around is not None:
         space = ir.Terminal(around, "whitespace")
         node = ir.Sequence((space, node, space))
-    return Translation(grammar=ir.Grammar(start=node, rules=builder.rules), report=Report(reader.entries), root="")
+    report = Report((*reader.entries, *bounds.entries()))
+    check = None
+    if options.on_unsupported == "validate" and report.treated("validated"):
+        check = checker(root, locations.root.draft, documents, formats=options.format != "annotation")
+    return Translation(grammar=ir.Grammar(start=node, rules=builder.rules), report=report, root="", check=check)
 
 
 def _check_options(options: Options) -> None:
@@ -75,8 +84,3 @@ def _check_options(options: Options) -> None:
         value = getattr(options, name)
         if value not in allowed:
             raise CompileError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}")
-        if _MISSING.get(name) == value:
-            other = allowed[0]
-            raise UnsupportedFeature(
-                f"{name}={value!r} is not available yet", keyword=name, hint=f"Use {name}={other!r}."
-            )

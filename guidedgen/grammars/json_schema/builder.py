@@ -8,6 +8,7 @@ from __future__ import annotations
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.arrays import Conjunction, array_node
+from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.branches import Branches
 from guidedgen.grammars.json_schema.numbers import number_node
 from guidedgen.grammars.json_schema.object_structure import Member, ObjectWriter, Others, other_names
@@ -24,12 +25,15 @@ from guidedgen.grammars.report import Entry
 class Builder:
     """The growing grammar of one schema."""
 
-    def __init__(self, branches: Branches, reader: Reader, layout: Layout, options: Options) -> None:
+    def __init__(
+        self, branches: Branches, reader: Reader, layout: Layout, options: Options, bounds: Bounds = Bounds()
+    ) -> None:
         self.rules: dict[str, ir.Node] = {}
         self._branches = branches
         self._reader = reader
         self._layout = layout
         self._options = options
+        self._bounds = bounds
         self._values: dict[tuple[tuple[str, ...], int], ir.Node] = {}
         self._names: dict[tuple[tuple[str, ...], str, int], str] = {}
         self._waiting: list[tuple[Shape, str, int, str]] = []
@@ -62,11 +66,11 @@ class Builder:
         if "boolean" in shape.kinds:
             scalars += [ir.Literal(b"true"), ir.Literal(b"false")]
         if "string" in shape.kinds:
-            scalars.append(string_expression(shape.strings))
+            scalars.append(string_expression(self._bounds.on_strings(shape.strings)))
         if "number" in shape.kinds:
             node = number_node(shape.numbers, canonical=self._options.canonical_numbers, rules=self.rules, label=label)
             if isinstance(node, ir.Terminal):
-                scalars.append(node.expression)
+                scalars.append(self._bounds.on_numbers(node.expression, shape.numbers))
             else:
                 nodes.append(node)
         if scalars:
@@ -106,7 +110,8 @@ class Builder:
         def item(conjunction: Conjunction) -> ir.Node:
             return self.value(conjunction, below)
 
-        return array_node(shape.arrays, self._layout, level, item=item, rules=self.rules, name=name)
+        atoms = self._bounds.on_arrays(shape.arrays)
+        return array_node(atoms, self._layout, level, item=item, rules=self.rules, name=name)
 
     def _object(self, shape: Shape, level: int, name: str) -> ir.Node:
         atoms = shape.objects

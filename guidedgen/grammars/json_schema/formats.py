@@ -126,6 +126,9 @@ FORMATS: Final[Mapping[str, str]] = {
 NOT_ENFORCED: Final = frozenset({"regex", "idn-email", "idn-hostname"})
 """Standard formats that are no regular languages, or need tables that are not here."""
 
+CHECKED_AT_END: Final = frozenset({"regex"})
+"""Those of them that `validation.py` checks."""
+
 _LONGEST: Final = {"hostname": 253}
 
 

@@ -10,9 +10,11 @@ import difflib
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from guidedgen.errors import CompileError
 from guidedgen.grammars.json_schema.options import Draft
 
 Role: TypeAlias = Literal["enforced", "unsupported", "annotation"]
+Native: TypeAlias = Literal["exact", "guarded"]
 
 VALIDATED: Final = "x-validated"
 """Not of the standard: names what only `parse` enforces (Python validators); for the report."""
@@ -23,50 +25,92 @@ ALL: Final = frozenset(KINDS)
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """One keyword; `since` and `until` are the first and last draft that has it."""
+    """One keyword.
+
+    Attributes:
+        role: what the translation to a grammar does with it; that is what the reference kernel runs.
+        kinds: the kinds of values that it is about.
+        since: the first draft that has it.
+        until: the last one.
+        native: how the native kernel enforces it.
+        note: what a reader should know, for the table of all keywords in the documentation.
+        limits: what the translation refuses although it enforces the keyword.
+    """
 
     role: Role
     kinds: frozenset[str] = ALL
     since: Draft = Draft.D4
     until: Draft = Draft.D2020
+    native: Native = "exact"
+    note: str = ""
+    limits: str = ""
 
     def known_in(self, draft: Draft) -> bool:
         """Whether the draft has it. A schema without `$schema` may use all of them."""
         return draft is Draft.MIXED or self.since <= draft <= self.until
 
 
+_COMPLEMENT: Final = "where the complement is no simple one (`items`, `additionalProperties`, `multipleOf` below it)"
+_SIX: Final = "more than six on one object"
+
+
 def _table() -> dict[str, Keyword]:
     table: dict[str, Keyword] = {}
 
-    def add(role: Role, names: str, kinds: str = "", since: Draft = Draft.D4, until: Draft = Draft.D2020) -> None:
+    def add(
+        role: Role,
+        names: str,
+        kinds: str = "",
+        since: Draft = Draft.D4,
+        until: Draft = Draft.D2020,
+        native: Native = "exact",
+        note: str = "",
+        limits: str = "",
+    ) -> None:
         about = frozenset(kinds.split()) if kinds else ALL
-        table.update({name: Keyword(role, about, since, until) for name in names.split()})
+        table.update({name: Keyword(role, about, since, until, native, note, limits) for name in names.split()})
 
-    add("enforced", "type enum anyOf oneOf allOf $ref")
+    add("enforced", "type", note="since draft 6 `integer` is any number without a fractional part: `1.0` too")
+    add("enforced", "enum", note="strings are spelled in one way, numbers as integer or decimal")
     add("enforced", "const", since=Draft.D6)
-    add("enforced", "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf", "number")
-    add("enforced", "minLength maxLength pattern", "string")
-    add("enforced", "format")
-    add("enforced", "items minItems maxItems uniqueItems", "array")
-    add("enforced", "additionalItems", "array", until=Draft.D2019)
-    add("enforced", "prefixItems", "array", since=Draft.D2020)
-    add("enforced", "properties required additionalProperties minProperties maxProperties patternProperties", "object")
-    add("enforced", "propertyNames", "object", since=Draft.D6)
-    add("enforced", "dependencies", "object", until=Draft.D7)
-    add("enforced", "dependentRequired dependentSchemas", "object", since=Draft.D2019)
-    add("unsupported", "unevaluatedProperties", "object", since=Draft.D2019)
-    add("unsupported", "contains", "array", since=Draft.D6)
-    add("unsupported", "minContains maxContains unevaluatedItems", "array", since=Draft.D2019)
-    add("enforced", "not")
-    add("enforced", "if then else", since=Draft.D7)
+    add("enforced", "allOf anyOf")
+    add("enforced", "oneOf", limits="members that overlap in ways that are not expressed")
+    add("enforced", "not", limits=_COMPLEMENT)
+    add("enforced", "if then else", since=Draft.D7, limits=_COMPLEMENT)
+    add("enforced", "$ref", note="keywords beside it count since 2019-09; other documents come from `registry`")
     add("unsupported", "$dynamicRef", since=Draft.D2020)
     add("unsupported", "$recursiveRef", since=Draft.D2019, until=Draft.D2019)
-    add("annotation", "title description default $schema definitions")
-    add("annotation", "id", until=Draft.D4)
-    add("annotation", "$id examples", since=Draft.D6)
+    add("enforced", "minimum maximum", "number")
+    add("enforced", "exclusiveMinimum exclusiveMaximum", "number", note="in draft 4 a boolean beside the other bound")
+    add("enforced", "multipleOf", "number", limits="steps that take too many rules")
+    add("enforced", "minLength maxLength", "string", note="counts code points after unescaping")
+    add("enforced", "pattern", "string", note="ECMA-262 search on the unescaped text", limits="what is not regular")
+    add("enforced", "format", note='`format="assert"` enforces the formats below, "annotation" none')
+    add("enforced", "items", "array", note="a list of schemas before 2020-12")
+    add("enforced", "prefixItems", "array", since=Draft.D2020)
+    add("enforced", "additionalItems", "array", until=Draft.D2019)
+    add("enforced", "minItems maxItems", "array")
+    add("enforced", "uniqueItems", "array", native="guarded", limits="`true`")
+    add("unsupported", "contains", "array", since=Draft.D6)
+    add("unsupported", "minContains maxContains", "array", since=Draft.D2019)
+    add("unsupported", "unevaluatedItems", "array", since=Draft.D2019)
+    add("enforced", "properties required", "object")
+    add("enforced", "patternProperties", "object", limits="patterns that overlap in more than 64 ways")
+    add("enforced", "additionalProperties", "object")
+    add("enforced", "propertyNames", "object", since=Draft.D6)
+    add("enforced", "minProperties maxProperties", "object")
+    add("enforced", "dependencies", "object", until=Draft.D7, limits=_SIX)
+    add("enforced", "dependentRequired dependentSchemas", "object", since=Draft.D2019, limits=_SIX)
+    add("unsupported", "unevaluatedProperties", "object", since=Draft.D2019)
+    add("annotation", "title description default definitions")
+    add("annotation", "$schema", note="names the draft; without it `draft=` does, or the schema may mix all")
+    add("annotation", "id", until=Draft.D4, note="what references are relative to")
+    add("annotation", "$id", since=Draft.D6, note="what references are relative to")
+    add("annotation", "examples", since=Draft.D6)
     add("annotation", "$comment readOnly writeOnly contentEncoding contentMediaType", since=Draft.D7)
-    add("annotation", "$defs $anchor $vocabulary deprecated contentSchema", since=Draft.D2019)
-    add("annotation", "$dynamicAnchor", since=Draft.D2020)
+    add("annotation", "$defs $vocabulary deprecated contentSchema", since=Draft.D2019)
+    add("annotation", "$anchor", since=Draft.D2019, note="a name for references")
+    add("annotation", "$dynamicAnchor", since=Draft.D2020, note="a name for references")
     add("annotation", "$recursiveAnchor", since=Draft.D2019, until=Draft.D2019)
     return table
 
@@ -88,6 +132,21 @@ def likely_typo(name: str) -> str | None:
         if name.lower() != known.lower() and edit_distance(name, known) <= max(1, min(2, len(known) // 7)):
             return known
     return None
+
+
+def slip_note(meant: str) -> str:
+    """The report's note about an unknown keyword that looks like `meant`."""
+    return f"unknown keyword; did you mean {meant!r}?"
+
+
+def slip(pointer: str, keyword: str, meant: str) -> CompileError:
+    """The error for it, where such keywords are not tolerated."""
+    return CompileError(
+        f"unknown keyword {keyword!r}",
+        pointer=pointer,
+        keyword=keyword,
+        hint=f"Did you mean {meant!r}? If not, name it 'x-{keyword}', or leave out strict_keywords=True.",
+    )
 
 
 def edit_distance(left: str, right: str) -> int:
@@ -114,6 +173,38 @@ _DIALECTS: Final = {
     "https://json-schema.org/draft/2020-12/schema": Draft.D2020,
     "http://json-schema.org/schema": Draft.MIXED,
 }
+
+
+_SPELLINGS: Final = {
+    Draft.D4: ("4", "04"),
+    Draft.D6: ("6", "06"),
+    Draft.D7: ("7", "07"),
+    Draft.D2019: ("2019", "2019-09"),
+    Draft.D2020: ("2020", "2020-12"),
+}
+_NAMES: Final = {
+    prefix + text: draft
+    for draft, texts in _SPELLINGS.items()
+    for text in texts
+    for prefix in ("", "draft", "draft-", "draft/", "draft ")
+}
+
+
+def draft_named(name: int | str | None) -> Draft:
+    """The draft that a user names: 7, "7", "draft7", "draft-07", "2020-12", or its URI; None is MIXED.
+
+    Raises:
+        CompileError: it is none of them.
+    """
+    if name is None:
+        return Draft.MIXED
+    text = "" if isinstance(name, bool) else str(name).strip().lower()
+    found = _NAMES.get(text) or draft_of(text)
+    if found is None:
+        raise CompileError(
+            f"draft={name!r} is not known", keyword="draft", hint='Use 4, 6, 7, "2019-09" or "2020-12", or leave it out.'
+        )
+    return found
 
 
 def draft_of(uri: str) -> Draft | None:

@@ -22,7 +22,7 @@ from guidedgen.grammars.json_schema.options import Draft
 
 Resolver: TypeAlias = "referencing._core.Resolver[Any]"
 
-_SPECIFICATIONS: Mapping[Draft, referencing.Specification[Any]] = {
+SPECIFICATIONS: Mapping[Draft, referencing.Specification[Any]] = {
     Draft.D4: DRAFT4,
     Draft.D6: DRAFT6,
     Draft.D7: DRAFT7,
@@ -60,12 +60,23 @@ def escape(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
-class Locations:
-    """All places of one schema that have been asked for."""
+def unescape(token: str) -> str:
+    """What a token of a JSON pointer stands for."""
+    return token.replace("~1", "/").replace("~0", "~")
 
-    def __init__(self, root: Any, registry: Mapping[str, Any]) -> None:
-        draft = _declared(root, "") or Draft.MIXED
-        specification = _SPECIFICATIONS[draft]
+
+class Locations:
+    """All places of one schema that have been asked for.
+
+    Args:
+        root: the schema.
+        registry: documents by URI.
+        default: the draft of documents that name none.
+    """
+
+    def __init__(self, root: Any, registry: Mapping[str, Any], default: Draft = Draft.MIXED) -> None:
+        draft = _declared(root, "") or default
+        specification = SPECIFICATIONS[draft]
         resource = specification.create_resource(root)
         uri = _identifier(resource, root)
         known: referencing.Registry[Any] = referencing.Registry()
@@ -95,7 +106,7 @@ class Locations:
         draft, resolver = parent.draft, parent.resolver
         if resolver is not None and _names_itself(schema):
             draft = _declared(schema, pointer) or draft
-            resolver = resolver.in_subresource(_SPECIFICATIONS[draft].create_resource(schema))
+            resolver = resolver.in_subresource(SPECIFICATIONS[draft].create_resource(schema))
         return self._intern(Location(schema, pointer, draft, resolver))
 
     def made(self, parent: Location, schema: Any, *tokens: str | int) -> Location:
@@ -129,7 +140,7 @@ class Locations:
             return known
         schema = self.root.schema
         for token in unquote(reference[1:]).split("/")[1:]:
-            token = token.replace("~1", "/").replace("~0", "~")
+            token = unescape(token)
             if isinstance(schema, dict) and token in schema:
                 schema = schema[token]
             elif isinstance(schema, list) and token.isdigit() and int(token) < len(schema):

@@ -52,6 +52,7 @@ class ObjectWriter:
         self._level = level
         self._rules = rules
         self._name = name
+        self._where = name.removesuffix(" (object)")
         self._any_order = any_order
 
     def node(self, members: list[Member], others: list[Others], *, low: int, high: int | None) -> ir.Node:
@@ -81,10 +82,10 @@ class ObjectWriter:
         """At least one property."""
         comma = ir.Terminal(self._layout.before(self._level, first=False), ",")
         items = [
-            ir.Member(self._item(literal_string(member.name), repr(member.name), member.value), member.required)
+            ir.Member(self._item(literal_string(member.name), self._label(member.name), member.value), member.required)
             for member in members
         ]
-        rest = [self._item(names, "additional property", value) for names, value in self._others]
+        rest = [self._item(names, self._label(None), value) for names, value in self._others]
         return ir.Unordered(tuple(items), _any_of(rest), comma, max(low, 1), high)
 
     def _item(self, names: ir.Expression, label: str, value: ir.Node) -> ir.Node:
@@ -100,12 +101,17 @@ class ObjectWriter:
         return ir.Terminal(ir.Concat((before, names, self._layout.colon())), label)
 
     def _pair(self, member: Member, *, first: bool) -> ir.Node:
-        return ir.Sequence((self._key(literal_string(member.name), repr(member.name), first=first), member.value))
+        label = self._label(member.name)
+        return ir.Sequence((self._key(literal_string(member.name), label, first=first), member.value))
+
+    def _label(self, name: str | None) -> str:
+        """What a key is called; None: of a property that is not declared."""
+        return f"{'additional key' if name is None else f'key {name!r}'} of {self._where}"
 
     def _other(self, *, first: bool) -> ir.Node | None:
         return _any_of(
             [
-                ir.Sequence((self._key(names, "additional property", first=first), value))
+                ir.Sequence((self._key(names, self._label(None), first=first), value))
                 for names, value in self._others
             ]
         )

@@ -48,7 +48,7 @@ def read_objects(view: View, limits: Limits, *, closed: bool) -> ObjectAtoms:
 
     Raises:
         GrammarSyntaxError: a name of `patternProperties` is no ECMA-262 pattern.
-        UnsupportedFeature: it is not regular, or the patterns overlap in too many ways, unless the view is lenient.
+        UnsupportedFeature: it is not regular, or the patterns overlap in too many ways, unless the view drops that.
     """
     properties = view.schema_map("properties")
     additional = view.subschema("additionalProperties")
@@ -85,9 +85,8 @@ def _patterns(
         ]
         return patterns, divided(patterns, additional, view.at("patternProperties"))
     except UnsupportedFeature:
-        if not view.lenient:
+        if not view.drop("patternProperties"):
             raise
-    view.note("patternProperties", "relaxed", 'not enforced: on_unsupported="relax"')
     return [], (EVERY_NAME,)
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 from guidedgen.grammars.json_schema.whitespace import Whitespace
+from guidedgen.grammars.report import Treatment
+
+_DROPPED: Final[Mapping[str, tuple[Treatment, str]]] = {
+    "relax": ("relaxed", 'not enforced: on_unsupported="relax"'),
+    "validate": ("validated", "not in the masks: checked when the value is complete"),
+}
 
 
 class Draft(IntEnum):
@@ -40,11 +46,13 @@ class Options:
         property_order: "schema" (declared order) or "any".
         format: "assert", "annotation" or "strict".
         registry: documents by URI.
-        on_unsupported: "error" or "relax".
+        on_unsupported: "error", "validate" or "relax".
         whitespace: see `whitespace.py`.
         closed: an object without `additionalProperties` takes none; what Python types want.
         canonical_numbers: see `numbers.py`; what Python types want.
         formats: regular expressions that replace or add to the standard formats.
+        draft: of documents without `$schema`.
+        strict_keywords: refuse keywords that look misspelled.
     """
 
     property_order: str = "schema"
@@ -55,3 +63,10 @@ class Options:
     closed: bool = False
     canonical_numbers: bool = False
     formats: Mapping[str, str] = field(default_factory=dict)
+    draft: Draft = Draft.MIXED
+    strict_keywords: bool = False
+
+    @property
+    def dropped(self) -> tuple[Treatment, str] | None:
+        """Treatment of a keyword that masks cannot enforce, and the report's note about it; None: it is refused."""
+        return _DROPPED.get(self.on_unsupported)

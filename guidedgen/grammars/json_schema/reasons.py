@@ -21,5 +21,9 @@ class Reason:
         message = self.message + (f"; see also {', '.join(others)}" if others else "")
         keyword = first.rsplit("/", 1)[-1] or None
         return UnsatisfiableSchema(
-            message, pointer=first, keyword=keyword, hint="No value is valid: change one of them."
+            message,
+            pointer=first,
+            keyword=keyword,
+            hint="No value is valid: change one of them.",
+            pointers=tuple(dict.fromkeys(self.pointers)),
         )

@@ -19,7 +19,7 @@ from guidedgen.grammars.json_schema.options import Draft, Options
 from guidedgen.grammars.json_schema.parts import Group, Record, Simple, Unsupported
 from guidedgen.grammars.json_schema.strings import read_strings
 from guidedgen.grammars.json_schema.view import View
-from guidedgen.grammars.report import Entry
+from guidedgen.grammars.report import Entry, Treatment
 from guidedgen.limits import Limits
 
 _TYPES: Final = frozenset(KINDS) | {"integer"}
@@ -52,10 +52,10 @@ class Reader:
         """`oneOf` members that one value may satisfy: an error, or a line in the report where the caller asked for it.
 
         Raises:
-            UnsupportedFeature: unless on_unsupported="relax".
+            UnsupportedFeature: unless what is not enforced may be dropped.
         """
         detail = f"members {first} and {second} are not plainly exclusive"
-        if self._options.on_unsupported != "relax":
+        if self._options.dropped is None:
             raise refuse(group.pointer, "oneOf", f": {detail}")
         inside = f"{group.pointer}/"  # complements of members that nobody asks for any more
         self._entries = [
@@ -63,7 +63,9 @@ class Reader:
             for entry in self._entries
             if not (entry.pointer.startswith(inside) and entry.keyword == "not" and "/not" not in entry.pointer)
         ]
-        self._relax(group.pointer, "oneOf", f"enforced as anyOf: {detail}")
+        treatment, _ = self._options.dropped
+        checked = ", the rest when the value is complete" if treatment == "validated" else ""
+        self._drop(group.pointer, "oneOf", treatment, f"enforced as anyOf{checked}: {detail}")
 
     def read(self, location: Location) -> Record:
         """The parts of a location.
@@ -103,12 +105,12 @@ class Reader:
         """Where the caller asked to drop what is not enforced: nothing, rather than more than the schema excludes."""
         plain = self.read(location)
         record = negation(plain, location, self.negated, self._locations.made(location, False, "(never)"))
-        if self._options.on_unsupported == "relax":
+        if self._options.dropped is not None:
             parts = [item for part in record if isinstance(part, Group) for member in part.members for item in member]
             refused = any(isinstance(item, Simple) and item.unsupported for item in parts)
             if refused or location.pointer in self._loosened:
                 keyword = next((token for token in reversed(location.pointer.split("/")) if token in ("not", "if")), "not")
-                self._relax(location.pointer, keyword, 'not enforced: on_unsupported="relax"')
+                self._drop(location.pointer, keyword, *self._options.dropped)
                 self._loosened.add(f"{location.pointer} (not)")
                 return ()
         return record
@@ -117,15 +119,15 @@ class Reader:
         """Whether what a location says was dropped, all or in part, because the caller asked for that."""
         return location.pointer in self._loosened
 
-    def _relax(self, pointer: str, keyword: str, note: str) -> None:
+    def _drop(self, pointer: str, keyword: str, treatment: Treatment, note: str) -> None:
         self._entries = [entry for entry in self._entries if entry.pointer != pointer]
-        self._entries.append(Entry(pointer, keyword, "relaxed", note))
+        self._entries.append(Entry(pointer, keyword, treatment, note))
 
     def _read_keywords(self, location: Location) -> Record:
         types = _types(View(location, self._locations))
         kinds = frozenset("number" if name == "integer" else name for name in types)
-        lenient = self._options.on_unsupported == "relax"
-        view = View(location, self._locations, kinds, lenient=lenient)
+        dropped, strict = self._options.dropped, self._options.strict_keywords
+        view = View(location, self._locations, kinds, dropped=dropped, strict=strict)
         if view.has("type"):
             view.note("type", "exact")
         if view.has("$ref") and not view.draft.merges_ref_siblings:
@@ -147,7 +149,7 @@ class Reader:
             read_objects(view, self._limits, closed=self._options.closed and location.resolver is not None),
             self._unsupported(view, excess),
         )
-        if any(entry.treatment == "relaxed" for entry in view.entries.values()):
+        if dropped is not None and any(entry.treatment == dropped[0] for entry in view.entries.values()):
             self._loosened.add(location.pointer)
         if location.resolver is not None:
             self._entries.extend(view.entries[name] for name in view.schema if name in view.entries)
@@ -172,9 +174,9 @@ class Reader:
                 view.note(keyword, "exact", "excludes nothing")
             else:
                 found.append((keyword, kinds))
-        if self._options.on_unsupported == "relax":
+        if self._options.dropped is not None:
             for keyword, _ in found:
-                view.note(keyword, "relaxed", 'not enforced: on_unsupported="relax"')
+                view.drop(keyword)
             return ()
         return tuple(Unsupported(keyword, view.at(keyword), kinds & view.kinds) for keyword, kinds in found)
 
@@ -185,7 +187,7 @@ def refuse(pointer: str, keyword: str, detail: str = "") -> UnsupportedFeature:
         f"{keyword} is not supported{detail}",
         pointer=pointer,
         keyword=keyword,
-        hint='Remove it, or drop it knowingly with on_unsupported="relax".',
+        hint='Remove it, have finished values checked with on_unsupported="validate", or drop it with "relax".',
     )
 
 

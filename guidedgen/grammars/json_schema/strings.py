@@ -15,7 +15,7 @@ from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir, regex_text
 from guidedgen.grammars.char_emptiness import is_empty
 from guidedgen.grammars.char_set import ANY
-from guidedgen.grammars.json_schema.formats import NOT_ENFORCED, format_expression
+from guidedgen.grammars.json_schema.formats import CHECKED_AT_END, NOT_ENFORCED, format_expression
 from guidedgen.grammars.json_schema.options import Options
 from guidedgen.grammars.json_schema.reasons import Reason
 from guidedgen.grammars.json_schema.spelling import ANY_STRING, to_json_string
@@ -40,10 +40,8 @@ def read_strings(view: View, options: Options, limits: Limits) -> StringAtoms:
     low, high = view.count("minLength"), view.count("maxLength")
     expressions: list[tuple[str, cr.Regex, str]] = []
     pattern = view.text("pattern")
-    if pattern is not None:
-        expressions.append(
-            (f"pattern {pattern!r}", parse_pattern(pattern, view.at("pattern"), limits), view.at("pattern"))
-        )
+    if pattern is not None and (texts := _pattern(view, pattern, limits)) is not None:
+        expressions.append((f"pattern {pattern!r}", texts, view.at("pattern")))
     name = view.text("format")
     if name is not None and "string" in view.kinds:
         texts = _format(view, name, options, limits)
@@ -54,6 +52,15 @@ def read_strings(view: View, options: Options, limits: Limits) -> StringAtoms:
         None if high is None else (high, view.at("maxLength")),
         tuple(expressions),
     )
+
+
+def _pattern(view: View, pattern: str, limits: Limits) -> cr.Regex | None:
+    try:
+        return parse_pattern(pattern, view.at("pattern"), limits)
+    except UnsupportedFeature:
+        if not view.drop("pattern"):
+            raise
+    return None
 
 
 def parse_pattern(pattern: str, pointer: str, limits: Limits, keyword: str = "pattern") -> cr.Regex:
@@ -78,16 +85,16 @@ def _format(view: View, name: str, options: Options, limits: Limits) -> cr.Regex
     texts = format_expression(name, options.formats, limits)
     if texts is not None:
         return texts
-    if name in NOT_ENFORCED and options.on_unsupported != "relax":
+    checked = options.on_unsupported != "validate" or name in CHECKED_AT_END
+    if name in NOT_ENFORCED and checked and view.drop("format"):
+        return None
+    if name in NOT_ENFORCED:
         raise UnsupportedFeature(
             f"the format {name!r} is not supported",
             pointer=view.at("format"),
             keyword="format",
             hint='Remove it, or take it as an annotation with on_unsupported="relax" or format="annotation".',
         )
-    if name in NOT_ENFORCED:
-        view.note("format", "relaxed", 'not enforced: on_unsupported="relax"')
-        return None
     if options.format == "strict":
         raise UnsupportedFeature(
             f"the format {name!r} is not known",

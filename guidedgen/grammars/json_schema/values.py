@@ -37,6 +37,16 @@ def parse_json(text: str) -> Any:
         raise ValidationFailed(f"the text is not a JSON value: {error}", raw=text) from error
 
 
+def read_exact(text: str) -> Any:
+    """The value of a JSON text with exact numbers. Raises ValueError where it is not JSON or has a name twice."""
+    try:
+        return json.loads(
+            text, object_pairs_hook=_object, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse_constant
+        )
+    except RecursionError as error:
+        raise ValueError("the text is nested too deeply") from error
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):

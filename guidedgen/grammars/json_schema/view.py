@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from guidedgen.errors import CompileError
-from guidedgen.grammars.json_schema.keywords import ALL, KEYWORDS, VALIDATED, likely_typo
+from guidedgen.grammars.json_schema.keywords import ALL, KEYWORDS, VALIDATED, likely_typo, slip, slip_note
 from guidedgen.grammars.json_schema.locations import Location, Locations
 from guidedgen.grammars.json_schema.values import is_integral, is_number
 from guidedgen.grammars.report import Entry, Treatment
@@ -23,11 +23,18 @@ class View:
         location: the place; its schema is a dict.
         locations: where its subschemas are looked up.
         kinds: the kinds of values that the location's own `type` allows; keywords about others are annotations.
-        lenient: take a keyword that looks misspelled as unknown.
+        dropped: treatment of what masks cannot enforce, and the note about it; None where it is refused.
+        strict: refuse keywords that look misspelled.
     """
 
     def __init__(
-        self, location: Location, locations: Locations, kinds: frozenset[str] = ALL, *, lenient: bool = False
+        self,
+        location: Location,
+        locations: Locations,
+        kinds: frozenset[str] = ALL,
+        *,
+        dropped: tuple[Treatment, str] | None = None,
+        strict: bool = False,
     ) -> None:
         self.location = location
         self.schema: dict[str, Any] = location.schema
@@ -35,7 +42,8 @@ class View:
         self.kinds = kinds
         self.entries: dict[str, Entry] = {}
         self._locations = locations
-        self.lenient = lenient
+        self._dropped = dropped
+        self._strict = strict
 
     def at(self, *tokens: str | int) -> str:
         """The pointer to something below this place."""
@@ -49,6 +57,12 @@ class View:
     def note(self, keyword: str, treatment: Treatment, note: str = "") -> None:
         """Put a keyword into the report, or correct what stands there."""
         self.entries[keyword] = Entry(self.at(keyword), keyword, treatment, note)
+
+    def drop(self, keyword: str) -> bool:
+        """Leave a keyword to whoever checks the value, and say so; False where it is to be refused instead."""
+        if self._dropped is not None:
+            self.note(keyword, *self._dropped)
+        return self._dropped is not None
 
     def malformed(self, keyword: str, expected: str) -> NoReturn:
         """Refuse the value of a keyword."""
@@ -171,7 +185,7 @@ class View:
             The keywords that are not enforced, with the kinds of values they are about.
 
         Raises:
-            CompileError: a keyword that is unknown and looks like a slip of the pen.
+            CompileError: a keyword that is unknown and looks like a slip of the pen, where that is not tolerated.
         """
         unsupported: list[tuple[str, frozenset[str]]] = []
         for keyword in self.schema:
@@ -202,14 +216,12 @@ class View:
             self.note(keyword, "validated", str(self.schema[keyword]))
             return
         meant = likely_typo(keyword)
-        if meant is not None and meant not in self.schema and not self.lenient:
-            raise CompileError(
-                f"unknown keyword {keyword!r}",
-                pointer=self.at(keyword),
-                keyword=keyword,
-                hint=f"Did you mean {meant!r}? If not, name it 'x-{keyword}', or use on_unsupported=\"relax\".",
-            )
-        self.note(keyword, "annotation", f"not a keyword; {meant} is" if meant else "not a keyword of JSON Schema")
+        if meant is None or meant in self.schema:
+            self.note(keyword, "annotation", "not a keyword of JSON Schema")
+        elif self._strict:
+            raise slip(self.at(keyword), keyword, meant)
+        else:
+            self.note(keyword, "annotation", slip_note(meant))
 
 
 def _listed(kinds: frozenset[str]) -> str:

@@ -15,7 +15,7 @@ from guidedgen.grammars import ir
 MAX_INDENTED: Final = 16
 """Levels that `Indent` lays out; deeper values stand on one line, since the depth of a schema can be endless."""
 
-_ANY: Final = ir.Repeat(ir.ByteSet(sum(1 << byte for byte in b" \t\n\r")), 0, None)  # RFC 8259, 2
+_SPACE: Final = ir.ByteSet(sum(1 << byte for byte in b" \t\n\r"))  # RFC 8259, 2
 
 
 @dataclass(frozen=True)
@@ -83,23 +83,26 @@ class Compact:
 
 
 class Flexible:
-    """Any whitespace that JSON allows, any amount of it."""
+    """Any whitespace that JSON allows, any amount of it, or runs of at most `most` characters."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._any = ir.Repeat(_SPACE, 0, most)
 
     def before(self, level: int, *, first: bool) -> ir.Expression:
         """Whitespace, and a comma with whitespace after it."""
-        return _ANY if first else ir.Concat((_ANY, ir.Literal(b","), _ANY))
+        return self._any if first else ir.Concat((self._any, ir.Literal(b","), self._any))
 
     def colon(self) -> ir.Expression:
         """A colon in whitespace."""
-        return ir.Concat((_ANY, ir.Literal(b":"), _ANY))
+        return ir.Concat((self._any, ir.Literal(b":"), self._any))
 
     def close(self, level: int, bracket: bytes) -> ir.Expression:
         """Whitespace and the bracket."""
-        return ir.Concat((_ANY, ir.Literal(bracket)))
+        return ir.Concat((self._any, ir.Literal(bracket)))
 
     def empty(self, brackets: bytes) -> ir.Expression:
         """Whitespace in brackets."""
-        return ir.Concat((ir.Literal(brackets[:1]), _ANY, ir.Literal(brackets[1:])))
+        return ir.Concat((ir.Literal(brackets[:1]), self._any, ir.Literal(brackets[1:])))
 
     def deeper(self, level: int) -> int:
         """All levels are alike."""
@@ -107,7 +110,7 @@ class Flexible:
 
     def around(self) -> ir.Expression | None:
         """Whitespace."""
-        return _ANY
+        return self._any
 
 
 class Indented:
@@ -146,15 +149,16 @@ class Indented:
         return None
 
 
-def layout_of(whitespace: Whitespace) -> Layout:
-    """The layout that a `whitespace=` option names.
+def layout_of(whitespace: Whitespace, most: int | None = None) -> Layout:
+    """The layout that a `whitespace=` option names; `most` bounds the runs of a flexible one.
 
     Raises:
         CompileError: there is no such layout.
     """
     if isinstance(whitespace, Indent):
         return Indented(whitespace.width)
-    layouts: dict[str, type[Compact] | type[Flexible]] = {"compact": Compact, "flexible": Flexible}
-    if whitespace not in layouts:
-        raise CompileError(f"whitespace={whitespace!r} is not a layout", hint='Use "compact", "flexible" or Indent(2).')
-    return layouts[whitespace]()
+    if whitespace == "flexible":
+        return Flexible(most)
+    if whitespace == "compact":
+        return Compact()
+    raise CompileError(f"whitespace={whitespace!r} is not a layout", hint='Use "compact", "flexible" or Indent(2).')

@@ -1,11 +1,14 @@
-// The only file that knows nanobind: Python objects in, Python objects and typed errors out.
+// The binding: Python objects in, Python objects and typed errors out. That of schemas is bind_schema.cpp.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
+#include <map>
 #include <thread>
 
+#include "bind_text.h"
+#include "bind_schema.h"
 #include "bind_numbers.h"
 #include "matcher.h"
 
@@ -45,6 +48,8 @@ void translate(const std::exception_ptr& p, void*) {
         std::rethrow_exception(p);
     } catch (const LimitError& e) {
         raise_typed("LimitExceeded", nb::make_tuple(e.limit, static_cast<int64_t>(e.value), e.detail));
+    } catch (const SchemaError& e) {
+        raise_schema_error(e);
     } catch (const SpellingError& e) {
         std::string text = e.what();
         nb::object repr = nb::module_::import_("builtins").attr("repr")(nb::bytes(text.data(), text.size()));
@@ -70,6 +75,7 @@ Limits read_limits(const nb::dict& given) {
     l.expressions = limit(given, "expressions", l.expressions);
     l.states = limit(given, "states", l.states);
     l.steps = limit(given, "steps", l.steps);
+    l.depth = limit(given, "depth", l.depth);
     l.cache_bytes = limit(given, "cache_bytes", l.cache_bytes);
     return l;
 }
@@ -82,51 +88,101 @@ std::shared_ptr<Grammar> make_grammar(std::shared_ptr<Vocabulary> vocabulary, In
     return std::make_shared<Grammar>(std::move(vocabulary), t, read_limits(limits));
 }
 
-void fill(const Handle& h, Words out) {
-    if (out.size() != words_of(h)) throw nb::value_error("mask buffer: expected int32 [ceil(V / 32)]");
-    Arena::write(h.grammar->mask(h), reinterpret_cast<uint32_t*>(out.data()), words_of(h));
+std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, nb::dict options, nb::dict limits) {
+    JsonOptions o;
+    auto number = [&](const char* name, int otherwise) { return options.contains(name) ? nb::cast<int>(options[name]) : otherwise; };
+    o.any_order = number("any_order", 0) != 0;
+    o.whitespace = number("whitespace", 0);
+    o.indent = number("indent", 2);
+    o.max_whitespace = number("max_whitespace", -1);
+    return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, read_limits(limits));
 }
 
-nb::object mask(const Handle& h) {
+// Any whole number of Python as a budget of Grammar::fill; -1 for None.
+int64_t budget_of(const nb::object& given) {
+    if (given.is_none()) return -1;
+    int overflow = 0;
+    int64_t value = PyLong_AsLongLongAndOverflow(given.ptr(), &overflow);
+    if (PyErr_Occurred()) throw nb::python_error();
+    if (overflow > 0) value = INT64_MAX;
+    if (overflow < 0 || value < 0) throw nb::value_error("budget: give a number of tokens from 0 up, or None");
+    return value;
+}
+
+void fill(const Handle& h, Words out, nb::object budget) {
+    if (out.size() != words_of(h)) throw nb::value_error("mask buffer: expected int32 [ceil(V / 32)]");
+    h.grammar->fill(h, budget_of(budget), reinterpret_cast<uint32_t*>(out.data()));
+}
+
+nb::object mask(const Handle& h, nb::object budget) {
+    const int64_t tokens = budget_of(budget);
     size_t n = words_of(h);
     auto* data = new int32_t[n];
     nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<int32_t*>(p); });
-    Arena::write(h.grammar->mask(h), reinterpret_cast<uint32_t*>(data), n);
+    h.grammar->fill(h, tokens, reinterpret_cast<uint32_t*>(data));
     return nb::cast(nb::ndarray<nb::numpy, int32_t, nb::ndim<1>>(data, {n}, owner));
 }
 
-// Fills row i of `out` from states[i]; exceptions never leave a thread.
-void fill_masks(nb::list states, WordRows out, int threads) {
-    size_t n = states.size();
-    if (out.shape(0) < n) throw nb::value_error("mask buffer: fewer rows than states");
-    std::vector<const Handle*> handles;
-    for (nb::handle s : states) {
-        handles.push_back(nb::cast<const Handle*>(s));
-        if (out.shape(1) != words_of(*handles.back())) throw nb::value_error("mask buffer: expected int32 [B, ceil(V / 32)]");
-    }
-    uint32_t* data = reinterpret_cast<uint32_t*>(out.data());
-    size_t words = out.shape(1);
+struct Wanted {
+    const Handle* handle;
+    int64_t budget;
+    uint32_t* out;
+};
+
+// Rows whose masks are not known yet. Those that would take turns go to one thread: others could only wait for it.
+void fill_unknown(const std::vector<Wanted>& rows, int threads) {
+    std::map<const void*, std::vector<Wanted>> by_turns;
+    for (const Wanted& row : rows) by_turns[row.handle->grammar->turns()].push_back(row);
+    std::vector<const std::vector<Wanted>*> shares;
+    for (const auto& entry : by_turns) shares.push_back(&entry.second);
     std::exception_ptr failure;
     std::mutex failure_mutex;
     std::atomic<size_t> next{0};
     auto work = [&] {
-        for (size_t i = next++; i < n; i = next++) {
-            try {
-                Arena::write(handles[i]->grammar->mask(*handles[i]), data + i * words, words);
+        for (size_t i = next++; i < shares.size(); i = next++) {
+            try {   // exceptions never leave a thread
+                for (const Wanted& row : *shares[i]) row.handle->grammar->fill(*row.handle, row.budget, row.out);
             } catch (...) {
                 std::lock_guard<std::mutex> guard(failure_mutex);
                 failure = std::current_exception();
             }
         }
     };
-    {
-        nb::gil_scoped_release release;
-        std::vector<std::thread> pool;
-        for (int t = 1; t < threads && static_cast<size_t>(t) < n; ++t) pool.emplace_back(work);
-        work();
-        for (auto& t : pool) t.join();
-    }
+    std::vector<std::thread> pool;
+    for (int t = 1; t < threads && static_cast<size_t>(t) < shares.size(); ++t) pool.emplace_back(work);
+    work();
+    for (auto& t : pool) t.join();
     if (failure) std::rethrow_exception(failure);
+}
+
+// The grammar keeps the function as an opaque companion, so that only this file knows Python.
+void set_explainer(Grammar& g, nb::object function) {
+    g.companion = std::shared_ptr<nb::object>(new nb::object(std::move(function)), [](nb::object* held) {
+        nb::gil_scoped_acquire gil;
+        delete held;
+    });
+}
+
+nb::object explainer(const Grammar& g) {
+    return g.companion ? *static_cast<nb::object*>(g.companion.get()) : nb::none();
+}
+
+// Fills row i of `out` from states[i].
+void fill_masks(nb::list states, WordRows out, int threads, nb::object budgets) {
+    const size_t n = states.size();
+    if (out.shape(0) < n) throw nb::value_error("mask buffer: fewer rows than states");
+    if (!budgets.is_none() && nb::len(budgets) != n) throw nb::value_error("budgets: expected one for each state");
+    std::vector<Wanted> rows;
+    for (size_t i = 0; i < n; ++i) {
+        const auto* handle = nb::cast<const Handle*>(states[i]);
+        if (out.shape(1) != words_of(*handle)) throw nb::value_error("mask buffer: expected int32 [B, ceil(V / 32)]");
+        const int64_t budget = budgets.is_none() ? -1 : budget_of(nb::object(budgets[i]));
+        rows.push_back({handle, budget, reinterpret_cast<uint32_t*>(out.data()) + i * out.shape(1)});
+    }
+    nb::gil_scoped_release release;
+    auto known = [](const Wanted& row) { return Grammar::fill_known(*row.handle, row.budget, row.out); };
+    rows.erase(std::remove_if(rows.begin(), rows.end(), known), rows.end());
+    if (!rows.empty()) fill_unknown(rows, threads);
 }
 
 nb::dict stats(Grammar& g) {
@@ -135,9 +191,17 @@ nb::dict stats(Grammar& g) {
     return result;
 }
 
+// Whoever has the mutex needs no interpreter to go on.
+void wait_without_interpreter(std::mutex& mutex) {
+    if (!PyGILState_Check()) return mutex.lock();
+    nb::gil_scoped_release release;
+    mutex.lock();
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
+    wait_for = &wait_without_interpreter;
     m.doc() = "Native token-mask kernel. Use it through guidedgen.kernel.";
     // States that module-level caches still hold when the interpreter ends are not leaks worth a report to users.
     nb::set_leak_warnings(false);
@@ -160,14 +224,18 @@ NB_MODULE(_native, m) {
 
     nb::class_<Grammar>(m, "Grammar", "A grammar compiled for one vocabulary; thread-safe.")
         .def(nb::new_(&make_grammar), "vocabulary"_a, "exprs"_a, "symbols"_a, "pool"_a, "byte_sets"_a, "literals"_a, "start"_a, "limits"_a)
+        .def_static("from_schema", &schema_grammar, "vocabulary"_a, "schema"_a, "options"_a, "limits"_a,
+                    "The JSON texts of a schema; a Schema serves one grammar.")
         .def("start", &Grammar::start, "The position before the first token.")
         .def_prop_ro("vocab_size", &Grammar::vocab_size)
+        .def_prop_rw("explainer", &explainer, &set_explainer, nb::arg().none(), "What `State.explain` calls with the state and the token.",
+                     nb::for_getter(nb::sig("def explainer(self) -> object")), nb::for_setter(nb::sig("def explainer(self, arg: object, /) -> None")))
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
-        .def("fill", &fill, "out"_a.noconvert())
-        .def("fill", [](const Handle&, nb::object) { throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]"); }, "out"_a.none())
-        .def("mask", &mask, nb::sig("def mask(self) -> numpy.typing.NDArray[numpy.int32]"))
+        .def("fill", &fill, "out"_a.noconvert(), "budget"_a = nb::none())
+        .def("fill", [](const Handle&, nb::object, nb::object) { throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]"); }, "out"_a.none(), "budget"_a = nb::none())
+        .def("mask", &mask, "budget"_a = nb::none(), nb::sig("def mask(self, budget: int | None = None) -> numpy.typing.NDArray[numpy.int32]"))
         .def("advance", [](const Handle& h, int64_t token) {
                 return token < 0 || token > INT32_MAX ? nb::none() : optional(h.grammar->advance(h, static_cast<int32_t>(token)));
             }, "token"_a, nb::sig("def advance(self, token: int) -> State | None"))
@@ -181,11 +249,16 @@ NB_MODULE(_native, m) {
                 return nb::bytes(reinterpret_cast<const char*>(s.w.data()), 32);
             }, nb::sig("def allowed_bytes(self) -> bytes"))
         .def("labels", [](const Handle& h) { return to_tuple(h.grammar->labels(h)); }, nb::sig("def labels(self) -> tuple[int, ...]"))
+        .def("explain", [](nb::handle self, int64_t token) {
+                return explainer(*nb::cast<const Handle&>(self).grammar)(self, token);
+            }, "token"_a, nb::sig("def explain(self, token: int) -> object"), "Why `token` is not allowed; None where it is.")
         .def_prop_ro("accepting", [](const Handle& h) { return h.position->accepting; })
         .def_prop_ro("done", [](const Handle&) { return nb::none(); }, nb::sig("def done(self) -> str | None"))
         .def_prop_ro("fingerprint", [](const Handle& h) { return reinterpret_cast<uintptr_t>(h.position); });
 
+    bind_schema(m);
     bind_numbers(m);
-    m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1,
+    m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1, "budgets"_a = nb::none(),
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
+    bind_text(m);
 }

@@ -31,14 +31,19 @@ struct Limits {
     int64_t expressions = 4'000'000;     // hash-consed expressions in one lexer
     int64_t states = 1'000'000;          // lexer states visited by one emptiness or distance search
     int64_t steps = 200'000'000;         // elementary steps of one call
-    int64_t depth = 10'000;              // nesting of expressions
+    int64_t depth = 500;                 // nesting of the input
     int64_t cache_bytes = 512ll << 20;   // memoised lexer states, rows and positions before they are rebuilt
     int64_t forced = 1'024;              // tokens that one call of forced() returns at most
+
+    // Nesting of expressions: a level of the input becomes several, and what is derived from it nests deeper. Recursion
+    // follows it, so it ends where the stack of a thread does.
+    int64_t expression_depth() const { return depth < kDeepest / kLevels ? depth * kLevels : kDeepest; }
 
     // What one search may take on top: small caches are for saving memory, not for refusing ordinary searches.
     int64_t working_bytes() const { return cache_bytes > kLeastWork ? cache_bytes : kLeastWork; }
 
   private:
+    static constexpr int64_t kLevels = 20, kDeepest = 10'000;
     static constexpr int64_t kLeastWork = 64ll << 20;
 };
 

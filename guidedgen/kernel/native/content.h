@@ -12,18 +12,6 @@
 
 namespace guidedgen {
 
-// UTF-8 beyond ASCII as an automaton (RFC 3629, section 4): state 0 between characters, -1 for no character.
-inline int utf8_step(int state, uint8_t byte) {
-    struct Edge { uint8_t from, low, high, to; };
-    static constexpr Edge edges[] = {{0, 0xC2, 0xDF, 1}, {0, 0xE0, 0xE0, 2}, {0, 0xE1, 0xEC, 3}, {0, 0xED, 0xED, 4},
-                                     {0, 0xEE, 0xEF, 3}, {0, 0xF0, 0xF0, 5}, {0, 0xF1, 0xF3, 6}, {0, 0xF4, 0xF4, 7},
-                                     {1, 0x80, 0xBF, 0}, {2, 0xA0, 0xBF, 1}, {3, 0x80, 0xBF, 1}, {4, 0x80, 0x9F, 1},
-                                     {5, 0x90, 0xBF, 3}, {6, 0x80, 0xBF, 3}, {7, 0x80, 0x8F, 3}};
-    for (const Edge& e : edges)
-        if (e.from == state && e.low <= byte && byte <= e.high) return e.to;
-    return -1;
-}
-
 struct ContentKey {
     ByteSet bytes;   // single bytes that lead back to the state
     bool utf8;       // so do all characters beyond ASCII
@@ -45,11 +33,16 @@ struct Content {
     std::vector<uint8_t> by_rank;     // the same by place in Trie::tokens
     std::vector<uint8_t> complete;    // by trie node: the bytes down to it are whole characters of content
     std::vector<Odd> odd;             // nodes on the way to other tokens, preorder
+    std::vector<uint8_t> units;       // by place in Trie::tokens: characters of a content token, begun ones as well; at most 255
+    int most_units = 0;
+    ByteSet bytes;                    // single bytes that are content
 
     Content(const Trie& trie, const ContentKey& key)
         : dense((trie.vocab_size + 31) / 32, 0), by_rank(trie.tokens.size(), 0), complete(trie.nodes.size(), 0) {
-        std::vector<int> states(trie.longest + 1, -1);
+        std::vector<int> states(trie.longest + 1, -1), count(trie.longest + 1, 0);
+        units.assign(trie.tokens.size(), 0);
         states[0] = 0;
+        bytes = key.bytes;
         complete[0] = 1;
         for (uint32_t i = 1; i < trie.nodes.size();) {
             const TrieNode& node = trie.nodes[i];
@@ -60,13 +53,16 @@ struct Content {
                 continue;
             }
             complete[i] = state == 0;
+            count[node.depth] = std::min(255, count[node.depth - 1] + (states[node.depth - 1] == 0));
+            if (node.ntok) most_units = std::max(most_units, count[node.depth]);
             for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) {
                 by_rank[r] = 1;
+                units[r] = static_cast<uint8_t>(count[node.depth]);
                 dense[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
             }
             ++i;
         }
-        find_odd(trie);
+        odd = way_to_others(trie, by_rank);
     }
 
     // All tokens of at most `longest` bytes; the odd ones are longer. (`complete` stays empty.)
@@ -76,33 +72,72 @@ struct Content {
                 by_rank[r] = 1;
                 dense[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
             }
-        find_odd(trie);
+        odd = way_to_others(trie, by_rank);
+    }
+
+    // The content tokens that are whole characters, and the way to all others; made when it is first asked for.
+    struct Whole {
+        std::vector<uint32_t> dense;
+        std::vector<Odd> others;
+    };
+    const Whole& whole(const Trie& trie) const {
+        if (whole_) return *whole_;
+        whole_ = std::make_unique<Whole>();
+        whole_->dense.assign(dense.size(), 0);
+        std::vector<uint8_t> in(by_rank.size(), 0);
+        for (uint32_t i = 1; i < trie.nodes.size(); ++i)
+            for (uint32_t r = trie.nodes[i].tok; complete[i] && r < trie.nodes[i].tok + trie.nodes[i].ntok; ++r) {
+                in[r] = by_rank[r];
+                whole_->dense[trie.tokens[r] >> 5] |= uint32_t{by_rank[r]} << (trie.tokens[r] & 31);
+            }
+        whole_->others = way_to_others(trie, in);
+        return *whole_;
+    }
+
+    // The content tokens of at most so many characters.
+    const std::vector<uint32_t>& up_to(const Trie& trie, int characters) const {
+        if (characters >= most_units && most_units < 255) return dense;
+        auto& known = up_to_[characters];
+        if (known.empty()) {
+            known.assign(dense.size(), 0);
+            for (uint32_t r = 0; r < by_rank.size(); ++r)
+                if (by_rank[r] && units[r] <= characters) known[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
+        }
+        return known;
     }
 
     // Where the odd nodes from a trie node on begin.
-    uint32_t first_odd(uint32_t node) const {
-        auto at = std::lower_bound(odd.begin(), odd.end(), node, [](const Odd& o, uint32_t n) { return o.node < n; });
-        return static_cast<uint32_t>(at - odd.begin());
-    }
+    uint32_t first_odd(uint32_t node) const { return first_from(odd, node); }
 
     int64_t memory() const {
-        return static_cast<int64_t>(dense.size() * 4 + by_rank.size() + complete.size() + odd.size() * sizeof(Odd));
+        return static_cast<int64_t>(dense.size() * 4 + by_rank.size() + units.size() + complete.size() + odd.size() * sizeof(Odd));
     }
 
   private:
-    void find_odd(const Trie& trie) {
-        std::vector<uint32_t> before(by_rank.size() + 1, 0);   // odd tokens among the first ones
-        for (size_t r = 0; r < by_rank.size(); ++r) before[r + 1] = before[r] + !by_rank[r];
+    // The nodes on the way to tokens that are not `in`, which is by place in Trie::tokens.
+    static std::vector<Odd> way_to_others(const Trie& trie, const std::vector<uint8_t>& in) {
+        std::vector<uint32_t> before(in.size() + 1, 0);   // other tokens among the first ones
+        for (size_t r = 0; r < in.size(); ++r) before[r + 1] = before[r] + !in[r];
+        std::vector<Odd> result;
         for (uint32_t i = 1; i < trie.nodes.size();) {
             if (before[trie.tokens_end(i)] == before[trie.nodes[i].tok]) {
                 i = trie.nodes[i].skip;
                 continue;
             }
-            odd.push_back({i, 0});
+            result.push_back({i, 0});
             ++i;
         }
-        for (Odd& o : odd) o.skip = first_odd(trie.nodes[o.node].skip);
+        for (Odd& o : result) o.skip = first_from(result, trie.nodes[o.node].skip);
+        return result;
     }
+
+    static uint32_t first_from(const std::vector<Odd>& odd, uint32_t node) {
+        auto at = std::lower_bound(odd.begin(), odd.end(), node, [](const Odd& o, uint32_t n) { return o.node < n; });
+        return static_cast<uint32_t>(at - odd.begin());
+    }
+
+    mutable std::unique_ptr<Whole> whole_;
+    mutable std::map<int, std::vector<uint32_t>> up_to_;
 };
 
 // All classes of one vocabulary.

@@ -19,7 +19,10 @@ struct Expr {
     int32_t reach;      // bytes after which the largest bound of a repetition in it can matter; see clamp()
     int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count; Lazy: source, state
     int32_t low = 0, high = -1;        // Repeat
-    int32_t shortest = 0;              // no text in it has fewer bytes
+    int32_t shortest = 0;              // no text in it has fewer bytes; one has as many, unless `boolean` or `lazy`
+    bool sure = false;                 // some text is in it, which is plain to see
+    bool lazy = false;                 // contains Lazy
+    bool text = false;                 // all of it is in the universe; see Expressions::set_universe
 };
 
 using Partition = std::vector<std::pair<ByteSet, int32_t>>;   // disjoint byte sets and what follows each

@@ -6,10 +6,13 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "expression_nodes.h"
+#include "paged.h"
 
 namespace guidedgen {
 
@@ -27,12 +30,16 @@ class Expressions {
         nodes_.push_back({Op::Bytes, false, false, 0, 0, 0, 0, -1, 1});
         sets_.push_back(ByteSet::all());
         set_index_[ByteSet::all().hash()].push_back(0);
-        index_[key_hash(nodes_[2])].push_back(2);
-        index_[key_hash(nodes_[3])].push_back(3);
+        index_.insert(key_hash(nodes_[2]), 2);
+        index_.insert(key_hash(nodes_[3]), 3);
     }
+
+    Expressions(const Expressions&) = delete;
+    Expressions& operator=(const Expressions&) = delete;
 
     const Expr& at(int32_t id) const { return nodes_[id]; }
     const ByteSet& set_of(int32_t id) const { return sets_[nodes_[id].a]; }
+    int32_t part(int32_t id, int32_t i) const { return args_[nodes_[id].a + i]; }   // of Or and And
     int64_t size() const { return static_cast<int64_t>(nodes_.size()); }
     int64_t memory() const {
         return static_cast<int64_t>(nodes_.size() * (sizeof(Expr) + 48) + args_.size() * 4 + sets_.size() * 96) + held_ +
@@ -94,6 +101,7 @@ class Expressions {
     }
 
     int32_t either(std::vector<int32_t> items) { return either(std::move(items), 0); }
+
     int32_t both(std::vector<int32_t> items) {
         flatten(Op::And, items);
         spend(static_cast<int64_t>(items.size()));
@@ -131,7 +139,8 @@ class Expressions {
     void hold(size_t bytes) { held_ += static_cast<int64_t>(bytes); }   // memory that a derivation takes
 
     int32_t lazy(int32_t source, int32_t state) {
-        return intern({Op::Lazy, sources_.all[source]->accepts(state), false, 0, source, state});
+        const bool nullable = sources_.all[source]->accepts(state);
+        return intern({Op::Lazy, nullable, false, 0, source, state, 0, -1, nullable ? 0 : 1});
     }
 
     // A lower bound of the lengths of texts that is worked out, where `shortest` only says what is known at once.
@@ -144,12 +153,14 @@ class Expressions {
         return result;
     }
 
+    // A language R* that takes in whole what is made of parts of it: a union with it drops them. `mark_text(id)` says that a
+    // language is in it; what is joined of such parts by concatenation, union and repetition is, too.
+    void set_universe(int32_t id) { universe_ = id; }
+    void mark_text(int32_t id) { nodes_[id].text = true; }
+
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
     Partition derive(int32_t id) {
-        if (derived_parts_ > kDerivedParts) {
-            derived_.clear();
-            derived_parts_ = 0;
-        }
+        forget_some();
         return derive(id, 0);
     }
 
@@ -171,7 +182,7 @@ class Expressions {
     }
 
     void deeper(int depth) const {
-        if (depth > limits_.depth) throw LimitError("depth", static_cast<double>(limits_.depth), "nested expression");
+        if (depth > limits_.expression_depth()) throw LimitError("depth", static_cast<double>(limits_.depth), "nested expression");
     }
 
     int32_t pair(int32_t head, int32_t tail) {
@@ -212,6 +223,11 @@ class Expressions {
             if (items.empty()) return kEmpty;
             if (items.size() == 1) return items[0];
             if (std::binary_search(items.begin(), items.end(), kAll)) return kAll;
+            if (universe_ >= 0 && std::binary_search(items.begin(), items.end(), universe_)) {
+                auto inside = [this](int32_t id) { return id != universe_ && (id == kEpsilon || nodes_[id].text); };
+                items.erase(std::remove_if(items.begin(), items.end(), inside), items.end());
+                if (items.size() == 1) return items[0];
+            }
             if (!(merge_sets(items) || merge_repeats(items) || (depth < kFactored && factor(items, depth)))) break;
         }
         if (items.front() == kEpsilon) {
@@ -297,7 +313,7 @@ class Expressions {
     Partition derive(int32_t id, int depth) {
         const Expr e = nodes_[id];
         if (e.op == Op::Bytes) return {{sets_[e.a], kEpsilon}};
-        if (auto known = derived_.find(id); known != derived_.end()) return known->second;
+        if (is_derived(id)) return *derived_[id];
         deeper(depth);
         Partition parts = e.op == Op::Concat ? derive_concat(id, depth) : derive_other(e, depth);
         remember(id, parts);
@@ -305,9 +321,24 @@ class Expressions {
     }
 
     void remember(int32_t id, const Partition& parts) {
-        derived_parts_ += static_cast<int64_t>(parts.size()) + 2;
         spend(static_cast<int64_t>(parts.size()) + 1);
-        derived_.emplace(id, parts);
+        derived_.grow(static_cast<size_t>(size()));
+        if (derived_[id]) return;
+        derived_parts_ += static_cast<int64_t>(parts.size()) + 2;
+        derived_[id] = std::make_unique<Partition>(parts);
+        derived_order_.push_back(id);
+    }
+
+    bool is_derived(int32_t id) const { return static_cast<size_t>(id) < derived_.size() && derived_[id]; }
+
+    // The oldest of the memo goes, a few at a time.
+    void forget_some() {
+        while (derived_parts_ > kDerivedParts && !derived_order_.empty()) {
+            auto& oldest = derived_[derived_order_.front()];
+            derived_parts_ -= static_cast<int64_t>(oldest->size()) + 2;
+            oldest.reset();
+            derived_order_.pop_front();
+        }
     }
 
     // Down the spine as far as its heads may be empty, then back, so that long concatenations cost no stack.
@@ -315,7 +346,7 @@ class Expressions {
         std::vector<int32_t> spine;
         int32_t rest = id;
         bool open = true;
-        while (open && nodes_[rest].op == Op::Concat && !derived_.count(rest)) {
+        while (open && nodes_[rest].op == Op::Concat && !is_derived(rest)) {
             spine.push_back(rest);
             open = nodes_[nodes_[rest].a].nullable;
             rest = nodes_[rest].b;
@@ -427,7 +458,8 @@ class Expressions {
         if (e.reach <= bytes) return id;
         deeper(depth);
         const uint64_t key = (static_cast<uint64_t>(bytes) << 32) | static_cast<uint32_t>(id);
-        if (auto found = clamped_.find(key); found != clamped_.end()) return found->second;
+        auto found = clamped_.find(key);
+        if (found != clamped_.end()) return found->second;
         int32_t result = id;
         if (e.op == Op::Concat) {
             std::vector<int32_t> heads;
@@ -448,23 +480,22 @@ class Expressions {
     }
 
     int32_t intern(const Expr& e) {
-        auto& bucket = index_[key_hash(e)];
-        for (int32_t id : bucket) {
+        const uint64_t h = key_hash(e);
+        const int32_t known = index_.find(h, [&](int32_t id) {
             const Expr& o = nodes_[id];
-            if (o.op == e.op && o.a == e.a && o.b == e.b && o.low == e.low && o.high == e.high) return id;
-        }
-        return add(e, bucket);
+            return o.op == e.op && o.a == e.a && o.b == e.b && o.low == e.low && o.high == e.high;
+        });
+        return known >= 0 ? known : add(e, h);
     }
 
     int32_t intern_list(Op op, const std::vector<int32_t>& items) {
         uint64_t h = mix(static_cast<uint64_t>(op), items.size());
         for (int32_t id : items) h = mix(h, id);
-        auto& bucket = index_[h];
-        for (int32_t id : bucket) {
+        const int32_t known = index_.find(h, [&](int32_t id) {
             const Expr& o = nodes_[id];
-            if (o.op == op && o.b == static_cast<int32_t>(items.size()) && std::equal(items.begin(), items.end(), args_.begin() + o.a))
-                return id;
-        }
+            return o.op == op && o.b == static_cast<int32_t>(items.size()) && std::equal(items.begin(), items.end(), args_.begin() + o.a);
+        });
+        if (known >= 0) return known;
         Expr e{op, op == Op::And, op == Op::And, 0, static_cast<int32_t>(args_.size()), static_cast<int32_t>(items.size())};
         e.shortest = op == Op::And ? 0 : kManyBytes;
         for (int32_t id : items) {
@@ -475,24 +506,46 @@ class Expressions {
             e.shortest = op == Op::And ? std::max(e.shortest, c.shortest) : std::min(e.shortest, c.shortest);
         }
         args_.insert(args_.end(), items.begin(), items.end());
-        return add(e, bucket);
+        return add(e, h);
     }
 
-    int32_t add(const Expr& e, std::vector<int32_t>& bucket) {
+    int32_t add(const Expr& e, uint64_t hash) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
-        bucket.push_back(static_cast<int32_t>(nodes_.size()));
+        int32_t id = static_cast<int32_t>(nodes_.size());
         nodes_.push_back(e);
-        return bucket.back();
+        settle(nodes_.back());
+        index_.insert(hash, id);
+        return id;
+    }
+
+    // What follows from the parts: what has to be worked out, that there is a text, and that all texts are in the universe.
+    void settle(Expr& e) const {
+        auto text = [this](int32_t id) { return id == kEpsilon || nodes_[id].text; };
+        auto sure = [this](int32_t id) { return nodes_[id].sure || !nodes_[id].boolean; };
+        auto lazy = [this](int32_t id) { return nodes_[id].lazy; };
+        e.lazy = e.op == Op::Lazy || (e.op == Op::Concat && (lazy(e.a) || lazy(e.b))) || (e.op == Op::Repeat && lazy(e.a)) ||
+                 (e.op == Op::Or && std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, lazy));
+        if (e.op == Op::Concat) e.text = text(e.a) && text(e.b), e.sure = sure(e.a) && sure(e.b);
+        if (e.op == Op::Repeat) e.text = text(e.a), e.sure = sure(e.a);
+        if (e.op == Op::Or) {
+            e.text = std::all_of(args_.begin() + e.a, args_.begin() + e.a + e.b, text);
+            e.sure = std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, sure);
+        }
+        if (e.op == Op::And) e.text = std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, text);
+        e.sure |= e.nullable || !e.boolean;
     }
 
     Limits limits_;
-    std::vector<Expr> nodes_;
+    Paged<Expr> nodes_;
     std::vector<int32_t> args_;
     std::vector<ByteSet> sets_;
-    std::unordered_map<uint64_t, std::vector<int32_t>> index_, set_index_;
+    IdTable index_;
+    std::unordered_map<uint64_t, std::vector<int32_t>> set_index_;
     std::unordered_map<uint64_t, int32_t> clamped_;
-    std::unordered_map<int32_t, Partition> derived_;   // memo, dropped when it grows large
+    Paged<std::unique_ptr<Partition>> derived_;   // memo, by expression; the oldest are dropped when it grows large
+    std::deque<int32_t> derived_order_;
     Derivations sources_;
+    int32_t universe_ = -1;
     int64_t derived_parts_ = 0, steps_ = 0, held_ = 0;
 };
 

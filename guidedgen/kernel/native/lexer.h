@@ -4,169 +4,32 @@
 // the tokens that stay inside the lexeme, and what stands after its end in tokens that cross it (the remainders).
 #pragma once
 
-#include <deque>
-#include <map>
-#include <memory>
 #include <mutex>
 #include <tuple>
 #include <unordered_map>
-#include <vector>
 
-#include "content.h"
-#include "expressions.h"
+#include "automaton.h"
 
 namespace guidedgen {
 
-// What follows the end of a lexeme inside tokens: equal remainders of different tokens share a node. Children come into
-// being when some structure can read up to them, since most continuations never fit.
-struct Remainder {
-    uint8_t byte = 0;
-    bool expanded = false;
-    std::vector<uint32_t> trie_nodes;
-    std::vector<uint32_t> children;   // sorted by byte
-    std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
-};
-
-// What the vocabulary looks like from one lexer state.
-struct LexMask {
-    std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
-    std::vector<int32_t> list;
-    std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
-};
-
-struct LexState {
-    int32_t id = 0, expr = 0;
-    bool accepting = false;
-    bool expanded = false;    // transitions are there
-    bool pruned = false;      // transitions into empty languages are gone
-    int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
-    uint16_t group[256];      // byte -> index into `to`
-    std::vector<LexState*> to;         // to[0] = nullptr: no transition
-    std::vector<ByteSet> sets;         // bytes of each group
-    ByteSet first;                     // bytes with a transition
-    ByteSet loop;                      // bytes that lead back here
-    LexState* clamped = nullptr;       // the state whose mask this one shares
-    const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
-    bool content_known = false;
-    std::unique_ptr<LexMask> mask;
-    int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
-    LexState* nearest = nullptr;       // next state on it
-    uint8_t nearest_byte = 0;
-};
-
-class Lexer {
+class Lexer : public Automaton {
   public:
     Lexer(std::shared_ptr<const Trie> trie, const Limits& limits)
-        : trie_(std::move(trie)), limits_(limits), expressions_(limits), contents_(trie_) {}
+        : Automaton(limits), trie_(std::move(trie)), contents_(trie_) {}
 
-    Expressions& expressions() { return expressions_; }
     const Trie& trie() const { return *trie_; }
     std::mutex& mutex() { return mutex_; }
-    int64_t memory() const { return bytes_ + expressions_.memory() + contents_.memory(); }
-    int64_t states() const { return static_cast<int64_t>(states_.size()); }
+    std::unordered_map<int32_t, int64_t> farthest_of;   // memo of Farthest
+    int64_t memory() const { return automaton_memory() + contents_.memory(); }
     int64_t visited() const { return visited_; }
-
-    LexState* state(int32_t expr) {
-        auto found = by_expr_.find(expr);
-        if (found != by_expr_.end()) return found->second;
-        states_.emplace_back();
-        LexState* s = &states_.back();
-        s->id = static_cast<int32_t>(states_.size()) - 1;
-        s->expr = expr;
-        const Expr& e = expressions_.at(expr);
-        s->accepting = e.nullable;
-        if (e.nullable || (!e.boolean && expr != Expressions::kEmpty)) s->alive = 1;
-        if (expr == Expressions::kEmpty) s->alive = 0;
-        by_expr_.emplace(expr, s);
-        bytes_ += sizeof(LexState) + 64;
-        return s;
-    }
-
-    LexState* next(LexState* s, uint8_t byte) {
-        prune(s);
-        return s->to[s->group[byte]];
-    }
-
-    const ByteSet& first(LexState* s) {
-        prune(s);
-        return s->first;
-    }
-
-    // Whether any non-empty text continues from here.
-    bool can_continue(LexState* s) {
-        prune(s);
-        return s->to.size() > 1;
-    }
-
-    void prune(LexState* s) {
-        if (s->pruned) return;
-        expand(s);
-        for (size_t g = 1; g < s->to.size();) {
-            if (alive(s->to[g])) {
-                ++g;
-                continue;
-            }
-            s->to.erase(s->to.begin() + g);
-            s->sets.erase(s->sets.begin() + g);
-        }
-        std::memset(s->group, 0, sizeof s->group);
-        for (size_t g = 1; g < s->to.size(); ++g) {
-            s->first = s->first | s->sets[g];
-            s->sets[g].each([&](uint8_t b) { s->group[b] = static_cast<uint16_t>(g); });
-            if (s->to[g] == s) s->loop = s->sets[g];
-        }
-        s->pruned = true;
-    }
-
-    // Exact emptiness: a search for an accepting state. Only expressions with And or Not need it.
-    bool alive(LexState* s) {
-        if (s->alive >= 0) return s->alive == 1;
-        Ways ways;
-        const auto open = [this](LexState* now) {
-            if (now->alive != 0) expand(now);
-            return now->alive != 0;
-        };
-        LexState* end = search(s, ways, "search for an accepted text", [](LexState* now) { return now->alive == 1; }, open);
-        for (LexState* p = end; p; p = ways[p].before) p->alive = 1;
-        if (!end)
-            for (auto& dead : ways) dead.first->alive = 0;
-        return end != nullptr;
-    }
-
-    // Bytes of the shortest accepted text from `s`, with the way to it memoised.
-    int32_t distance(LexState* s) {
-        if (s->distance >= 0) return s->distance;
-        Ways ways;
-        const auto open = [this](LexState* now) {
-            prune(now);
-            return true;
-        };
-        LexState* end = search(s, ways, "search for the shortest text", [](LexState* now) { return now->accepting; }, open);
-        if (!end) throw std::logic_error("distance of a dead lexer state");
-        int32_t steps = end->distance = 0;
-        for (LexState* p = end; LexState* before = ways[p].before; p = before) {
-            before->distance = ++steps;
-            before->nearest = p;
-            before->nearest_byte = ways[p].byte;
-        }
-        return steps;
-    }
-
-    // A byte of the set, printable where there is one, so that shortest texts are pleasant to read.
-    static uint8_t pleasant(const ByteSet& set) {
-        for (int b = 0x30; b < 0x7f; ++b)
-            if (set.has(static_cast<uint8_t>(b))) return static_cast<uint8_t>(b);
-        int found = -1;
-        set.each([&](uint8_t b) { found = found < 0 ? b : found; });
-        return static_cast<uint8_t>(found);
-    }
 
     LexMask& mask(LexState* s) {
         if (!s->clamped) s->clamped = counts_matter(s, trie_->longest) ? state(expressions_.clamp(s->expr, trie_->longest)) : s;
         LexState* owner = s->clamped;
         if (!owner->mask) {
             auto made = std::make_unique<LexMask>();
-            if (trie_->longest > kShortToken && counts_matter(owner, kShortToken)) {
+            if (from_wider(owner, *made) || count_characters(owner, *made)) {
+            } else if (trie_->longest > kShortToken && counts_matter(owner, kShortToken)) {
                 adapt(mask(state(expressions_.clamp(owner->expr, kShortToken))), owner, *made);
             } else {
                 walk(owner, *made);
@@ -182,8 +45,7 @@ class Lexer {
         for (auto& entry : known)
             if (entry.first == s) return *entry.second;
         auto made = std::make_unique<LexMask>();
-        Found found;
-        found.stack.resize(trie_->longest + 1);
+        Found found = new_walk(s);
         for (uint32_t node : mask.remainders[at].trie_nodes) {
             found.stack[trie_->nodes[node].depth] = s;
             walk_nodes(node + 1, trie_->nodes[node].skip, found);
@@ -222,66 +84,31 @@ class Lexer {
         return parent.children;
     }
 
+    // The content class of a state that is not accepting and that most characters lead back to; nullptr for others.
+    const Content* content(LexState* s) {
+        if (s->content_known) return s->content;
+        s->content_known = true;
+        prune(s);
+        if (s->accepting || s->loop.count() < kContentBytes) return nullptr;
+        ByteSet ascii = s->loop;
+        ascii.w[2] = ascii.w[3] = 0;
+        const bool utf8 = characters(s);
+        return s->content = &contents_.at({utf8 ? ascii : s->loop, utf8});
+    }
+
   private:
-    struct Way {
-        LexState* before = nullptr;
-        uint8_t byte = 0;
-        int32_t length = 0;
-    };
-    using Ways = std::unordered_map<LexState*, Way>;
-
-    // The nearest state that is `done`, or nullptr. Best first (A*) by lower bounds from the expressions; a state is visited
-    // again where a shorter way leads to it. Only states that `open` lets pass are left.
-    template <class Done, class Open>
-    LexState* search(LexState* s, Ways& ways, const char* what, Done done, Open open) {
-        const int64_t before = memory();
-        std::map<int32_t, std::vector<std::pair<LexState*, Way>>> waiting;   // by the least length of a text through them
-        waiting[0].push_back({s, {}});
-        while (!waiting.empty()) {
-            auto best = waiting.begin();
-            const auto [now, way] = best->second.back();
-            best->second.pop_back();
-            if (best->second.empty()) waiting.erase(best);
-            auto known = ways.emplace(now, way);
-            if (!known.second && known.first->second.length <= way.length) continue;
-            known.first->second = way;
-            if (done(now)) return now;
-            check_search(ways.size(), before, what);
-            if (!open(now)) continue;
-            for (size_t g = now->to.size(); g-- > 1;) {
-                LexState* to = now->to[g];
-                const int32_t length = way.length + 1;
-                if (auto other = ways.find(to); other == ways.end() || other->second.length > length)
-                    waiting[length + expressions_.nearest(to->expr)].push_back({to, {now, pleasant(now->sets[g]), length}});
-            }
-        }
-        return nullptr;
+    // Whether characters beyond ASCII lead back to a state, byte by byte through states of their own.
+    bool characters(LexState* s) {
+        if (s->characters < 0) s->characters = !s->loop.has(0xC3) && loops_on_characters(s, s);
+        return s->characters == 1;
     }
 
-    void check_search(size_t states, int64_t before, const char* what) const {
-        if (static_cast<int64_t>(states) > limits_.states) throw LimitError("states", static_cast<double>(limits_.states), what);
-        if (memory() - before > limits_.working_bytes())
-            throw LimitError("cache_bytes", static_cast<double>(limits_.cache_bytes), what);
-    }
-
-    void expand(LexState* s) {
-        if (s->expanded) return;
-        Partition parts = expressions_.derive(s->expr);
-        s->to.assign(1, nullptr);
-        s->sets.assign(1, ByteSet{});
-        for (const auto& part : parts) {
-            LexState* target = state(part.second);
-            size_t g = 1;
-            while (g < s->to.size() && s->to[g] != target) ++g;
-            if (g == s->to.size()) {
-                s->to.push_back(target);
-                s->sets.push_back(part.first);
-            } else {
-                s->sets[g] = s->sets[g] | part.first;
-            }
-        }
-        bytes_ += static_cast<int64_t>(s->to.size() * (sizeof(LexState*) + sizeof(ByteSet)));
-        s->expanded = true;
+    // The content class of states that nearly every character leads back to; others are not worth one while masks are made.
+    const Content* broad_content(LexState* s) {
+        if (s->content_known && !s->content) return nullptr;
+        prune(s);
+        if (s->loop.count() < kBroad || !characters(s)) return nullptr;
+        return content(s);
     }
 
     // What one walk over the trie found.
@@ -290,15 +117,28 @@ class Lexer {
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
         std::vector<std::tuple<const Content*, uint32_t, uint32_t>> content;   // ranges of which the content tokens are inside
         std::vector<uint32_t> crossings;
+        std::vector<uint32_t> odd;                           // nodes of those inside that are not content
+        std::vector<LexState*> reached;
+        uint64_t walk = 0;   // number of the walk where `reached` is wanted
     };
 
-    void walk(LexState* start, LexMask& out) {
+    Found new_walk(LexState* start) {
         Found found;
         found.stack.resize(trie_->longest + 1);
+        if (expressions_.at(start->expr).boolean) {
+            found.walk = ++walks_;
+            found.reached.push_back(start);
+        }
+        return found;
+    }
+
+    void walk(LexState* start, LexMask& out) {
+        Found found = new_walk(start);
         found.stack[0] = start;
-        if (const Content* c = content(start)) {
+        if (const Content* c = broad_content(start)) {
             found.content.emplace_back(c, 0, static_cast<uint32_t>(trie_->tokens.size()));
             walk_odd(*c, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
+            out.odd = std::move(found.odd);
         } else {
             first(start).each([&](uint8_t b) {
                 if (uint32_t node = trie_->root_child[b]) walk_nodes(node, trie_->nodes[node].skip, found);
@@ -309,13 +149,173 @@ class Lexer {
 
     void finish(Found& found, LexMask& out) {
         store(found, out);
-        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
+        out.reached = std::move(found.reached);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(found.crossings), out);
     }
 
     bool counts_matter(const LexState* s, int32_t bytes) const {
         const Expr& e = expressions_.at(s->expr);
         return !e.boolean && e.reach > bytes;
+    }
+
+    // --- masks made from those of other states
+
+    // The same expression without the complements in its first conjunction; -1 where there is none. In "any name but these"
+    // all but the few ways into the names lead to the same states as in "any name", whose mask is known.
+    int32_t wider(int32_t expr) {
+        std::vector<int32_t> heads;
+        int32_t rest = expr;
+        for (; heads.size() < kHeads && expressions_.at(rest).op == Op::Concat; rest = expressions_.at(rest).b) {
+            const int32_t head = expressions_.at(rest).a;
+            if (expressions_.at(head).op == Op::And) break;
+            heads.push_back(head);
+        }
+        const bool tail = expressions_.at(rest).op == Op::Concat;
+        const int32_t conjunction = tail ? expressions_.at(rest).a : rest;
+        if (expressions_.at(conjunction).op != Op::And) return -1;
+        std::vector<int32_t> kept;
+        for (int32_t i = 0; i < expressions_.at(conjunction).b; ++i)
+            if (const int32_t part = expressions_.part(conjunction, i); expressions_.at(part).op != Op::Not) kept.push_back(part);
+        if (kept.empty() || static_cast<int32_t>(kept.size()) == expressions_.at(conjunction).b) return -1;
+        int32_t made = expressions_.both(std::move(kept));
+        if (tail) made = expressions_.concat(made, expressions_.at(rest).b);
+        for (size_t i = heads.size(); i-- > 0;) made = expressions_.concat(heads[i], made);
+        return made;
+    }
+
+    // The mask of a state from that of a wider one: only nodes of the trie where the two differ are looked at.
+    bool from_wider(LexState* owner, LexMask& out) {
+        if (!expressions_.at(owner->expr).boolean) return false;
+        const int32_t expr = wider(owner->expr);
+        if (expr < 0) return false;
+        LexState* whole = state(expr);
+        const LexMask& base = mask(whole);
+        Difference found;
+        if (!differ(owner, whole, found)) return false;
+        out.like = whole;
+        out.dense = base.dense;
+        if (base.dense.empty()) {
+            std::sort(found.gone.begin(), found.gone.end());
+            std::set_difference(base.list.begin(), base.list.end(), found.gone.begin(), found.gone.end(), std::back_inserter(out.list));
+            out.list.insert(out.list.end(), found.come.begin(), found.come.end());
+            std::sort(out.list.begin(), out.list.end());
+        } else {
+            for (int32_t t : found.gone) out.dense[t >> 5] &= ~(1u << (t & 31));
+            for (int32_t t : found.come) set_bit(out.dense, t);
+        }
+        std::vector<uint32_t> crossings;
+        const std::vector<uint32_t> none, &before = base.remainders.empty() ? none : base.remainders[0].trie_nodes;
+        std::set_difference(before.begin(), before.end(), found.crosses_not.begin(), found.crosses_not.end(), std::back_inserter(crossings));
+        crossings.insert(crossings.end(), found.crosses.begin(), found.crosses.end());
+        std::sort(crossings.begin(), crossings.end());
+        out.reached = std::move(found.reached);
+        keep_few_as_list(out);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
+        set_crossings(std::move(crossings), out);
+        return true;
+    }
+
+    // A bit set holds more tokens than it has words, as TokenSet::single relies on.
+    static void keep_few_as_list(LexMask& out) {
+        size_t count = 0;
+        for (uint32_t word : out.dense) count += static_cast<size_t>(__builtin_popcount(word));
+        if (out.dense.empty() || count > out.dense.size()) return;
+        for (size_t w = 0; w < out.dense.size(); ++w)
+            for (uint32_t bits = out.dense[w]; bits; bits &= bits - 1) out.list.push_back(static_cast<int32_t>(w * 32) + __builtin_ctz(bits));
+        out.dense = {};
+    }
+
+    struct Difference {
+        std::vector<int32_t> gone, come;               // tokens
+        std::vector<uint32_t> crosses_not, crosses;    // nodes, ascending
+        std::vector<LexState*> reached;
+    };
+
+    // How the tokens fare from one state and from another, wherever that differs; false where it does so too often.
+    bool differ(LexState* one, LexState* other, Difference& found) {
+        std::vector<std::pair<LexState*, LexState*>> stack(trie_->longest + 1);
+        stack[0] = {one, other};
+        const uint64_t number = ++walks_;
+        found.reached.push_back(one);
+        uint32_t different = 0;
+        for (uint32_t i = 1; i < trie_->nodes.size();) {
+            const TrieNode& node = trie_->nodes[i];
+            const auto [s, o] = stack[node.depth - 1];
+            ++visited_;
+            expressions_.spend(1);
+            LexState *now = s ? next(s, node.byte) : nullptr, *there = o ? next(o, node.byte) : nullptr;
+            if (now == there) {
+                i = node.skip;
+                continue;
+            }
+            if (++different > kMostDifferent) return false;
+            if (now && now->walk != number) {
+                now->walk = number;
+                found.reached.push_back(now);
+            }
+            stack[node.depth] = {now, there};
+            if (!now != !there)
+                for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) (now ? found.come : found.gone).push_back(trie_->tokens[r]);
+            const bool ends = now && now->accepting, ends_there = there && there->accepting;
+            if (ends != ends_there && !trie_->leaf(i)) (ends ? found.crosses : found.crosses_not).push_back(i);
+            ++i;
+        }
+        return true;
+    }
+
+    // A state in the midst of a counted run of characters, X{low,high} R: what it shares with the state of any number of
+    // them is known, and the content tokens of at most `high` characters are one bit set.
+    bool count_characters(LexState* owner, LexMask& out) {
+        const Expr e = expressions_.at(owner->expr);
+        if (e.boolean || e.op != Op::Concat || expressions_.at(e.a).op != Op::Repeat) return false;
+        const Expr run = expressions_.at(e.a);
+        if (run.high < 0 && run.low == 0) return false;
+        LexState* free = state(expressions_.concat(expressions_.repeat(run.a, 0, -1), e.b));
+        const Content* c = counts_characters(free, run.a, e.b);
+        if (!c || counts_matter(free, std::min(kShortToken, trie_->longest)) || (c->most_units >= 255 && run.high >= 255)) return false;
+        const int high = run.high < 0 ? INT32_MAX : run.high;
+        out.dense = c->up_to(*trie_, high);
+        Found found = new_walk(owner);
+        found.stack[0] = owner;
+        std::vector<uint32_t> crossings;
+        if (run.low == 0) {   // in few bytes are few characters: short tokens fare as they do without a bound
+            const LexMask& base = mask(free);
+            for (uint32_t node : base.odd)
+                if (trie_->nodes[node].depth <= high) found.inside.emplace_back(trie_->nodes[node].tok, trie_->nodes[node].tok + trie_->nodes[node].ntok);
+            if (!base.remainders.empty())
+                for (uint32_t node : base.remainders[0].trie_nodes)
+                    if (trie_->nodes[node].depth <= high) crossings.push_back(node);
+            walk_odd(*c, 1, static_cast<uint32_t>(trie_->nodes.size()), found, high);
+        } else {
+            walk_odd(*c, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
+        }
+        for (auto& range : found.inside)
+            for (uint32_t r = range.first; r < range.second; ++r) set_bit(out.dense, trie_->tokens[r]);
+        crossings.insert(crossings.end(), found.crossings.begin(), found.crossings.end());
+        std::sort(crossings.begin(), crossings.end());
+        crossings.erase(std::unique(crossings.begin(), crossings.end()), crossings.end());
+        keep_few_as_list(out);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
+        set_crossings(std::move(crossings), out);
+        return true;
+    }
+
+    // The content class of X* R, where every content character is one X and begins no R; nullptr otherwise.
+    const Content* counts_characters(LexState* free, int32_t unit, int32_t rest) {
+        auto known = counted_.find(free->expr);
+        if (known != counted_.end()) return known->second;
+        const Content* c = broad_content(free);
+        LexState *one = state(unit), *end = state(Expressions::kEpsilon);
+        if (c) {
+            const ByteSet taken = first(state(rest));
+            bool fits = !(taken.w[2] | taken.w[3]) && !one->accepting && loops_on_characters(one, end);
+            for (int b = 0; b < 0x80; ++b)
+                if (c->bytes.has(static_cast<uint8_t>(b))) fits = fits && !taken.has(static_cast<uint8_t>(b)) && next(one, static_cast<uint8_t>(b)) == end;
+            if (!fits) c = nullptr;
+        }
+        counted_.emplace(free->expr, c);
+        return c;
     }
 
     // The mask of `owner` from one that agrees with it on tokens of at most kShortToken bytes; the longer ones are walked.
@@ -358,6 +358,10 @@ class Lexer {
         expressions_.spend(1);
         LexState* now = next(found.stack[node.depth - 1], node.byte);
         if (now && now->accepting && !trie_->leaf(at)) found.crossings.push_back(at);
+        if (found.walk && now && now->walk != found.walk) {
+            now->walk = found.walk;
+            found.reached.push_back(now);
+        }
         found.stack[node.depth] = now;
         return now;
     }
@@ -371,8 +375,17 @@ class Lexer {
                 i = node.skip;
                 continue;
             }
-            if (!now->accepting && node.skip - i >= Trie::kLarge) {
-                if (const Content* c = content(now); c && c->complete[i]) {
+            const Subtrees::Below* below = now->accepting ? nullptr : trie.subtrees.below(i);
+            if (below && !found.walk && counts_matter(now, trie.subtrees.depth(i)) && trie.subtrees.depth(i) < 255)
+                found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
+            if (below) {
+                prune(now);
+                if (takes_all(now, *below)) {
+                    found.inside.emplace_back(node.tok, trie.tokens_end(i));
+                    i = node.skip;
+                    continue;
+                }
+                if (const Content* c = node.skip - i >= Trie::kLarge ? broad_content(now) : nullptr; c && c->complete[i]) {
                     found.content.emplace_back(c, node.tok, trie.tokens_end(i));
                     walk_odd(*c, i + 1, node.skip, found);
                     i = node.skip;
@@ -384,45 +397,50 @@ class Lexer {
         }
     }
 
+    // Whether a state that accepts nothing is left by no byte below a node.
+    bool takes_all(LexState* s, const Subtrees::Below& below) {
+        const auto &b = below.bytes.w, &loop = s->loop.w;
+        if ((b[0] & ~loop[0]) | (b[1] & ~loop[1])) return false;
+        if (!((b[2] & ~loop[2]) | (b[3] & ~loop[3]))) return true;
+        return below.characters && characters(s);
+    }
+
     // Nodes [from, to) as far as they lead to tokens that are not content; the way to `from` is content.
-    void walk_odd(const Content& c, uint32_t from, uint32_t to, Found& found) {
+    // What is at most `deeper` bytes long may be left out.
+    void walk_odd(const Content& c, uint32_t from, uint32_t to, Found& found, int32_t deeper = 0) {
         for (uint32_t k = c.first_odd(from); k < c.odd.size() && c.odd[k].node < to;) {
             const TrieNode& node = trie_->nodes[c.odd[k].node];
+            if (const int below = trie_->subtrees.depth(c.odd[k].node); below < 255 && node.depth + below <= deeper) {
+                k = c.odd[k].skip;
+                continue;
+            }
             if (!enter(c.odd[k].node, found)) {
                 k = c.odd[k].skip;
                 continue;
             }
-            if (node.ntok && !c.by_rank[node.tok]) found.inside.emplace_back(node.tok, node.tok + node.ntok);
+            if (node.ntok && !c.by_rank[node.tok]) {
+                found.inside.emplace_back(node.tok, node.tok + node.ntok);
+                found.odd.push_back(c.odd[k].node);
+            }
             ++k;
         }
     }
 
-    // The content class of a state that is not accepting and that most characters lead back to; nullptr for others.
-    const Content* content(LexState* s) {
-        if (s->content_known) return s->content;
-        s->content_known = true;
-        prune(s);
-        if (s->accepting || s->loop.count() < kContentBytes) return nullptr;
-        ByteSet ascii = s->loop;
-        ascii.w[2] = ascii.w[3] = 0;
-        const bool utf8 = !s->loop.has(0xC3) && loops_on_characters(s);
-        return s->content = &contents_.at({utf8 ? ascii : s->loop, utf8});
-    }
-
-    // Whether every character beyond ASCII leads back to `s`, through states that accept nothing.
-    bool loops_on_characters(LexState* s) {
-        std::array<LexState*, 8> at{};   // by state of utf8_step
-        at[0] = s;
+    // Whether every character beyond ASCII leads from one state to another, through states that accept nothing.
+    bool loops_on_characters(LexState* from, LexState* target) {
+        std::array<LexState*, 8> at{};   // by state of utf8_step, those within a character
         std::array<int, 8> order{};
         size_t known = 1;
         for (size_t i = 0; i < known; ++i)
             for (int b = 0x80; b < 0x100; ++b) {
-                int to = utf8_step(order[i], static_cast<uint8_t>(b));
+                const int to = utf8_step(order[i], static_cast<uint8_t>(b));
                 if (to < 0) continue;
-                LexState* target = next(at[order[i]], static_cast<uint8_t>(b));
-                if (!target || (to != 0 && target->accepting) || (at[to] && at[to] != target)) return false;
+                LexState* now = next(order[i] == 0 ? from : at[order[i]], static_cast<uint8_t>(b));
+                if (to == 0 && now != target) return false;
+                if (to == 0) continue;
+                if (!now || now->accepting || (at[to] && at[to] != now)) return false;
                 if (!at[to]) {
-                    at[to] = target;
+                    at[to] = now;
                     order[known++] = to;
                 }
             }
@@ -481,17 +499,18 @@ class Lexer {
 
     static constexpr size_t kManyBelow = 64;     // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
+    static constexpr int kBroad = 80;            // bytes that lead back to a state inside a string
+    static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
+    static constexpr size_t kHeads = 8;          // of an expression, before its first conjunction
     static constexpr int kContentBytes = 16;   // bytes that have to lead back before a class is worth its memory
 
     std::shared_ptr<const Trie> trie_;
-    Limits limits_;
-    Expressions expressions_;
     Contents contents_;
     std::unique_ptr<Content> long_tokens_;
-    std::deque<LexState> states_;
-    std::unordered_map<int32_t, LexState*> by_expr_;
+    std::unordered_map<int32_t, const Content*> counted_;   // memo of counts_characters
     std::mutex mutex_;
-    int64_t bytes_ = 0, visited_ = 0;
+    int64_t visited_ = 0;
+    uint64_t walks_ = 0;
 };
 
 }  // namespace guidedgen

@@ -1,27 +1,35 @@
 // What Python sees: a prepared vocabulary, a compiled grammar, and handles to positions. Locking lives here.
 #pragma once
 
+#include "budget.h"
 #include "positions.h"
 #include "shortest.h"
 
 namespace guidedgen {
 
+// What a thread does where it has to wait for a mutex; the binding hands the interpreter to other threads meanwhile.
+inline void (*wait_for)(std::mutex&) = [](std::mutex& mutex) { mutex.lock(); };
+
+inline std::unique_lock<std::mutex> take(std::mutex& mutex) {
+    if (!mutex.try_lock()) wait_for(mutex);
+    return std::unique_lock<std::mutex>(mutex, std::adopt_lock);
+}
+
 // The token trie, and the lexer that grammars of this vocabulary share until it outgrows its limit.
 class Vocabulary {
   public:
     Vocabulary(const uint8_t* data, const int64_t* offsets, int32_t size)
-        : trie_(std::make_shared<Trie>(data, offsets, size)), offsets_(offsets, offsets + size + 1),
-          data_(data, data + offsets[size]) {}
+        : trie_(std::make_shared<Trie>(data, offsets, size)) {}
 
     int32_t size() const { return trie_->vocab_size; }
     const Trie& trie() const { return *trie_; }
-    const uint8_t* bytes(int32_t token) const { return data_.data() + offsets_[token]; }
-    size_t length(int32_t token) const { return static_cast<size_t>(offsets_[token + 1] - offsets_[token]); }
+    const uint8_t* bytes(int32_t token) const { return trie_->bytes(token); }
+    size_t length(int32_t token) const { return trie_->length(token); }
 
     std::shared_ptr<Lexer> lexer(const Limits& limits) {
-        std::lock_guard<std::mutex> guard(mutex_);
+        auto guard = take(mutex_);
         if (lexer_) {
-            std::lock_guard<std::mutex> inner(lexer_->mutex());
+            auto inner = take(lexer_->mutex());
             bool full = lexer_->memory() > limits.cache_bytes || lexer_->expressions().size() > limits.expressions / 2;
             bool same = limits.expressions == limits_.expressions && limits.states == limits_.states && limits.depth == limits_.depth &&
                         limits.steps == limits_.steps;
@@ -32,10 +40,19 @@ class Vocabulary {
         return lexer_;
     }
 
+    // What was built of JSON's languages in the lexer in use; another one gets its own. Called in the lexer's turn.
+    std::shared_ptr<JsonLanguages> languages(const std::shared_ptr<Lexer>& lexer) {
+        if (!languages_ || languages_lexer_.lock() != lexer) {
+            languages_ = std::make_shared<JsonLanguages>(lexer->expressions());
+            languages_lexer_ = lexer;
+        }
+        return languages_;
+    }
+
   private:
     std::shared_ptr<const Trie> trie_;
-    std::vector<int64_t> offsets_;
-    std::vector<uint8_t> data_;
+    std::shared_ptr<JsonLanguages> languages_;
+    std::weak_ptr<Lexer> languages_lexer_;
     std::mutex mutex_;
     std::shared_ptr<Lexer> lexer_;
     Limits limits_;
@@ -43,8 +60,8 @@ class Vocabulary {
 
 // One call from outside: alone with the lexer and all that hangs on it, with a new budget of steps.
 struct Turn {
-    explicit Turn(Lexer& lexer) : guard(lexer.mutex()) { lexer.expressions().begin(); }
-    std::lock_guard<std::mutex> guard;
+    explicit Turn(Lexer& lexer) : guard(take(lexer.mutex())) { lexer.expressions().begin(); }
+    std::unique_lock<std::mutex> guard;
 };
 
 struct Handle {
@@ -61,6 +78,17 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         symbols_ = std::make_shared<Symbols>(table, lexer_);
         arena_ = std::make_shared<Arena>(symbols_);
     }
+
+    // The JSON texts of a schema.
+    Grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, const JsonOptions& options, const Limits& limits)
+        : vocabulary_(std::move(vocabulary)), limits_(limits), lexer_(vocabulary_->lexer(limits)) {
+        Turn turn(*lexer_);
+        auto machine = std::make_unique<JsonMachine>(std::move(schema), lexer_, vocabulary_->languages(lexer_), options);
+        symbols_ = std::make_shared<Symbols>(std::move(machine), lexer_);
+        arena_ = std::make_shared<Arena>(symbols_);
+    }
+
+    std::shared_ptr<void> companion;   // what the binding keeps with a grammar
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }
     int32_t vocab_size() const { return vocabulary_->size(); }
@@ -98,6 +126,28 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         Turn turn(*lexer_);
         return at.arena->mask(at.position);
     }
+
+    // Writes the mask if it is known, without a lock; `budget` < 0: none.
+    static bool fill_known(const Handle& at, int64_t budget, uint32_t* out) {
+        if (budget >= 0) {
+            const int64_t worst = at.position->worst.load(std::memory_order_acquire);
+            if (worst < 0 || worst >= budget) return false;
+        }
+        const TokenSet* known = at.position->mask.load(std::memory_order_acquire);
+        if (known) Arena::write(*known, out, at.arena->words());
+        return known != nullptr;
+    }
+
+    void fill(const Handle& at, int64_t budget, uint32_t* out) {
+        if (fill_known(at, budget, out)) return;
+        const size_t words = at.arena->words();
+        Turn turn(*lexer_);
+        if (budget < 0) return Arena::write(at.arena->mask(at.position), out, words);
+        Budget(*at.arena, vocabulary_->trie(), limits_).fill(at.position, budget, out, words);
+    }
+
+    // Grammars with the same one take turns.
+    const void* turns() const { return lexer_.get(); }
 
     std::vector<int32_t> forced(Handle at) {
         std::vector<int32_t> tokens;

@@ -15,14 +15,24 @@ struct Reading {
     LexState* state;
     Row* row;
     uint32_t index;
-    bool operator==(const Reading& o) const { return state == o.state && row == o.row && index == o.index; }
+    const Text* text = nullptr;   // of a member's name: its bytes so far
+    bool operator==(const Reading& o) const { return state == o.state && row == o.row && index == o.index && text == o.text; }
+    uint8_t flags() const { return row->terminals[index].flags; }
 };
 
 // An unhashed position, reused as scratch while bytes are read.
 struct Front {
     std::vector<Reading> reading;
     Row* between = nullptr;   // the row at a boundary between terminals, if this can be one
+    const Register* registers = nullptr;
     bool dead() const { return reading.empty() && !between; }
+};
+
+struct Position;
+
+// Memo of Budget: the tokens of a mask by the position that they lead to.
+struct Choices {
+    std::vector<std::pair<Position*, TokenSet>> groups;
 };
 
 struct Position {
@@ -31,6 +41,10 @@ struct Position {
     std::unique_ptr<TokenSet> made;
     std::atomic<const TokenSet*> mask{nullptr};   // published once `made` is complete
     std::vector<std::pair<int32_t, Position*>> after;   // memo: token -> position
+    std::atomic<int64_t> worst{-1};       // memo of Budget: no allowed token leaves more tokens to come; -1: not known
+    bool in_tokens = false;               // it was worked out in tokens, not only in bytes
+    int32_t need = -1;                    // memo of Shortest
+    std::unique_ptr<Choices> choices;
 };
 
 class Arena {
@@ -42,7 +56,7 @@ class Arena {
     Rows& rows() { return rows_; }
     Lexer& lexer() { return *lexer_; }
     size_t words() const { return words_; }
-    int64_t memory() const { return bytes_ + rows_.memory(); }
+    int64_t memory() const { return bytes_ + rows_.memory() + registers_.memory(); }
     int64_t count() const { return static_cast<int64_t>(positions_.size()); }
 
     Position* start() {
@@ -54,11 +68,13 @@ class Arena {
     Position* import(const Position* source) {
         Front front = source->front;
         for (Reading& r : front.reading) {
-            int32_t terminal = r.row->terminals[r.index].terminal;
+            const Expected& expected = r.row->terminals[r.index];
             r.row = rows_.import(r.row);
-            while (r.row->terminals[r.index].terminal != terminal) r.index = (r.index + 1) % r.row->terminals.size();
+            while (!r.row->terminals[r.index].same(expected)) r.index = (r.index + 1) % r.row->terminals.size();
         }
         if (front.between) front.between = rows_.import(front.between);
+        front.registers = registers_.import(front.registers);
+        for (Reading& r : front.reading) r.text = registers_.import(r.text);
         return intern(front);
     }
 
@@ -108,6 +124,7 @@ class Arena {
             }
             if (p->front.between) add(*set, row_mask(p->front.between));
             finish(*set);
+            if (p->front.registers) apply_registers(p->front, *set);
             bytes_ += static_cast<int64_t>(set->owned.size() * 4 + set->extra.size() * 4 + sizeof(TokenSet));
             p->made = std::move(set);
             p->mask.store(p->made.get(), std::memory_order_release);
@@ -134,7 +151,8 @@ class Arena {
     std::vector<int32_t> labels(const Position* p) {
         std::vector<int32_t> result;
         auto add_items = [&](const std::vector<Item>& after) {
-            for (const Item& i : after) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
+            for (const Item& i : after)
+                if (!is_json(i)) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
         };
         for (const Reading& r : p->front.reading) add_items(r.row->terminals[r.index].after);
         if (Row* row = p->front.between) {
@@ -150,23 +168,23 @@ class Arena {
     void step(const Front& in, uint8_t byte, Front& out) {
         out.reading.clear();
         out.between = nullptr;
+        out.registers = in.registers;
         ended_.clear();
-        for (const Reading& r : in.reading) step_one(r, lexer_->next(r.state, byte), out);
+        flagged_ = 0;
+        for (const Reading& r : in.reading) step_one(r, lexer_->next(r.state, byte), byte, out);
         if (in.between) {
             Row* row = in.between;
             rows_.close(row);
-            for (uint32_t i = 0; i < row->terminals.size(); ++i) step_one({nullptr, row, i}, lexer_->next(row->terminals[i].start, byte), out);
+            for (uint32_t i = 0; i < row->terminals.size(); ++i) step_one({nullptr, row, i}, lexer_->next(row->terminals[i].start, byte), byte, out);
         }
         if (out.reading.size() > kFew) sort_unique(out.reading);
-        if (ended_.size() == 1) {
-            out.between = rows_.after(ended_[0].first, ended_[0].second);
+        if (in.registers) out.registers = registers_.append(in.registers, byte);
+        if (flagged_) {
+            out.between = end_flagged(out);
+        } else if (ended_.size() == 1) {
+            out.between = rows_.after(ended_[0].row, ended_[0].index);
         } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
-            std::vector<Item> items;
-            for (const auto& e : ended_) {
-                const auto& after = e.first->terminals[e.second].after;
-                items.insert(items.end(), after.begin(), after.end());
-            }
-            out.between = rows_.make(std::move(items));
+            out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
         }
     }
 
@@ -174,10 +192,13 @@ class Arena {
         auto& reading = front.reading;
         sort_unique(reading);
         uint64_t h = mix(reading.size(), front.between ? front.between->id + 1 : 0);
-        for (const Reading& r : reading) h = mix(mix(h, r.state->id), mix(r.row->id, r.index));
-        auto& bucket = index_[h];
-        for (Position* p : bucket)
-            if (p->front.between == front.between && p->front.reading == reading) return p;
+        for (const Reading& r : reading) h = mix(mix(mix(h, r.state->id), mix(r.row->id, r.index)), reinterpret_cast<uintptr_t>(r.text));
+        h = mix(h, reinterpret_cast<uintptr_t>(front.registers));
+        const int32_t known = index_.find(h, [&](int32_t id) {
+            const Position& p = positions_[static_cast<size_t>(id)];
+            return p.front.between == front.between && p.front.registers == front.registers && p.front.reading == reading;
+        });
+        if (known >= 0) return &positions_[static_cast<size_t>(known)];
         positions_.emplace_back();
         Position* p = &positions_.back();
         p->front = front;
@@ -185,23 +206,64 @@ class Arena {
             rows_.close(front.between);
             p->accepting = front.between->accepting;
         }
-        bucket.push_back(p);
+        index_.insert(h, static_cast<int32_t>(positions_.size()) - 1);
         bytes_ += static_cast<int64_t>(sizeof(Position) + 64 + reading.size() * sizeof(Reading));
         return p;
     }
 
   private:
-    void step_one(const Reading& r, LexState* target, Front& out) {
+    void step_one(const Reading& r, LexState* target, uint8_t byte, Front& out) {
         lexer_->expressions().spend(1);
         if (!target) return;
+        const uint8_t flags = r.flags();
+        Reading next{target, r.row, r.index, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr};
+        if ((flags & JsonMachine::kName) && byte == '"' && repeats_name(next.text, out.registers)) return;
         if (target->accepting) {
-            std::pair<Row*, uint32_t> end{r.row, r.index};
-            if (std::find(ended_.begin(), ended_.end(), end) == ended_.end()) ended_.push_back(end);
+            flagged_ |= flags;
+            auto same = [&](const Reading& e) { return e.row == r.row && e.index == r.index; };
+            if (std::none_of(ended_.begin(), ended_.end(), same)) ended_.push_back(next);
         }
         if (!lexer_->can_continue(target)) return;
-        Reading next{target, r.row, r.index};
         if (out.reading.size() <= kFew && std::find(out.reading.begin(), out.reading.end(), next) != out.reading.end()) return;
         out.reading.push_back(next);
+    }
+
+    // Whether the name that ends here came already. Without registers the answer is "no, but look again".
+    bool repeats_name(const Text* text, const Register* registers) {
+        if (!registers) return false;
+        const NameReader name = name_in(text);
+        if (name.where != NameReader::Where::After) return false;
+        if (registers == registers_.unknown()) {
+            uncertain_ = true;
+            return false;
+        }
+        return Registers::has(registers, name.name);
+    }
+
+    // The row after lexemes that registers have to know of; they are in `out` with this byte. Alternatives that are read side
+    // by side are alternatives for the same text: containers open and close in all of them at once.
+    Row* end_flagged(Front& out) {
+        const Register* r = out.registers;
+        const Register* unknown = registers_.unknown();
+        if (flagged_ & JsonMachine::kOpens) r = registers_.open(r, flagged_ & JsonMachine::kOpensArray);
+        if ((flagged_ & JsonMachine::kName) && r && r != unknown)
+            for (const Reading& e : ended_)
+                if (e.text) r = registers_.with_name(r, name_in(e.text).name);
+        if ((flagged_ & JsonMachine::kCloses) && r && r != unknown) r = r->outer;
+        Row* row = nullptr;
+        if ((flagged_ & JsonMachine::kEndsItem) && r && r != unknown) {
+            const std::string item = bytes_of(r->item);
+            if (ended_.size() == 1) row = rows_.after_item(ended_[0].row, ended_[0].index, item);
+            else row = rows_.after_all(ended_, [&](const Reading& e) { return rows_.items_after_item(e.row, e.index, item); });
+        }
+        if (flagged_ & JsonMachine::kNextItem) {
+            if (r == unknown) uncertain_ = true;   // what the next item may be depends on the one before
+            else if (r) r = registers_.next_item(r);
+        }
+        out.registers = r;
+        if (row) return row;
+        if (ended_.size() == 1) return rows_.after(ended_[0].row, ended_[0].index);
+        return rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
     }
 
     static constexpr size_t kFew = 32;   // up to here a linear search for duplicates beats sorting
@@ -210,7 +272,8 @@ class Arena {
         if (reading.size() < 2) return;
         std::sort(reading.begin(), reading.end(), [](const Reading& a, const Reading& b) {
             if (a.row != b.row) return a.row->id < b.row->id;
-            return a.index != b.index ? a.index < b.index : a.state->id < b.state->id;
+            if (a.index != b.index) return a.index < b.index;
+            return a.state != b.state ? a.state->id < b.state->id : a.text < b.text;
         });
         reading.erase(std::unique(reading.begin(), reading.end()), reading.end());
     }
@@ -227,6 +290,7 @@ class Arena {
         if (!part.owned.empty()) add_base(set, part.owned);
         else if (part.base) add_base(set, *part.base);
         add(set, part.extra);
+        set.perhaps.insert(set.perhaps.end(), part.perhaps.begin(), part.perhaps.end());
     }
 
     void add(TokenSet& set, const std::vector<int32_t>& tokens) { set.extra.insert(set.extra.end(), tokens.begin(), tokens.end()); }
@@ -244,11 +308,16 @@ class Arena {
     void finish(TokenSet& set) {
         const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
         auto& extra = set.extra;
-        std::sort(extra.begin(), extra.end());
-        extra.erase(std::unique(extra.begin(), extra.end()), extra.end());
-        if (base) {
-            extra.erase(std::remove_if(extra.begin(), extra.end(), [&](int32_t t) { return ((*base)[t >> 5] >> (t & 31)) & 1; }), extra.end());
+        if (marks_.empty()) marks_.assign(words_, 0);
+        size_t kept = 0;
+        for (int32_t t : extra) {
+            const uint32_t bit = 1u << (t & 31);
+            if ((marks_[t >> 5] & bit) || (base && ((*base)[t >> 5] & bit))) continue;
+            marks_[t >> 5] |= bit;
+            extra[kept++] = t;
         }
+        extra.resize(kept);
+        for (int32_t t : extra) marks_[t >> 5] = 0;
         if (extra.size() > words_) {   // a difference that is larger than the mask itself
             if (set.owned.empty()) set.owned = base ? *base : std::vector<uint32_t>(words_, 0);
             for (int32_t t : extra) set.owned[t >> 5] |= 1u << (t & 31);
@@ -280,6 +349,7 @@ class Arena {
         auto set = std::make_unique<TokenSet>();
         Front start;
         start.between = row;
+        start.registers = rows_.symbols().has_json() ? registers_.unknown() : nullptr;
         cross(part, 0, start, depth, *set);
         finish(*set);
         charge(*set);
@@ -287,8 +357,8 @@ class Arena {
         return *row->crossing.back().second;
     }
 
-    // Depth is bounded by the longest token.
-    void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set) {
+    // Depth is bounded by the longest token. `doubtful`: what was read so far may contradict registers.
+    void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set, bool doubtful = false) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
         const Trie& trie = lexer_->trie();
         ByteSet first = allowed(front);
@@ -296,14 +366,20 @@ class Arena {
             const Remainder& node = part.remainders[child];
             if (!first.has(node.byte)) continue;
             Front& next = fronts_[depth];
+            uncertain_ = doubtful;
             step(front, node.byte, next);
+            if (next.dead()) continue;
+            const bool perhaps = uncertain_;
             ++walked_;
+            auto& tokens = perhaps ? set.perhaps : set.extra;
             for (uint32_t n : node.trie_nodes) {
                 const TrieNode& t = trie.nodes[n];
-                set.extra.insert(set.extra.end(), trie.tokens.begin() + t.tok, trie.tokens.begin() + t.tok + t.ntok);
+                tokens.insert(tokens.end(), trie.tokens.begin() + t.tok, trie.tokens.begin() + t.tok + t.ntok);
             }
-            if (lexer_->many_below(part, child)) cross_whole(part, child, next, depth, set);
-            else cross(part, child, next, depth + 1, set);
+            auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0; };
+            const bool alone = perhaps || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
+            if (!alone && lexer_->many_below(part, child)) cross_whole(part, child, next, depth, set);
+            else cross(part, child, next, depth + 1, set, perhaps);
         }
     }
 
@@ -313,12 +389,56 @@ class Arena {
         front.reading.clear();
         Front boundary;
         boundary.between = front.between;
+        boundary.registers = front.registers;
         if (boundary.between) cross(part, at, boundary, depth + 1, set);
         for (const Reading& r : reading) {
             LexMask& below = lexer_->below(part, at, r.state);
             add(set, below);
             if (!below.remainders.empty()) add(set, crossing(below, rows_.after(r.row, r.index), depth + 1));
         }
+    }
+
+    // Takes away the tokens that repeat a name, and decides those that depend on registers by reading them.
+    void apply_registers(const Front& front, TokenSet& set) {
+        const Trie& trie = lexer_->trie();
+        std::vector<int32_t> gone;
+        auto repeated = [&](const Text* so_far) {
+            Registers::each_repeated(trie, front.registers, so_far, [&](uint32_t node) {
+                gone.insert(gone.end(), trie.tokens.begin() + trie.nodes[node].tok, trie.tokens.begin() + trie.tokens_end(node));
+            });
+        };
+        if (front.registers->names) {
+            for (const Reading& r : front.reading)
+                if (r.flags() & JsonMachine::kName) repeated(r.text);
+            if (front.between)
+                for (const Expected& e : front.between->terminals)
+                    if (e.flags & JsonMachine::kName) {
+                        repeated(nullptr);
+                        break;
+                    }
+        }
+        for (int32_t t : set.perhaps)
+            if (readable(front, t)) set.extra.push_back(t);
+        set.perhaps.clear();
+        finish(set);
+        if (gone.empty()) return;
+        std::vector<uint32_t> bits(words_);
+        write(set, bits.data(), words_);
+        for (int32_t t : gone)
+            if (!readable(front, t)) bits[t >> 5] &= ~(1u << (t & 31));
+        set = TokenSet();
+        set.owned = std::move(bits);
+    }
+
+    bool readable(const Front& front, int32_t token) {
+        Front now = front, next;
+        const Trie& trie = lexer_->trie();
+        for (size_t i = 0; i < trie.length(token); ++i) {
+            step(now, trie.bytes(token)[i], next);
+            if (next.dead()) return false;
+            std::swap(now, next);
+        }
+        return true;
     }
 
     void charge(const TokenSet& set) { rows_.charge(static_cast<int64_t>(set.owned.size() * 4 + set.extra.size() * 4 + sizeof(TokenSet))); }
@@ -328,8 +448,12 @@ class Arena {
     size_t words_;
     std::deque<Front> fronts_;   // scratch by depth
     std::deque<Position> positions_;
-    std::unordered_map<uint64_t, std::vector<Position*>> index_;
-    std::vector<std::pair<Row*, uint32_t>> ended_;
+    IdTable index_;
+    std::vector<uint32_t> marks_;   // scratch of `finish`
+    std::vector<Reading> ended_;
+    uint8_t flagged_ = 0;       // of the lexemes that ended in the last step
+    bool uncertain_ = false;    // a step needed registers that were not known
+    Registers registers_;
     Front scratch_[2];
     int64_t bytes_ = 0, walked_ = 0;
 

@@ -14,18 +14,29 @@ namespace guidedgen {
 struct Row;
 
 struct Item {
-    int32_t slot;
+    int32_t slot;          // below -1: a state of the JSON machine, see json_item()
     int32_t nonterminal;   // of the frame; -1: the root
     Row* row;              // of the frame; nullptr: the root
     bool operator==(const Item& o) const { return slot == o.slot && nonterminal == o.nonterminal && row == o.row; }
 };
 
+// An item in the midst of a JSON text, and the state there.
+inline Item json_item(int32_t state, const Item& frame) { return {-2 - state, frame.nonterminal, frame.row}; }
+inline bool is_json(const Item& item) { return item.slot < -1; }
+inline int32_t json_state(const Item& item) { return -2 - item.slot; }
+
 // A terminal that a row expects, with the items that follow it.
 struct Expected {
-    int32_t terminal;
+    int32_t terminal;           // -1: a lexeme of JSON
     LexState* start;
-    std::vector<Item> after;
-    Row* target = nullptr;   // the row after this terminal alone; made on demand
+    std::vector<Item> after;    // JSON: the item that expects the lexeme
+    Row* target = nullptr;      // the row after this terminal alone; made on demand
+    int32_t edge = -1;          // JSON: which lexeme of its state
+    uint8_t flags = 0;          // JSON: what it means for registers
+
+    bool same(const Expected& o) const {
+        return terminal == o.terminal && edge == o.edge && (edge < 0 || after[0].slot == o.after[0].slot);
+    }
 };
 
 struct ExpectedTokens {
@@ -38,6 +49,7 @@ struct TokenSet {
     const std::vector<uint32_t>* base = nullptr;
     std::vector<uint32_t> owned;
     std::vector<int32_t> extra;
+    std::vector<int32_t> perhaps;    // tokens that depend on registers: in the set only where these allow them
     // A base always holds more tokens than the mask has words.
     bool single() const { return !base && owned.empty() && extra.size() == 1; }
 };
@@ -57,6 +69,8 @@ struct Row {
     std::unique_ptr<TokenSet> mask;
     std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
     int64_t cost = -1;
+    std::array<int64_t, 2> worst{-1, -1};                                    // memo of Budget, by Budget::Unit
+    std::vector<std::pair<const LexMask*, int64_t>> crossing_worst[2];       // memo of Budget, by Budget::Unit
 };
 
 class Rows {
@@ -76,6 +90,12 @@ class Rows {
         for (const Item& item : items) made_.insert(key(item));
         for (size_t i = 0; i < items.size(); ++i) {
             const Item item = items[i];
+            if (is_json(item)) {
+                if (!symbols_->json().complete(json_state(item))) continue;
+                const Item end{symbols_->json_end(), item.nonterminal, item.row};
+                if (made_.insert(key(end))) items.push_back(end);
+                continue;
+            }
             if (symbols_->slot(item.slot).kind != SlotKind::End) continue;
             if (!item.row) complete = true;
             else
@@ -84,7 +104,7 @@ class Rows {
                 });
         }
         items.erase(std::remove_if(items.begin(), items.end(),
-                                   [&](const Item& i) { return symbols_->slot(i.slot).kind == SlotKind::End; }),
+                                   [&](const Item& i) { return !is_json(i) && symbols_->slot(i.slot).kind == SlotKind::End; }),
                     items.end());
         return intern(std::move(items), complete);
     }
@@ -147,8 +167,34 @@ class Rows {
 
     Row* after(Row* row, size_t index) {
         Expected& e = row->terminals[index];
-        if (!e.target) e.target = make(e.after);
+        if (!e.target) e.target = make(after_items(row, index));
         return e.target;
+    }
+
+    // The row after a lexeme that ends an item whose text is known.
+    Row* after_item(Row* row, size_t index, const std::string& text) { return make(items_after_item(row, index, text)); }
+
+    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text) {
+        const Expected& e = row->terminals[index];
+        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index);
+        return {json_item(symbols_->json().follow_item(json_state(e.after[0]), e.edge, text), e.after[0])};
+    }
+
+    // One row for all that may follow several terminals that end together.
+    template <class Ended, class F>
+    Row* after_all(const Ended& ended, F items_of) {
+        std::vector<Item> items;
+        for (const auto& e : ended) {
+            const std::vector<Item> after = items_of(e);
+            items.insert(items.end(), after.begin(), after.end());
+        }
+        return make(std::move(items));
+    }
+
+    std::vector<Item> after_items(Row* row, size_t index) {
+        const Expected& e = row->terminals[index];
+        if (e.edge < 0) return e.after;
+        return {json_item(symbols_->json().follow(json_state(e.after[0]), e.edge), e.after[0])};
     }
 
     template <class F>
@@ -177,6 +223,7 @@ class Rows {
   private:
     int64_t item_cost(const Item& item) {
         int64_t rest = item.row ? finish(item.row, item.nonterminal) : 0;
+        if (is_json(item)) return std::min(kFar, symbols_->json().cost(json_state(item)) + rest);
         return std::min(kFar, symbols_->suffix_cost(item.slot) + rest);
     }
 
@@ -221,16 +268,18 @@ class Rows {
         items.erase(std::unique(items.begin(), items.end()), items.end());
         uint64_t h = mix(items.size(), complete);
         for (const Item& i : items) h = mix(mix(h, static_cast<uint32_t>(i.slot)), mix(static_cast<uint32_t>(i.nonterminal), i.row ? i.row->id + 1 : 0));
-        auto& bucket = index_[h];
-        for (Row* row : bucket)
-            if (row->complete_before == complete && row->items == items) return row;
+        const int32_t known = index_.find(h, [&](int32_t id) {
+            const Row& row = rows_[static_cast<size_t>(id)];
+            return row.complete_before == complete && row.items == items;
+        });
+        if (known >= 0) return &rows_[static_cast<size_t>(known)];
         rows_.emplace_back();
         Row* row = &rows_.back();
         row->id = static_cast<int32_t>(rows_.size()) - 1;
         row->hash = h;
         row->items = std::move(items);
         row->complete_before = complete;
-        bucket.push_back(row);
+        index_.insert(h, row->id);
         bytes_ += static_cast<int64_t>(sizeof(Row) + 64 + row->items.size() * sizeof(Item));
         return row;
     }
@@ -239,6 +288,7 @@ class Rows {
         auto push = [&](const Item& next) {
             if (seen_.insert(key(next))) work.push_back(next);
         };
+        if (is_json(item)) return visit_json(row, item);
         const Slot slot = symbols_->slot(item.slot);
         const Item after{item.slot + 1, item.nonterminal, item.row};
         switch (slot.kind) {
@@ -252,7 +302,7 @@ class Rows {
                 for (Expected& e : row->terminals)
                     if (e.terminal == slot.value) found = &e;
                 if (!found) {
-                    row->terminals.push_back({slot.value, symbols_->terminal(slot.value), {}, nullptr});
+                    row->terminals.push_back({slot.value, symbols_->terminal(slot.value), {}});
                     found = &row->terminals.back();
                 }
                 found->after.push_back(after);
@@ -261,6 +311,15 @@ class Rows {
             case SlotKind::Token:
                 row->tokens.push_back({slot.value, {after}});
                 break;
+            case SlotKind::Json: {
+                Item frame = item;
+                if (symbols_->slot(after.slot).kind != SlotKind::End) {
+                    row->callers.emplace_back(-2 - slot.value, after);
+                    frame = {0, -2 - slot.value, row};
+                }
+                push(json_item(symbols_->json().start(), frame));
+                break;
+            }
             case SlotKind::Nonterminal: {
                 const std::vector<int32_t> productions = symbols_->productions(slot.value);
                 Item frame{0, item.nonterminal, item.row};
@@ -273,6 +332,11 @@ class Rows {
             }
         }
         if (slot.nullable) push(after);
+    }
+
+    void visit_json(Row* row, const Item& item) {
+        const auto& edges = symbols_->json().expect(json_state(item));
+        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({-1, edges[i].start, {item}, nullptr, static_cast<int32_t>(i), edges[i].flags});
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {
@@ -325,7 +389,7 @@ class Rows {
 
     std::shared_ptr<Symbols> symbols_;
     std::deque<Row> rows_;
-    std::unordered_map<uint64_t, std::vector<Row*>> index_;
+    IdTable index_;
     Seen seen_, made_;   // scratch of `close` and of `make`
     int64_t bytes_ = 0;
 };

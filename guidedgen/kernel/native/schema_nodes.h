@@ -5,12 +5,18 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <deque>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "common.h"
 
 namespace guidedgen {
 
@@ -31,13 +37,14 @@ constexpr uint8_t kAnyType = 127;
 // A JSON value of an enum or const, interned: equal values (1 and 1.0, members in any order) have the same id.
 struct Value {
     enum class Kind : uint8_t { Null, False, True, Number, String, Array, Object };
+    explicit Value(Kind kind_) : kind(kind_) {}
     Kind kind;
-    int32_t text = -1;                                  // String: its UTF-8; Number: normalised decimal, see SchemaTable::number
+    int32_t text = -1;                                  // String: its UTF-8; Number: normalised decimal, see json_values.h
     std::vector<int32_t> items;                         // Array
     std::vector<std::pair<int32_t, int32_t>> members;   // Object: key text, value; sorted by key text id
 };
 
-// Decimals are text ids: normalised numerals "-12.5", "0", "1e400" (SchemaTable::number). -1: keyword absent.
+// Decimals are text ids of normalised numerals: "-125e-1", "0", "1e400" (json_values.h). -1: keyword absent.
 struct NumberKeywords {
     int32_t minimum = -1, maximum = -1, exclusive_minimum = -1, exclusive_maximum = -1, multiple_of = -1;
 };
@@ -83,7 +90,7 @@ struct SchemaNode {
     int8_t always = -1;                 // 1: the schema true (or {}), 0: false, -1: look at the keywords
     uint8_t types = kAnyType;
     bool digits_only = false;           // draft 4: 1.0 is no integer
-    int32_t pointer = -1;               // text: JSON pointer of the location, or URI for other documents
+    int32_t place = 0;                  // where it stands: SchemaTable::pointer(place) is its JSON pointer
     int32_t resource = 0;               // the schema resource it belongs to, for the dynamic scope
     bool has_values = false;            // enum or const is there
     std::vector<int32_t> values;        // ids of the values that both allow
@@ -100,49 +107,172 @@ struct Resource {
 
 enum class Treatment : uint8_t { Exact, Guarded, Validated, Annotation, Relaxed };
 
-struct ReportEntry {
-    int32_t node_pointer;   // text
-    int32_t keyword;        // text
+// Why a keyword is no assertion; schema_report.h has the words.
+enum class Reason : uint8_t { None, OtherDraft, BesideRef, NoEffect, Unknown, FormatUnknown, FormatOff, NoVocabulary, Detail };
+
+// One keyword of one location. Words are only made when somebody asks for the report.
+struct KeywordMark {
+    int32_t node;
+    int32_t keyword;        // Keyword of schema_keywords.h; unknown ones are ~text
     Treatment treatment;
-    std::string note;
+    Reason reason;
+    int16_t draft;
+    int32_t detail;         // text, or -1
+};
+
+// A step from one place of a document to a place in it. Pointers are made from them where somebody wants to read one:
+// written out for each location they could take the square of the schema's size.
+struct Place {
+    int32_t parent;         // -1: the root of a document
+    int32_t token;          // text: key or index; for a root its URI, "" for the schema itself
+    int32_t depth;
+};
+
+// Texts come from people: which of them share a slot must not be theirs to choose.
+inline const uint64_t kTextSeed = (static_cast<uint64_t>(std::random_device{}()) << 32) | std::random_device{}();
+
+// Texts by number. Ids are given in the order of first mention.
+class TextTable {
+  public:
+    const std::string& operator[](int32_t id) const { return texts_[static_cast<size_t>(id)]; }
+    int32_t size() const { return static_cast<int32_t>(texts_.size()); }
+    int64_t bytes() const { return bytes_ + static_cast<int64_t>(texts_.size() * (sizeof(std::string) + 8) + slots_.size() * 4); }
+
+    int32_t intern(std::string_view text) {
+        if ((texts_.size() + 1) * 2 > slots_.size()) grow();
+        uint64_t hash = hash_of(text);
+        size_t at = slot(text, hash);
+        if (slots_[at] >= 0) return slots_[at];
+        slots_[at] = size();
+        texts_.emplace_back(text);
+        hashes_.push_back(hash);
+        bytes_ += static_cast<int64_t>(text.size());
+        return slots_[at];
+    }
+
+    int32_t find(std::string_view text) const { return slots_.empty() ? -1 : slots_[slot(text, hash_of(text))]; }
+
+    static uint64_t hash_of(std::string_view text) {
+        uint64_t hash = text.size() ^ kTextSeed;
+        const char* data = text.data();
+        size_t left = text.size();
+        for (; left >= 8; data += 8, left -= 8) hash = mix(hash, word(data, 8));
+        return left ? mix(hash, word(data, left)) : hash;
+    }
+
+  private:
+    static uint64_t word(const char* data, size_t count) {
+        uint64_t value = 0;
+        std::memcpy(&value, data, count);
+        return value;
+    }
+    size_t slot(std::string_view text, uint64_t hash) const {
+        size_t at = hash & (slots_.size() - 1);
+        while (slots_[at] >= 0) {
+            size_t id = static_cast<size_t>(slots_[at]);
+            if (hashes_[id] == hash && texts_[id] == text) break;
+            at = (at + 1) & (slots_.size() - 1);
+        }
+        return at;
+    }
+    void grow() {
+        slots_.assign(slots_.empty() ? 256 : slots_.size() * 2, -1);
+        for (size_t id = 0; id < hashes_.size(); ++id) {
+            size_t at = hashes_[id] & (slots_.size() - 1);
+            while (slots_[at] >= 0) at = (at + 1) & (slots_.size() - 1);
+            slots_[at] = static_cast<int32_t>(id);
+        }
+    }
+
+    std::deque<std::string> texts_;   // a deque: references stay valid
+    std::vector<uint64_t> hashes_;
+    std::vector<int32_t> slots_;
+    int64_t bytes_ = 0;
 };
 
 class SchemaTable {
   public:
-    std::vector<SchemaNode> nodes;
+    SchemaTable() = default;
+    SchemaTable(const SchemaTable&) = delete;
+    SchemaTable& operator=(const SchemaTable&) = delete;
+
+    std::deque<SchemaNode> nodes;   // references stay good while synthetic nodes are added
     std::vector<Value> values;
     std::vector<Resource> resources;
-    std::vector<ReportEntry> report;
+    std::vector<KeywordMark> marks;
+    std::vector<Place> places;
     int32_t root = 0;
     bool dynamic = false;               // some reference depends on the dynamic scope
 
     const std::string& text(int32_t id) const { return texts_[id]; }
-    int32_t texts() const { return static_cast<int32_t>(texts_.size()); }
-
-    int32_t intern(const std::string& text) {
-        auto found = text_ids_.emplace(text, static_cast<int32_t>(texts_.size()));
-        if (found.second) texts_.push_back(text);
-        return found.first->second;
-    }
+    int32_t texts() const { return texts_.size(); }
+    int32_t intern(std::string_view text) { return texts_.intern(text); }
 
     // The id of a text, or -1 where the schema never mentions it.
-    int32_t find(const std::string& text) const {
-        auto found = text_ids_.find(text);
-        return found == text_ids_.end() ? -1 : found->second;
+    int32_t find(std::string_view text) const { return texts_.find(text); }
+
+    int32_t intern(Value value);              // in json_values.h
+    int32_t find(const Value& value) const;   // an equal value's id, or -1
+
+    // The place of a key or index below a place, or of a document (parent -1).
+    int32_t place(int32_t parent, int32_t token) {
+        if ((places.size() + 1) * 2 > place_slots_.size()) grow_places();
+        size_t at = place_slot(parent, token);
+        if (place_slots_[at] < 0) {
+            place_slots_[at] = static_cast<int32_t>(places.size());
+            places.push_back(Place{parent, token, parent < 0 ? 0 : places[static_cast<size_t>(parent)].depth + 1});
+        }
+        return place_slots_[at];
     }
 
-    int32_t intern(Value value);         // in json_values.h
+    // JSON pointer (RFC 6901) of a place; behind the document's URI in angle brackets where that is not the schema itself.
+    std::string pointer(int32_t place) const {
+        std::vector<int32_t> tokens;
+        const Place* at = &places[static_cast<size_t>(place)];
+        for (; at->parent >= 0; at = &places[static_cast<size_t>(at->parent)]) tokens.push_back(at->token);
+        std::string result = text(at->token).empty() ? "" : "<" + text(at->token) + ">";
+        for (size_t i = tokens.size(); i-- > 0;) {
+            result += '/';
+            for (char c : text(tokens[i])) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+        }
+        return result;
+    }
+    std::string pointer_of(int32_t node) const { return pointer(nodes[static_cast<size_t>(node)].place); }
 
     int64_t memory() const {
-        int64_t bytes = static_cast<int64_t>(nodes.size() * sizeof(SchemaNode) + values.size() * sizeof(Value));
-        for (const std::string& t : texts_) bytes += static_cast<int64_t>(t.size()) + 96;
-        return bytes;
+        size_t bytes = nodes.size() * sizeof(SchemaNode) + values.capacity() * sizeof(Value) + marks.capacity() * sizeof(KeywordMark) +
+                       places.capacity() * sizeof(Place) + (place_slots_.size() + value_slots_.size()) * sizeof(int32_t) +
+                       value_hashes_.capacity() * sizeof(uint64_t);
+        for (const SchemaNode& n : nodes)
+            bytes += n.values.capacity() * 4 + (n.number ? sizeof(NumberKeywords) : 0) + (n.string ? sizeof(StringKeywords) : 0) +
+                     (n.array ? sizeof(ArrayKeywords) + n.array->prefix.capacity() * 4 : 0) +
+                     (n.object ? sizeof(ObjectKeywords) + (n.object->properties.capacity() + n.object->patterns.capacity()) * 8 : 0) +
+                     (n.in_place ? sizeof(InPlaceKeywords) : 0);
+        for (const Value& v : values) bytes += v.items.capacity() * 4 + v.members.capacity() * 8;
+        return static_cast<int64_t>(bytes) + texts_.bytes();
     }
 
   private:
-    std::vector<std::string> texts_;
-    std::unordered_map<std::string, int32_t> text_ids_;
-    std::unordered_map<uint64_t, std::vector<int32_t>> value_ids_;
+    size_t place_slot(int32_t parent, int32_t token) const {
+        uint64_t key = static_cast<uint64_t>(static_cast<uint32_t>(parent)) << 32 | static_cast<uint32_t>(token);
+        size_t at = mix(0, key) & (place_slots_.size() - 1);
+        while (place_slots_[at] >= 0) {
+            const Place& known = places[static_cast<size_t>(place_slots_[at])];
+            if (known.parent == parent && known.token == token) break;
+            at = (at + 1) & (place_slots_.size() - 1);
+        }
+        return at;
+    }
+    void grow_places() {
+        place_slots_.assign(place_slots_.empty() ? 256 : place_slots_.size() * 2, -1);
+        for (size_t i = 0; i < places.size(); ++i) place_slots_[place_slot(places[i].parent, places[i].token)] = static_cast<int32_t>(i);
+    }
+    size_t value_slot(const Value& value, uint64_t hash) const;
+    static uint64_t value_hash(const Value& value);
+
+    TextTable texts_;
+    std::vector<int32_t> place_slots_, value_slots_;
+    std::vector<uint64_t> value_hashes_;
 };
 
 }  // namespace guidedgen

@@ -1,7 +1,9 @@
 // The byte-shortest completion of a position, spelled with the fewest tokens.
 //
-// Exact distances guide the way: bytes left in the terminal, the least cost of what follows it in its production, and the
-// least cost after each frame; so the text is written without search.
+// Of several byte-shortest completions it is the one whose first byte ranks first (Lexer::rank; special tokens come after
+// bytes, by id), and so on: what remains of it after any of its tokens is the shortest completion there, so each token of
+// it leaves exactly one fewer to come. Exact distances guide the way: bytes left in the terminals that are being read, and
+// the least cost of what follows them; so the text is written without search.
 #pragma once
 
 #include "positions.h"
@@ -10,36 +12,55 @@ namespace guidedgen {
 
 class Shortest {
   public:
+    static constexpr int32_t kUnspellable = INT32_MAX;   // no tokens of the vocabulary spell the completion
+
     Shortest(Arena& arena, const Trie& trie, const Limits& limits) : arena_(arena), trie_(trie), limits_(limits) {}
 
     std::vector<int32_t> tokens(const Position* p) {
+        const std::vector<Piece> pieces = completion(p->front);
         std::vector<int32_t> result;
-        std::vector<uint8_t> text;
-        Row* row = p->front.between;
-        LexState* state = nullptr;
-        int64_t best = row ? arena_.rows().cost(row) : kFar;
-        for (const Reading& r : p->front.reading) {
-            Row* after = arena_.rows().after(r.row, r.index);
-            int64_t cost = arena_.lexer().distance(r.state) + arena_.rows().cost(after);
-            if (cost < best) {
-                best = cost;
-                state = r.state;
-                row = after;
-            }
+        for (const Piece& piece : pieces) {
+            if (!spell(piece.text, &result)) throw SpellingError({piece.text.begin(), piece.text.end()});
+            if (piece.token >= 0) result.push_back(piece.token);
         }
-        check_size(best);
-        const int64_t before = arena_.memory();
-        if (state) read_to_end(state, text);
-        while (!row->accepting) {
-            row = next_terminal(row, text, result);
-            if (arena_.memory() - before > limits_.working_bytes()) too_large("cache_bytes", limits_.cache_bytes);
-        }
-        flush(text, result);
         return result;
+    }
+
+    // How many tokens that are.
+    int32_t need(Position* p) {
+        if (p->need >= 0) return p->need;
+        int64_t sum = 0;
+        for (const Piece& piece : completion(p->front)) {
+            if (!spell(piece.text, nullptr)) return p->need = kUnspellable;
+            sum += fewest_[0] + (piece.token >= 0);
+        }
+        return p->need = static_cast<int32_t>(sum);
+    }
+
+    // Bytes of the shortest completion; a special token counts as one.
+    int64_t cost(const Front& front) {
+        int64_t best = front.between ? arena_.rows().cost(front.between) : kFar;
+        for (const Reading& r : front.reading) best = std::min(best, cost(r));
+        return best;
+    }
+
+    int64_t cost(const Reading& r) {
+        return std::min(kFar, arena_.lexer().distance(r.state) + arena_.rows().cost(arena_.rows().after(r.row, r.index)));
     }
 
   private:
     static constexpr int64_t kBytesEach = 16;   // memory that writing one byte of the text takes
+
+    struct Piece {
+        std::vector<uint8_t> text;
+        int32_t token = -1;   // a special token behind the text
+    };
+
+    // A terminal on a shortest way: its automaton's state, and the bytes that are left of it.
+    struct Way {
+        Reading reading;
+        int32_t left;
+    };
 
     [[noreturn]] static void too_large(const char* limit, int64_t value) {
         throw LimitError(limit, static_cast<double>(value), "the shortest completion is very long");
@@ -50,90 +71,197 @@ class Shortest {
         if (cost > limits_.working_bytes() / kBytesEach) too_large("cache_bytes", limits_.cache_bytes);
     }
 
-    void read_to_end(LexState* s, std::vector<uint8_t>& text) {
-        for (arena_.lexer().distance(s); s->distance > 0; s = s->nearest) {
-            text.push_back(s->nearest_byte);
-            arena_.lexer().distance(s->nearest);
+    std::vector<Piece> completion(const Front& front) {
+        if (arena_.rows().symbols().has_json()) return json_completion(front);
+        std::vector<Piece> pieces(1);
+        int64_t left = cost(front);
+        check_size(left);
+        const int64_t before = arena_.memory();
+        Row* row = front.between && arena_.rows().cost(front.between) == left ? front.between : nullptr;
+        ways_.clear();
+        for (const Reading& r : front.reading)
+            if (cost(r) == left && arena_.lexer().distance(r.state) > 0) ways_.push_back({r, arena_.lexer().distance(r.state)});
+        for (; left > 0; --left) {
+            arena_.lexer().expressions().spend(1);
+            if (row) begin_terminals(row, left);
+            if (!ways_.empty()) {
+                row = read_byte(pieces.back().text);
+            } else {
+                row = read_token(row, left, pieces.back().token);
+                pieces.emplace_back();
+            }
+            if (arena_.memory() - before > limits_.working_bytes()) too_large("cache_bytes", limits_.cache_bytes);
         }
+        return pieces;
     }
 
-    // Reads the terminal (or special token) that the cheapest completion of `row` begins with.
-    Row* next_terminal(Row* row, std::vector<uint8_t>& text, std::vector<int32_t>& result) {
+    // Lexeme by lexeme, each time the one that leaves least. JSON is read without ambiguity, so no ways are kept side by side;
+    // registers rule out names that came already.
+    std::vector<Piece> json_completion(const Front& front) {
+        Front now = front, next;
+        std::vector<Piece> pieces(1);
+        std::vector<uint8_t>& text = pieces.back().text;
+        const int64_t before = arena_.memory();
+        check_size(cost(front));
+        while (!(now.between && (arena_.rows().close(now.between), now.between->accepting))) {
+            LexState* state = cheapest_lexeme(now);
+            if (!state) throw std::logic_error("a row of JSON without completion");
+            bool first = true;
+            for (int32_t left = lexeme_length(state); left > 0; --left, first = false) {
+                arena_.lexer().expressions().spend(1);
+                const uint8_t byte = first && state->accepting ? arena_.lexer().first_byte(state, left) : arena_.lexer().nearest_byte(state);
+                text.push_back(byte);
+                arena_.step(now, byte, next);
+                if (next.dead()) throw std::logic_error("a completion that cannot be read");
+                std::swap(now, next);
+                state = arena_.lexer().next(state, byte);
+            }
+            if (arena_.memory() - before > limits_.working_bytes()) too_large("cache_bytes", limits_.cache_bytes);
+            check_size(static_cast<int64_t>(text.size()));
+        }
+        return pieces;
+    }
+
+    int32_t lexeme_length(LexState* state) { return state->accepting ? length_of_nonempty(state) : arena_.lexer().distance(state); }
+
+    LexState* cheapest_lexeme(const Front& front) {
         Rows& rows = arena_.rows();
-        rows.close(row);
+        LexState* best_state = nullptr;
         int64_t best = kFar;
-        size_t which = row->terminals.size();
-        const ExpectedTokens* token = nullptr;
-        for (size_t i = 0; i < row->terminals.size(); ++i) {
-            int64_t cost = length(row->terminals[i].start) + rows.cost(rows.after(row, i));
-            if (cost < best) {
-                best = cost;
-                which = i;
-            }
+        auto consider = [&](LexState* state, const Reading& r) {
+            if (r.flags() & JsonMachine::kName) state = without_names(state, r.text, front.registers);
+            if (!state || !arena_.lexer().can_continue(state)) return;
+            const int64_t total = lexeme_length(state) + rows.cost(rows.after(r.row, r.index));
+            if (total >= best) return;
+            best = total;
+            best_state = state;
+        };
+        for (const Reading& r : front.reading) consider(r.state, r);
+        if (Row* row = front.between) {
+            rows.close(row);
+            for (uint32_t i = 0; i < row->terminals.size(); ++i) consider(row->terminals[i].start, {nullptr, row, i});
         }
-        for (const ExpectedTokens& e : row->tokens) {
-            if (int64_t cost = 1 + rows.cost(rows.make(e.after)); cost < best) {
-                best = cost;
-                token = &e;
-            }
-        }
-        if (token) {
-            flush(text, result);
-            result.push_back(rows.symbols().token_list(token->list).front());
-            return rows.make(token->after);
-        }
-        if (which == row->terminals.size()) throw std::logic_error("a row without completion");
-        read_nonempty(row->terminals[which].start, text);
-        return rows.after(row, which);
+        return best_state;
     }
 
-    // A terminal that is read at all takes at least one byte; the empty text was considered when the row was closed.
-    int64_t length(LexState* start) {
-        if (!start->accepting) return arena_.lexer().distance(start);
-        return 1 + arena_.lexer().distance(best_first(start).first);
+    // The lexeme of a member's name from a state of it on, without the names that came already.
+    LexState* without_names(LexState* state, const Text* so_far, const Register* registers) {
+        if (!registers || !registers->names) return state;
+        Lexer& lexer = arena_.lexer();
+        LexState* named = lexer.state(arena_.rows().symbols().json().named(registers->names));
+        for (char c : bytes_of(so_far))
+            if (!(named = lexer.next(named, static_cast<uint8_t>(c)))) return state;   // differs from all of them
+        Expressions& e = lexer.expressions();
+        LexState* made = lexer.state(e.both({state->expr, e.negate(named->expr)}));
+        return lexer.alive(made) ? made : nullptr;
     }
 
-    void read_nonempty(LexState* start, std::vector<uint8_t>& text) {
-        if (start->accepting) {
-            auto step = best_first(start);
-            text.push_back(step.second);
-            start = step.first;
+    // The terminals that a cheapest completion of `row` may begin with. One that is read at all takes at least one byte;
+    // the empty text was considered when the row was closed.
+    void begin_terminals(Row* row, int64_t cost) {
+        Rows& rows = arena_.rows();
+        Lexer& lexer = arena_.lexer();
+        rows.close(row);
+        for (uint32_t i = 0; i < row->terminals.size(); ++i) {
+            LexState* start = row->terminals[i].start;
+            const int32_t length = start->accepting ? length_of_nonempty(start) : lexer.distance(start);
+            if (length + rows.cost(rows.after(row, i)) == cost) ways_.push_back({{start, row, i}, length});
         }
-        read_to_end(start, text);
     }
 
-    std::pair<LexState*, uint8_t> best_first(LexState* start) {
+    int32_t length_of_nonempty(LexState* start) {
         Lexer& lexer = arena_.lexer();
         lexer.prune(start);
-        std::pair<LexState*, uint8_t> best{nullptr, 0};
-        for (size_t g = 1; g < start->to.size(); ++g) {
-            if (best.first && lexer.distance(start->to[g]) >= lexer.distance(best.first)) continue;
-            best = {start->to[g], Lexer::pleasant(start->sets[g])};
-        }
-        return best;
+        int32_t best = INT32_MAX - 1;
+        for (size_t g = 1; g < start->to.size(); ++g) best = std::min(best, lexer.distance(start->to[g]));
+        return best + 1;
     }
 
-    // Fewest tokens whose bytes join to `text` (dynamic programming from the end).
-    void flush(std::vector<uint8_t>& text, std::vector<int32_t>& result) {
+    // Reads the first byte in rank, keeps the ways that can, and returns the row behind those that end with it.
+    Row* read_byte(std::vector<uint8_t>& text) {
+        Lexer& lexer = arena_.lexer();
+        int byte = -1;
+        for (const Way& w : ways_) {
+            LexState* s = w.reading.state;
+            const uint8_t first = s->accepting ? lexer.first_byte(s, w.left) : lexer.nearest_byte(s);
+            if (byte < 0 || Lexer::rank(first) < Lexer::rank(static_cast<uint8_t>(byte))) byte = first;
+        }
+        text.push_back(static_cast<uint8_t>(byte));
+        ended_.clear();
+        size_t kept = 0;
+        for (size_t i = 0; i < ways_.size(); ++i) {
+            Way w = ways_[i];
+            w.reading.state = lexer.next(w.reading.state, static_cast<uint8_t>(byte));
+            if (!w.reading.state || lexer.distance(w.reading.state) != --w.left) continue;
+            if (w.left == 0) ended_.push_back(w.reading);
+            else ways_[kept++] = w;
+        }
+        ways_.resize(kept);
+        if (ways_.size() > kFew) drop_duplicates();
+        return behind_ended();
+    }
+
+    Row* behind_ended() {
+        Rows& rows = arena_.rows();
+        if (ended_.empty()) return nullptr;
+        if (ended_.size() == 1) return rows.after(ended_[0].row, ended_[0].index);
+        std::vector<Item> items;
+        for (const Reading& r : ended_) {
+            const auto& after = r.row->terminals[r.index].after;
+            items.insert(items.end(), after.begin(), after.end());
+        }
+        return rows.make(std::move(items));
+    }
+
+    void drop_duplicates() {
+        auto key = [](const Way& w) { return std::make_tuple(w.reading.row->id, w.reading.index, w.reading.state->id); };
+        std::sort(ways_.begin(), ways_.end(), [&](const Way& a, const Way& b) { return key(a) < key(b); });
+        ways_.erase(std::unique(ways_.begin(), ways_.end(), [&](const Way& a, const Way& b) { return key(a) == key(b); }), ways_.end());
+    }
+
+    // The first special token that a cheapest completion may begin with, and the row behind it.
+    Row* read_token(Row* row, int64_t cost, int32_t& token) {
+        Rows& rows = arena_.rows();
+        auto cheapest = [&](const ExpectedTokens& e) { return 1 + rows.cost(rows.make(e.after)) == cost; };
+        const size_t count = row ? row->tokens.size() : 0;
+        for (size_t i = 0; i < count; ++i) {
+            if (!cheapest(row->tokens[i])) continue;
+            for (int32_t t : rows.symbols().token_list(row->tokens[i].list))
+                if (token < 0 || t < token) token = t;
+        }
+        if (token < 0) throw std::logic_error("a row without completion");
+        std::vector<Item> items;
+        for (size_t i = 0; i < count; ++i) {
+            const auto& list = rows.symbols().token_list(row->tokens[i].list);
+            if (std::find(list.begin(), list.end(), token) != list.end() && cheapest(row->tokens[i]))
+                items.insert(items.end(), row->tokens[i].after.begin(), row->tokens[i].after.end());
+        }
+        return rows.make(std::move(items));
+    }
+
+    // Fewest tokens whose bytes join to `text` (dynamic programming from the end), appended to `out` where it is given;
+    // `fewest_[0]` says how many. False where no tokens do.
+    bool spell(const std::vector<uint8_t>& text, std::vector<int32_t>* out) {
         size_t n = text.size();
-        constexpr int32_t kNone = INT32_MAX;
-        std::vector<int32_t> fewest(n + 1, kNone), token(n, -1), length(n, 0);
-        fewest[n] = 0;
+        fewest_.assign(n + 1, kUnspellable);
+        token_.assign(n, -1);
+        length_.assign(n, 0);
+        fewest_[n] = 0;
         for (size_t i = n; i-- > 0;) {
             uint32_t node = 0;
             for (size_t j = i; j < n; ++j) {
                 node = child(node, text[j]);
                 if (!node) break;
-                if (trie_.nodes[node].ntok && fewest[j + 1] != kNone && fewest[j + 1] + 1 < fewest[i]) {
-                    fewest[i] = fewest[j + 1] + 1;
-                    token[i] = trie_.tokens[trie_.nodes[node].tok];
-                    length[i] = static_cast<int32_t>(j + 1 - i);
+                if (trie_.nodes[node].ntok && fewest_[j + 1] != kUnspellable && fewest_[j + 1] + 1 < fewest_[i]) {
+                    fewest_[i] = fewest_[j + 1] + 1;
+                    token_[i] = trie_.tokens[trie_.nodes[node].tok];
+                    length_[i] = static_cast<int32_t>(j + 1 - i);
                 }
             }
         }
-        if (fewest[0] == kNone) throw SpellingError({text.begin(), text.end()});
-        for (size_t i = 0; i < n; i += length[i]) result.push_back(token[i]);
-        text.clear();
+        if (fewest_[0] == kUnspellable) return false;
+        for (size_t i = 0; out && i < n; i += length_[i]) out->push_back(token_[i]);
+        return true;
     }
 
     uint32_t child(uint32_t node, uint8_t byte) const {
@@ -143,9 +271,14 @@ class Shortest {
         return 0;
     }
 
+    static constexpr size_t kFew = 8;
+
     Arena& arena_;
     const Trie& trie_;
     const Limits& limits_;
+    std::vector<Way> ways_;
+    std::vector<Reading> ended_;
+    std::vector<int32_t> fewest_, token_, length_;
 };
 
 }  // namespace guidedgen

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "json_machine.h"
 #include "lexer.h"
 #include "unordered.h"
 
@@ -23,7 +24,7 @@ struct Table {
     int32_t start;
 };
 
-enum class SlotKind : uint8_t { Terminal, Nonterminal, Token, End };
+enum class SlotKind : uint8_t { Terminal, Nonterminal, Token, Json, End };
 
 // A position in a production: what comes next there.
 struct Slot {
@@ -54,6 +55,18 @@ class Symbols {
         start_ = table.start;
     }
 
+    // A grammar that is nothing but the JSON texts of a schema.
+    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), json_(std::move(json)) {
+        slots_.push_back({SlotKind::Json, false, 0, -1});
+        finish_production();
+        start_slot_ = 0;
+    }
+
+    JsonMachine& json() const { return *json_; }
+    bool has_json() const { return json_ != nullptr; }
+    // Where a production ends: what a JSON text that is complete has come to.
+    int32_t json_end() const { return 1; }
+
     Lexer& lexer() const { return *lexer_; }
     const std::shared_ptr<Lexer>& lexer_ptr() const { return lexer_; }
     const Slot& slot(int32_t at) const { return slots_[at]; }
@@ -61,9 +74,10 @@ class Symbols {
     LexState* terminal(int32_t id) const { return terminals_[id]; }
     const std::vector<int32_t>& token_list(int32_t id) const { return token_lists_[id]; }
     int64_t memory() const {
-        return static_cast<int64_t>(slots_.size() * sizeof(Slot) + nonterminals_.size() * (sizeof(Nonterminal) + 64));
+        return static_cast<int64_t>(slots_.size() * sizeof(Slot) + nonterminals_.size() * (sizeof(Nonterminal) + 64)) +
+               (json_ ? json_->memory() : 0);
     }
-    int64_t count() const { return static_cast<int64_t>(nonterminals_.size()); }
+    int64_t count() const { return static_cast<int64_t>(nonterminals_.size()) + (json_ ? json_->count() : 0); }
 
     // First slot of the production that is just the start symbol.
     int32_t start_slot() {
@@ -322,6 +336,7 @@ class Symbols {
     }
 
     int64_t cost(const Slot& slot) {
+        if (slot.kind == SlotKind::Json) return json_->cost(json_->start());
         if (slot.kind == SlotKind::Token) return 1;
         if (slot.nullable) return 0;
         if (slot.kind == SlotKind::Terminal) return min_length_[slot.symbol];
@@ -374,6 +389,7 @@ class Symbols {
     int64_t terminal_length(int32_t s) { return nullable_[s] ? 0 : lexer_->distance(lexer_->state(expr_[s])); }
 
     std::shared_ptr<Lexer> lexer_;
+    std::unique_ptr<JsonMachine> json_;
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<SymOp> op_;
     std::vector<int32_t> expr_, low_, high_, first_, children_, body_;

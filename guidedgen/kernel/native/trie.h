@@ -5,17 +5,9 @@
 #include <numeric>
 #include <vector>
 
-#include "common.h"
+#include "subtrees.h"
 
 namespace guidedgen {
-
-struct TrieNode {
-    uint8_t byte = 0;
-    uint16_t depth = 0;   // root 0
-    uint32_t skip = 0;    // first node after this node's subtree
-    uint32_t tok = 0;     // first token of the subtree, in Trie::tokens
-    uint32_t ntok = 0;    // tokens that end exactly here
-};
 
 struct Trie {
     std::vector<TrieNode> nodes;        // nodes[0] is the root
@@ -23,12 +15,17 @@ struct Trie {
     std::vector<uint32_t> root_child;   // [256] node or 0
     int32_t vocab_size = 0;
     int32_t longest = 0;
+    Subtrees subtrees;
+    bool spells_text = false;           // every byte that UTF-8 text can have is a token
+
+    std::vector<int64_t> offsets;       // token t has the bytes data[offsets[t], offsets[t + 1])
+    std::vector<uint8_t> data;
 
     static constexpr uint32_t kLarge = 48;   // nodes of a subtree that is worth a special case
 
-    Trie(const uint8_t* data, const int64_t* offsets, int32_t size) : vocab_size(size) {
-        auto text = [&](int32_t t) { return data + offsets[t]; };
-        auto length = [&](int32_t t) { return static_cast<size_t>(offsets[t + 1] - offsets[t]); };
+    Trie(const uint8_t* given, const int64_t* bounds, int32_t size)
+        : vocab_size(size), offsets(bounds, bounds + size + 1), data(given, given + bounds[size]) {
+        auto text = [&](int32_t t) { return bytes(t); };
         for (int32_t t = 0; t < size; ++t) {
             if (length(t) > 0) tokens.push_back(t);
             if (length(t) > 60'000) throw std::invalid_argument("a token is longer than 60,000 bytes");
@@ -59,7 +56,14 @@ struct Trie {
         close(path, 0);
         root_child.assign(256, 0);
         for (uint32_t i = 1; i < nodes.size(); i = nodes[i].skip) root_child[nodes[i].byte] = i;
+        subtrees = Subtrees(nodes, longest);
+        spells_text = true;
+        for (int b = 0; b < 0xF5; ++b)   // RFC 3629, section 4: no byte of UTF-8 is 0xC0, 0xC1 or above 0xF4
+            if (b != 0xC0 && b != 0xC1) spells_text = spells_text && root_child[b] && nodes[root_child[b]].ntok;
     }
+
+    const uint8_t* bytes(int32_t token) const { return data.data() + offsets[token]; }
+    size_t length(int32_t token) const { return static_cast<size_t>(offsets[token + 1] - offsets[token]); }
 
     uint32_t tokens_end(uint32_t node) const {
         uint32_t next = nodes[node].skip;
@@ -67,7 +71,7 @@ struct Trie {
     }
     bool leaf(uint32_t node) const { return nodes[node].skip == node + 1; }
     int64_t memory() const {
-        return static_cast<int64_t>(nodes.size() * sizeof(TrieNode) + tokens.size() * 4);
+        return static_cast<int64_t>(nodes.size() * sizeof(TrieNode) + tokens.size() * 4 + offsets.size() * 8 + data.size()) + subtrees.memory();
     }
 
   private:

@@ -4,11 +4,12 @@ It is the oracle that the native kernel is tested against, and what runs where n
 
     expressions   regular expressions over bytes: hash-consed values with simplifying constructors
     derivatives   what is left of an expression after one byte
-    lexeme        a terminal as a lazy automaton: live transitions, distance to the end, a shortest word
+    lexeme        a terminal as a lazy automaton: live transitions, distance to the end
     structure     symbols as productions, expanded on demand; which are productive, nullable, how long at least
     unordered     what is left of members that may come in any order
     rows          Earley sets without input offsets: what may come next and who waits for it
     state         positions in a text: stepping by bytes and tokens
+    completion    the shortest completion of a position
     trie          the vocabulary as a tree of bytes
     grammar       one compiled grammar, its caches and limits
 

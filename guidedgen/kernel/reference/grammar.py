@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guidedgen.constraint import Mask
-from guidedgen.errors import DeadEnd, UnsatisfiableSchema
+from guidedgen.errors import UnsatisfiableSchema
+from guidedgen.explanation import Explanation
+from guidedgen.kernel.reference.completion import Completions
 from guidedgen.kernel.reference.derivatives import Derivatives
 from guidedgen.kernel.reference.expressions import Expression, Expressions
 from guidedgen.kernel.reference.lexeme import Lexemes
@@ -32,6 +34,7 @@ class Grammar:
     Attributes:
         vocab_size: number of token ids V.
         mask_words: words in a mask.
+        explainer: what `State.explain` calls with the state and the token.
 
     Raises:
         UnsatisfiableSchema: where the start symbol produces nothing.
@@ -55,6 +58,7 @@ class Grammar:
         self.limits = Limits(**limits)
         self.vocab_size = vocabulary.size
         self.mask_words = (vocabulary.size + 31) // 32
+        self.explainer: Callable[[State, int], Explanation | None] = _explains_nothing
         self._trie = vocabulary
         self._lock = threading.RLock()
         self._depth = 0
@@ -68,6 +72,7 @@ class Grammar:
             raise UnsatisfiableSchema("the grammar's start produces no text at all", hint="Relax the constraints.")
         self.rows = Rows(self._structure, first, limit=self.limits.states)
         self.states = States(self)
+        self.completions = Completions(self, vocabulary)
 
     def start(self) -> State:
         """The position before any text."""
@@ -138,25 +143,43 @@ class Grammar:
         """The mask of a state."""
         self._masks += 1
         allowed = np.zeros(self.mask_words * 32, dtype=np.bool_)
-        for first, last in self._walk(state):
+        for first, last, _ in self._walk(state):
             allowed[self._trie.order[first:last]] = True
         if state.row is not None:
             allowed[list(state.row.tokens)] = True
         return np.packbits(allowed, bitorder="little").view(np.int32)
 
+    def fill_within(self, state: State, budget: int) -> Mask:
+        """The tokens of the mask after which the shortest completion takes at most `budget` - 1 tokens."""
+        allowed = np.zeros(self.mask_words * 32, dtype=np.bool_)
+        for first, last, after in self._walk(state):
+            if self._fits(after, budget - 1):
+                allowed[self._trie.order[first:last]] = True
+        for token in self.states.specials(state):
+            after_special = self.advance(state, token)  # by its bytes too, where it has some
+            assert after_special is not None
+            allowed[token] = self._fits(after_special, budget - 1)
+        return np.packbits(allowed, bitorder="little").view(np.int32)
+
+    def _fits(self, state: State, tokens: int) -> bool:
+        """Whether the shortest completion takes at most so many tokens; where bytes have tokens, one a byte at most."""
+        quick = self._trie.spells_bytes and self.states.cost(state) <= tokens
+        return quick or self.completions.need(state) <= tokens
+
     def only_token(self, state: State) -> int | None:
         """The one token that is allowed, or None where several are (or none is)."""
         tokens = set(state.row.tokens) if state.row is not None else set()
-        for first, last in self._walk(state):
+        for first, last, _ in self._walk(state):
             tokens.update(self._trie.order[first : min(last, first + 2)].tolist())
             if len(tokens) > 1:
                 break
         return tokens.pop() if len(tokens) == 1 else None
 
-    def _walk(self, state: State) -> Iterator[tuple[int, int]]:
-        """Ranges of `trie.order` that are allowed: the trie is walked depth first, subtrees behind a dead byte skipped.
+    def _walk(self, state: State) -> Iterator[tuple[int, int, State]]:
+        """Ranges of `trie.order` that are allowed, each with the state that it leads to.
 
-        A subtree whose bytes all lead from a state to itself is taken as a whole.
+        The trie is walked depth first, subtrees behind a dead byte are skipped. A subtree whose bytes all lead from a
+        state to itself is taken as a whole.
         """
         trie, step = self._trie, self.states.step
         path: list[State] = [state] * (max(trie.depth) + 1)  # the state at each depth of the path to the node
@@ -171,32 +194,11 @@ class Grammar:
             first = trie.first[node]
             if after is before and trie.below[node] & ~self.states.staying_bytes(after) == 0:
                 node = trie.end[node]
-                yield first, trie.first[node]
+                yield first, trie.first[node], after
                 continue
             if trie.spelled[node]:
-                yield first, first + trie.spelled[node]
+                yield first, first + trie.spelled[node], after
             node += 1
-
-    def shortest(self, state: State) -> tuple[int, ...]:
-        """Tokens of a byte-shortest completion, as few as spell it.
-
-        Raises:
-            DeadEnd: where the vocabulary's tokens cannot spell it.
-        """
-        tokens: list[int] = []
-        text = bytearray()
-        for piece in [*self.states.completion(state), -1]:
-            if isinstance(piece, bytes):
-                text += piece
-                continue
-            spelled = self._trie.segment(bytes(text))
-            if spelled is None:
-                raise DeadEnd(f"the vocabulary cannot spell {bytes(text)!r}. Use one that has a token for every byte.")
-            tokens += spelled
-            text.clear()
-            if piece >= 0:
-                tokens.append(piece)
-        return tuple(tokens)
 
 
 def _terminals(table: GrammarTable, make: Expressions) -> dict[int, Expression]:
@@ -246,3 +248,8 @@ def _expression(
             for child in reversed(children):
                 whole = make.concat(child, whole)
             return whole
+
+
+def _explains_nothing(_state: State, _token: int) -> Explanation | None:
+    """Stands in until `compile_table` has put the explainer in place."""
+    return None

@@ -1,4 +1,4 @@
-"""A terminal as a lazy automaton whose states are expressions: live steps, the way to the end, a shortest word.
+"""A terminal as a lazy automaton whose states are expressions: live steps, how far the end is.
 
 Intersections and complements can be empty without looking so. Whether they are, and how far the end is, is found by A*
 over their derivatives, guided by the lower bound that every expression carries. A state from which the end cannot be
@@ -13,9 +13,6 @@ import math
 from guidedgen.errors import LimitExceeded
 from guidedgen.kernel.reference.derivatives import Derivatives, evaluate
 from guidedgen.kernel.reference.expressions import Expression, Length, Op
-
-# Which byte stands for a class in a shortest word: letters and digits read better than control characters.
-_PREFERRED = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ _-" + bytes(range(33, 127))
 
 Steps = tuple[Expression | None, ...]  # [256] next state by byte, None where the end is out of reach
 
@@ -125,15 +122,9 @@ class Lexemes:
             self._distances[node] = rest
         return rest + cost
 
-    def shortest_word(self, state: Expression) -> bytes:
-        """A shortest string of the expression, which must not be empty."""
-        word = bytearray()
-        left = self.distance(state)
-        while left:
-            left -= 1
-            mask, state = next(step for step in self._live_successors(state) if self.distance(step[1]) == left)
-            word.append(_representative(mask))
-        return bytes(word)
+    def nearer_bytes(self, state: Expression, left: Length) -> int:
+        """The set of bytes after which `left` - 1 bytes are the shortest rest; bit b stands for byte b."""
+        return sum(mask for mask, target in self._live_successors(state) if self.distance(target) == left - 1)
 
 
 def _measured_parts(node: Expression) -> tuple[Expression, ...]:
@@ -153,8 +144,3 @@ def _parts_to_measure(node: Expression) -> list[Expression]:
 
 def _bytes_of(mask: int) -> list[int]:
     return [byte for byte in range(256) if mask >> byte & 1]
-
-
-def _representative(mask: int) -> int:
-    """The most readable byte of a set."""
-    return next((byte for byte in _PREFERRED if mask >> byte & 1), (mask & -mask).bit_length() - 1)

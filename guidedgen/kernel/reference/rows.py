@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -44,7 +44,6 @@ class Row:
         tokens: the special tokens that may come next, and the items after each.
         callers: for every part predicted here without a tail call, the items behind it.
         finish: for each of those parts, the least cost of completing the text once the part is complete.
-        cheapest: for each of those parts, the item that `finish` comes from.
         cost: the least cost of completing the text from here.
         after: memo of `Rows.after`.
     """
@@ -56,7 +55,6 @@ class Row:
     tokens: dict[int, Items] = field(default_factory=dict)
     callers: dict[Part, Items] = field(default_factory=dict)
     finish: dict[Part, Cost] = field(default_factory=dict)
-    cheapest: dict[Part, Item] = field(default_factory=dict)
     cost: Cost = math.inf
     after: dict[Part | int, Row] = field(default_factory=dict)
 
@@ -164,9 +162,9 @@ class Rows:
                     agenda.extend(item for item in expanded if item not in seen)
 
     def _settle_costs(self, row: Row) -> None:
-        """Fill `finish`, `cheapest` and `cost`: shortest paths through the frames, those of older rows being known."""
+        """Fill `finish` and `cost`: shortest paths through the frames, those of older rows being known."""
         waiting: dict[Part, list[tuple[Part, Item]]] = {}
-        queue: list[tuple[Cost, int, Part, Item]] = []
+        queue: list[tuple[Cost, int, Part]] = []
         order = 0
         for part, items in row.callers.items():
             for item in items:
@@ -174,31 +172,19 @@ class Rows:
                 if frame is not None and frame[0] is row:
                     waiting.setdefault(frame[1], []).append((part, item))
                 else:
-                    queue.append((item[0].rest[item[1]] + _frame_cost(frame), order, part, item))
+                    queue.append((item[0].rest[item[1]] + _frame_cost(frame), order, part))
                     order += 1
         heapq.heapify(queue)
         while queue:
-            cost, _, part, item = heapq.heappop(queue)
+            cost, _, part = heapq.heappop(queue)
             if part in row.finish:
                 continue
-            row.finish[part], row.cheapest[part] = cost, item
+            row.finish[part] = cost
             for user, behind in waiting.get(part, ()):
                 order += 1
-                heapq.heappush(queue, (behind[0].rest[behind[1]] + cost, order, user, behind))
+                heapq.heappush(queue, (behind[0].rest[behind[1]] + cost, order, user))
         costs = (production.rest[dot] + _frame_cost(frame) for production, dot, frame in row.items)
         row.cost = 0 if row.accepting else min(costs, default=math.inf)
-
-    def completion(self, row: Row) -> Iterator[bytes | int]:
-        """A cheapest text that completes the grammar from here: bytes, and ids of special tokens."""
-        if row.accepting:
-            return
-        item = min(row.items, key=lambda item: item[0].rest[item[1]] + _frame_cost(item[2]))
-        while True:
-            production, dot, frame = item
-            yield from self._structure.spell(production.parts[dot:])
-            if frame is None:
-                return
-            item = frame[0].cheapest[frame[1]]
 
 
 def _frame_cost(frame: Frame) -> Cost:

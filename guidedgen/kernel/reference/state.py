@@ -10,6 +10,7 @@ by bytes and named special tokens; a vocabulary in which some byte cannot be spe
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from guidedgen.constraint import Mask
+from guidedgen.explanation import Explanation
 from guidedgen.kernel.reference.expressions import Expression
 from guidedgen.kernel.reference.rows import Row
 from guidedgen.kernel.reference.structure import Cost, Part
@@ -40,6 +42,9 @@ class State:
         row: what comes next between terminals, or None inside of all of them.
         after: memo of `step`.
         words: memo of the mask.
+        stays: memo of `States.staying_bytes`.
+        cost: memo of `States.cost`.
+        need: memo of `Completions.need`.
     """
 
     _grammar: Grammar
@@ -49,6 +54,8 @@ class State:
     after: dict[int, State | None] = field(default_factory=dict)
     words: Mask | None = None
     stays: int | None = None
+    cost: Cost | None = None
+    need: Cost | None = None
 
     @property
     def accepting(self) -> bool:
@@ -65,21 +72,25 @@ class State:
         """A number that equal positions share as long as they are in the grammar's cache."""
         return self._serial
 
-    def fill(self, out: Mask) -> None:
+    def fill(self, out: Mask, budget: int | None = None) -> None:
         """Write the allowed tokens into `out`; see `guidedgen.constraint.State.fill`."""
         given, words = np.asarray(out), self._grammar.mask_words
         if given is not out or given.dtype != np.int32 or given.shape != (words,):
             raise ValueError(f"mask buffer: expected an int32 array [{words}]")
         if not (given.flags.writeable and given.flags.c_contiguous):
             raise ValueError("mask buffer: expected a writable, contiguous array")
-        out[:] = self._mask()
+        out[:] = self._mask(budget)
 
-    def mask(self) -> Mask:
-        """The allowed tokens in a new array."""
-        return self._mask().copy()
+    def mask(self, budget: int | None = None) -> Mask:
+        """The allowed tokens in a new array; see `guidedgen.constraint.State.fill`."""
+        return self._mask(budget).copy()
 
-    def _mask(self) -> Mask:
+    def _mask(self, budget: int | None) -> Mask:
+        if budget is not None and budget < 0:
+            raise ValueError(f"budget={budget}: give a number of tokens from 0 up, or None.")
         with self._grammar.operation():
+            if budget is not None:
+                return self._grammar.fill_within(self, budget)
             if self.words is None:
                 self.words = self._grammar.fill(self)
             return self.words
@@ -110,7 +121,7 @@ class State:
     def shortest(self) -> tuple[int, ...]:
         """Tokens that complete the text with the fewest bytes (special tokens count as one), as few as spell those."""
         with self._grammar.operation():
-            return self._grammar.shortest(self)
+            return self._grammar.completions.tokens(self)
 
     def allowed_bytes(self) -> bytes:
         """The bytes that may come next: 32 bytes, bit b % 8 of byte b // 8, LSB first."""
@@ -121,6 +132,10 @@ class State:
         """The symbols of the table (terminals and token sets) that are being read or may come next, ascending."""
         with self._grammar.operation():
             return tuple(sorted({part.symbol for part in self._grammar.states.expected(self)}))
+
+    def explain(self, token: int) -> Explanation | None:
+        """Why `token` is not allowed, or None where it is; IndexError where there is no such token."""
+        return self._grammar.explainer(self, token)
 
 
 class States:
@@ -203,25 +218,28 @@ class States:
             state.stays = sum(1 << byte for byte in range(256) if self.step(state, byte) is state)
         return state.stays
 
-    def completion(self, state: State) -> Iterator[bytes | int]:
-        """A cheapest text that completes the state: bytes, and ids of special tokens."""
-        cost, reading = self._cheapest(state)
-        self._limits.check("steps", int(cost), f"the shortest completion has {int(cost)} bytes")
-        row = state.row
-        if reading is not None:
-            lexeme, caller, part = reading
-            yield self._lexemes.shortest_word(lexeme)
-            row = self._rows.after(caller, part)
-        if row is not None:
-            yield from self._rows.completion(row)
+    def specials(self, state: State) -> Iterable[int]:
+        """The special tokens that may come next."""
+        return () if state.row is None else state.row.tokens
 
-    def _cheapest(self, state: State) -> tuple[Cost, Reading | None]:
-        """The cost of completing a state, and the reading to start with (None: between terminals)."""
-        ways: list[tuple[Cost, Reading | None]] = [] if state.row is None else [(state.row.cost, None)]
-        for reading in sorted(state.readings, key=lambda reading: (reading[0].serial, reading[1].serial)):
-            lexeme, row, part = reading
-            ways.append((self._lexemes.distance(lexeme) + self._rows.after(row, part).cost, reading))
-        return min(ways, key=lambda way: way[0])
+    def cost(self, state: State) -> Cost:
+        """Bytes of the shortest completion; a special token counts as one."""
+        if state.cost is None:
+            ways = [
+                self._lexemes.distance(lexeme) + self._rows.after(row, part).cost
+                for lexeme, row, part in state.readings
+            ]
+            state.cost = min(ways, default=math.inf) if state.row is None else min([state.row.cost, *ways])
+        return state.cost
+
+    def nearer_bytes(self, state: State) -> int:
+        """The set of bytes that a shortest completion, not an empty one, may begin with."""
+        least = self.cost(state)
+        result = 0
+        for lexeme, row, part in _candidates(state):
+            left = least - self._rows.after(row, part).cost
+            result |= self._lexemes.nearer_bytes(lexeme, left) if left > 0 else 0
+        return result
 
 
 def _candidates(state: State) -> Iterator[Reading]:

@@ -70,7 +70,6 @@ class Structure:
         self._pool: list[int] = table.pool.tolist()
         self._terminals = terminals
         self._lexemes = lexemes
-        self._cheapest: dict[int, int] = {}  # of a CHOICE: the option that its cost comes from
         self._items = {
             symbol: Items.read(self._pool, self._a[symbol], self._b[symbol])
             for symbol, op in enumerate(self._ops)
@@ -168,45 +167,6 @@ class Structure:
                 more = next(rest.following(items), None) is not None
                 yield [*before, self.part(item), *([after] if more else [])]
 
-    def spell(self, parts: Iterable[Part]) -> Iterator[bytes | int]:
-        """A cheapest text of the parts: bytes, and ids of special tokens."""
-        stack = [iter(parts)]
-        while stack:
-            part = next(stack[-1], None)
-            if part is None:
-                stack.pop()
-            elif part.cost == 0:
-                continue
-            elif part.expression is not None:
-                yield self._lexemes.shortest_word(part.expression)
-            elif part.op is SymOp.TOKEN:
-                yield self.tokens(part)[0]
-            else:
-                stack.append(self._cheapest_body(part))
-
-    def _cheapest_body(self, part: Part) -> Iterator[Part]:
-        match part.op:
-            case SymOp.SEQUENCE:
-                return map(self.part, self._children(part.symbol))
-            case SymOp.REPETITION:
-                child = self.part(self._a[part.symbol])
-                return (child for _ in range(part.low))
-            case SymOp.CHOICE:
-                return iter((self.part(self._cheapest[part.symbol]),))
-            case SymOp.UNORDERED:
-                return self._cheapest_items(part)
-            case _:
-                return iter((self.part(self._a[part.symbol]),))
-
-    def _cheapest_items(self, part: Part) -> Iterator[Part]:
-        assert part.remainder is not None
-        items = self._items[part.symbol]
-        wanted = part.remainder.cheapest(items, self._costs.__getitem__) or []
-        for place, item in enumerate(wanted):
-            if place or not part.remainder.first:
-                yield self.part(items.separator)
-            yield self.part(item)
-
     def _check_items(self) -> None:
         """Refuse items that may be empty; from now on, items that produce nothing are out of the way."""
         for symbol, items in self._items.items():
@@ -240,8 +200,6 @@ class Structure:
                 waiting[user] -= 1
                 candidate = self._user_cost(user, symbol, costs, waiting[user])
                 if candidate < costs[user]:
-                    if self._ops[user] is SymOp.CHOICE:
-                        self._cheapest.setdefault(user, symbol)
                     heapq.heappush(queue, (candidate, user))
         return costs
 

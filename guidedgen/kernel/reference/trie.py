@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+_TEXT_BYTES = {*range(0xC0), *range(0xC2, 0xF5)}  # RFC 3629, section 4
+
 
 class TokenTrie:
     """The tokens that have bytes; node 0 is the root.
@@ -23,6 +25,7 @@ class TokenTrie:
         spelled: by node, how many tokens end there; they are the first ones of its subtree.
         below: by node, the set of bytes that occur in its subtree, as an integer; bit b stands for byte b.
         order: the tokens sorted by their bytes.
+        spells_bytes: whether every byte that UTF-8 text can have is a token.
     """
 
     def __init__(self, data: bytes, offsets: NDArray[np.int64]) -> None:
@@ -35,6 +38,8 @@ class TokenTrie:
         self.byte, self.depth, self.end, self.first, self.spelled = [0], [0], [0], [0], [0]
         self._build([text for text, _ in sorted_tokens])
         self.below = self._bytes_below()
+        single = {text for text, _ in sorted_tokens if len(text) == 1}
+        self.spells_bytes = all(bytes([byte]) in single for byte in _TEXT_BYTES)
 
     def __len__(self) -> int:
         """How many nodes there are, the root included."""

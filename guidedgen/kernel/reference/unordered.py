@@ -78,7 +78,16 @@ class Remainder:
         high = None if items.rest is None and self.high is not None and self.high >= most else self.high
         return replace(self, low=low, high=high)
 
-    def cheapest(self, items: Items, cost: Callable[[int], float]) -> list[int] | None:
+    def cost(self, items: Items, cost: Callable[[int], float]) -> float:
+        """The least number of bytes that end it; infinite where there is no end."""
+        wanted = self._cheapest(items, cost)
+        if wanted is None:
+            return math.inf
+        separators = len(wanted) - self.first if wanted else 0
+        total = sum(map(cost, wanted))
+        return total + separators * cost(items.separator) if separators else total
+
+    def _cheapest(self, items: Items, cost: Callable[[int], float]) -> list[int] | None:
         """The items of a cheapest end, without separators; None where there is no end."""
         required = items.required & ~self.seen
         wanted = [items.members[index] for index in _bits(required)]
@@ -93,15 +102,6 @@ class Remainder:
         if len(wanted) < self.low or (self.high is not None and len(wanted) > self.high):
             return None
         return wanted
-
-    def cost(self, items: Items, cost: Callable[[int], float]) -> float:
-        """The least number of bytes that end it; infinite where there is no end."""
-        wanted = self.cheapest(items, cost)
-        if wanted is None:
-            return math.inf
-        separators = len(wanted) - self.first if wanted else 0
-        total = sum(map(cost, wanted))
-        return total + separators * cost(items.separator) if separators else total
 
     def following(self, items: Items) -> Iterator[tuple[int, Remainder]]:
         """Each item that may come next, with what is left after it (which may have no end)."""

@@ -77,12 +77,6 @@ def test_what_nothing_refers_to_is_not_looked_at() -> None:
     assert valid_ones({"$defs": {"a": {"not": {"type": "strin"}}}, "type": "null"}, [None]) == [None]
 
 
-@pytest.mark.parametrize("option", [{"on_unsupported": "validate"}])
-def test_options_that_are_not_there_yet_are_refused(option: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedFeature):
-        compiled({}, **option)
-
-
 @pytest.mark.parametrize(
     "option", [{"property_order": "x"}, {"format": "x"}, {"whitespace": "x"}, {"on_unsupported": "x"}]
 )
@@ -92,9 +86,34 @@ def test_unknown_options_are_refused(option: dict[str, Any]) -> None:
 
 
 def test_a_likely_slip_of_the_pen_gets_a_hint() -> None:
-    with pytest.raises(CompileError, match="Did you mean 'required'"):
-        compiled({"requried": ["a"]})
-    assert valid_ones({"requried": ["a"]}, [{}], on_unsupported="relax") == [{}]
+    report = compiled({"requried": ["a"], "type": "object"}).report
+    assert [(entry.pointer, entry.treatment) for entry in report.warnings if entry.keyword == "requried"] == [
+        ("/requried", "annotation")
+    ]
+    assert "did you mean 'required'?" in report.warnings[0].note
+    assert valid_ones({"requried": ["a"]}, [{}]) == [{}]
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer"),
+    [
+        ({"properties": {"a": {"items": {"requierd": []}}}}, "/properties/a/items/requierd"),
+        ({"additionalPropertes": False}, "/additionalPropertes"),
+    ],
+)
+def test_slips_are_found_at_any_depth(schema: Any, pointer: str) -> None:
+    assert pointer in [entry.pointer for entry in compiled(schema).report.warnings]
+    with pytest.raises(CompileError) as caught:
+        compiled(schema, strict_keywords=True)
+    assert caught.value.pointer == pointer
+
+
+@pytest.mark.parametrize("policy", ["error", "validate", "relax"])
+def test_it_is_refused_where_that_is_asked_for(policy: str) -> None:
+    with pytest.raises(CompileError, match="Did you mean 'required'") as caught:
+        compiled({"properties": {"x": {"requried": ["a"]}}}, strict_keywords=True, on_unsupported=policy)
+    assert caught.value.pointer == "/properties/x/requried"
+    assert valid_ones({"x-requried": ["a"], "readonly": 1}, [{}], strict_keywords=True) == [{}]
 
 
 @pytest.mark.parametrize(

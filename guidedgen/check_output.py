@@ -1,0 +1,83 @@
+"""What `guidedgen check` prints: the report in short or in full, and how a text was read. Knows no files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from guidedgen.terminal import report_table, stdout_console
+
+if TYPE_CHECKING:
+    from guidedgen.checking import Reading
+    from guidedgen.grammars.report import Report
+
+_LAST = 12  # steps of a reading that are shown
+
+
+def print_check(file: Path, report: Report, facts: Mapping[str, object], *, full: bool) -> None:
+    """The report (in full, or counts and what somebody should look at) and the facts about sizes and times."""
+    console = stdout_console()
+    shown = report if full else type(report)(report.warnings)
+    if len(shown):
+        console.print(report_table(shown))
+        console.print()
+    if len(report) and not full:
+        counts = Counter(entry.treatment for entry in report)
+        told = ", ".join(f"{count} {treatment}" for treatment, count in counts.items())
+        console.print(f"{len(report)} keywords: {told} (--report lists them)", highlight=False, soft_wrap=True)
+    told = (
+        "every text that the masks allow is valid"
+        if report.exact
+        else "some keywords are checked at the end, not by masks"
+    )
+    console.print(f"{file}: {told}", highlight=False, markup=False, soft_wrap=True)
+    for name, value in facts.items():
+        number = f"{value:.2f}" if isinstance(value, float) else str(value)
+        console.print(f"  {name:<24} {number}", markup=False, highlight=False)
+
+
+def print_reading(text: str, reading: Reading) -> None:
+    """What each piece of the text was read as; where it stops fitting, and why."""
+    console = stdout_console()
+    skipped = max(0, len(reading.steps) - _LAST)
+    if skipped:
+        console.print(f"  ... {skipped} pieces before", highlight=False)
+    width = max((len(repr(piece)) for piece, _ in reading.steps[skipped:]), default=0)
+    for piece, names in reading.steps[skipped:]:
+        line = f"  {piece!r:<{min(width, 40)}}  {', '.join(names)}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if reading.explanation is None:
+        console.print("text: valid", highlight=False)
+        return
+    told = reading.explanation
+    data = text.encode("utf-8", "surrogatepass")
+    rest = data[told.offset :].decode("utf-8", errors="backslashreplace")
+    found = f"{rest[:20]!r} does not fit" if rest else "the text ends too early"
+    place = f" in {', '.join(told.labels)}" if told.labels else ""
+    console.print(
+        f"text: not valid: {told.offset} bytes read, then {found}{place}: expected {told.wanted}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    if reading.refusal is not None:
+        console.print(f"  {reading.refusal}", markup=False, highlight=False, soft_wrap=True)
+
+
+def reading_facts(reading: Reading) -> dict[str, Any]:
+    """A reading as JSON."""
+    told = reading.explanation
+    return {
+        "steps": [{"text": piece, "read_as": list(names)} for piece, names in reading.steps],
+        "stops": None
+        if told is None
+        else {
+            "offset": told.offset,
+            "labels": list(told.labels),
+            "pointers": list(told.pointers),
+            "expected": told.wanted,
+        },
+        "refusal": reading.refusal,
+    }

@@ -1,0 +1,35 @@
+"""The bar of a run: how many schemas are done, how many of them have a defect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from guidedgen.evaluate.records import Record
+from guidedgen.terminal import logs
+
+
+@contextmanager
+def bar(label: str, *, total: int, done: int) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yields what is to be called with each finished record. Nothing is shown where stderr is no terminal."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[defects]} with a defect"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=logs, disable=not logs.is_terminal) as bars:
+        task = bars.add_task(label, total=total, completed=done, defects=0)
+        defects = 0
+
+        def finished(content: Mapping[str, Any]) -> None:
+            nonlocal defects
+            defects += bool(Record.from_json(content).defects)
+            bars.update(task, advance=1, defects=defects)
+
+        yield finished

@@ -1,0 +1,81 @@
+"""Why a token is not allowed, as a value: how far it could be read, what was being read there, what could have come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Labels of schemas: `#/a`, `key 'x' of #/a`, `#/a & #/b (object)`, `#/a (not)/2`, `#/a: string`.
+_KEY = re.compile(r"^(?:key|additional key)\b.* of (?=#)", re.DOTALL)
+_KIND = re.compile(r" \((?:object|array|not)\b.*$|: \w+$", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Why a token is not allowed.
+
+    Attributes:
+        offset: how many of its bytes could still be read.
+        expected: the bytes that may follow those; none where only special tokens may, or the text has to end.
+        labels: names of what was being read there, or could begin: rules, terminals, places of a schema; sorted.
+        text: the token's bytes; none for a special token.
+        complete: whether the text is complete behind those bytes, so that it may end there.
+    """
+
+    offset: int
+    expected: frozenset[int]
+    labels: tuple[str, ...]
+    text: bytes = b""
+    complete: bool = False
+
+    @property
+    def pointers(self) -> tuple[str, ...]:
+        """The JSON pointers that `labels` name (`""` is the root), sorted; none where the grammar is not a schema's."""
+        return tuple(sorted({pointer for label in self.labels for pointer in _pointers(label)}))
+
+    def __str__(self) -> str:
+        """One line for people."""
+        token = printed_text(self.text) if self.text else "the special token"
+        where = f"stops fitting after {printed_text(self.text[: self.offset])}" if self.offset else "does not fit"
+        place = f" in {', '.join(self.labels)}" if self.labels else ""
+        return f"{token} {where}{place}: expected {self.wanted}"
+
+    @property
+    def wanted(self) -> str:
+        """What could have come, in words: bytes as ranges of what they print as, and the end."""
+        parts = [printed_bytes(self.expected)] if self.expected else []
+        if self.complete:
+            parts.append("the end")
+        return " or ".join(parts) or "no byte"
+
+
+def _pointers(label: str) -> list[str]:
+    places = [_KIND.sub("", place) for place in _KEY.sub("", label).split(" & ")]
+    return [place[1:] for place in places if place == "#" or place.startswith("#/")]
+
+
+def printed_bytes(expected: Iterable[int]) -> str:
+    """A set of bytes as ranges of what they print as."""
+    ranges: list[list[int]] = []
+    for byte in sorted(expected):
+        if ranges and ranges[-1][1] == byte - 1:
+            ranges[-1][1] = byte
+        else:
+            ranges.append([byte, byte])
+    return " ".join(
+        f"{_printed(low)}-{_printed(high)}"
+        if high > low + 1
+        else " ".join(_printed(byte) for byte in range(low, high + 1))
+        for low, high in ranges
+    )
+
+
+def printed_text(data: bytes, *, most: int = 40) -> str:
+    """Bytes as a quoted text; what is not UTF-8 is escaped, the start of a long one is left out."""
+    text = data.decode("utf-8", errors="backslashreplace")
+    return repr(text if len(text) <= most else "..." + text[-most:])
+
+
+def _printed(byte: int) -> str:
+    return chr(byte) if 0x20 < byte < 0x7F else "space" if byte == 0x20 else f"\\x{byte:02x}"

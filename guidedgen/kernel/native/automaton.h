@@ -1,0 +1,223 @@
+// Lexeme automata: expressions with their transitions, built lazily and shared by all grammars of one vocabulary.
+#pragma once
+
+#include <map>
+#include <unordered_map>
+
+#include "expressions.h"
+#include "lexer_states.h"
+
+namespace guidedgen {
+
+class Automaton {
+  public:
+    explicit Automaton(const Limits& limits) : limits_(limits), expressions_(limits) {}
+
+    Expressions& expressions() { return expressions_; }
+    int64_t states() const { return static_cast<int64_t>(states_.size()); }
+
+    LexState* state(int32_t expr) {
+        by_expr_.grow(static_cast<size_t>(expr) + 1);
+        if (LexState* known = by_expr_[expr]) return known;
+        states_.emplace_back();
+        LexState* s = &states_.back();
+        s->id = static_cast<int32_t>(states_.size()) - 1;
+        s->expr = expr;
+        const Expr& e = expressions_.at(expr);
+        s->accepting = e.nullable;
+        if (e.sure || e.nullable || (!e.boolean && expr != Expressions::kEmpty)) s->alive = 1;
+        if (expr == Expressions::kEmpty) s->alive = 0;
+        by_expr_[expr] = s;
+        bytes_ += sizeof(LexState) + 64;
+        return s;
+    }
+
+    LexState* next(LexState* s, uint8_t byte) {
+        prune(s);
+        return s->to[s->group[byte]];
+    }
+
+    const ByteSet& first(LexState* s) {
+        prune(s);
+        return s->first;
+    }
+
+    // Whether any non-empty text continues from here.
+    bool can_continue(LexState* s) {
+        prune(s);
+        return s->to.size() > 1;
+    }
+
+    void prune(LexState* s) {
+        if (s->pruned) return;
+        expand(s);
+        for (size_t g = 1; g < s->to.size();) {
+            if (alive(s->to[g])) {
+                ++g;
+                continue;
+            }
+            s->to.erase(s->to.begin() + g);
+            s->sets.erase(s->sets.begin() + g);
+        }
+        std::memset(s->group, 0, sizeof s->group);
+        for (size_t g = 1; g < s->to.size(); ++g) {
+            s->first = s->first | s->sets[g];
+            s->sets[g].each([&](uint8_t b) { s->group[b] = static_cast<uint16_t>(g); });
+            if (s->to[g] == s) s->loop = s->sets[g];
+        }
+        s->pruned = true;
+    }
+
+    // Exact emptiness: a search for an accepting state. Only expressions with And or Not need it.
+    bool alive(LexState* s) {
+        if (s->alive >= 0) return s->alive == 1;
+        std::vector<Visit> visits;
+        const auto open = [this](LexState* now) {
+            if (now->alive != 0) expand(now);
+            return now->alive != 0;
+        };
+        const bool found = search(s, visits, "search for an accepted text", [](LexState* now) { return now->alive == 1; }, open);
+        if (!found)
+            for (const Visit& dead : visits) dead.state->alive = 0;
+        for (size_t i = visits.size() - 1; found; i = visits[i].parent) {
+            visits[i].state->alive = 1;
+            if (i == 0) break;
+        }
+        return found;
+    }
+
+    // Bytes of the shortest accepted text from `s`. Only what is worked out state by state needs a search, cut short by what
+    // is known already.
+    int32_t distance(LexState* s) {
+        if (const int32_t known = known_distance(s); known >= 0) return s->distance = known;
+        std::vector<Visit> visits;
+        const auto open = [this](LexState* now) {
+            prune(now);
+            return true;
+        };
+        if (!search(s, visits, "search for the shortest text", [this](LexState* now) { return known_distance(now) >= 0; }, open))
+            throw std::logic_error("distance of a dead lexer state");
+        const int32_t best = visits.back().depth + known_distance(visits.back().state);
+        for (size_t i = visits.size() - 1;; i = visits[i].parent) {   // all on the way to the end are at their distance
+            visits[i].state->distance = best - visits[i].depth;
+            if (i == 0) return s->distance;
+        }
+    }
+
+    // The byte that the shortest text from a state that is not accepting begins with: the most pleasant one of those that
+    // shortest texts begin with.
+    uint8_t nearest_byte(LexState* s) {
+        if (s->nearest_byte < 0) s->nearest_byte = static_cast<int16_t>(first_byte(s, distance(s)));
+        return static_cast<uint8_t>(s->nearest_byte);
+    }
+
+    // The most pleasant byte after which `left` - 1 bytes complete the text.
+    uint8_t first_byte(LexState* s, int32_t left) {
+        prune(s);
+        int best = -1;
+        for (size_t g = 1; g < s->to.size(); ++g) {
+            const uint8_t byte = pleasant(s->sets[g]);
+            if ((best < 0 || rank(byte) < rank(static_cast<uint8_t>(best))) && distance(s->to[g]) == left - 1) best = byte;
+        }
+        if (best < 0) throw std::logic_error("no byte leads nearer to the end");
+        return static_cast<uint8_t>(best);
+    }
+
+    // Order in which bytes are preferred: '0' to '~', then all others.
+    static int rank(uint8_t byte) { return byte >= 0x30 && byte < 0x7f ? byte - 0x30 : byte + 0x100; }
+
+    // A byte of the set, printable where there is one, so that shortest texts are pleasant to read.
+    static uint8_t pleasant(const ByteSet& set) {
+        for (int b = 0x30; b < 0x7f; ++b)
+            if (set.has(static_cast<uint8_t>(b))) return static_cast<uint8_t>(b);
+        int found = -1;
+        set.each([&](uint8_t b) { found = found < 0 ? b : found; });
+        return static_cast<uint8_t>(found);
+    }
+
+  protected:
+    int64_t automaton_memory() const { return bytes_ + expressions_.memory(); }
+
+    Limits limits_;
+    Expressions expressions_;
+    int64_t bytes_ = 0;
+
+  private:
+    struct Visit {
+        LexState* state;
+        size_t parent;
+        int32_t depth;
+    };
+
+    int32_t known_distance(const LexState* s) const {
+        if (s->distance >= 0 || s->accepting) return std::max(s->distance, 0);
+        const Expr& e = expressions_.at(s->expr);
+        return e.boolean || e.lazy || s->expr == Expressions::kEmpty ? -1 : e.shortest;
+    }
+
+    int32_t least_distance(const LexState* s) const {
+        const int32_t known = known_distance(s);
+        return known >= 0 ? known : expressions_.nearest(s->expr);
+    }
+
+    // The nearest state that is `done` is the last of `visits`, each with the one before it; false: there is none. Best first
+    // (A*) by lower bounds; a state is visited again where a shorter way leads to it. Only what `open` lets pass is left again.
+    template <class Done, class Open>
+    bool search(LexState* s, std::vector<Visit>& visits, const char* what, Done done, Open open) {
+        const int64_t before = automaton_memory();
+        std::map<int32_t, std::vector<Visit>> waiting{{0, {{s, 0, 0}}}};   // by the least length of a text through them
+        std::unordered_map<LexState*, int32_t> depths;
+        while (!waiting.empty()) {
+            const auto best = waiting.begin();
+            const Visit now = best->second.back();
+            best->second.pop_back();
+            if (best->second.empty()) waiting.erase(best);
+            auto [known, first] = depths.emplace(now.state, now.depth);
+            if (!first && known->second <= now.depth) continue;
+            known->second = now.depth;
+            const size_t at = visits.size();
+            visits.push_back(now);
+            if (done(now.state)) return true;
+            check_search(at, before, what);
+            if (!open(now.state)) continue;
+            for (size_t g = now.state->to.size(); g-- > 1;) {
+                LexState* to = now.state->to[g];
+                const auto other = depths.find(to);
+                if (other == depths.end() || other->second > now.depth + 1)
+                    waiting[now.depth + 1 + least_distance(to)].push_back({to, at, now.depth + 1});
+            }
+        }
+        return false;
+    }
+
+    void check_search(size_t states, int64_t before, const char* what) const {
+        if (static_cast<int64_t>(states) > limits_.states) throw LimitError("states", static_cast<double>(limits_.states), what);
+        if (automaton_memory() - before > limits_.working_bytes())
+            throw LimitError("cache_bytes", static_cast<double>(limits_.cache_bytes), what);
+    }
+
+    void expand(LexState* s) {
+        if (s->expanded) return;
+        Partition parts = expressions_.derive(s->expr);
+        s->to.assign(1, nullptr);
+        s->sets.assign(1, ByteSet{});
+        for (const auto& part : parts) {
+            LexState* target = state(part.second);
+            size_t g = 1;
+            while (g < s->to.size() && s->to[g] != target) ++g;
+            if (g == s->to.size()) {
+                s->to.push_back(target);
+                s->sets.push_back(part.first);
+            } else {
+                s->sets[g] = s->sets[g] | part.first;
+            }
+        }
+        bytes_ += static_cast<int64_t>(s->to.size() * (sizeof(LexState*) + sizeof(ByteSet)));
+        s->expanded = true;
+    }
+
+    std::deque<LexState> states_;
+    Paged<LexState*> by_expr_;
+};
+
+}  // namespace guidedgen

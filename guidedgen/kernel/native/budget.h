@@ -1,0 +1,244 @@
+// Masks under a budget: the tokens after which the shortest completion takes few enough tokens.
+//
+// The bytes of a completion bound its tokens, and what a position costs after any allowed token is bounded by what its
+// terminals can lead to and by what tokens that cross their ends reach; where that bound fits, the mask is the plain one.
+// Elsewhere the tokens are grouped, once per position, by the position that they lead to, and each group is decided.
+#pragma once
+
+#include <unordered_set>
+
+#include "farthest.h"
+#include "shortest.h"
+
+namespace guidedgen {
+
+class Budget {
+  public:
+    Budget(Arena& arena, const Trie& trie, const Limits& limits)
+        : arena_(arena), trie_(trie), shortest_(arena, trie, limits), farthest_(arena.lexer()) {}
+
+    void fill(Position* p, int64_t budget, uint32_t* out, size_t words) {
+        if (budget > 0 && worst(p, budget) < budget) return Arena::write(arena_.mask(p), out, words);
+        std::memset(out, 0, words * 4);
+        if (budget <= 0) return;
+        for (auto& [next, tokens] : choices(p).groups)
+            if (fits(next, budget - 1)) add(tokens, out, words);
+    }
+
+  private:
+    // A group while it grows.
+    struct Group {
+        const std::vector<uint32_t>* base = nullptr;
+        std::vector<int32_t> tokens;
+    };
+    using Groups = std::unordered_map<Position*, Group>;
+
+    bool fits(Position* p, int64_t tokens) {
+        if (p->need < 0 && trie_.spells_text && (shortest_.cost(p->front) <= tokens || bound(p->front) <= tokens)) return true;
+        return shortest_.need(p) <= tokens;
+    }
+
+    // Tokens of a completion, spelled with a cut where the terminal that is being read ends. All ways that are shortest in
+    // bytes are looked at, as any of them may be the one that is spelled.
+    int64_t bound(const Front& front) {
+        const int64_t cost = shortest_.cost(front);
+        int64_t most = 0;
+        for (const Reading& r : front.reading)
+            if (shortest_.cost(r) == cost) most = std::max(most, arena_.lexer().distance(r.state) + need(arena_.rows().after(r.row, r.index)));
+        Row* row = front.between;
+        return row && arena_.rows().cost(row) == cost ? std::max(most, need(row)) : most;
+    }
+
+    int64_t need(Row* row) {
+        Front front;
+        front.between = row;
+        return shortest_.need(arena_.intern(front));
+    }
+
+    enum Unit { kBytes, kTokens };
+
+    // A bound on the tokens that any allowed token leaves to come: their bytes, or where that is too many, tokens. kFar
+    // where single bytes may need more than one token.
+    int64_t worst(Position* p, int64_t budget) {
+        int64_t known = p->worst.load(std::memory_order_relaxed);
+        if (known >= 0 && (known < budget || p->in_tokens)) return known;
+        known = trie_.spells_text ? worst(p, kBytes) : kFar;
+        p->in_tokens = known >= budget;
+        if (p->in_tokens && trie_.spells_text) known = std::min(known, worst(p, kTokens));
+        arena_.mask(p);   // whoever reads `worst` without a lock finds the mask as well
+        p->worst.store(known, std::memory_order_release);
+        return known;
+    }
+
+    int64_t worst(Position* p, Unit unit) {
+        int64_t most = 0;
+        for (const Reading& r : p->front.reading) most = std::max(most, through(r.state, arena_.rows().after(r.row, r.index), unit));
+        return p->front.between ? std::max(most, worst(p->front.between, unit)) : most;
+    }
+
+    int64_t worst(Row* row, Unit unit) {
+        if (row->worst[unit] >= 0) return row->worst[unit];
+        Rows& rows = arena_.rows();
+        rows.close(row);
+        int64_t most = 0;
+        for (uint32_t i = 0; i < row->terminals.size(); ++i)
+            most = std::max(most, through(row->terminals[i].start, rows.after(row, i), unit));
+        for (const ExpectedTokens& e : row->tokens) most = std::max(most, rest(rows.make(e.after), unit));
+        return row->worst[unit] = most;
+    }
+
+    int64_t rest(Row* row, Unit unit) { return unit == kBytes ? arena_.rows().cost(row) : need(row); }
+    int64_t rest(const Front& front, Unit unit) { return unit == kBytes ? shortest_.cost(front) : bound(front); }
+
+    // The same for tokens that go on reading a terminal, or end it and go on in the row behind it.
+    int64_t through(LexState* state, Row* behind, Unit unit) {
+        LexMask& part = arena_.lexer().mask(state);
+        const int64_t inside = std::min(kFar, farthest_.inside(state, part) + rest(behind, unit));
+        return part.remainders.empty() ? inside : std::max(inside, crossing(part, behind, 0, unit));
+    }
+
+    // Tokens that cross the end of a terminal into `row`; `depth` as in Arena::cross.
+    int64_t crossing(LexMask& part, Row* row, size_t depth, Unit unit) {
+        for (const auto& entry : row->crossing_worst[unit])
+            if (entry.first == &part) return entry.second;
+        Front start;
+        start.between = row;
+        const int64_t most = cross(part, 0, start, depth, unit);
+        row->crossing_worst[unit].emplace_back(&part, most);
+        return most;
+    }
+
+    int64_t cross(LexMask& part, uint32_t at, const Front& front, size_t depth, Unit unit) {
+        if (fronts_.size() <= depth) fronts_.emplace_back();
+        const ByteSet first = arena_.allowed(front);
+        int64_t most = 0;
+        for (uint32_t child : arena_.lexer().children(part, at)) {
+            const Remainder& node = part.remainders[child];
+            if (!first.has(node.byte)) continue;
+            Front& next = fronts_[depth];
+            arena_.step(front, node.byte, next);
+            const auto& at_nodes = node.trie_nodes;
+            if (std::any_of(at_nodes.begin(), at_nodes.end(), [&](uint32_t n) { return trie_.nodes[n].ntok > 0; }))
+                most = std::max(most, rest(next, unit));
+            const bool many = arena_.lexer().many_below(part, child);
+            most = std::max(most, many ? cross_whole(part, child, next, depth, unit) : cross(part, child, next, depth + 1, unit));
+        }
+        return most;
+    }
+
+    int64_t cross_whole(LexMask& part, uint32_t at, Front& front, size_t depth, Unit unit) {
+        const std::vector<Reading> reading = std::move(front.reading);
+        front.reading.clear();
+        Front boundary;
+        boundary.between = front.between;
+        int64_t most = boundary.between ? cross(part, at, boundary, depth + 1, unit) : 0;
+        for (const Reading& r : reading) {
+            LexMask& below = arena_.lexer().below(part, at, r.state);
+            Row* behind = arena_.rows().after(r.row, r.index);
+            most = std::max(most, std::min(kFar, farthest_.inside(r.state, below) + rest(behind, unit)));
+            if (!below.remainders.empty()) most = std::max(most, crossing(below, behind, depth + 1, unit));
+        }
+        return most;
+    }
+
+    Choices& choices(Position* p) {
+        if (p->choices) return *p->choices;
+        Groups groups;
+        stack_.resize(static_cast<size_t>(trie_.longest) + 1);
+        stack_[0] = p->front;
+        named_.clear();
+        if (p->front.between) group_named(p, groups);
+        const Content* content = p->front.between || p->front.reading.size() != 1 ? nullptr : arena_.lexer().content(p->front.reading[0].state);
+        if (content) group_around(p, content->whole(trie_), groups);
+        else
+            arena_.allowed(p->front).each([&](uint8_t b) {
+                if (uint32_t node = trie_.root_child[b]) group_nodes(node, trie_.nodes[node].skip, groups);
+            });
+        p->choices = std::make_unique<Choices>(finished(groups));
+        return *p->choices;
+    }
+
+    // Tokens that the grammar names may stand between terminals; one that has bytes may be read as either.
+    void group_named(Position* p, Groups& groups) {
+        Row* row = p->front.between;
+        arena_.rows().close(row);
+        for (const ExpectedTokens& e : row->tokens)
+            for (int32_t t : arena_.rows().symbols().token_list(e.list)) named_.insert(t);
+        for (int32_t t : named_) groups[arena_.advance_special(p, t)].tokens.push_back(t);
+    }
+
+    void group_nodes(uint32_t from, uint32_t to, Groups& groups) {
+        for (uint32_t i = from; i < to;) i = enter(i, groups) ? i + 1 : trie_.nodes[i].skip;
+    }
+
+    // From a position that most characters lead back to.
+    void group_around(Position* p, const Content::Whole& whole, Groups& groups) {
+        groups[p].base = &whole.dense;
+        for (size_t k = 0; k < whole.others.size();) {
+            const Odd& odd = whole.others[k];
+            k = enter(odd.node, groups, &whole.dense) ? k + 1 : odd.skip;
+        }
+    }
+
+    // Steps to a trie node from the one above it and groups the tokens that end there; false where it is not allowed.
+    bool enter(uint32_t at, Groups& groups, const std::vector<uint32_t>* done = nullptr) {
+        const TrieNode& node = trie_.nodes[at];
+        Front& now = stack_[node.depth];
+        arena_.step(stack_[node.depth - 1], node.byte, now);
+        if (now.dead()) return false;
+        Position* next = nullptr;
+        for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) {
+            const int32_t token = trie_.tokens[r];
+            if (done && ((*done)[token >> 5] >> (token & 31)) & 1) continue;
+            if (!next) next = arena_.intern(now);
+            if (named_.count(token)) read_either(token, next, groups);
+            else groups[next].tokens.push_back(token);
+        }
+        return true;
+    }
+
+    void read_either(int32_t token, Position* by_bytes, Groups& groups) {
+        for (auto& entry : groups) {
+            auto& tokens = entry.second.tokens;
+            auto found = std::find(tokens.begin(), tokens.end(), token);
+            if (found == tokens.end()) continue;
+            tokens.erase(found);
+            groups[arena_.either(by_bytes, entry.first)].tokens.push_back(token);
+            return;
+        }
+    }
+
+    Choices finished(Groups& groups) {
+        Choices result;
+        for (auto& [next, group] : groups) {
+            if (!group.base && group.tokens.empty()) continue;
+            TokenSet set;
+            set.base = group.base;
+            if (group.tokens.size() > arena_.words()) {   // a bit set takes less
+                set.owned = group.base ? *group.base : std::vector<uint32_t>(arena_.words(), 0);
+                for (int32_t t : group.tokens) set.owned[t >> 5] |= 1u << (t & 31);
+            } else {
+                set.extra = std::move(group.tokens);
+            }
+            arena_.rows().charge(static_cast<int64_t>(set.owned.size() * 4 + set.extra.capacity() * 4 + sizeof(TokenSet) + 64));
+            result.groups.emplace_back(next, std::move(set));
+        }
+        return result;
+    }
+
+    static void add(const TokenSet& set, uint32_t* out, size_t words) {
+        if (const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned)
+            for (size_t i = 0; i < words; ++i) out[i] |= (*base)[i];
+        for (int32_t t : set.extra) out[t >> 5] |= 1u << (t & 31);
+    }
+
+    Arena& arena_;
+    const Trie& trie_;
+    Shortest shortest_;
+    Farthest farthest_;
+    std::deque<Front> fronts_;   // scratch of `cross` by depth
+    std::vector<Front> stack_;   // scratch of `choices` by depth in the trie
+    std::unordered_set<int32_t> named_;   // tokens that the grammar names here
+};
+
+}  // namespace guidedgen

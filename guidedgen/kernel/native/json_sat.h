@@ -1,0 +1,521 @@
+// Whether something can still be completed: goals (formulas about a value), and what is left of arrays and objects.
+//
+// A goal is a formula over variables; a rest is a tuple of formulas over atoms, of which one has to hold at the end. A
+// value's outcomes are the different things that it can mean for the formulas around it: disjoint goals, each with the
+// rest that it leads to. Recursive schemas are least fixpoints: a value that needs itself to be finite does not exist.
+// Where a search exceeds its budget the answer is "yes", and the rest is counted as not proved.
+#pragma once
+
+#include "json_progress.h"
+#include "unordered.h"
+
+namespace guidedgen {
+
+// What the formulas of a tuple are about: the items to come, or the members, given the names that came already.
+struct Rest {
+    bool object = false;
+    int32_t plan = -1, seen = 0, rank = 0;   // rank: declared names before it may not come any more
+    bool tracked = false;                    // a register keeps the undeclared names, or the items
+};
+
+struct Outcome {
+    int32_t goal;                 // over variables: what the value has to satisfy
+    std::vector<int32_t> tuple;   // what is left after it
+};
+
+class Satisfiability {
+  public:
+    Satisfiability(Meaning& meaning, Progress& progress, bool any_order)
+        : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order) {}
+
+    int64_t unproved() const { return unproved_; }
+    SeenSets& seen_sets() { return seen_sets_; }
+
+    // Whether some value satisfies a goal.
+    bool goal(int32_t f) {
+        if (f <= Formulas::kTrue) return f == Formulas::kTrue;
+        auto known = goals_.find(f);
+        if (known != goals_.end()) {
+            if (known->second < 2) return known->second == 1;
+            lowest_ = std::min(lowest_, known->second - 2);
+            return false;
+        }
+        const int32_t place = depth_++;
+        if (depth_ > kDeepest) throw LimitError("depth", kDeepest, "schemas that need one another to be satisfied");
+        goals_[f] = place + 2;
+        const int32_t outer = lowest_;
+        lowest_ = INT32_MAX;
+        bool result = false;
+        try {
+            result = some_kind(f);
+        } catch (...) {
+            goals_.erase(f);
+            --depth_;
+            throw;
+        }
+        --depth_;
+        if (result || lowest_ >= place) goals_[f] = result;
+        else goals_.erase(f);   // "no" under the assumption that something further out has no value either
+        lowest_ = std::min(outer, !result && lowest_ < place ? lowest_ : INT32_MAX);
+        return result;
+    }
+
+    bool possible(const std::vector<int32_t>& tuple, const Rest& rest) {
+        return std::any_of(tuple.begin(), tuple.end(), [&](int32_t f) { return possible(f, rest); });
+    }
+
+    bool possible(int32_t f, const Rest& rest) {
+        if (f == Formulas::kFalse) return false;
+        if (f == Formulas::kTrue) return true;
+        return rest.object ? object(f, rest) : array(f);
+    }
+
+    // What the value after a key or at the next place can mean. `tuple`: formulas after the key or item, with variables.
+    std::vector<Outcome> outcomes(std::vector<int32_t> tuple, const Rest& rest) {
+        std::vector<Outcome> found;
+        int32_t base = Formulas::kTrue;
+        if (tuple.size() == 1) base = take_literals(tuple[0]);
+        if (base == Formulas::kFalse) return found;
+        branch(std::move(tuple), base, rest, found);
+        return found;
+    }
+
+    // The parts of a conjunction about members by what they demand.
+    struct Members {
+        int32_t forms = Formulas::kTrue;      // Props and Names
+        int32_t required = Formulas::kTrue;
+        int64_t low = 0, high = -1;
+        int32_t other = Formulas::kTrue;      // anything else
+        bool simple() const { return other == Formulas::kTrue; }
+    };
+
+    const Members& members(int32_t f) {
+        auto known = members_.find(f);
+        if (known != members_.end()) return known->second;
+        Members m;
+        std::vector<int32_t> parts = formulas_.at(f).op == FOp::And ? formulas_.args(f) : std::vector<int32_t>{f}, forms, others;
+        for (int32_t p : parts) {
+            const Formula n = formulas_.at(p);
+            switch (n.op) {
+                case FOp::True: break;
+                case FOp::Props:
+                case FOp::Names: forms.push_back(p); break;
+                case FOp::Required: m.required = p; break;
+                case FOp::MinProps: m.low = n.a; break;
+                case FOp::MaxProps: m.high = n.a; break;
+                default: others.push_back(p);
+            }
+        }
+        m.forms = formulas_.all(std::move(forms));
+        m.other = formulas_.all(std::move(others));
+        return members_.emplace(f, m).first->second;
+    }
+
+    // What a member with such a key has to satisfy under Props and Names alone; kFalse where there is no such value.
+    int32_t member_goal(int32_t forms, int32_t key_class) {
+        const uint64_t key = (static_cast<uint64_t>(static_cast<uint32_t>(forms)) << 32) | static_cast<uint32_t>(key_class);
+        auto known = member_goals_.find(key);
+        if (known != member_goals_.end()) return known->second;
+        int32_t after = progress_.after_key(forms, key_class);
+        int32_t made = after == Formulas::kFalse ? after : take_literals(after);
+        if (!goal(made)) {
+            if (lowest_ != INT32_MAX) return Formulas::kFalse;   // not for certain: depends on a search that is not finished
+            made = Formulas::kFalse;
+        }
+        return member_goals_[key] = made;
+    }
+
+    bool available(const Rest& rest, int32_t place) const {
+        if (!any_order_) return place >= rest.rank;
+        const Seen& seen = seen_sets_.at(rest.seen);
+        const size_t word = static_cast<size_t>(place) >> 6;
+        return !(word < seen.size() && ((seen[word] >> (place & 63)) & 1));
+    }
+
+    // The rest once a declared name (its place in the plan), or an undeclared one (-1), has come.
+    Rest after(Rest rest, int32_t place) {
+        const auto declared = static_cast<int32_t>(progress_.plan(rest.plan).declared.size());
+        if (any_order_) {
+            if (place >= 0) rest.seen = seen_sets_.with(rest.seen, place);
+        } else {
+            rest.rank = place >= 0 ? place + 1 : declared;
+        }
+        return rest;
+    }
+
+    // Whether a simple rest that is possible stays so after a member (see `object` for the whole condition).
+    bool may_take(const Members& m, const Rest& rest, int32_t place) {
+        const Plan& plan = progress_.plan(rest.plan);
+        int64_t missing = 0;
+        if (m.required != Formulas::kTrue) {
+            const Formula r = formulas_.at(m.required);
+            missing = r.count;
+            if (place >= 0) {
+                const int32_t key = progress_.key_class(plan.declared[place]).key;
+                for (int32_t i = 0; i < r.count; ++i) missing -= formulas_.arg(r, i) == key;
+            }
+            if (!any_order_ && missing > 0) {
+                for (int32_t i = 0; i < r.count; ++i)
+                    if (place < 0 || plan.index.at(formulas_.arg(r, i)) < place) return false;
+            }
+        }
+        if (m.high >= 0 && missing + 1 > m.high) return false;
+        return m.low - 1 <= missing || enough(m, after(rest, place), m.low - 1 - missing);
+    }
+
+    // Places whose members can help a formula to become true; -1 - i: the undeclared class i. Members that nothing asks for
+    // never help: they can only break what holds for all members.
+    std::vector<int32_t> useful_places(int32_t f, const Rest& rest) {
+        const Plan& plan = progress_.plan(rest.plan);
+        std::vector<uint8_t> declared(plan.declared.size(), 0);
+        bool others = false;
+        std::vector<std::pair<int32_t, bool>> work{{f, true}};
+        std::map<std::pair<int32_t, bool>, char> met;
+        auto all_names = [&] {
+            std::fill(declared.begin(), declared.end(), 1);
+            others = true;
+        };
+        while (!work.empty()) {
+            auto [now, positive] = work.back();
+            work.pop_back();
+            if (now <= Formulas::kTrue || !met.emplace(std::make_pair(now, positive), 0).second) continue;
+            const Formula n = formulas_.at(now);
+            switch (n.op) {
+                case FOp::And:
+                case FOp::Or:
+                    for (int32_t p : formulas_.args(now)) work.emplace_back(p, positive);
+                    break;
+                case FOp::One:
+                    for (int32_t p : formulas_.args(now)) {
+                        work.emplace_back(p, true);
+                        work.emplace_back(p, false);
+                    }
+                    break;
+                case FOp::Not: work.emplace_back(formulas_.arg(n, 0), !positive); break;
+                case FOp::Required:
+                    if (positive)
+                        for (int32_t k : formulas_.args(now)) declared[plan.index.at(k)] = 1;
+                    break;
+                case FOp::MinProps:
+                    if (positive) all_names();
+                    break;
+                case FOp::Props:
+                    if (positive) break;
+                    others = true;
+                    for (const auto& p : meaning_.table().nodes[n.a].object->properties) declared[plan.index.at(p.first)] = 1;
+                    if (meaning_.table().nodes[n.a].object->additional >= 0 || !meaning_.table().nodes[n.a].object->patterns.empty()) all_names();
+                    break;
+                default:
+                    if (!positive) all_names();
+                    if (n.op == FOp::UnevaluatedProps)
+                        for (int32_t p : formulas_.args(now)) work.emplace_back(p, positive);
+            }
+        }
+        std::vector<int32_t> places;
+        for (size_t i = 0; i < declared.size(); ++i)
+            if (declared[i]) places.push_back(static_cast<int32_t>(i));
+        if (others)
+            for (size_t i = 0; i < plan.others.size(); ++i) places.push_back(-1 - static_cast<int32_t>(i));
+        return places;
+    }
+
+  private:
+    static constexpr int32_t kDeepest = 400;
+    static constexpr int64_t kBudget = 20'000;      // steps of one search through members or items
+    static constexpr size_t kMostOutcomes = 4096;
+
+    bool some_kind(int32_t f) {
+        for (Kind kind : {Kind::Null, Kind::True, Kind::False})
+            if (meaning_.expand(f, kind) == Formulas::kTrue) return true;
+        if (meaning_.alive(meaning_.strings(f)) || meaning_.alive(meaning_.numbers(f))) return true;
+        if (int32_t a = meaning_.expand(f, Kind::Array); a != Formulas::kFalse && possible(a, {})) return true;
+        int32_t o = meaning_.expand(f, Kind::Object);
+        if (o == Formulas::kFalse) return false;
+        Rest rest;
+        rest.object = true;
+        rest.plan = progress_.plan_of({o});
+        return possible(o, rest);
+    }
+
+    // Variables that a conjunction demands, as a goal; they are taken out of it.
+    int32_t take_literals(int32_t& f) {
+        std::vector<int32_t> literals, others;
+        std::vector<int32_t> parts = formulas_.at(f).op == FOp::And ? formulas_.args(f) : std::vector<int32_t>{f};
+        for (int32_t p : parts) {
+            const Formula n = formulas_.at(p);
+            const bool literal = n.op == FOp::Var || (n.op == FOp::Not && formulas_.at(formulas_.arg(n, 0)).op == FOp::Var);
+            (literal ? literals : others).push_back(p);
+        }
+        if (literals.empty()) return Formulas::kTrue;
+        f = formulas_.all(std::move(others));
+        for (int32_t l : literals) {
+            const Formula n = formulas_.at(l);
+            f = n.op == FOp::Var ? progress_.assign(f, l, true) : progress_.assign(f, formulas_.arg(n, 0), false);
+        }
+        return formulas_.all(std::move(literals));
+    }
+
+    int32_t first_var(int32_t f) const {
+        while (formulas_.at(f).op != FOp::Var) {
+            const Formula& n = formulas_.at(f);
+            int32_t next = -1;
+            for (int32_t i = 0; i < n.count && next < 0; ++i)
+                if (formulas_.at(formulas_.arg(n, i)).vars) next = formulas_.arg(n, i);
+            f = next;
+        }
+        return f;
+    }
+
+    // Decides the variables one by one, as far as values exist for it and the rest stays possible.
+    void branch(std::vector<int32_t> tuple, int32_t cube, const Rest& rest, std::vector<Outcome>& found) {
+        meaning_.lexer().expressions().spend(16);
+        int32_t var = -1;
+        for (int32_t f : tuple)
+            if (var < 0 && formulas_.at(f).vars) var = first_var(f);
+        if (var < 0) {
+            for (int32_t& f : tuple) f = settle(f, rest);
+            if (!goal(cube) || !possible(tuple, rest)) return;
+            for (Outcome& o : found)
+                if (o.tuple == tuple) {
+                    o.goal = formulas_.either(o.goal, cube);
+                    return;
+                }
+            if (found.size() >= kMostOutcomes) throw LimitError("states", kMostOutcomes, "combinations of what a value means for the schemas around it");
+            found.push_back({cube, std::move(tuple)});
+            return;
+        }
+        for (bool truth : {true, false}) {
+            int32_t narrower = formulas_.both(cube, truth ? var : formulas_.negate(var));
+            if (!goal(narrower)) continue;
+            std::vector<int32_t> next = tuple;
+            bool some = false;
+            for (int32_t& f : next) some |= (f = progress_.assign(f, var, truth)) != Formulas::kFalse;
+            if (some) branch(std::move(next), narrower, rest, found);
+        }
+    }
+
+    // --- arrays
+
+    bool array(int32_t f) {
+        if (progress_.holds_at_end(f)) return true;
+        auto known = arrays_.find(f);
+        if (known != arrays_.end()) return known->second;
+        const int32_t outer = lowest_;
+        lowest_ = INT32_MAX;
+        int64_t budget = kBudget;
+        bool result = items(f, budget, 0);
+        if (result || lowest_ == INT32_MAX) arrays_[f] = result;
+        lowest_ = result ? outer : std::min(outer, lowest_);
+        return result;
+    }
+
+    // A conjunction of items with the counts taken out.
+    int32_t without_counts(int32_t f, int64_t& low, int64_t& high) {
+        std::vector<int32_t> parts = formulas_.at(f).op == FOp::And ? formulas_.args(f) : std::vector<int32_t>{f}, others;
+        for (int32_t p : parts) {
+            const Formula n = formulas_.at(p);
+            if (n.op == FOp::MinItems) low = n.a;
+            else if (n.op == FOp::MaxItems) high = n.a;
+            else others.push_back(p);
+        }
+        return formulas_.all(std::move(others));
+    }
+
+    bool items(int32_t f, int64_t& budget, int depth) {
+        if (f == Formulas::kFalse) return false;
+        if (progress_.holds_at_end(f)) return true;
+        int64_t low = 0, high = -1;
+        const int32_t open = without_counts(f, low, high);
+        if (high == 0 || (high >= 0 && high < low)) return false;
+        if (--budget < 0 || depth > 400) return not_proved();
+        int32_t after = progress_.after_item(open);
+        int32_t base = take_literals(after);
+        std::vector<Outcome> found;
+        collect(after, base, found);
+        for (Outcome& o : found) {
+            if (low > 0 && !enough_values(open, o.goal, low)) continue;
+            int32_t next = progress_.with_value(o.tuple[0], -1);
+            // An item that changes nothing can be repeated: only the counts are left to be met.
+            if (next == open && progress_.holds_at_end(open)) return true;
+            if (next == open && (high < 0 || high > 1) && wants_repetition(open)) return not_proved();
+            if (next == open) continue;
+            int32_t counted = formulas_.all({next, formulas_.min_count(FOp::MinItems, low - 1),
+                                             high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)});
+            if (items(counted, budget, depth + 1)) return true;
+        }
+        return false;
+    }
+
+    // Outcomes of an item without looking at the rest, which the search does itself.
+    void collect(int32_t f, int32_t cube, std::vector<Outcome>& found) {
+        if (f == Formulas::kFalse || !goal(cube)) return;
+        if (!formulas_.at(f).vars) {
+            found.push_back({cube, {f}});
+            return;
+        }
+        const int32_t var = first_var(f);
+        for (bool truth : {true, false}) collect(progress_.assign(f, var, truth), formulas_.both(cube, truth ? var : formulas_.negate(var)), found);
+    }
+
+    // Whether items that are equal could help: uniqueItems stands under a negation.
+    bool wants_repetition(int32_t f) const {
+        bool found = false;
+        formulas_.each_leaf(f, [&](int32_t leaf) { found |= formulas_.at(leaf).op == FOp::Unique; });
+        return found;
+    }
+
+    // Where items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.
+    bool enough_values(int32_t open, int32_t goal_, int64_t count) {
+        bool unique = formulas_.at(open).op == FOp::Unique;
+        if (formulas_.at(open).op == FOp::And)
+            for (int32_t p : formulas_.args(open)) unique |= formulas_.at(p).op == FOp::Unique;
+        if (!unique) return true;
+        std::vector<int32_t> parts = formulas_.at(goal_).op == FOp::And ? formulas_.args(goal_) : std::vector<int32_t>{goal_};
+        for (int32_t p : parts) {
+            const Formula n = formulas_.at(p);
+            if (n.op != FOp::Var || !meaning_.table().nodes[n.a].has_values) continue;
+            int64_t different = 0;
+            const std::vector<int32_t> values = meaning_.table().nodes[n.a].values;
+            for (int32_t v : values) different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(v), 0)));
+            return different >= count;
+        }
+        for (Kind kind : {Kind::Array, Kind::Object})
+            if (meaning_.expand(goal_, kind) != Formulas::kFalse) return true;
+        if (meaning_.alive(meaning_.strings(goal_)) || meaning_.alive(meaning_.numbers(goal_))) return true;
+        int64_t literals = 0;
+        for (Kind kind : {Kind::Null, Kind::True, Kind::False}) literals += meaning_.expand(goal_, kind) == Formulas::kTrue;
+        return literals >= count;
+    }
+
+    // --- objects
+
+    struct RestKey {
+        int32_t f, plan, seen, rank;
+        bool operator==(const RestKey& o) const { return f == o.f && plan == o.plan && seen == o.seen && rank == o.rank; }
+    };
+    struct RestHash {
+        size_t operator()(const RestKey& k) const {
+            return mix(mix(static_cast<uint32_t>(k.f), static_cast<uint32_t>(k.plan)), mix(static_cast<uint32_t>(k.seen), static_cast<uint32_t>(k.rank)));
+        }
+    };
+
+    bool object(int32_t f, const Rest& rest) {
+        if (progress_.holds_at_end(f)) return true;
+        const RestKey key{f, rest.plan, rest.seen, rest.rank};
+        auto known = objects_.find(key);
+        if (known != objects_.end()) return known->second;
+        const int32_t outer = lowest_;
+        lowest_ = INT32_MAX;
+        bool result;
+        const Members m = members(f);
+        if (m.simple()) {
+            result = simple_object(m, rest);
+        } else {
+            int64_t budget = kBudget;
+            std::vector<int32_t> useful = useful_places(f, rest);
+            result = search(f, rest, useful, 0, budget, 0);
+        }
+        if (result || lowest_ == INT32_MAX) objects_[key] = result;
+        lowest_ = result ? outer : std::min(outer, lowest_);
+        return result;
+    }
+
+    // Required members one by one, then any others up to the least number.
+    bool simple_object(const Members& m, const Rest& rest) {
+        const Plan& plan = progress_.plan(rest.plan);
+        int64_t missing = 0;
+        if (m.required != Formulas::kTrue)
+            for (int32_t key : formulas_.args(m.required)) {
+                const int32_t place = plan.index.at(key);
+                if (!available(rest, place) || member_goal(m.forms, plan.declared[place]) == Formulas::kFalse) return false;
+                ++missing;
+            }
+        if (m.high >= 0 && std::max(missing, m.low) > m.high) return false;
+        return m.low <= missing || enough(m, rest, m.low - missing);
+    }
+
+    // Whether that many members beside the required ones can be written.
+    bool enough(const Members& m, const Rest& rest, int64_t count) {
+        const Plan& plan = progress_.plan(rest.plan);
+        for (int32_t other : plan.others)
+            if (member_goal(m.forms, other) != Formulas::kFalse) return true;
+        std::vector<int32_t> required = m.required == Formulas::kTrue ? std::vector<int32_t>{} : formulas_.args(m.required);
+        for (size_t place = 0; count > 0 && place < plan.declared.size(); ++place) {
+            const int32_t id = plan.declared[place];
+            if (!available(rest, static_cast<int32_t>(place))) continue;
+            if (std::binary_search(required.begin(), required.end(), progress_.key_class(id).key)) continue;
+            count -= member_goal(m.forms, id) != Formulas::kFalse;
+        }
+        return count <= 0;
+    }
+
+    // With atoms decided that no member to come can change: properties that all came already hold, a required one that may not
+    // come any more fails. Without this "exactly one" stays open until the end.
+    int32_t settle(int32_t f, const Rest& rest) {
+        if (!rest.object || f <= Formulas::kTrue || members(f).simple()) return f;
+        std::unordered_map<int32_t, int32_t> memo;
+        const Plan& plan = progress_.plan(rest.plan);
+        auto may_come = [&](int32_t key) {
+            auto place = plan.index.find(key);
+            return place != plan.index.end() && available(rest, place->second);
+        };
+        return formulas_.rebuild(f, memo, [&](int32_t leaf) {
+            const Formula n = formulas_.at(leaf);
+            if (n.op == FOp::Required) {
+                for (int32_t key : formulas_.args(leaf))
+                    if (!may_come(key)) return Formulas::kFalse;
+            } else if (n.op == FOp::Props) {
+                const ObjectKeywords& o = *meaning_.table().nodes[n.a].object;
+                auto open = [&](const auto& p) { return may_come(p.first); };
+                if (o.patterns.empty() && o.additional < 0 && std::none_of(o.properties.begin(), o.properties.end(), open)) return Formulas::kTrue;
+            }
+            return leaf;
+        });
+    }
+
+    // Takes or leaves the useful members in their order, which loses nothing: what a set of members means has no order.
+    bool search(int32_t f, const Rest& rest, const std::vector<int32_t>& useful, size_t from, int64_t& budget, int depth) {
+        if (f == Formulas::kFalse) return false;
+        if (progress_.holds_at_end(f)) return true;
+        if (const Members& m = members(f); m.simple()) return simple_object(m, rest);
+        if (--budget < 0 || depth > 400) return not_proved();
+        const Plan& plan = progress_.plan(rest.plan);
+        for (size_t i = from; i < useful.size(); ++i) {
+            const int32_t place = useful[i];
+            if (place >= 0 && !available(rest, place)) continue;
+            const int32_t id = place >= 0 ? plan.declared[place] : plan.others[-1 - place];
+            int32_t next = progress_.after_key(f, id);
+            if (next == Formulas::kFalse || next == f) continue;
+            std::vector<Outcome> found;
+            int32_t base = take_literals(next);
+            collect(next, base, found);
+            const Rest rest_after = after(rest, place >= 0 ? place : -1);
+            for (Outcome& o : found) {
+                o.tuple[0] = settle(o.tuple[0], rest_after);
+                if (o.tuple[0] == f) continue;
+                if (search(o.tuple[0], rest_after, useful, place >= 0 ? i + 1 : i, budget, depth + 1)) return true;
+            }
+        }
+        return false;
+    }
+
+    bool not_proved() {
+        ++unproved_;
+        return true;
+    }
+
+    Meaning& meaning_;
+    Progress& progress_;
+    Formulas& formulas_;
+    bool any_order_;
+    SeenSets seen_sets_;
+    int32_t depth_ = 0, lowest_ = INT32_MAX;
+    int64_t unproved_ = 0;
+    std::unordered_map<int32_t, int32_t> goals_;   // 0: no, 1: yes, else 2 + place among the searches under way
+    std::unordered_map<int32_t, bool> arrays_;
+    std::unordered_map<int32_t, Members> members_;
+    std::unordered_map<uint64_t, int32_t> member_goals_;
+    std::unordered_map<RestKey, bool, RestHash> objects_;
+};
+
+}  // namespace guidedgen

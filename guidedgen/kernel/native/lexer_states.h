@@ -1,0 +1,55 @@
+// What a lexer state holds, and its share of the token mask; `lexer.h` fills both in.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "content.h"
+
+namespace guidedgen {
+
+// What follows the end of a lexeme inside tokens: equal remainders of different tokens share a node. Children come into
+// being when some structure can read up to them, since most continuations never fit.
+struct Remainder {
+    uint8_t byte = 0;
+    bool expanded = false;
+    std::vector<uint32_t> trie_nodes;
+    std::vector<uint32_t> children;   // sorted by byte
+    std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
+};
+
+// What the vocabulary looks like from one lexer state.
+struct LexMask {
+    std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
+    std::vector<int32_t> list;
+    std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
+    std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
+    struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
+    std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
+    int64_t farthest = -1;               // memo of Farthest
+};
+
+struct LexState {
+    int32_t id = 0, expr = 0;
+    bool accepting = false;
+    bool expanded = false;    // transitions are there
+    bool pruned = false;      // transitions into empty languages are gone
+    int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
+    uint16_t group[256];      // byte -> index into `to`
+    std::vector<LexState*> to;         // to[0] = nullptr: no transition
+    std::vector<ByteSet> sets;         // bytes of each group
+    ByteSet first;                     // bytes with a transition
+    ByteSet loop;                      // bytes that lead back here
+    LexState* clamped = nullptr;       // the state whose mask this one shares
+    const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
+    bool content_known = false;
+    int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
+    std::unique_ptr<LexMask> mask;
+    int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
+    int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte
+    int64_t farthest = -1;             // memo of Farthest
+    uint64_t walk = 0;                 // the last walk over the trie that noted it
+};
+
+}  // namespace guidedgen

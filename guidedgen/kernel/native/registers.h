@@ -1,0 +1,239 @@
+// What a position in a JSON text remembers beside its rows: the undeclared names of each open object, and the text of the
+// item that is being read in each open array whose items have to differ.
+//
+// Registers are immutable and hash-consed, and never part of what masks are remembered by: a mask is worked out without
+// them, and the few tokens that they rule out are taken away afterwards.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common.h"
+#include "trie.h"
+
+namespace guidedgen {
+
+// Bytes that were read since some point, last one first.
+struct Text {
+    const Text* before;
+    uint8_t byte;
+    int32_t length;
+};
+
+// Names that came in an object, last one first.
+struct Names {
+    const Names* before;
+    std::string name;   // unescaped
+};
+
+// One open container that has something to remember.
+struct Register {
+    const Register* outer;
+    bool array;
+    bool inside_array;      // this one or one around it is an array: bytes are being kept
+    const Names* names;     // objects
+    const Text* item;       // arrays: the item so far, with whitespace around it
+};
+
+// Follows the lexeme of a member's name byte by byte: whitespace and a comma, then a string, unescaped as it comes.
+class NameReader {
+  public:
+    enum class Where : uint8_t { Before, Inside, After };
+    Where where = Where::Before;
+    std::string name;
+
+    void read(uint8_t b) {
+        if (where == Where::Before) {
+            if (b == '"') where = Where::Inside;
+        } else if (where == Where::Inside) {
+            if (escape_.empty()) {
+                if (b == '"') where = Where::After;
+                else if (b == '\\') escape_ = "\\";
+                else name += static_cast<char>(b);
+            } else {
+                escape_ += static_cast<char>(b);
+                finish_escape();
+            }
+        }
+    }
+    // Whether the name so far can be the beginning of a text.
+    bool begins(const std::string& text) const { return name.size() <= text.size() && text.compare(0, name.size(), name) == 0; }
+
+  private:
+    void finish_escape() {
+        if (escape_.size() == 2 && escape_[1] != 'u') {
+            static constexpr char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
+            const char* at = std::strchr(letters, escape_[1]);
+            name += at ? meant[at - letters] : escape_[1];
+            escape_.clear();
+        } else if (escape_.size() == 6) {
+            const uint32_t unit = hexadecimal(2);
+            if (unit - 0xD800 < 0x400) return;   // the first half of a surrogate pair
+            append(unit);
+            escape_.clear();
+        } else if (escape_.size() == 12) {
+            append(0x10000 + ((hexadecimal(2) - 0xD800) << 10) + (hexadecimal(8) - 0xDC00));
+            escape_.clear();
+        }
+    }
+
+    uint32_t hexadecimal(size_t at) const {
+        uint32_t value = 0;
+        for (size_t i = at; i < at + 4; ++i) {
+            const char c = escape_[i];
+            value = value * 16 + static_cast<uint32_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+        }
+        return value;
+    }
+
+    void append(uint32_t code) {
+        static constexpr uint32_t marks[4] = {0, 0xC0, 0xE0, 0xF0};
+        const int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+        name += static_cast<char>(more ? marks[more] | (code >> (6 * more)) : code);
+        for (int i = more; i-- > 0;) name += static_cast<char>(0x80 | ((code >> (6 * i)) & 0x3F));
+    }
+
+    std::string escape_;
+};
+
+inline std::string bytes_of(const Text* text) {
+    std::string bytes(static_cast<size_t>(text ? text->length : 0), '\0');
+    for (size_t i = bytes.size(); text; text = text->before) bytes[--i] = static_cast<char>(text->byte);
+    return bytes;
+}
+
+inline NameReader name_in(const Text* text) {
+    NameReader reader;
+    for (char c : bytes_of(text)) reader.read(static_cast<uint8_t>(c));
+    return reader;
+}
+
+class Registers {
+  public:
+    // Stands for registers that are not known, where masks are worked out without them.
+    const Register* unknown() const { return &unknown_; }
+    int64_t memory() const { return bytes_; }
+
+    const Text* extend(const Text* text, uint8_t byte) {
+        const uint64_t h = mix(reinterpret_cast<uintptr_t>(text), byte);
+        for (const Text* known : text_index_[h])
+            if (known->before == text && known->byte == byte) return known;
+        texts_.push_back({text, byte, text ? text->length + 1 : 1});
+        text_index_[h].push_back(&texts_.back());
+        bytes_ += sizeof(Text) + 48;
+        return &texts_.back();
+    }
+
+    const Register* open(const Register* outer, bool array) { return intern({outer, array, array || (outer && outer->inside_array), nullptr, nullptr}); }
+
+    const Register* with_name(const Register* r, const std::string& name) {
+        if (has(r, name)) return r;
+        const uint64_t h = mix(reinterpret_cast<uintptr_t>(r->names), std::hash<std::string>()(name));
+        const Names* found = nullptr;
+        for (const Names* known : name_index_[h])
+            if (known->before == r->names && known->name == name) found = known;
+        if (!found) {
+            names_.push_back({r->names, name});
+            found = &names_.back();
+            name_index_[h].push_back(found);
+            bytes_ += static_cast<int64_t>(sizeof(Names) + name.size() + 48);
+        }
+        Register next = *r;
+        next.names = found;
+        return intern(next);
+    }
+
+    static bool has(const Register* r, const std::string& name) {
+        for (const Names* n = r->names; n; n = n->before)
+            if (n->name == name) return true;
+        return false;
+    }
+
+    // One more byte for every array that keeps its item.
+    const Register* append(const Register* r, uint8_t byte) {
+        if (!r || !r->inside_array || r == &unknown_) return r;
+        Register next = *r;
+        next.outer = append(r->outer, byte);
+        if (r->array) next.item = extend(r->item, byte);
+        return intern(next);
+    }
+
+    const Register* next_item(const Register* r) {
+        Register next = *r;
+        next.item = nullptr;
+        return intern(next);
+    }
+
+    // The same of another arena.
+    const Register* import(const Register* r) {
+        if (!r) return nullptr;
+        Register next = *r;
+        next.outer = import(r->outer);
+        next.names = nullptr;
+        next.item = nullptr;
+        for (char c : bytes_of(r->item)) next.item = extend(next.item, static_cast<uint8_t>(c));
+        const Register* made = intern(next);
+        std::vector<const std::string*> names;
+        for (const Names* n = r->names; n; n = n->before) names.push_back(&n->name);
+        for (size_t i = names.size(); i-- > 0;) made = with_name(made, *names[i]);
+        return made;
+    }
+
+    const Text* import(const Text* text) {
+        const Text* made = nullptr;
+        for (char c : bytes_of(text)) made = extend(made, static_cast<uint8_t>(c));
+        return made;
+    }
+
+    // Calls `found` with every node of a vocabulary's tree whose bytes complete a name that an object has already.
+    // `so_far`: what was read of the member's lexeme.
+    template <class F>
+    static void each_repeated(const Trie& trie, const Register* r, const Text* so_far, F found) {
+        const NameReader start = name_in(so_far);
+        if (start.where == NameReader::Where::After) return;
+        for (const Names* n = r->names; n; n = n->before) {
+            if (!start.begins(n->name)) continue;
+            for (uint32_t child : trie.root_child)
+                if (child) descend(trie, child, start, n->name, found);
+        }
+    }
+
+  private:
+    template <class F>
+    static void descend(const Trie& trie, uint32_t node, NameReader reader, const std::string& name, F& found) {
+        const uint8_t byte = trie.nodes[node].byte;
+        const bool before = reader.where == NameReader::Where::Before;
+        if (before && byte != '"' && !std::strchr(" \t\r\n,", byte)) return;
+        reader.read(byte);
+        if (reader.where == NameReader::Where::After) {
+            if (reader.name == name) found(node);
+            return;
+        }
+        if (!reader.begins(name)) return;
+        for (uint32_t c = node + 1; c < trie.nodes[node].skip; c = trie.nodes[c].skip) descend(trie, c, reader, name, found);
+    }
+
+    const Register* intern(const Register& r) {
+        const uint64_t h = mix(mix(reinterpret_cast<uintptr_t>(r.outer), r.array), mix(reinterpret_cast<uintptr_t>(r.names), reinterpret_cast<uintptr_t>(r.item)));
+        auto& bucket = index_[h];
+        for (const Register* known : bucket)
+            if (known->outer == r.outer && known->array == r.array && known->names == r.names && known->item == r.item) return known;
+        registers_.push_back(r);
+        bucket.push_back(&registers_.back());
+        bytes_ += sizeof(Register) + 48;
+        return bucket.back();
+    }
+
+    Register unknown_{nullptr, false, false, nullptr, nullptr};
+    std::deque<Text> texts_;
+    std::deque<Names> names_;
+    std::deque<Register> registers_;
+    std::unordered_map<uint64_t, std::vector<const Text*>> text_index_;
+    std::unordered_map<uint64_t, std::vector<const Names*>> name_index_;
+    std::unordered_map<uint64_t, std::vector<const Register*>> index_;
+    int64_t bytes_ = 0;
+};
+
+}  // namespace guidedgen

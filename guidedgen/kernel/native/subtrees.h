@@ -1,0 +1,80 @@
+// What is known of a subtree of the token trie before any state is read into it: its bytes, and how deep it is.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "common.h"
+
+namespace guidedgen {
+
+struct TrieNode {
+    uint8_t byte = 0;
+    uint16_t depth = 0;   // root 0
+    uint32_t skip = 0;    // first node after this node's subtree
+    uint32_t tok = 0;     // first token of the subtree, in Trie::tokens
+    uint32_t ntok = 0;    // tokens that end exactly here
+};
+
+// UTF-8 beyond ASCII as an automaton (RFC 3629, section 4): state 0 between characters, -1 for no character.
+inline int utf8_step(int state, uint8_t byte) {
+    struct Edge { uint8_t from, low, high, to; };
+    static constexpr Edge edges[] = {{0, 0xC2, 0xDF, 1}, {0, 0xE0, 0xE0, 2}, {0, 0xE1, 0xEC, 3}, {0, 0xED, 0xED, 4},
+                                     {0, 0xEE, 0xEF, 3}, {0, 0xF0, 0xF0, 5}, {0, 0xF1, 0xF3, 6}, {0, 0xF4, 0xF4, 7},
+                                     {1, 0x80, 0xBF, 0}, {2, 0xA0, 0xBF, 1}, {3, 0x80, 0xBF, 1}, {4, 0x80, 0x9F, 1},
+                                     {5, 0x90, 0xBF, 3}, {6, 0x80, 0xBF, 3}, {7, 0x80, 0x8F, 3}};
+    for (const Edge& e : edges)
+        if (e.from == state && e.low <= byte && byte <= e.high) return e.to;
+    return -1;
+}
+
+class Subtrees {
+  public:
+    static constexpr uint32_t kLarge = 16;   // nodes of a subtree whose bytes are worth knowing
+
+    struct Below {
+        ByteSet bytes;
+        bool characters = false;   // the node ends between characters, and so begins whole UTF-8 what is below
+    };
+
+    Subtrees() = default;
+    Subtrees(const std::vector<TrieNode>& nodes, int32_t longest) : depth_(nodes.size(), 0), at_(nodes.size(), 0) {
+        const size_t n = nodes.size();
+        std::vector<ByteSet> bytes(n);
+        std::vector<uint32_t> parent(n, 0), path(static_cast<size_t>(longest) + 1, 0);
+        std::vector<int8_t> state(n, -1), valid(n, 1);
+        state[0] = 0;
+        for (uint32_t i = 1; i < n; ++i) {
+            const TrieNode& node = nodes[i];
+            parent[i] = path[node.depth - 1u];
+            path[node.depth] = i;
+            const int before = state[parent[i]];
+            state[i] = static_cast<int8_t>(before == 0 && node.byte < 0x80 ? 0 : before < 0 ? -1 : utf8_step(before, node.byte));
+        }
+        for (size_t i = n; i-- > 1;) {   // children before their parents
+            const size_t up = parent[i];
+            depth_[up] = std::max<uint8_t>(depth_[up], static_cast<uint8_t>(std::min(depth_[i] + 1, 255)));
+            bytes[up] = bytes[up] | bytes[i];
+            bytes[up].add(nodes[i].byte);
+            valid[up] = valid[up] && valid[i] && state[i] >= 0;
+            if (nodes[i].skip - i < kLarge) continue;
+            at_[i] = static_cast<uint32_t>(below_.size()) + 1;
+            below_.push_back({bytes[i], state[i] == 0 && valid[i]});
+        }
+    }
+
+    // For large subtrees; nullptr for others.
+    const Below* below(uint32_t node) const { return at_[node] ? &below_[at_[node] - 1] : nullptr; }
+
+    // Bytes of the longest way down from a node, 255 where it is longer.
+    int depth(uint32_t node) const { return depth_[node]; }
+
+    int64_t memory() const { return static_cast<int64_t>(depth_.size() * 5 + below_.size() * sizeof(Below)); }
+
+  private:
+    std::vector<uint8_t> depth_;
+    std::vector<uint32_t> at_;
+    std::vector<Below> below_;
+};
+
+}  // namespace guidedgen

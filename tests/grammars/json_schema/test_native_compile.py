@@ -1,0 +1,94 @@
+"""Schemas that the native kernel compiles by itself: the constraint around them, reports, refusals, errors."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import pytest
+
+from guidedgen.errors import CompileError, UnsatisfiableSchema
+from guidedgen.grammars.compile import compile
+from guidedgen.grammars.json_schema.native_compile import native_form
+from guidedgen.grammars.json_schema.options import Draft, Options
+from guidedgen.grammars.specs import JsonSchema
+from guidedgen.grammars.translation import Form
+from guidedgen.limits import Limits
+from guidedgen.testing import accepts
+from guidedgen.vocabulary import Vocabulary
+from tests.grammars.json_schema.feeding import BYTES
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("guidedgen.kernel._native") is None, reason="the native kernel is not built"
+)
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "string", "maxLength": 3}, "n": {"type": "integer"}},
+    "required": ["a"],
+    "additionalProperties": False,
+    "requried": 1,
+}
+
+
+def form_of(schema: Any, **options: Any) -> Form | None:
+    return native_form(schema, BYTES, options=Options(**options), limits=Limits())
+
+
+class Native(JsonSchema):
+    """A schema that is compiled natively where that is possible."""
+
+    def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
+        return native_form(self.schema, vocabulary, options=Options(on_unsupported=self.on_unsupported), limits=limits)
+
+
+@pytest.mark.parametrize("policy", ["error", "validate", "relax"])
+def test_the_constraint_around_it_is_the_usual_one(policy: Any) -> None:
+    constraint = compile(Native(SCHEMA, on_unsupported=policy), BYTES, implementation="native")
+    texts = ['{"a": "xy", "n": 12}', '{"a": ""}', '{"a": "wxyz"}', '{"n": 1}', "[]"]
+    assert [text for text in texts if accepts(constraint, text)] == texts[:2]
+    assert (constraint.implementation, constraint.checking, constraint.vocab_size) == ("native", None, BYTES.size)
+    told = constraint.start().explain(ord("x"))
+    assert told is not None
+    assert told.expected == frozenset(b"{")
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, {"requierd": ["a"]}, {"items": {"type": "null", "minItems": 1, "x-y": 1}}])
+def test_its_report_says_what_the_translation_says(schema: Any) -> None:
+    form = form_of(schema)
+    assert form is not None
+    report = [entry for entry in JsonSchema(schema).translate(Limits()).report if entry.keyword != "(different names)"]
+    assert set(form.report()) == set(report)
+
+
+def test_what_needs_attention_is_told() -> None:
+    form = form_of(SCHEMA)
+    assert form is not None
+    assert [entry.keyword for entry in form.report().warnings] == ["requried"]
+
+
+def test_slips_are_refused_where_that_is_asked_for() -> None:
+    with pytest.raises(CompileError, match="Did you mean 'required'") as caught:
+        form_of({"items": {"requried": ["a"]}}, strict_keywords=True)
+    assert (caught.value.pointer, caught.value.keyword) == ("/items/requried", "requried")
+
+
+def test_the_draft_is_that_of_the_options() -> None:
+    taken: list[list[str]] = []
+    for draft in (Draft.D4, Draft.D7):
+        form = form_of({"type": "integer"}, draft=draft)
+        assert form is not None
+        taken.append([text for text in ("1", "1.0") if accepts(form.compiled, text, BYTES)])
+    assert taken == [["1"], ["1", "1.0"]]
+
+
+def test_unsatisfiable_schemas_name_what_contradicts() -> None:
+    schema = {"type": "object", "properties": {"a": {"minLength": 2, "maxLength": 1, "type": "string"}}, "required": ["a"]}
+    with pytest.raises(UnsatisfiableSchema) as caught:
+        form_of(schema)
+    assert {"/properties/a/minLength", "/properties/a/maxLength"} <= set(caught.value.pointers)
+
+
+@pytest.mark.parametrize("options", [{"canonical_numbers": True}, {"formats": {"date": "x"}}])
+def test_what_is_the_translations_alone_is_left_to_it(options: dict[str, Any]) -> None:
+    assert form_of({"type": "integer"}, **options) is None

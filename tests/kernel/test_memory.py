@@ -1,0 +1,112 @@
+"""Memory stays bounded: over many grammars of one vocabulary, and over one very long text."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from guidedgen.grammars.compile import compile
+from guidedgen.grammars.specs import JsonSchema
+from guidedgen.kernel import InspectableState
+from guidedgen.limits import Limits
+from guidedgen.masks import allowed_tokens
+from tests.kernel.helpers import compile_grammar
+from tests.kernel.test_budget import listed, words
+
+MIB = 2**20
+
+
+def resident() -> float:
+    """Memory of this process, MiB."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / MIB
+
+
+def schemas(count: int) -> Iterator[dict[str, object]]:
+    """Schemas that share almost nothing: other names, other patterns, other bounds."""
+    for number in range(count):
+        yield {
+            "type": "object",
+            "properties": {
+                f"name_{number}": {"type": "string", "pattern": f"^[a-z]{{2,{3 + number % 40}}}-{number}$"},
+                f"count_{number}": {"type": "integer", "minimum": -number, "maximum": 7 * number + 1},
+                f"list_{number}": {"type": "array", "items": {"enum": [f"a{number}", f"b{number}", number]}},
+            },
+            "required": [f"name_{number}"],
+        }
+
+
+def use(schema: dict[str, object], vocabulary: object, limits: Limits) -> dict[str, int]:
+    """Compile a schema and write its shortest text under masks; the kernel's counters afterwards."""
+    constraint = compile(JsonSchema(schema), vocabulary, limits=limits, implementation="native")  # type: ignore[arg-type]
+    state = constraint.compiled.start()
+    for token in state.shortest():
+        assert token in allowed_tokens(state.mask(40))
+        following = state.advance(token)
+        assert following is not None
+        state = following
+    assert state.accepting
+    return constraint.stats()
+
+
+def grow(count: int, limits: Limits) -> tuple[float, int]:
+    """MiB that `count` schemas, one after another, leave behind; and the most bytes that their lexer held."""
+    vocabulary = words(2000)
+    most = 0
+    for schema in schemas(20):
+        use(schema, vocabulary, limits)
+    before = resident()
+    for schema in schemas(count):
+        most = max(most, use(schema, vocabulary, limits)["lexer_bytes"])
+    return resident() - before, most
+
+
+def test_schemas_one_after_another() -> None:
+    limits = Limits(cache_bytes=2 * MIB)
+    growth, most = grow(60, limits)
+    assert 2 * MIB < most < 6 * MIB, "the lexer was renewed, or the test shows nothing"
+    assert growth < 30
+
+
+@pytest.mark.slow
+def test_five_thousand_schemas() -> None:
+    growth, most = grow(5_000, Limits(cache_bytes=32 * MIB))
+    print(f"5,000 schemas: {growth:.0f} MiB more resident memory, at most {most / MIB:.0f} MiB in one lexer")
+    assert 32 * MIB < most < 48 * MIB
+    assert growth < 150
+
+
+def long_list(tokens: int, limits: Limits) -> tuple[int, int, int]:
+    """Write one list item after another; the most bytes that the kernel held, arenas made, and tokens written."""
+    vocabulary = words(400)
+    compiled = compile_grammar(listed(), "native", vocabulary, limits)
+    state: InspectableState | None = compiled.start().advance_bytes(b"[1")
+    items = [b", 123", b', "ab"', b', ["a", 5]']  # the first tokens are the bytes
+    most = written = 0
+    while written < tokens:
+        for token in items[written % 3]:
+            assert state is not None
+            assert state.mask(tokens + 50).any()
+            state = state.advance(token)
+        written += len(items[written % 3])
+        if written % 50 == 0:
+            most = max(most, compiled.stats()["bytes"])
+    assert state is not None
+    assert state.shortest() == (ord("]"),)
+    return max(most, compiled.stats()["bytes"]), compiled.stats()["arenas"], written
+
+
+def test_a_long_text_keeps_its_tables_small() -> None:
+    most, _, written = long_list(4_000, Limits())
+    assert written >= 4_000
+    assert most < 2 * MIB
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_tokens() -> None:
+    most, arenas, written = long_list(100_000, Limits(cache_bytes=300_000))
+    print(f"{written} tokens: at most {most / MIB:.2f} MiB, {arenas} arenas")
+    assert most < 2 * MIB
