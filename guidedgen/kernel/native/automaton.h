@@ -1,6 +1,7 @@
 // Lexeme automata: expressions with their transitions, built lazily and shared by all grammars of one vocabulary.
 #pragma once
 
+#include <map>
 #include <unordered_map>
 
 #include "expressions.h"
@@ -70,55 +71,35 @@ class Automaton {
     // Exact emptiness: a search for an accepting state. Only expressions with And or Not need it.
     bool alive(LexState* s) {
         if (s->alive >= 0) return s->alive == 1;
-        const int64_t before = automaton_memory();
-        std::vector<LexState*> order{s};
-        std::unordered_map<LexState*, LexState*> parent{{s, nullptr}};
-        for (size_t i = 0; i < order.size(); ++i) {
-            LexState* now = order[i];
-            if (now->alive == 1) {
-                for (LexState* p = now; p; p = parent[p]) p->alive = 1;
-                return true;
-            }
-            if (now->alive == 0) continue;
-            check_search(order.size(), before, "search for an accepted text");
-            expand(now);
-            for (size_t g = 1; g < now->to.size(); ++g)
-                if (parent.emplace(now->to[g], now).second) order.push_back(now->to[g]);
+        std::vector<Visit> visits;
+        const auto open = [this](LexState* now) {
+            if (now->alive != 0) expand(now);
+            return now->alive != 0;
+        };
+        const bool found = search(s, visits, "search for an accepted text", [](LexState* now) { return now->alive == 1; }, open);
+        if (!found)
+            for (const Visit& dead : visits) dead.state->alive = 0;
+        for (size_t i = visits.size() - 1; found; i = visits[i].parent) {
+            visits[i].state->alive = 1;
+            if (i == 0) break;
         }
-        for (LexState* dead : order) dead->alive = 0;
-        return false;
+        return found;
     }
 
-    // Bytes of the shortest accepted text from `s`. Only expressions with And or Not need a search: breadth first, cut
-    // short by what is known already and by the lower bound that every expression carries.
+    // Bytes of the shortest accepted text from `s`. Only what is worked out state by state needs a search, cut short by what
+    // is known already.
     int32_t distance(LexState* s) {
-        if (s->distance >= 0) return s->distance;
-        if (s->accepting) return s->distance = 0;
-        const Expr& e = expressions_.at(s->expr);
-        if (!e.boolean && !e.lazy && s->expr != Expressions::kEmpty) return s->distance = e.shortest;
-        const int64_t before = automaton_memory();
-        struct Visit { LexState* state; size_t parent; int32_t depth; };
-        std::vector<Visit> order{{s, 0, 0}};
-        std::unordered_map<LexState*, char> met{{s, 0}};
-        int32_t best = INT32_MAX;
-        size_t last = 0;
-        for (size_t i = 0; i < order.size() && order[i].depth + 1 < best; ++i) {
-            check_search(order.size(), before, "search for the shortest text");
-            prune(order[i].state);
-            for (size_t g = 1; g < order[i].state->to.size(); ++g) {
-                LexState* to = order[i].state->to[g];
-                const int32_t depth = order[i].depth + 1, known = known_distance(to);
-                if (known >= 0 && depth + known < best) {
-                    best = depth + known;
-                    last = i;
-                }
-                if (known >= 0 || depth + expressions_.at(to->expr).shortest >= best) continue;
-                if (met.emplace(to, 0).second) order.push_back({to, i, depth});
-            }
-        }
-        if (best == INT32_MAX) throw std::logic_error("distance of a dead lexer state");
-        for (size_t i = last;; i = order[i].parent) {   // all on the way to the end are at their distance
-            order[i].state->distance = best - order[i].depth;
+        if (const int32_t known = known_distance(s); known >= 0) return s->distance = known;
+        std::vector<Visit> visits;
+        const auto open = [this](LexState* now) {
+            prune(now);
+            return true;
+        };
+        if (!search(s, visits, "search for the shortest text", [this](LexState* now) { return known_distance(now) >= 0; }, open))
+            throw std::logic_error("distance of a dead lexer state");
+        const int32_t best = visits.back().depth + known_distance(visits.back().state);
+        for (size_t i = visits.size() - 1;; i = visits[i].parent) {   // all on the way to the end are at their distance
+            visits[i].state->distance = best - visits[i].depth;
             if (i == 0) return s->distance;
         }
     }
@@ -162,10 +143,51 @@ class Automaton {
     int64_t bytes_ = 0;
 
   private:
+    struct Visit {
+        LexState* state;
+        size_t parent;
+        int32_t depth;
+    };
+
     int32_t known_distance(const LexState* s) const {
         if (s->distance >= 0 || s->accepting) return std::max(s->distance, 0);
         const Expr& e = expressions_.at(s->expr);
-        return e.boolean ? -1 : e.shortest;
+        return e.boolean || e.lazy || s->expr == Expressions::kEmpty ? -1 : e.shortest;
+    }
+
+    int32_t least_distance(const LexState* s) const {
+        const int32_t known = known_distance(s);
+        return known >= 0 ? known : expressions_.nearest(s->expr);
+    }
+
+    // The nearest state that is `done` is the last of `visits`, each with the one before it; false: there is none. Best first
+    // (A*) by lower bounds; a state is visited again where a shorter way leads to it. Only what `open` lets pass is left again.
+    template <class Done, class Open>
+    bool search(LexState* s, std::vector<Visit>& visits, const char* what, Done done, Open open) {
+        const int64_t before = automaton_memory();
+        std::map<int32_t, std::vector<Visit>> waiting{{0, {{s, 0, 0}}}};   // by the least length of a text through them
+        std::unordered_map<LexState*, int32_t> depths;
+        while (!waiting.empty()) {
+            const auto best = waiting.begin();
+            const Visit now = best->second.back();
+            best->second.pop_back();
+            if (best->second.empty()) waiting.erase(best);
+            auto [known, first] = depths.emplace(now.state, now.depth);
+            if (!first && known->second <= now.depth) continue;
+            known->second = now.depth;
+            const size_t at = visits.size();
+            visits.push_back(now);
+            if (done(now.state)) return true;
+            check_search(at, before, what);
+            if (!open(now.state)) continue;
+            for (size_t g = now.state->to.size(); g-- > 1;) {
+                LexState* to = now.state->to[g];
+                const auto other = depths.find(to);
+                if (other == depths.end() || other->second > now.depth + 1)
+                    waiting[now.depth + 1 + least_distance(to)].push_back({to, at, now.depth + 1});
+            }
+        }
+        return false;
     }
 
     void check_search(size_t states, int64_t before, const char* what) const {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "common.h"
@@ -17,9 +19,9 @@ struct Expr {
     int32_t reach;      // bytes after which the largest bound of a repetition in it can matter; see clamp()
     int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count; Lazy: source, state
     int32_t low = 0, high = -1;        // Repeat
-    int32_t shortest = 0;              // no text in it has fewer bytes
+    int32_t shortest = 0;              // no text in it has fewer bytes; one has as many, unless `boolean` or `lazy`
     bool sure = false;                 // some text is in it, which is plain to see
-    bool lazy = false;                 // a Lazy is in it: `shortest` is a lower bound only
+    bool lazy = false;                 // contains Lazy
     bool text = false;                 // all of it is in the universe; see Expressions::set_universe
 };
 
@@ -32,7 +34,24 @@ struct Derivation {
     virtual int32_t start() = 0;   // its expression
     virtual Partition derive(int32_t state) = 0;
     virtual bool accepts(int32_t state) const = 0;
-    virtual int32_t shortest(int32_t state) const = 0;   // no text from the state has fewer bytes
+    virtual int32_t nearest(int32_t state) const = 0;    // no text from the state has fewer bytes; falls by 1 a byte at most
+};
+
+// All derivations of one set of expressions, by name.
+struct Derivations {
+    std::vector<std::unique_ptr<Derivation>> all;
+    std::unordered_map<std::string, int32_t> names;
+
+    // The one of that name, which `make` (given its number) makes the first time.
+    template <class F>
+    Derivation& at(const std::string& name, F make) {
+        auto found = names.find(name);
+        if (found == names.end()) {
+            all.push_back(make(static_cast<int32_t>(all.size())));
+            found = names.emplace(name, static_cast<int32_t>(all.size()) - 1).first;
+        }
+        return *all[found->second];
+    }
 };
 
 constexpr int32_t kManyBytes = 1 << 28;   // lengths of texts are exact below

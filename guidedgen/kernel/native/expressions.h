@@ -90,7 +90,6 @@ class Expressions {
             return repeat(c.a, c.low * low, -1);   // (x*)*, (x+)*, (x*)+, (x+)?
         Expr e{Op::Repeat, low == 0 || c.nullable, c.boolean, c.reach, child, 0, low, high, times_bytes(low, c.shortest)};
         e.reach = std::max(e.reach, times_bytes(high < 0 ? std::max(low - 1, 0) : high, std::max(c.shortest, 1)));
-        e.lazy = c.lazy;
         return intern(e);
     }
 
@@ -134,23 +133,24 @@ class Expressions {
         return intern_list(Op::And, kept);
     }
 
-    // The whole language of the derivation of that name, which `make` (given its number) makes the first time.
+    // The whole language of the derivation of that name; see Derivations::at.
     template <class F>
-    int32_t lazily(const std::string& name, F make) {
-        auto found = source_names_.find(name);
-        if (found == source_names_.end()) {
-            sources_.push_back(make(static_cast<int32_t>(sources_.size())));
-            found = source_names_.emplace(name, static_cast<int32_t>(sources_.size()) - 1).first;
-        }
-        return sources_[found->second]->start();
-    }
+    int32_t lazily(const std::string& name, F make) { return sources_.at(name, make).start(); }
     void hold(size_t bytes) { held_ += static_cast<int64_t>(bytes); }   // memory that a derivation takes
 
     int32_t lazy(int32_t source, int32_t state) {
-        const Derivation& d = *sources_[source];
-        Expr e{Op::Lazy, d.accepts(state), false, 0, source, state, 0, -1, d.shortest(state)};
-        e.lazy = true;
-        return intern(e);
+        const bool nullable = sources_.all[source]->accepts(state);
+        return intern({Op::Lazy, nullable, false, 0, source, state, 0, -1, nullable ? 0 : 1});
+    }
+
+    // A lower bound of the lengths of texts that is worked out, where `shortest` only says what is known at once.
+    int32_t nearest(int32_t id) const {
+        const Expr& e = nodes_[id];
+        if (e.op != Op::Or && e.op != Op::And) return nearest_part(id);
+        int32_t result = e.op == Op::Or ? kManyBytes : 0;
+        for (int32_t i = e.a; i < e.a + e.b; ++i)
+            result = e.op == Op::Or ? std::min(result, nearest_part(args_[i])) : std::max(result, nearest(args_[i]));
+        return result;
     }
 
     // A language R* that takes in whole what is made of parts of it: a union with it drops them. `mark_text(id)` says that a
@@ -192,10 +192,8 @@ class Expressions {
         if (head == kAll && nodes_[tail].op == Op::Concat && nodes_[tail].a == kAll) return tail;
         if (head == kAll && tail == kAll) return kAll;
         const Expr &h = nodes_[head], &t = nodes_[tail];
-        Expr e{Op::Concat, h.nullable && t.nullable, h.boolean || t.boolean, std::max(h.reach, t.reach), head, tail, 0, -1,
-               std::min(kManyBytes, h.shortest + t.shortest)};
-        e.lazy = h.lazy || t.lazy;
-        return intern(e);
+        return intern({Op::Concat, h.nullable && t.nullable, h.boolean || t.boolean, std::max(h.reach, t.reach), head, tail, 0, -1,
+                       std::min(kManyBytes, h.shortest + t.shortest)});
     }
 
     void flatten(Op op, std::vector<int32_t>& items) const {
@@ -205,6 +203,11 @@ class Expressions {
                 items[i] = args_[e.a];
                 items.insert(items.end(), args_.begin() + e.a + 1, args_.begin() + e.a + e.b);
             }
+    }
+
+    int32_t nearest_part(int32_t id) const {
+        const Expr& head = nodes_[head_of(id)];
+        return head.op == Op::Lazy ? sources_.all[head.a]->nearest(head.b) + nodes_[tail_of(id)].shortest : nodes_[id].shortest;
     }
 
     int32_t head_of(int32_t id) const { return nodes_[id].op == Op::Concat ? nodes_[id].a : id; }
@@ -388,7 +391,7 @@ class Expressions {
                 if (!rest.empty()) result.emplace_back(rest, kAll);
                 return result;
             }
-            case Op::Lazy: return sources_[e.a]->derive(e.b);
+            case Op::Lazy: return sources_.all[e.a]->derive(e.b);
             default: return {};
         }
     }
@@ -499,7 +502,6 @@ class Expressions {
             const Expr& c = nodes_[id];
             e.nullable = op == Op::And ? e.nullable && c.nullable : e.nullable || c.nullable;
             e.boolean |= c.boolean;
-            e.lazy |= c.lazy;
             e.reach = std::max(e.reach, c.reach);
             e.shortest = op == Op::And ? std::max(e.shortest, c.shortest) : std::min(e.shortest, c.shortest);
         }
@@ -516,10 +518,13 @@ class Expressions {
         return id;
     }
 
-    // What follows from the parts: that there is a text, and that all texts are in the universe.
+    // What follows from the parts: what has to be worked out, that there is a text, and that all texts are in the universe.
     void settle(Expr& e) const {
         auto text = [this](int32_t id) { return id == kEpsilon || nodes_[id].text; };
         auto sure = [this](int32_t id) { return nodes_[id].sure || !nodes_[id].boolean; };
+        auto lazy = [this](int32_t id) { return nodes_[id].lazy; };
+        e.lazy = e.op == Op::Lazy || (e.op == Op::Concat && (lazy(e.a) || lazy(e.b))) || (e.op == Op::Repeat && lazy(e.a)) ||
+                 (e.op == Op::Or && std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, lazy));
         if (e.op == Op::Concat) e.text = text(e.a) && text(e.b), e.sure = sure(e.a) && sure(e.b);
         if (e.op == Op::Repeat) e.text = text(e.a), e.sure = sure(e.a);
         if (e.op == Op::Or) {
@@ -539,8 +544,7 @@ class Expressions {
     std::unordered_map<uint64_t, int32_t> clamped_;
     Paged<std::unique_ptr<Partition>> derived_;   // memo, by expression; the oldest are dropped when it grows large
     std::deque<int32_t> derived_order_;
-    std::vector<std::unique_ptr<Derivation>> sources_;
-    std::unordered_map<std::string, int32_t> source_names_;
+    Derivations sources_;
     int32_t universe_ = -1;
     int64_t derived_parts_ = 0, steps_ = 0, held_ = 0;
 };

@@ -85,6 +85,8 @@ class Numbers {
     }
 
   private:
+    static constexpr uint64_t kGreatestSearched = 1'000;   // remainders that a search for completions may have to visit
+
     struct Limit {
         Decimal value;
         bool strict = false;
@@ -127,11 +129,18 @@ class Numbers {
 
     int32_t make_fractions(const Spec& spec, const std::optional<Step>& step) {
         const int32_t all = step ? multiples(*step, spec, false) : numbers(spec);
+        if (all == Expressions::kEmpty) return all;
         if (spec.digits_only) return e_.both({all, spelled()});
         if (step && step->whole()) return Expressions::kEmpty;
+        if (step && step->modulus() > kGreatestSearched) throw no_search();
         if (spec.low && spec.high && decimals::compare(*spec.low, *spec.high) == 0 && Step::one().divides(*spec.low)) return Expressions::kEmpty;
         if (!step && !spec.low && !spec.high) return others(Step::one());
         return e_.both({all, others(Step::one())});
+    }
+
+    static SchemaError no_search() {
+        return SchemaError(SchemaError::Kind::Unsupported, "multiples of such a step that are no integers are not supported", "", "multipleOf",
+                           "Write the values down with enum, or allow integers.");
     }
 
     // Numerals with a fraction or an exponent.

@@ -68,7 +68,7 @@ class PlainMultiples : public Derivation {
 
     int32_t start() override { return target({}); }
     bool accepts(int32_t id) const override { return accepting(states_[id]); }
-    int32_t shortest(int32_t id) const override { return accepts(id) ? 0 : std::max(1, states_[id].needed); }
+    int32_t nearest(int32_t id) const override { return accepts(id) ? 0 : std::max(1, bytes_needed(states_[id])); }
 
     Partition derive(int32_t id) override {
         const State s = states_[id];
@@ -88,7 +88,6 @@ class PlainMultiples : public Derivation {
         int32_t count = 0;                  // digits before the point, or after it
         int8_t to_low = 0, to_high = 0;     // comparison with as many digits of the bounds
         bool point = false, zero = false;   // zero: a leading zero, which ends the digits before the point
-        int32_t needed = 0;                 // digits_needed(), which follows from the rest
         bool operator==(const State& o) const {
             return remainder == o.remainder && count == o.count && to_low == o.to_low && to_high == o.to_high && point == o.point && zero == o.zero;
         }
@@ -135,6 +134,23 @@ class PlainMultiples : public Derivation {
         return -1;
     }
 
+    // The bytes to the next multiple, whose decimal places may be beyond the bounds.
+    int32_t bytes_needed(const State& s) const {
+        int32_t best = kManyBytes;
+        const int32_t known = s.point ? s.count : 0, point = s.point ? 0 : 1;
+        const int32_t first = std::max(0, digits_needed(s)), last = s.point ? 0 : first + kFree;
+        for (int32_t j = first; j <= last && j < best; ++j) {
+            if (!s.point && !completes(s, j)) continue;
+            for (int32_t n = 0; n <= places_ - known && j + n + point * (n > 0) < best; ++n) {
+                const size_t free = static_cast<size_t>(std::min(j + n, kFree + 1));
+                const uint64_t modulus = moduli_[static_cast<size_t>(known + n)];
+                const uint64_t rest = static_cast<uint64_t>(Wide{s.remainder} * powers_[static_cast<size_t>(j + n)] % modulus);
+                if ((rest ? modulus - rest : 0) <= widths_[free]) best = j + n + point * (n > 0);
+            }
+        }
+        return best;
+    }
+
     // Whether `more` digits before the point, and any after it, can lead to a multiple within the bounds.
     bool completes(const State& s, int32_t more) const {
         const int32_t length = s.count + more;
@@ -156,9 +172,8 @@ class PlainMultiples : public Derivation {
         return !(last_low && s.to_low == 0 && low_.below[at] != 0);
     }
 
-    int32_t target(State s) {
-        s.needed = digits_needed(s);
-        if (s.needed < 0) return Expressions::kEmpty;
+    int32_t target(const State& s) {
+        if (digits_needed(s) < 0) return Expressions::kEmpty;
         return e_.lazy(self_, states_.intern(s));
     }
 
@@ -236,7 +251,7 @@ class PlainOthers : public Derivation {
         const int64_t left = s.point ? places_ - s.count : places_;
         return s.count > 0 && Wide{s.remainder} * Step::power_of_ten(left, modulus_) % modulus_ != 0;
     }
-    int32_t shortest(int32_t id) const override { return accepts(id) ? 0 : 1; }
+    int32_t nearest(int32_t id) const override { return accepts(id) ? 0 : 1; }
 
     Partition derive(int32_t id) override {
         const State s = states_[id];

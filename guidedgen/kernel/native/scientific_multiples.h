@@ -32,7 +32,14 @@ class Scientific : public Derivation {
         return any ? target({}) : Expressions::kEmpty;
     }
     bool accepts(int32_t) const override { return false; }
-    int32_t shortest(int32_t) const override { return 2; }   // a letter and a digit at least
+    // A letter, a digit, and the digits before them that make a multiple with some exponent.
+    int32_t nearest(int32_t id) const override {
+        const State& s = states_[id];
+        if (bounds_.others || s.phase == kStart || s.least != kNever) return 2;
+        for (int32_t n = 1; n <= kMostPlaces - s.places; ++n)
+            if (found(s.remainder, odd_, n, 0, power(n) - 1)) return 2 + n + (s.phase == kFirst);
+        return 2;
+    }
 
     Partition derive(int32_t id) override {
         const State s = states_[id];
