@@ -19,6 +19,7 @@ struct Expr {
     int32_t low = 0, high = -1;        // Repeat
     int32_t shortest = 0;              // no text in it has fewer bytes
     bool sure = false;                 // some text is in it, which is plain to see
+    bool vague = false;                // And, Not or Lazy is in it: `shortest` may not be the length of a text
     bool text = false;                 // all of it is in the universe; see Expressions::set_universe
 };
 

@@ -489,6 +489,13 @@ class Expressions {
         return add(e, bucket);
     }
 
+    bool vague(const Expr& e) const {
+        if (e.op == Op::Concat) return nodes_[e.a].vague || nodes_[e.b].vague;
+        if (e.op == Op::Repeat) return nodes_[e.a].vague;
+        if (e.op != Op::Or) return e.op == Op::And || e.op == Op::Not || e.op == Op::Lazy;
+        return std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, [this](int32_t id) { return nodes_[id].vague; });
+    }
+
     int32_t add(const Expr& e, std::vector<int32_t>& bucket) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
         int32_t id = static_cast<int32_t>(nodes_.size());
@@ -498,7 +505,7 @@ class Expressions {
         return id;
     }
 
-    // What follows from the parts: that there is a text, and that all texts are in the universe.
+    // What follows from the parts: that there is a text, that all texts are in the universe, that lengths are not certain.
     void settle(Expr& e) const {
         auto text = [this](int32_t id) { return id == kEpsilon || nodes_[id].text; };
         auto sure = [this](int32_t id) { return nodes_[id].sure || !nodes_[id].boolean; };
@@ -510,6 +517,7 @@ class Expressions {
         }
         if (e.op == Op::And) e.text = std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, text);
         e.sure |= e.nullable || !e.boolean;
+        e.vague = vague(e);
     }
 
     Limits limits_;

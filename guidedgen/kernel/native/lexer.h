@@ -100,13 +100,13 @@ class Lexer {
         return false;
     }
 
-    // Bytes of the shortest accepted text from `s`. Only expressions with And or Not need a search: breadth first, cut
+    // Bytes of the shortest accepted text from `s`. Only vague expressions need a search: breadth first, cut
     // short by what is known already and by the lower bound that every expression carries.
     int32_t distance(LexState* s) {
         if (s->distance >= 0) return s->distance;
         if (s->accepting) return s->distance = 0;
         const Expr& e = expressions_.at(s->expr);
-        if (!e.boolean && s->expr != Expressions::kEmpty) return s->distance = e.shortest;
+        if (!e.vague && s->expr != Expressions::kEmpty) return s->distance = e.shortest;
         const int64_t before = memory();
         struct Visit { LexState* state; size_t parent; int32_t depth; };
         std::vector<Visit> order{{s, 0, 0}};
@@ -241,7 +241,7 @@ class Lexer {
     int32_t known_distance(const LexState* s) const {
         if (s->distance >= 0 || s->accepting) return std::max(s->distance, 0);
         const Expr& e = expressions_.at(s->expr);
-        return e.boolean ? -1 : e.shortest;
+        return e.vague ? -1 : e.shortest;
     }
 
     void check_search(size_t states, int64_t before, const char* what) const {
@@ -283,7 +283,7 @@ class Lexer {
     Found new_walk(LexState* start) {
         Found found;
         found.stack.resize(trie_->longest + 1);
-        if (expressions_.at(start->expr).boolean) {
+        if (expressions_.at(start->expr).vague) {
             found.walk = ++walks_;
             found.reached.push_back(start);
         }

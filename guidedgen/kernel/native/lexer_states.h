@@ -24,7 +24,7 @@ struct LexMask {
     std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
     std::vector<int32_t> list;
     std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
-    std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
+    std::vector<struct LexState*> reached;   // states after tokens inside; only kept for vague expressions
     int64_t farthest = -1;               // memo of Farthest
 };
 
