@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 
@@ -69,18 +70,30 @@ def _follow(state: Any, value: Any, steps: Iterator[int]) -> Iterator[Any]:
 
 
 def _members(state: Any, rest: dict[str, Any], first: bool, steps: Iterator[int]) -> Iterator[Any]:
+    """Properties in turn: first those after which every other one that may come now may still come.
+
+    Of the orders within a property's value one is enough: what may follow hardly ever depends on them.
+    """
     if not rest:
         closed = state.advance_bytes(b"}")
         if closed is not None:
             yield closed
         return
-    for name in rest:
-        key = state.advance_bytes(_key(name, first))
-        if key is None:
-            continue
-        others = {other: item for other, item in rest.items() if other != name}
-        for after in _follow(key, rest[name], steps):
-            yield from _members(after, others, False, steps)
+    keys = {name: state.advance_bytes(_key(name, first)) for name in rest}
+    may = {name for name, key in keys.items() if key is not None}
+    postponed: list[tuple[str, Any]] = []
+    for name in (name for name in rest if name in may):
+        for after in islice(_follow(keys[name], rest[name], steps), 1):
+            if all(after.advance_bytes(_key(other, False)) is not None for other in may - {name}):
+                yield from _members(after, _without(rest, name), False, steps)
+            else:
+                postponed.append((name, after))
+    for name, after in postponed:
+        yield from _members(after, _without(rest, name), False, steps)
+
+
+def _without(rest: dict[str, Any], name: str) -> dict[str, Any]:
+    return {other: item for other, item in rest.items() if other != name}
 
 
 def _key(name: str, first: bool) -> bytes:
@@ -96,5 +109,5 @@ def _items(state: Any, items: list[Any], index: int, steps: Iterator[int]) -> It
     at = state if index == 0 else state.advance_bytes(b", ")
     if at is None:
         return
-    for after in _follow(at, items[index], steps):
+    for after in islice(_follow(at, items[index], steps), 1):
         yield from _items(after, items, index + 1, steps)

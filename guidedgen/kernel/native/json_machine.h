@@ -147,6 +147,8 @@ class JsonMachine {
     int64_t unproved() const { return sat_.unproved(); }
 
   private:
+    static constexpr int32_t kFewAlternatives = 4;
+
     struct Known {
         State state;
         bool ready = false;
@@ -243,23 +245,62 @@ class JsonMachine {
                 if (meaning_.expand(goals[i], literal.first) == Formulas::kTrue)
                     add(edges, with_prefix(s.prefix, layout_.text(literal.second)), Step::Scalar, outcome);
         }
-        if (int32_t f = frame(goals, Kind::Object); f >= 0) add(edges, with_prefix(s.prefix, layout_.text("{")), Step::OpenObject, f);
-        if (int32_t f = frame(goals, Kind::Array); f >= 0) add(edges, with_prefix(s.prefix, layout_.text("[")), Step::OpenArray, f);
+        for (int32_t f : frames(goals, Kind::Object)) add(edges, with_prefix(s.prefix, layout_.text("{")), Step::OpenObject, f);
+        for (int32_t f : frames(goals, Kind::Array)) add(edges, with_prefix(s.prefix, layout_.text("[")), Step::OpenArray, f);
     }
 
-    // The container that a value of a kind would be, or -1 where none is valid.
-    int32_t frame(const std::vector<int32_t>& goals, Kind kind) {
+    // The containers that a value of a kind may be: one, unless it is one of many alternatives. Those are followed side by
+    // side, since what a member means for all of them at once can be as much as two to the power of their number.
+    std::vector<int32_t> frames(const std::vector<int32_t>& goals, Kind kind) {
         Frame f;
         bool some = false;
         for (int32_t g : goals) {
             f.tuple.push_back(meaning_.expand(g, kind));
             some |= f.tuple.back() != Formulas::kFalse;
         }
-        if (!some) return -1;
+        if (!some) return {};
         f.rest.object = kind == Kind::Object;
-        if (f.rest.object) f.rest.plan = progress_.plan_of(f.tuple);
-        f.rest.tracked = f.rest.object ? takes_others(f) : has_unique(f);
-        return sat_.possible(f.tuple, f.rest) ? intern(std::move(f)) : -1;
+        std::vector<Frame> alternatives;
+        if (f.tuple.size() == 1)
+            for (int32_t g : split(f.tuple[0])) alternatives.push_back({{g}, f.rest});
+        else alternatives.push_back(f);
+        std::vector<Frame> open;
+        bool tracked = false;
+        for (Frame& a : alternatives) {
+            if (a.rest.object) a.rest.plan = progress_.plan_of(a.tuple);
+            if (!sat_.possible(a.tuple, a.rest)) continue;
+            tracked |= a.rest.object ? takes_others(a) : has_unique(a);
+            open.push_back(std::move(a));
+        }
+        std::vector<int32_t> ids;
+        for (Frame& a : open) {
+            a.rest.tracked = tracked;
+            ids.push_back(intern(std::move(a)));
+        }
+        return ids;
+    }
+
+    // Alternatives of a formula: of the largest disjunction among its parts, if that is large.
+    std::vector<int32_t> split(int32_t f) {
+        Formulas& formulas = meaning_.formulas();
+        std::vector<int32_t> parts = formulas.at(f).op == FOp::And ? formulas.args(f) : std::vector<int32_t>{f};
+        size_t largest = parts.size();
+        int32_t most = kFewAlternatives;
+        for (size_t i = 0; i < parts.size(); ++i)
+            if (formulas.at(parts[i]).op == FOp::Or && formulas.at(parts[i]).count > most) {
+                most = formulas.at(parts[i]).count;
+                largest = i;
+            }
+        if (largest == parts.size()) return {f};
+        std::vector<int32_t> result;
+        for (int32_t option : formulas.args(parts[largest])) {
+            std::vector<int32_t> with = parts;
+            with[largest] = option;
+            result.push_back(formulas.all(std::move(with)));
+        }
+        std::sort(result.begin(), result.end());
+        result.erase(std::unique(result.begin(), result.end()), result.end());
+        return result;
     }
 
     // Whether an undeclared member may come in an object.

@@ -273,6 +273,7 @@ class Satisfiability {
         for (int32_t f : tuple)
             if (var < 0 && formulas_.at(f).vars) var = first_var(f);
         if (var < 0) {
+            for (int32_t& f : tuple) f = settle(f, rest);
             if (!goal(cube) || !possible(tuple, rest)) return;
             for (Outcome& o : found)
                 if (o.tuple == tuple) {
@@ -448,6 +449,30 @@ class Satisfiability {
         return count <= 0;
     }
 
+    // With atoms decided that no member to come can change: properties that all came already hold, a required one that may not
+    // come any more fails. Without this "exactly one" stays open until the end.
+    int32_t settle(int32_t f, const Rest& rest) {
+        if (!rest.object || f <= Formulas::kTrue || members(f).simple()) return f;
+        std::unordered_map<int32_t, int32_t> memo;
+        const Plan& plan = progress_.plan(rest.plan);
+        auto may_come = [&](int32_t key) {
+            auto place = plan.index.find(key);
+            return place != plan.index.end() && available(rest, place->second);
+        };
+        return formulas_.rebuild(f, memo, [&](int32_t leaf) {
+            const Formula n = formulas_.at(leaf);
+            if (n.op == FOp::Required) {
+                for (int32_t key : formulas_.args(leaf))
+                    if (!may_come(key)) return Formulas::kFalse;
+            } else if (n.op == FOp::Props) {
+                const ObjectKeywords& o = *meaning_.table().nodes[n.a].object;
+                auto open = [&](const auto& p) { return may_come(p.first); };
+                if (o.patterns.empty() && o.additional < 0 && std::none_of(o.properties.begin(), o.properties.end(), open)) return Formulas::kTrue;
+            }
+            return leaf;
+        });
+    }
+
     // Takes or leaves the useful members in their order, which loses nothing: what a set of members means has no order.
     bool search(int32_t f, const Rest& rest, const std::vector<int32_t>& useful, size_t from, int64_t& budget, int depth) {
         if (f == Formulas::kFalse) return false;
@@ -465,7 +490,8 @@ class Satisfiability {
             int32_t base = take_literals(next);
             collect(next, base, found);
             const Rest rest_after = after(rest, place >= 0 ? place : -1);
-            for (const Outcome& o : found) {
+            for (Outcome& o : found) {
+                o.tuple[0] = settle(o.tuple[0], rest_after);
                 if (o.tuple[0] == f) continue;
                 if (search(o.tuple[0], rest_after, useful, place >= 0 ? i + 1 : i, budget, depth + 1)) return true;
             }

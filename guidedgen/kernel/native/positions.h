@@ -179,16 +179,12 @@ class Arena {
         }
         if (out.reading.size() > kFew) sort_unique(out.reading);
         if (in.registers) out.registers = registers_.append(in.registers, byte);
-        if (ended_.size() == 1) {
-            out.between = flagged_ ? end_flagged(ended_[0], out) : rows_.after(ended_[0].row, ended_[0].index);
+        if (flagged_) {
+            out.between = end_flagged(out);
+        } else if (ended_.size() == 1) {
+            out.between = rows_.after(ended_[0].row, ended_[0].index);
         } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
-            if (flagged_) throw std::logic_error("two lexemes of JSON end at once");
-            std::vector<Item> items;
-            for (const Reading& e : ended_) {
-                const std::vector<Item> after = rows_.after_items(e.row, e.index);
-                items.insert(items.end(), after.begin(), after.end());
-            }
-            out.between = rows_.make(std::move(items));
+            out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
         }
     }
 
@@ -242,22 +238,30 @@ class Arena {
         return Registers::has(registers, name.name);
     }
 
-    // The row after a lexeme that registers have to know of; they are in `out` with this byte.
-    Row* end_flagged(const Reading& end, Front& out) {
-        const uint8_t flags = flagged_;
+    // The row after lexemes that registers have to know of; they are in `out` with this byte. Alternatives that are read side
+    // by side are alternatives for the same text: containers open and close in all of them at once.
+    Row* end_flagged(Front& out) {
         const Register* r = out.registers;
         const Register* unknown = registers_.unknown();
-        if (flags & JsonMachine::kOpens) r = registers_.open(r, flags & JsonMachine::kOpensArray);
-        if ((flags & JsonMachine::kName) && r && r != unknown) r = registers_.with_name(r, name_in(end.text).name);
-        if ((flags & JsonMachine::kCloses) && r && r != unknown) r = r->outer;
+        if (flagged_ & JsonMachine::kOpens) r = registers_.open(r, flagged_ & JsonMachine::kOpensArray);
+        if ((flagged_ & JsonMachine::kName) && r && r != unknown)
+            for (const Reading& e : ended_)
+                if (e.text) r = registers_.with_name(r, name_in(e.text).name);
+        if ((flagged_ & JsonMachine::kCloses) && r && r != unknown) r = r->outer;
         Row* row = nullptr;
-        if ((flags & JsonMachine::kEndsItem) && r && r != unknown) row = rows_.after_item(end.row, end.index, bytes_of(r->item));
-        if (flags & JsonMachine::kNextItem) {
+        if ((flagged_ & JsonMachine::kEndsItem) && r && r != unknown) {
+            const std::string item = bytes_of(r->item);
+            if (ended_.size() == 1) row = rows_.after_item(ended_[0].row, ended_[0].index, item);
+            else row = rows_.after_all(ended_, [&](const Reading& e) { return rows_.items_after_item(e.row, e.index, item); });
+        }
+        if (flagged_ & JsonMachine::kNextItem) {
             if (r == unknown) uncertain_ = true;   // what the next item may be depends on the one before
             else if (r) r = registers_.next_item(r);
         }
         out.registers = r;
-        return row ? row : rows_.after(end.row, end.index);
+        if (row) return row;
+        if (ended_.size() == 1) return rows_.after(ended_[0].row, ended_[0].index);
+        return rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
     }
 
     static constexpr size_t kFew = 32;   // up to here a linear search for duplicates beats sorting

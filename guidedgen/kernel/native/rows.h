@@ -172,9 +172,23 @@ class Rows {
     }
 
     // The row after a lexeme that ends an item whose text is known.
-    Row* after_item(Row* row, size_t index, const std::string& text) {
+    Row* after_item(Row* row, size_t index, const std::string& text) { return make(items_after_item(row, index, text)); }
+
+    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text) {
         const Expected& e = row->terminals[index];
-        return make({json_item(symbols_->json().follow_item(json_state(e.after[0]), e.edge, text), e.after[0])});
+        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index);
+        return {json_item(symbols_->json().follow_item(json_state(e.after[0]), e.edge, text), e.after[0])};
+    }
+
+    // One row for all that may follow several terminals that end together.
+    template <class Ended, class F>
+    Row* after_all(const Ended& ended, F items_of) {
+        std::vector<Item> items;
+        for (const auto& e : ended) {
+            const std::vector<Item> after = items_of(e);
+            items.insert(items.end(), after.begin(), after.end());
+        }
+        return make(std::move(items));
     }
 
     std::vector<Item> after_items(Row* row, size_t index) {

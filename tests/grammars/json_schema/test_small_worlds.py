@@ -79,8 +79,8 @@ def no_prefix_is_stuck(constraint: Any, standard: Standard, choose: random.Rando
     for _ in range(choose.randrange(24)):
         rest = BYTES.decode_bytes(state.shortest())
         text = (written + rest).decode()
-        if not names_twice(text):  # which the masks of additional names leave to parse()
-            assert standard.is_valid(read(text)), f"after {written!r}: {text}"
+        assert not names_twice(text), text
+        assert standard.is_valid(read(text)), f"after {written!r}: {text}"
         allowed = [int(token) for token in allowed_tokens(state.mask())]
         likely = [token for token in allowed if chr(token) in '{}[]",:abc012']
         if not allowed:
