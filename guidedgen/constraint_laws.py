@@ -231,9 +231,11 @@ def _check_budget(trail: Trail, state: Completable, mask: Mask) -> None:
     within = state.mask(len(tokens))
     if (within & ~mask).any():
         trail.fail(law, "a budget allows tokens that are not allowed without one.")
-    if tokens and tokens[0] not in allowed_tokens(within):
-        trail.fail(law, f"the budget of {len(tokens)} refuses {trail.name(tokens[0])}, with which `shortest` begins.")
     following = state.advance(tokens[0]) if tokens else None
+    if following is None:
+        return  # complete, or a check beside the masks asks for more than `shortest` knows
+    if tokens[0] not in allowed_tokens(within):
+        trail.fail(law, f"the budget of {len(tokens)} refuses {trail.name(tokens[0])}, with which `shortest` begins.")
     if isinstance(following, Completable) and len(following.shortest()) > len(tokens) - 1:
         trail.fail(law, f"after {trail.name(tokens[0])} the shortest completion is no shorter.")
 

@@ -154,14 +154,14 @@ class ValidatedState:
         words.setflags(write=False)
         return words
 
-    def fill(self, out: Mask) -> None:
-        """Write the allowed tokens into `out`; see `guidedgen.constraint.State.fill`."""
-        self.inner.fill(out)  # refuses what is no mask
-        out[:] = self._words
+    def fill(self, out: Mask, budget: int | None = None) -> None:
+        """Write the allowed tokens into `out`; see `guidedgen.constraint.Completable.fill`. The check has no budget."""
+        self.inner.fill(out, budget)  # refuses what is no mask
+        out &= self._words
 
-    def mask(self) -> Mask:
+    def mask(self, budget: int | None = None) -> Mask:
         """The allowed tokens in a new array."""
-        return self._words.copy()
+        return self._words.copy() if budget is None else self.inner.mask(budget) & self._words
 
     def advance(self, token: int) -> ValidatedState | None:
         """The position after `token`, or None where it is not allowed."""

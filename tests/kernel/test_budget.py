@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from hypothesis import strategies as st
 from guidedgen.constraint import fill_masks
 from guidedgen.errors import UnsatisfiableSchema
 from guidedgen.grammars import ir
+from guidedgen.grammars.compile import compile
+from guidedgen.grammars.specs import JsonSchema
 from guidedgen.kernel import Compiled, InspectableState
 from guidedgen.masks import allowed_tokens, mask_words
 from guidedgen.vocabulary import Vocabulary
@@ -96,7 +100,7 @@ def test_the_listed_languages_are_not_all_trivial(kernel: str) -> None:
     assert [within(state, n) for n in range(5)] == [set(), {3}, {0, 3}, {0, 1, 2, 3, 6}, {0, 1, 2, 3, 6}]
 
 
-def play(compiled: Compiled, seed: int, spare: int) -> tuple[int, ...]:
+def play(compiled: Any, seed: int, spare: int) -> tuple[int, ...]:
     """Random tokens under a budget that goes down by one each time; the text must be complete at its end."""
     rng, state = random.Random(seed), compiled.start()
     budget = len(state.shortest()) + spare
@@ -283,3 +287,31 @@ def test_many_games_end_in_time(kernel: str, grammar: ir.Grammar, seed: int, spa
     compiled = compile_or_none(grammar, kernel, WIDE)
     if compiled is not None:
         play(compiled, seed, spare)
+
+
+SCHEMAS = {
+    "not": {"not": {"items": {"type": "integer"}}},
+    "multiples": {"type": "array", "items": {"type": "number", "multipleOf": 0.07, "minimum": 5}, "minItems": 2},
+    "enum": {"enum": ["abc", 17, [1, "x"], {"a": None}]},
+    "object": {
+        "properties": {"a": {"type": "string", "minLength": 5}, "b": {"minItems": 2}, "c": {"const": 1}},
+        "required": ["a", "c"],
+        "additionalProperties": {"type": "boolean"},
+    },
+    "count": {"type": "object", "minProperties": 2, "propertyNames": {"pattern": "^[ab]+$"}},
+    "choice": {"oneOf": [{"type": "integer", "minimum": 1000}, {"type": "string", "pattern": "^(ab|cd){3}$"}]},
+    "condition": {"type": "array", "if": {"minItems": 1}, "then": {"minItems": 3}, "items": {"type": "null"}},
+    "contains": {"type": "array", "contains": {"type": "string", "minLength": 3}, "minContains": 2},
+    "format": {"type": "string", "format": "date"},
+    "anything": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["schema", "any"])
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_json_ends_in_time(name: str, order: str) -> None:
+    vocabulary = words(150)
+    constraint = compile(JsonSchema(SCHEMAS[name], property_order=order), vocabulary, implementation="native")
+    for seed, spare in enumerate((0, 1, 3, 12)):
+        written = vocabulary.decode_bytes(play(constraint, seed, spare))
+        json.loads(written)

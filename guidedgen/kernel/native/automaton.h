@@ -152,7 +152,7 @@ class Automaton {
     int32_t known_distance(const LexState* s) const {
         if (s->distance >= 0 || s->accepting) return std::max(s->distance, 0);
         const Expr& e = expressions_.at(s->expr);
-        return e.boolean || e.lazy || s->expr == Expressions::kEmpty ? -1 : e.shortest;
+        return e.vague() || s->expr == Expressions::kEmpty ? -1 : e.shortest;
     }
 
     int32_t least_distance(const LexState* s) const {

@@ -23,6 +23,7 @@ struct Expr {
     bool sure = false;                 // some text is in it, which is plain to see
     bool lazy = false;                 // contains Lazy
     bool text = false;                 // all of it is in the universe; see Expressions::set_universe
+    bool vague() const { return boolean || lazy; }   // `shortest` may not be the length of a text
 };
 
 using Partition = std::vector<std::pair<ByteSet, int32_t>>;   // disjoint byte sets and what follows each

@@ -1,6 +1,6 @@
 // How far from its end reading a terminal can lead: a bound that a mask under a budget asks for before anything exact.
 //
-// Without And and Not it follows from the expression; with them, from the states that the walk for the mask met.
+// Where the expression is not vague it follows from that; elsewhere from the states that the walk for the mask met.
 #pragma once
 
 #include "lexer.h"
@@ -14,7 +14,8 @@ class Farthest {
     // No token that is read inside the terminal at `s`, whose share of the mask is `part`, leads farther from its end than
     // so many bytes.
     int64_t inside(LexState* s, LexMask& part) {
-        if (!lexer_.expressions().at(s->expr).boolean) return s->farthest >= 0 ? s->farthest : s->farthest = of(s->expr);
+        if (!lexer_.expressions().at(s->expr).vague()) return s->farthest >= 0 ? s->farthest : s->farthest = of(s->expr);
+        if (part.reached.empty() || part.reached[0] != s) return kFar;   // a share that counts were clamped for
         if (part.farthest >= 0) return part.farthest;
         int64_t most = part.like ? inside(part.like, lexer_.mask(part.like)) : 0;
         for (LexState* now : part.reached) most = std::max<int64_t>(most, lexer_.distance(now));

@@ -125,7 +125,7 @@ class Lexer : public Automaton {
     Found new_walk(LexState* start) {
         Found found;
         found.stack.resize(trie_->longest + 1);
-        if (expressions_.at(start->expr).boolean) {
+        if (expressions_.at(start->expr).vague()) {
             found.walk = ++walks_;
             found.reached.push_back(start);
         }

@@ -124,7 +124,7 @@ class Arena {
             }
             if (p->front.between) add(*set, row_mask(p->front.between));
             finish(*set);
-            if (p->front.registers) apply_registers(p->front, *set);
+            if (p->front.registers || !set->perhaps.empty()) apply_registers(p->front, *set);   // a token may open what they are for
             bytes_ += static_cast<int64_t>(set->owned.size() * 4 + set->extra.size() * 4 + sizeof(TokenSet));
             p->made = std::move(set);
             p->mask.store(p->made.get(), std::memory_order_release);
@@ -407,7 +407,7 @@ class Arena {
                 gone.insert(gone.end(), trie.tokens.begin() + trie.nodes[node].tok, trie.tokens.begin() + trie.tokens_end(node));
             });
         };
-        if (front.registers->names) {
+        if (front.registers && front.registers->names) {
             for (const Reading& r : front.reading)
                 if (r.flags() & JsonMachine::kName) repeated(r.text);
             if (front.between)
