@@ -10,7 +10,6 @@ import enum
 import functools
 import json
 import operator
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -197,8 +196,8 @@ class JsonSchema(_Translated):
         return translation
 
     def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
-        """The native JSON machine's form, where GUIDEDGEN_JSON=machine asks for it; else None: it is translated."""
-        if os.environ.get("GUIDEDGEN_JSON") != "machine" or self._bounds() != Bounds():
+        """The native JSON machine's form; None: the schema is translated to a grammar (there are bounds)."""
+        if self._bounds() != Bounds():
             return None
         form = native_form(self.schema, vocabulary, options=self._options(), limits=limits)
         if form is not None:
