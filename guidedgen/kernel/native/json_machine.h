@@ -53,6 +53,8 @@ class JsonMachine {
             throw SchemaError(SchemaError::Kind::Unsatisfiable, "no value is valid under the schema", "");
     }
 
+    const SchemaTable& table() { return meaning_.table(); }
+
     int32_t start() {
         State s{Phase::Value};
         s.goals = list({root_});
