@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -136,11 +137,12 @@ class Expressions {
     // The whole language of the derivation of that name; see Derivations::at.
     template <class F>
     int32_t lazily(const std::string& name, F make) { return sources_.at(name, make).start(); }
+    std::string new_name() const { return "derivation " + std::to_string(sources_.all.size()); }
     void hold(size_t bytes) { held_ += static_cast<int64_t>(bytes); }   // memory that a derivation takes
 
     int32_t lazy(int32_t source, int32_t state) {
         const bool nullable = sources_.all[source]->accepts(state);
-        return intern({Op::Lazy, nullable, false, 0, source, state, 0, -1, nullable ? 0 : 1});
+        return intern({Op::Lazy, nullable, !sources_.all[source]->sure(), 0, source, state, 0, -1, nullable ? 0 : 1});
     }
 
     // A lower bound of the lengths of texts that is worked out, where `shortest` only says what is known at once.
@@ -228,6 +230,8 @@ class Expressions {
                 items.erase(std::remove_if(items.begin(), items.end(), inside), items.end());
                 if (items.size() == 1) return items[0];
             }
+            absorb(items);
+            if (items.size() == 1) return items[0];
             if (!(merge_sets(items) || merge_repeats(items) || (depth < kFactored && factor(items, depth)))) break;
         }
         if (items.front() == kEpsilon) {
@@ -237,6 +241,21 @@ class Expressions {
                 return repeat(nodes_[items[1]].a, 0, nodes_[items[1]].high);
         }
         return intern_list(Op::Or, items);
+    }
+
+    // (x & y) | x  ->  x, also where x is a union of which all parts are there. Items are sorted.
+    void absorb(std::vector<int32_t>& items) const {
+        auto there = [&](int32_t id) { return std::binary_search(items.begin(), items.end(), id); };
+        auto covered = [&](int32_t id) {
+            const Expr& e = nodes_[id];
+            return there(id) || (e.op == Op::Or && std::all_of(args_.begin() + e.a, args_.begin() + e.a + e.b, there));
+        };
+        std::vector<int32_t> gone;
+        for (int32_t id : items) {
+            const Expr& e = nodes_[id];
+            if (e.op == Op::And && std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, covered)) gone.push_back(id);
+        }
+        for (int32_t id : gone) items.erase(std::lower_bound(items.begin(), items.end(), id));
     }
 
     // [a] t | [b] t  ->  [ab] t

@@ -9,11 +9,13 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "json_formats.h"
 #include "json_regex.h"
 #include "regex_assertions.h"
+#include "regex_encode.h"
 
 namespace guidedgen {
 
@@ -123,6 +125,8 @@ class Texts {
     }
 
   private:
+    static constexpr size_t kMostLoopStates = 2000;
+
     // A character as json.dumps(ensure_ascii=False) writes it.
     static std::string plain(uint32_t code) {
         static constexpr char hex[] = "0123456789abcdef";
@@ -195,7 +199,22 @@ class Texts {
         int32_t root = EcmaParser(tree, pattern).parse();
         if (search) root = tree.concat({RegexTree::kAnyText, root, RegexTree::kAnyText});
         root = RegexAssertions(tree, pattern).translate(root);
-        return RegexEncoder(tree, spellings_, e_, any_).encode(root);
+        const int32_t content = RegexEncoder(tree, spellings_, e_, any_).encode(root);
+        if (tree.entangled() && !few_states(content))
+            throw RegexErrors(pattern).unsupported("tests of the surrounding text inside unbounded repetitions with so many combinations", 0);
+        return content;
+    }
+
+    // Whether a language has few derivatives: those of loops in intersections may never end.
+    bool few_states(int32_t content) {
+        std::vector<int32_t> found{content};
+        std::unordered_set<int32_t> met{content};
+        for (size_t i = 0; i < found.size(); ++i) {
+            if (found.size() > kMostLoopStates) return false;
+            for (const auto& part : e_.derive(found[i]))
+                if (met.insert(part.second).second) found.push_back(part.second);
+        }
+        return true;
     }
 
     Expressions& e_;
