@@ -129,8 +129,12 @@ class Expressions {
             return kEpsilon;
         }
         if (kept.size() == 1) return kept[0];
-        for (int32_t id : kept)
-            if (nodes_[id].op == Op::Not && std::binary_search(kept.begin(), kept.end(), nodes_[id].a)) return kEmpty;
+        const bool text = universe_ >= 0 && std::any_of(kept.begin(), kept.end(), [this](int32_t id) { return nodes_[id].text; });
+        for (int32_t id : kept) {
+            if (nodes_[id].op != Op::Not) continue;
+            const int32_t outside = nodes_[id].a;
+            if ((text && outside == universe_) || std::binary_search(kept.begin(), kept.end(), outside)) return kEmpty;
+        }
         return intern_list(Op::And, kept);
     }
 
@@ -155,8 +159,8 @@ class Expressions {
         return result;
     }
 
-    // A language R* that takes in whole what is made of parts of it: a union with it drops them. `mark_text(id)` says that a
-    // language is in it; what is joined of such parts by concatenation, union and repetition is, too.
+    // A language R* that takes in whole what is made of parts of it: a union with it drops them, and so does a concatenation
+    // of what may be empty with it. `mark_text(id)` says that a language is in it; what is joined of such parts by concatenation, union and repetition is, too.
     void set_universe(int32_t id) { universe_ = id; }
     void mark_text(int32_t id) { nodes_[id].text = true; }
 
@@ -194,6 +198,7 @@ class Expressions {
         if (head == kAll && nodes_[tail].op == Op::Concat && nodes_[tail].a == kAll) return tail;
         if (head == kAll && tail == kAll) return kAll;
         const Expr &h = nodes_[head], &t = nodes_[tail];
+        if (universe_ >= 0 && h.nullable && h.text && (tail == universe_ || (t.op == Op::Concat && t.a == universe_))) return tail;
         return intern({Op::Concat, h.nullable && t.nullable, h.boolean || t.boolean, std::max(h.reach, t.reach), head, tail, 0, -1,
                        std::min(kManyBytes, h.shortest + t.shortest)});
     }
