@@ -94,7 +94,11 @@ std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, 
     o.any_order = number("any_order", 0) != 0;
     o.whitespace = number("whitespace", 0);
     o.indent = number("indent", 2);
+    o.canonical = number("canonical_numbers", 0) != 0;
     o.max_whitespace = number("max_whitespace", -1);
+    o.max_string = number("max_string", -1);
+    o.max_digits = number("max_digits", -1);
+    o.max_items = number("max_items", -1);
     return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, read_limits(limits));
 }
 

@@ -70,6 +70,19 @@ class Satisfiability {
         return rest.object ? object(f, rest) : array(f);
     }
 
+    // What a goal says about arrays, within the bound that the caller asks for where that is known to leave something.
+    int32_t items_of(int32_t goal_) {
+        const int32_t all = meaning_.expand(goal_, Kind::Array);
+        if (!meaning_.bounds().items() || all == Formulas::kFalse) return all;
+        auto known = bounded_items_.find(goal_);
+        if (known != bounded_items_.end()) return known->second;
+        const int64_t unproved = unproved_;
+        const int32_t within = formulas_.both(all, formulas_.max_count(FOp::MaxItems, meaning_.bounds().most_items(goal_)));
+        const bool some = possible(within, {}) && unproved_ == unproved;
+        unproved_ = unproved;
+        return bounded_items_[goal_] = some ? within : all;
+    }
+
     // What the value after a key or at the next place can mean. `tuple`: formulas after the key or item, with variables.
     std::vector<Outcome> outcomes(std::vector<int32_t> tuple, const Rest& rest) {
         std::vector<Outcome> found;
@@ -522,6 +535,7 @@ class Satisfiability {
     int64_t unproved_ = 0;
     std::unordered_map<int32_t, int32_t> goals_;   // 0: no, 1: yes, else 2 + place among the searches under way
     std::unordered_map<int32_t, bool> arrays_;
+    std::unordered_map<int32_t, int32_t> bounded_items_;
     std::unordered_map<int32_t, Members> members_;
     std::unordered_map<uint64_t, int32_t> member_goals_;
     std::unordered_map<RestKey, bool, RestHash> objects_;
