@@ -10,6 +10,7 @@
 #include "bind_text.h"
 #include "bind_schema.h"
 #include "bind_numbers.h"
+#include "bind_where.h"
 #include "matcher.h"
 
 namespace nb = nanobind;
@@ -234,6 +235,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("vocab_size", &Grammar::vocab_size)
         .def_prop_rw("explainer", &explainer, &set_explainer, nb::arg().none(), "What `State.explain` calls with the state and the token.",
                      nb::for_getter(nb::sig("def explainer(self) -> object")), nb::for_setter(nb::sig("def explainer(self, arg: object, /) -> None")))
+        .def_prop_ro("unproved", &Grammar::unproved, "Searches so far that could not prove within their budget that a text can be completed.")
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
@@ -253,6 +255,9 @@ NB_MODULE(_native, m) {
                 return nb::bytes(reinterpret_cast<const char*>(s.w.data()), 32);
             }, nb::sig("def allowed_bytes(self) -> bytes"))
         .def("labels", [](const Handle& h) { return to_tuple(h.grammar->labels(h)); }, nb::sig("def labels(self) -> tuple[int, ...]"))
+        .def("where", &where, "byte"_a = -1,
+             nb::sig("def where(self, byte: int = -1) -> list[tuple[tuple[str | None, ...], tuple[str, ...], tuple[str, ...], tuple[tuple[str | None, str], ...]]]"),
+             "Of a JSON Schema, for each reading: path, pointers, keys, and what is asked for where `byte` is refused.")
         .def("explain", [](nb::handle self, int64_t token) {
                 return explainer(*nb::cast<const Handle&>(self).grammar)(self, token);
             }, "token"_a, nb::sig("def explain(self, token: int) -> object"), "Why `token` is not allowed; None where it is.")

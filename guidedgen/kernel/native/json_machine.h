@@ -137,7 +137,9 @@ class JsonMachine {
         for (int32_t& g : known.tuple) g = progress_.with_value(g, value);
         State next = s;
         next.frame = intern(std::move(known));
-        return intern(next);
+        const int32_t made = intern(next);
+        item_origins_.emplace(made, id);
+        return made;
     }
 
     // Whatever begins with one of these names, of the texts of a member's name lexeme.
@@ -158,6 +160,8 @@ class JsonMachine {
     int64_t unproved() const { return sat_.unproved(); }
 
   private:
+    friend class JsonAround;
+    friend class JsonWhere;
     static constexpr int32_t kFewAlternatives = 4;
 
     struct Known {
@@ -551,6 +555,7 @@ class JsonMachine {
     std::unordered_map<uint64_t, Branching> branchings_;
     std::unordered_map<uint64_t, bool> opens_;   // memo of may_open, where no branching was needed
     IdTable frame_ids_, stack_ids_, state_ids_;
+    std::unordered_map<int32_t, int32_t> item_origins_;   // of states after an item whose text is known: where it was read
 };
 
 }  // namespace guidedgen

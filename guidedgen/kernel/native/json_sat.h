@@ -29,6 +29,7 @@ class Satisfiability {
         : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order) {}
 
     int64_t unproved() const { return unproved_; }
+    bool any_order() const { return any_order_; }
     SeenSets& seen_sets() { return seen_sets_; }
 
     // Whether some value satisfies a goal.

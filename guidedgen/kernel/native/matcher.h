@@ -175,6 +175,17 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         return at.arena->labels(at.position);
     }
 
+    std::vector<JsonPlace> where(const Handle& at, int byte) {
+        Turn turn(*lexer_);
+        return at.arena->where(at.position, byte);
+    }
+
+    // Searches for a completion that gave up: states where it is not proved that there is one.
+    int64_t unproved() {
+        Turn turn(*lexer_);
+        return symbols_->has_json() ? symbols_->json().unproved() : 0;
+    }
+
     std::vector<std::pair<const char*, int64_t>> stats() {
         Turn turn(*lexer_);
         return {{"expressions", lexer_->expressions().size()}, {"lexer_states", lexer_->states()},
