@@ -76,6 +76,7 @@ Limits read_limits(const nb::dict& given) {
     l.expressions = limit(given, "expressions", l.expressions);
     l.states = limit(given, "states", l.states);
     l.steps = limit(given, "steps", l.steps);
+    l.milliseconds = limit(given, "milliseconds", l.milliseconds);
     l.depth = limit(given, "depth", l.depth);
     l.cache_bytes = limit(given, "cache_bytes", l.cache_bytes);
     return l;
