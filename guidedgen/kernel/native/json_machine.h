@@ -53,6 +53,8 @@ class JsonMachine {
             throw SchemaError(SchemaError::Kind::Unsatisfiable, "no value is valid under the schema", "");
     }
 
+    const SchemaTable& table() { return meaning_.table(); }
+
     int32_t start() {
         State s{Phase::Value};
         s.goals = list({root_});
@@ -179,18 +181,17 @@ class JsonMachine {
     // Patterns are read when the schema is, so that a bad one is an error of compiling and never one of filling a mask.
     void check_texts() {
         for (const SchemaNode& n : meaning_.table().nodes) {
-            check_pattern(n, n.string ? n.string->pattern : -1, "pattern");
+            if (n.string && n.string->pattern >= 0) check_pattern(n.string->pattern, "pattern", n.place, "/pattern");
             if (n.object)
-                for (const auto& p : n.object->patterns) check_pattern(n, p.first, "patternProperties");
+                for (const auto& p : n.object->patterns) check_pattern(p.first, "patternProperties", meaning_.table().nodes[p.second].place, "");
         }
     }
 
-    void check_pattern(const SchemaNode& n, int32_t pattern, const char* keyword) {
-        if (pattern < 0) return;
+    void check_pattern(int32_t pattern, const char* keyword, int32_t place, const char* within) {
         try {
             meaning_.texts().pattern(meaning_.table().text(pattern));
         } catch (SchemaError& error) {
-            error.pointer = meaning_.table().pointer(n.place) + "/" + keyword;
+            error.pointer = meaning_.table().pointer(place) + within;
             error.keyword = keyword;
             throw;
         }

@@ -64,12 +64,15 @@ class Meaning {
         });
     }
 
-    // The contents of strings (between the quotes) for which a formula over variables holds.
-    int32_t strings(int32_t f) {
-        auto known = strings_.find(f);
-        if (known != strings_.end()) return known->second;
-        int32_t made = work_out_strings(f);
-        strings_[f] = made;
+    // The contents of strings (between the quotes) for which a formula over variables holds: without `all_spellings`, texts
+    // out of an enumeration are only there as serialisers write them.
+    int32_t strings(int32_t f, bool all_spellings = false) {
+        all_spellings |= every_spelling;
+        auto& memo = strings_[all_spellings];
+        auto known = memo.find(f);
+        if (known != memo.end()) return known->second;
+        int32_t made = work_out_strings(f, all_spellings);
+        memo[f] = made;
         return made;
     }
 
@@ -358,28 +361,29 @@ class Meaning {
         }
     }
 
-    int32_t work_out_strings(int32_t f) {
+    // What is excluded is so in all its spellings.
+    int32_t work_out_strings(int32_t f, bool all) {
         Expressions& e = lexer_->expressions();
         const Formula n = formulas_.at(f);
         std::vector<int32_t> parts;
         switch (n.op) {
             case FOp::False: return Expressions::kEmpty;
             case FOp::True: return texts_.any();
-            case FOp::Not: return texts_.complement(strings(formulas_.arg(n, 0)));
+            case FOp::Not: return texts_.complement(strings(formulas_.arg(n, 0), true));
             case FOp::And:
             case FOp::Or:
-                for (int32_t p : formulas_.args(f)) parts.push_back(strings(p));
+                for (int32_t p : formulas_.args(f)) parts.push_back(strings(p, all));
                 return n.op == FOp::And ? conjunction(std::move(parts)) : e.either(std::move(parts));
             case FOp::One: {
                 int32_t none = texts_.any(), one = Expressions::kEmpty;
                 for (int32_t p : formulas_.args(f)) {
-                    int32_t now = strings(p), other = texts_.complement(now);
+                    int32_t now = strings(p, all), other = texts_.complement(strings(p, true));
                     one = e.either({conjunction({one, other}), conjunction({none, now})});
                     none = conjunction({none, other});
                 }
                 return one;
             }
-            default: return strings_of(n.a, n.b);
+            default: return strings_of(n.a, n.b, all);
         }
     }
 
@@ -389,11 +393,11 @@ class Meaning {
         return contents.empty() ? any : lexer_->expressions().both(std::move(contents));
     }
 
-    int32_t strings_of(int32_t node, int32_t scope) {
-        return once(truths_, {node, scope, Kind::String}, [&] { return work_out_strings_of(node, scope); });
+    int32_t strings_of(int32_t node, int32_t scope, bool all) {
+        return once(contents_[all], {node, scope, Kind::String}, [&] { return work_out_strings_of(node, scope, all); });
     }
 
-    int32_t work_out_strings_of(int32_t node, int32_t scope) {
+    int32_t work_out_strings_of(int32_t node, int32_t scope, bool all) {
         if (!(table_->nodes[node].types & kString)) return Expressions::kEmpty;
         std::vector<int32_t> parts;
         if (table_->nodes[node].has_values) {
@@ -401,7 +405,7 @@ class Meaning {
             for (int32_t v : table_->nodes[node].values)
                 if (table_->values[v].kind == Kind::String) options.push_back(table_->text(table_->values[v].text));
             if (options.empty()) return Expressions::kEmpty;
-            parts.push_back(spelled(std::move(options)));
+            parts.push_back(spelled(std::move(options), all));
         }
         if (const StringKeywords* k = table_->nodes[node].string.get()) {
             try {
@@ -419,14 +423,14 @@ class Meaning {
         }
         std::vector<int32_t> vars;
         each_in_place(node, scope, [&](int32_t sub, int32_t s) { return var(sub, s); }, vars);
-        for (int32_t v : vars) parts.push_back(strings(v));
+        for (int32_t v : vars) parts.push_back(strings(v, all));
         return conjunction(std::move(parts));
     }
 
   public:
     // Texts out of an enumeration: as serialisers write them, or in every spelling.
-    int32_t spelled(std::vector<std::string> options) {
-        if (every_spelling) return options.size() == 1 ? texts_.literal(options[0]) : texts_.literals(options);
+    int32_t spelled(std::vector<std::string> options, bool all = false) {
+        if (all || every_spelling) return options.size() == 1 ? texts_.literal(options[0]) : texts_.literals(options);
         std::vector<int32_t> plain;
         for (const std::string& o : options) {
             std::string text = plain_spelling(o);
@@ -599,9 +603,9 @@ class Meaning {
     Formulas formulas_;
     std::vector<std::vector<int32_t>> scopes_;
     std::map<std::vector<int32_t>, int32_t> scope_ids_;
-    Memo truths_, number_fails_;
+    Memo truths_, contents_[2], number_fails_;
     std::unordered_map<Place, std::vector<Contributor>, PlaceHash> contributors_;
-    std::unordered_map<int32_t, int32_t> expanded_[7], strings_, numerals_, constants_, equal_;
+    std::unordered_map<int32_t, int32_t> expanded_[7], strings_[2], numerals_, constants_, equal_;
     std::unordered_map<int32_t, std::unordered_map<int32_t, int32_t>> properties_;
     int depth_ = 0;
 };

@@ -286,7 +286,7 @@ class Progress {
     int32_t name_var(int32_t node, int32_t scope) { return meaning_.var(meaning_.table().nodes[node].object->names, scope); }
 
     int32_t content_of(const Condition& c) {
-        return c.pattern >= 0 ? meaning_.texts().pattern(meaning_.table().text(c.pattern)) : meaning_.strings(c.var);
+        return c.pattern >= 0 ? meaning_.texts().pattern(meaning_.table().text(c.pattern)) : meaning_.strings(c.var, true);
     }
 
     bool satisfies(int32_t id, const Condition& c) {
