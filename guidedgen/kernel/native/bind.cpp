@@ -76,6 +76,7 @@ Limits read_limits(const nb::dict& given) {
     l.expressions = limit(given, "expressions", l.expressions);
     l.states = limit(given, "states", l.states);
     l.steps = limit(given, "steps", l.steps);
+    l.milliseconds = limit(given, "milliseconds", l.milliseconds);
     l.depth = limit(given, "depth", l.depth);
     l.cache_bytes = limit(given, "cache_bytes", l.cache_bytes);
     return l;
@@ -95,7 +96,11 @@ std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, 
     o.any_order = number("any_order", 0) != 0;
     o.whitespace = number("whitespace", 0);
     o.indent = number("indent", 2);
+    o.canonical = number("canonical_numbers", 0) != 0;
     o.max_whitespace = number("max_whitespace", -1);
+    o.max_string = number("max_string", -1);
+    o.max_digits = number("max_digits", -1);
+    o.max_items = number("max_items", -1);
     return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, read_limits(limits));
 }
 

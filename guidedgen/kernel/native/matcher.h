@@ -32,7 +32,8 @@ class Vocabulary {
             auto inner = take(lexer_->mutex());
             bool full = lexer_->memory() > limits.cache_bytes || lexer_->expressions().size() > limits.expressions / 2;
             bool same = limits.expressions == limits_.expressions && limits.states == limits_.states && limits.depth == limits_.depth &&
-                        limits.steps == limits_.steps;
+                        limits.steps == limits_.steps && limits.milliseconds == limits_.milliseconds &&
+                        limits.working_bytes() == limits_.working_bytes();
             if (!full && same) return lexer_;
         }
         limits_ = limits;
