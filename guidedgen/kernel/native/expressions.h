@@ -504,12 +504,14 @@ class Expressions {
             e.reach = std::max(e.reach, c.reach);
             e.shortest = op == Op::And ? std::max(e.shortest, c.shortest) : std::min(e.shortest, c.shortest);
         }
+        work_.hold(static_cast<int64_t>(items.size() * sizeof(int32_t)));
         args_.insert(args_.end(), items.begin(), items.end());
         return add(e, h);
     }
 
     int32_t add(const Expr& e, uint64_t hash) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
+        work_.hold(sizeof(Expr));
         int32_t id = static_cast<int32_t>(nodes_.size());
         nodes_.push_back(e);
         settle(nodes_.back());

@@ -46,7 +46,7 @@ class Satisfiability {
             return false;
         }
         const int32_t place = depth_++;
-        if (depth_ > kDeepest) throw LimitError("depth", kDeepest, "schemas that need one another to be satisfied");
+        if (depth_ > kDeepest) throw fixed_limit("depth", kDeepest, "schemas that need one another to be satisfied");
         formulas_.work().hold(kEntry);
         goals_[f] = place + 2;
         const int32_t outer = lowest_;
@@ -319,7 +319,7 @@ class Satisfiability {
                     o.goal = formulas_.either(o.goal, cube);
                     return;
                 }
-            if (found.size() >= kMostOutcomes) throw LimitError("states", kMostOutcomes, "combinations of what a value means for the schemas around it");
+            if (found.size() >= kMostOutcomes) throw fixed_limit("states", kMostOutcomes, "combinations of what a value means for the schemas around it");
             found.push_back({cube, std::move(tuple)});
             return;
         }

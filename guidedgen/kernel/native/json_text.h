@@ -41,7 +41,7 @@ class Texts {
 
     // So many characters (code points); `high` -1: no maximum.
     int32_t length(int64_t low, int64_t high) {
-        if (low > INT32_MAX) throw LimitError("repeat", INT32_MAX, "least length of a string");
+        if (low > INT32_MAX) throw fixed_limit("repeat", INT32_MAX, "least length of a string");
         if (high >= 0 && high < low) return Expressions::kEmpty;
         const int64_t most = high > INT32_MAX ? -1 : high;   // no text in memory is longer
         return e_.repeat(spellings_.spell(CharSet::any()), static_cast<int32_t>(low), static_cast<int32_t>(most));
