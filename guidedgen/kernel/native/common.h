@@ -31,6 +31,7 @@ struct Limits {
     int64_t expressions = 4'000'000;     // hash-consed expressions in one lexer
     int64_t states = 1'000'000;          // lexer states visited by one emptiness or distance search
     int64_t steps = 200'000'000;         // elementary steps of one call
+    int64_t milliseconds = 4'000;         // processor time of one call
     int64_t depth = 500;                 // nesting of the input
     int64_t cache_bytes = 512ll << 20;   // memoised lexer states, rows and positions before they are rebuilt
     int64_t forced = 1'024;              // tokens that one call of forced() returns at most

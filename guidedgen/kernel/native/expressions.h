@@ -13,6 +13,7 @@
 
 #include "expression_nodes.h"
 #include "paged.h"
+#include "work.h"
 
 namespace guidedgen {
 
@@ -23,7 +24,7 @@ class Expressions {
     static constexpr int64_t kDerivedParts = 200'000;   // about 10 MB of memoised derivatives
     static constexpr int32_t kEmpty = 0, kEpsilon = 1, kAll = 2;  // no string, the empty string, every string
 
-    explicit Expressions(Limits limits) : limits_(limits) {
+    explicit Expressions(Limits limits) : limits_(limits), work_(limits) {
         nodes_.push_back({Op::Empty, false, false, 0});
         nodes_.push_back({Op::Epsilon, true, false, 0});
         nodes_.push_back({Op::Repeat, true, false, 0, 3, 0, 0, -1});  // kAll = any byte, any number of times
@@ -165,11 +166,9 @@ class Expressions {
     }
 
     // Work of one call from outside, in visits of small things.
-    void begin() { steps_ = 0; }
-    void spend(int64_t steps) {
-        steps_ += steps;
-        if (steps_ > limits_.steps) throw LimitError("steps", static_cast<double>(limits_.steps), "work of one call");
-    }
+    void begin() { work_.begin(); }
+    void spend(int64_t steps) { work_.spend(steps); }
+    Work& work() { return work_; }
 
     // The same behaviour for texts of at most `bytes` bytes, with counts that cannot matter within them removed.
     // Only for expressions without And and Not, where a text without a next byte is never rejected for want of a completion.
@@ -536,6 +535,7 @@ class Expressions {
     }
 
     Limits limits_;
+    Work work_;
     Paged<Expr> nodes_;
     std::vector<int32_t> args_;
     std::vector<ByteSet> sets_;
@@ -546,7 +546,7 @@ class Expressions {
     std::deque<int32_t> derived_order_;
     Derivations sources_;
     int32_t universe_ = -1;
-    int64_t derived_parts_ = 0, steps_ = 0, held_ = 0;
+    int64_t derived_parts_ = 0, held_ = 0;
 };
 
 }  // namespace guidedgen

@@ -57,6 +57,16 @@ class Texts {
         return content;
     }
 
+    // The texts that an ECMA-262 pattern matches as a whole.
+    int32_t whole(std::string_view ecma) {
+        std::string key(ecma);
+        auto known = wholes_.find(key);
+        if (known != wholes_.end()) return known->second;
+        const int32_t content = build(ecma, false);
+        wholes_.emplace(std::move(key), content);
+        return content;
+    }
+
     // The texts of a format, or -1 where it is not enforced.
     int32_t format(std::string_view name) {
         auto found = JsonFormats::all().find(name);
@@ -191,7 +201,7 @@ class Texts {
     Expressions& e_;
     Spellings spellings_;
     int32_t any_;
-    Memo patterns_, formats_;
+    Memo patterns_, wholes_, formats_;
     std::unordered_map<int32_t, int32_t> complements_;
 };
 
