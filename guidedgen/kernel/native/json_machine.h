@@ -137,7 +137,9 @@ class JsonMachine {
         for (int32_t& g : known.tuple) g = progress_.with_value(g, value);
         State next = s;
         next.frame = intern(std::move(known));
-        return intern(next);
+        const int32_t made = intern(next);
+        item_origins_.emplace(made, id);
+        return made;
     }
 
     // Whatever begins with one of these names, of the texts of a member's name lexeme.
@@ -152,12 +154,14 @@ class JsonMachine {
 
     int64_t count() const { return static_cast<int64_t>(states_.size()); }
     int64_t memory() const {
-        return bytes_ + meaning_.formulas_memory() + progress_.memory() +
+        return bytes_ + meaning_.formulas_memory() + progress_.memory() + sat_.memory() +
                static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96);
     }
     int64_t unproved() const { return sat_.unproved(); }
 
   private:
+    friend class JsonAround;
+    friend class JsonWhere;
     static constexpr int32_t kFewAlternatives = 4;
 
     struct Known {
@@ -340,13 +344,13 @@ class JsonMachine {
         for (size_t i = 0; i < plan.declared.size(); ++i) {
             const auto place = static_cast<int32_t>(i);
             if (!sat_.available(f.rest, place) || !may_open(s.frame, f, plan.declared[i], place)) continue;
-            int32_t name = meaning_.spelled({meaning_.table().text(progress_.key_class(plan.declared[i]).key)});
+            int32_t name = meaning_.spelled({meaning_.table().text(progress_.key(plan.declared[i]))});
             add(edges, e.concat(before, e.concat(quote_, e.concat(name, e.concat(quote_, layout_.colon())))), Step::Key, place);
         }
         for (size_t i = 0; i < plan.others.size(); ++i) {
             const int32_t id = plan.others[i];
             if (!may_open(s.frame, f, id, -1)) continue;
-            const int32_t names = progress_.key_class(id).content;
+            const int32_t names = progress_.content(id);
             if (!meaning_.alive(names)) continue;
             add(edges, e.concat(before, e.concat(quote_, e.concat(names, e.concat(quote_, layout_.colon())))), Step::OtherKey, static_cast<int32_t>(i));
         }
@@ -551,6 +555,7 @@ class JsonMachine {
     std::unordered_map<uint64_t, Branching> branchings_;
     std::unordered_map<uint64_t, bool> opens_;   // memo of may_open, where no branching was needed
     IdTable frame_ids_, stack_ids_, state_ids_;
+    std::unordered_map<int32_t, int32_t> item_origins_;   // of states after an item whose text is known: where it was read
 };
 
 }  // namespace guidedgen

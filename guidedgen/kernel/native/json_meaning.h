@@ -27,6 +27,7 @@ class Meaning {
   public:
     Meaning(std::shared_ptr<SchemaTable> table, std::shared_ptr<Lexer> lexer, std::shared_ptr<JsonLanguages> languages, const JsonOptions& options)
         : table_(std::move(table)), lexer_(std::move(lexer)), languages_(std::move(languages)), texts_(languages_->texts), numbers_(languages_->numbers),
+          formulas_(lexer_->expressions().work()),
           bounds_(*table_, formulas_, options), canonical_(options.canonical), every_spelling_(options.whitespace == 1) {
         scopes_.push_back({});
     }
@@ -182,7 +183,7 @@ class Meaning {
             if (known->second < 0) throw endless(at.node);
             return known->second;
         }
-        if (depth_ >= kDeepest) throw LimitError("depth", kDeepest, "schemas applied inside one another to the same value");
+        if (depth_ >= kDeepest) throw fixed_limit("depth", kDeepest, "schemas applied inside one another to the same value");
         memo[at] = -1;
         ++depth_;
         try {
@@ -353,12 +354,14 @@ class Meaning {
   private:
     void gather(int32_t node, int32_t scope, Kind kind, int32_t around, std::vector<Contributor>& found, size_t depth) {
         if (depth > kDeepest) throw endless(node);
+        formulas_.work().spend(16);
         auto add = [&](int32_t sub, int32_t s, int32_t condition) {
             const SchemaNode& n = table_->nodes[sub];
             if (n.always >= 0) return;
             int32_t truth_here = formulas_.both(condition, truth(sub, s, kind));
             if (truth_here == Formulas::kFalse) return;
             s = enter(s, table_->nodes[sub].resource);
+            formulas_.work().hold(sizeof(Contributor));
             found.push_back({sub, s, truth_here});
             gather(sub, s, kind, truth_here, found, depth + 1);
         };
@@ -526,7 +529,8 @@ class Meaning {
         Numbers::Spec spec;
         std::vector<int32_t> others;
         bool empty = false;
-        for (int32_t p : parts) add_number(p, spec, others, empty, 0);
+        Met met;
+        for (int32_t p : parts) add_number(p, spec, others, empty, met, 0);
         if (empty) return Expressions::kEmpty;
         others.push_back(numbers_.language(spec));
         if (canonical_ && spec.digits_only) canonical_known_.insert(others.back());
@@ -536,19 +540,26 @@ class Meaning {
         return made;
     }
 
-    void add_number(int32_t f, Numbers::Spec& spec, std::vector<int32_t>& others, bool& empty, size_t depth) {
+    using Met = std::unordered_map<int32_t, bool>;   // variables of a conjunction; true while one is being looked at
+
+    void add_number(int32_t f, Numbers::Spec& spec, std::vector<int32_t>& others, bool& empty, Met& met, size_t depth) {
         const Formula v = formulas_.at(f);
         if (v.op == FOp::True) return;
         if (v.op == FOp::And) {
-            for (int32_t p : formulas_.args(f)) add_number(p, spec, others, empty, depth);
+            for (int32_t p : formulas_.args(f)) add_number(p, spec, others, empty, met, depth);
             return;
         }
         if (v.op != FOp::Var) {
             others.push_back(number_formula(f, true));
             return;
         }
+        const auto visit = met.emplace(f, true);   // twice says no more than once
+        if (!visit.second) {
+            if (visit.first->second) throw endless(v.a);
+            return;
+        }
         const SchemaNode& n = table_->nodes[v.a];
-        if (depth > kDeepest) throw endless(v.a);
+        if (depth > kDeepest) throw fixed_limit("depth", kDeepest, "schemas applied inside one another to the same value");
         if (!(n.types & kNumber)) {
             empty = true;
             return;
@@ -557,7 +568,8 @@ class Meaning {
         if (n.has_values) others.push_back(values_of(v.a, true));
         std::vector<int32_t> vars;
         each_in_place(v.a, v.b, [&](int32_t sub, int32_t s) { return var(sub, s); }, vars);
-        for (int32_t p : vars) add_number(p, spec, others, empty, depth + 1);
+        for (int32_t p : vars) add_number(p, spec, others, empty, met, depth + 1);
+        met[f] = false;
     }
 
     void keywords_of(const SchemaNode& n, Numbers::Spec& spec) {

@@ -29,6 +29,11 @@ class Satisfiability {
         : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order) {}
 
     int64_t unproved() const { return unproved_; }
+    bool any_order() const { return any_order_; }
+    int64_t memory() const {
+        const size_t entries = goals_.size() + arrays_.size() + 2 * members_.size() + member_goals_.size() + objects_.size();
+        return static_cast<int64_t>(entries) * kEntry + seen_sets_.memory();
+    }
     SeenSets& seen_sets() { return seen_sets_; }
 
     // Whether some value satisfies a goal.
@@ -41,7 +46,8 @@ class Satisfiability {
             return false;
         }
         const int32_t place = depth_++;
-        if (depth_ > kDeepest) throw LimitError("depth", kDeepest, "schemas that need one another to be satisfied");
+        if (depth_ > kDeepest) throw fixed_limit("depth", kDeepest, "schemas that need one another to be satisfied");
+        formulas_.work().hold(kEntry);
         goals_[f] = place + 2;
         const int32_t outer = lowest_;
         lowest_ = INT32_MAX;
@@ -51,6 +57,7 @@ class Satisfiability {
         } catch (...) {
             goals_.erase(f);
             --depth_;
+            lowest_ = outer;
             throw;
         }
         --depth_;
@@ -131,6 +138,7 @@ class Satisfiability {
         }
         m.forms = formulas_.all(std::move(forms));
         m.other = formulas_.all(std::move(others));
+        formulas_.work().hold(2 * kEntry);
         return members_.emplace(f, m).first->second;
     }
 
@@ -145,6 +153,7 @@ class Satisfiability {
             if (lowest_ != INT32_MAX) return Formulas::kFalse;   // not for certain: depends on a search that is not finished
             made = Formulas::kFalse;
         }
+        formulas_.work().hold(kEntry);
         return member_goals_[key] = made;
     }
 
@@ -171,7 +180,7 @@ class Satisfiability {
             const Formula r = formulas_.at(m.required);
             missing = r.count;
             if (place >= 0) {
-                const int32_t key = progress_.key_class(plan.declared[place]).key;
+                const int32_t key = progress_.key(plan.declared[place]);
                 for (int32_t i = 0; i < r.count; ++i) missing -= formulas_.arg(r, i) == key;
             }
             if (!any_order_ && missing > 0) {
@@ -199,6 +208,7 @@ class Satisfiability {
             auto [now, positive] = work.back();
             work.pop_back();
             if (now <= Formulas::kTrue || !met.emplace(std::make_pair(now, positive), 0).second) continue;
+            formulas_.work().spend(16);
             const Formula n = formulas_.at(now);
             switch (n.op) {
                 case FOp::And:
@@ -241,6 +251,7 @@ class Satisfiability {
 
   private:
     static constexpr int32_t kDeepest = 400;
+    static constexpr int64_t kEntry = 64;           // bytes that a memoised answer takes
     static constexpr int64_t kBudget = 20'000;      // steps of one search through members or items
     static constexpr size_t kMostOutcomes = 4096;
 
@@ -308,7 +319,7 @@ class Satisfiability {
                     o.goal = formulas_.either(o.goal, cube);
                     return;
                 }
-            if (found.size() >= kMostOutcomes) throw LimitError("states", kMostOutcomes, "combinations of what a value means for the schemas around it");
+            if (found.size() >= kMostOutcomes) throw fixed_limit("states", kMostOutcomes, "combinations of what a value means for the schemas around it");
             found.push_back({cube, std::move(tuple)});
             return;
         }
@@ -333,7 +344,14 @@ class Satisfiability {
         const int32_t outer = lowest_;
         lowest_ = INT32_MAX;
         int64_t budget = kBudget;
-        bool result = items(f, budget, 0);
+        bool result = false;
+        try {
+            result = items(f, budget, 0);
+        } catch (...) {
+            lowest_ = outer;
+            throw;
+        }
+        formulas_.work().hold(kEntry);
         if (result || lowest_ == INT32_MAX) arrays_[f] = result;
         lowest_ = result ? outer : std::min(outer, lowest_);
         return result;
@@ -357,33 +375,31 @@ class Satisfiability {
         int64_t low = 0, high = -1;
         const int32_t open = without_counts(f, low, high);
         if (high == 0 || (high >= 0 && high < low)) return false;
+        formulas_.work().spend(64);
         if (--budget < 0 || depth > 400) return not_proved();
         int32_t after = progress_.after_item(open);
         int32_t base = take_literals(after);
-        std::vector<Outcome> found;
-        collect(after, base, found);
-        for (Outcome& o : found) {
-            if (low > 0 && !enough_values(open, o.goal, low)) continue;
-            const int32_t next = progress_.with_value(o.tuple[0], Progress::kSomeValue);
+        return any_outcome(after, base, [&](int32_t goal_, int32_t left) {
+            if (low > 0 && !enough_values(open, goal_, low)) return false;
+            const int32_t next = progress_.with_value(left, Progress::kSomeValue);
             // An item that changes nothing can be repeated: only the counts are left to be met.
-            if (next == open && progress_.holds_at_end(open)) return true;
-            if (next == open) continue;
+            if (next == open) return progress_.holds_at_end(open);
             int32_t counted = formulas_.all({next, formulas_.min_count(FOp::MinItems, low - 1),
                                              high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)});
-            if (items(counted, budget, depth + 1)) return true;
-        }
-        return false;
+            return items(counted, budget, depth + 1);
+        });
     }
 
-    // Outcomes of an item without looking at the rest, which the search does itself.
-    void collect(int32_t f, int32_t cube, std::vector<Outcome>& found) {
-        if (f == Formulas::kFalse || !goal(cube)) return;
-        if (!formulas_.at(f).vars) {
-            found.push_back({cube, {f}});
-            return;
-        }
+    // Whether `search` finds an outcome of an item or member that will do. It gets the value's goal and what is left, and looks
+    // at the rest itself.
+    template <class F>
+    bool any_outcome(int32_t f, int32_t cube, const F& search) {
+        formulas_.work().spend(16);
+        if (f == Formulas::kFalse || !goal(cube)) return false;
+        if (!formulas_.at(f).vars) return search(cube, f);
         const int32_t var = first_var(f);
-        for (bool truth : {true, false}) collect(progress_.assign(f, var, truth), with_literal(cube, var, truth), found);
+        return any_outcome(progress_.assign(f, var, true), with_literal(cube, var, true), search) ||
+               any_outcome(progress_.assign(f, var, false), with_literal(cube, var, false), search);
     }
 
     // Where items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.
@@ -429,17 +445,24 @@ class Satisfiability {
         const int32_t outer = lowest_;
         lowest_ = INT32_MAX;
         bool result;
-        const Members m = members(f);
-        if (m.simple()) {
-            result = simple_object(m, rest);
-        } else {
-            int64_t budget = kBudget;
-            std::vector<int32_t> useful = useful_places(f, rest);
-            result = search(f, rest, useful, 0, budget, 0);
+        try {
+            result = new_object(f, rest);
+        } catch (...) {
+            lowest_ = outer;
+            throw;
         }
+        formulas_.work().hold(kEntry);
         if (result || lowest_ == INT32_MAX) objects_[key] = result;
         lowest_ = result ? outer : std::min(outer, lowest_);
         return result;
+    }
+
+    bool new_object(int32_t f, const Rest& rest) {
+        const Members m = members(f);
+        if (m.simple()) return simple_object(m, rest);
+        int64_t budget = kBudget;
+        std::vector<int32_t> useful = useful_places(f, rest);
+        return search(f, rest, useful, 0, budget, 0);
     }
 
     // Required members one by one, then any others up to the least number.
@@ -465,7 +488,7 @@ class Satisfiability {
         for (size_t place = 0; count > 0 && place < plan.declared.size(); ++place) {
             const int32_t id = plan.declared[place];
             if (!available(rest, static_cast<int32_t>(place))) continue;
-            if (std::binary_search(required.begin(), required.end(), progress_.key_class(id).key)) continue;
+            if (std::binary_search(required.begin(), required.end(), progress_.key(id))) continue;
             count -= member_goal(m.forms, id) != Formulas::kFalse;
         }
         return count <= 0;
@@ -508,15 +531,12 @@ class Satisfiability {
             const int32_t id = place >= 0 ? plan.declared[place] : plan.others[-1 - place];
             int32_t next = progress_.after_key(f, id);
             if (next == Formulas::kFalse || next == f) continue;
-            std::vector<Outcome> found;
-            int32_t base = take_literals(next);
-            collect(next, base, found);
+            const int32_t base = take_literals(next);
             const Rest rest_after = after(rest, place >= 0 ? place : -1);
-            for (Outcome& o : found) {
-                o.tuple[0] = settle(o.tuple[0], rest_after);
-                if (o.tuple[0] == f) continue;
-                if (search(o.tuple[0], rest_after, useful, place >= 0 ? i + 1 : i, budget, depth + 1)) return true;
-            }
+            if (any_outcome(next, base, [&](int32_t, int32_t left) {
+                    left = settle(left, rest_after);
+                    return left != f && search(left, rest_after, useful, place >= 0 ? i + 1 : i, budget, depth + 1);
+                })) return true;
         }
         return false;
     }
