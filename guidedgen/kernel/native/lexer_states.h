@@ -27,7 +27,7 @@ struct LexMask {
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
-    int64_t farthest = -1;               // memo of Farthest
+    int64_t farthest = -1;               // memo of Lexer::farthest
 };
 
 struct LexState {
@@ -50,7 +50,7 @@ struct LexState {
     std::unique_ptr<LexMask> mask;
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
     int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte
-    int64_t farthest = -1;             // memo of Farthest
+    int64_t farthest = -1;             // memo of Lexer::farthest
     uint64_t walk = 0;                 // the last walk over the trie that noted it
 };
 
