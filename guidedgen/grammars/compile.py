@@ -61,7 +61,7 @@ class GrammarConstraint:
     def start(self) -> InspectableState:
         """The position before the first token."""
         start = self.compiled.start()
-        return start if self.checking is None else cast(InspectableState, ValidatedState(start, self.checking))
+        return start if self.checking is None else cast("InspectableState", ValidatedState(start, self.checking))
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""

@@ -56,7 +56,10 @@ def judge(path: Path, vocabulary: Vocabulary, order: str) -> tuple[str, str]:
     wrong = json.loads(WRONG.read_text(encoding="utf-8"))["wrong"].get(path.name, {}).get("test")
     for index, test in enumerate(case["tests"]):
         decided = {**test, "valid": not test["valid"]} if index == wrong else test
-        found.add(verdict(constraint, case["schema"], decided, order))
+        try:
+            found.add(verdict(constraint, case["schema"], decided, order))
+        except LimitExceeded as error:
+            return "too much work", error.limit
     return max(found, key=CATEGORIES.index), ""
 
 

@@ -30,12 +30,6 @@ from guidedgen.limits import Limits
 
 __all__ = ["Options", "translate_schema"]
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "property_order": ("schema", "any"),
-    "format": ("assert", "annotation", "strict"),
-    "on_unsupported": ("error", "validate", "relax"),
-}
-
 
 def translate_schema(
     schema: Mapping[str, Any] | bool | str, *, options: Options, limits: Limits, bounds: Bounds | None = None
@@ -49,7 +43,6 @@ def translate_schema(
         UnsatisfiableSchema: no value is valid.
         LimitExceeded: too large, or nested too deeply.
     """
-    _check_options(options)
     bounds = bounds or Bounds()
     layout = layout_of(options.whitespace, bounds.whitespace)
     root = read_schema(schema, limits)
@@ -77,10 +70,3 @@ def translate_schema(
     if options.on_unsupported == "validate" and report.treated("validated"):
         check = checker(root, locations.root.draft, documents, formats=options.format != "annotation")
     return Translation(grammar=ir.Grammar(start=node, rules=builder.rules), report=report, root="", check=check)
-
-
-def _check_options(options: Options) -> None:
-    for name, allowed in _CHOICES.items():
-        value = getattr(options, name)
-        if value not in allowed:
-            raise CompileError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}")

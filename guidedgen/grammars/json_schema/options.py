@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
-from guidedgen.grammars.json_schema.whitespace import Whitespace
+from guidedgen.errors import CompileError
+from guidedgen.grammars.json_schema.whitespace import Whitespace, layout_of
 from guidedgen.grammars.report import Treatment
 
 _DROPPED: Final[Mapping[str, tuple[Treatment, str]]] = {
@@ -38,9 +39,16 @@ class Draft(IntEnum):
         return names.get(self, f"draft {self.value}")
 
 
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "property_order": ("schema", "any"),
+    "format": ("assert", "annotation", "strict"),
+    "on_unsupported": ("error", "validate", "relax"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a schema is read.
+    """How a schema is read. Raises CompileError for a value that an option does not know.
 
     Attributes:
         property_order: "schema" (declared order) or "any".
@@ -65,6 +73,14 @@ class Options:
     formats: Mapping[str, str] = field(default_factory=dict)
     draft: Draft = Draft.MIXED
     strict_keywords: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what is one of a few names."""
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise CompileError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}")
+        layout_of(self.whitespace)
 
     @property
     def dropped(self) -> tuple[Treatment, str] | None:

@@ -25,6 +25,8 @@ class Budget {
     }
 
   private:
+    static constexpr int64_t kSlack = 16;
+
     // A group while it grows.
     struct Group {
         const std::vector<uint32_t>* base = nullptr;
@@ -33,7 +35,8 @@ class Budget {
     using Groups = std::unordered_map<Position*, Group>;
 
     bool fits(Position* p, int64_t tokens) {
-        if (p->need < 0 && trie_.spells_text && (shortest_.cost(p->front) <= tokens || bound(p->front) <= tokens)) return true;
+        const bool certain = !p->front.registers && !costs_are_bounds();
+        if (certain && p->need < 0 && trie_.spells_text && (shortest_.cost(p->front) <= tokens || bound(p->front) <= tokens)) return true;
         return shortest_.need(p) <= tokens;
     }
 
@@ -64,9 +67,36 @@ class Budget {
         known = trie_.spells_text ? worst(p, kBytes) : kFar;
         p->in_tokens = known >= budget;
         if (p->in_tokens && trie_.spells_text) known = std::min(known, worst(p, kTokens));
+        known = std::min(kFar, known + slack(p->front, known));
         arena_.mask(p);   // whoever reads `worst` without a lock finds the mask as well
         p->worst.store(known, std::memory_order_release);
         return known;
+    }
+
+    // How much longer completions may be than costs say, which know nothing of the names that came in an object: a name that
+    // is still to come, or the end of the one that is being read, may have to be a longer one than the shortest. These are
+    // generous estimates for usual schemas; where less than that is left, each group of tokens is decided by itself.
+    int64_t slack(const Front& front, int64_t worst) {
+        if (!arena_.rows().symbols().has_json()) return 0;
+        int64_t bytes = kSlack;
+        if (front.registers) bytes += 16 * kSlack;
+        return costs_are_bounds() ? bytes + 3 * worst : bytes;
+    }
+
+    // Whether a JSON Schema can demand several undeclared names in one object, or several different items of one kind.
+    bool costs_are_bounds() {
+        if (bounds_ < 0) bounds_ = arena_.rows().symbols().has_json() && demands_different(arena_.rows().symbols().json().table());
+        return bounds_ == 1;
+    }
+
+    static bool demands_different(const SchemaTable& table) {
+        bool many = false, unique = false;
+        for (const SchemaNode& n : table.nodes) {
+            if (n.object && (n.object->min_properties > 1 || n.object->max_properties > 0)) return true;
+            many |= n.array && (n.array->min_items > 1 || n.array->min_contains > 1);
+            unique |= n.array && n.array->unique;
+        }
+        return many && unique;
     }
 
     int64_t worst(Position* p, Unit unit) {
@@ -237,6 +267,7 @@ class Budget {
     std::deque<Front> fronts_;   // scratch of `cross` by depth
     std::vector<Front> stack_;   // scratch of `choices` by depth in the trie
     std::unordered_set<int32_t> named_;   // tokens that the grammar names here
+    int bounds_ = -1;                     // memo of `costs_are_bounds`
 };
 
 }  // namespace guidedgen

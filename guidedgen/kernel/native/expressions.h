@@ -13,6 +13,7 @@
 
 #include "expression_nodes.h"
 #include "paged.h"
+#include "work.h"
 
 namespace guidedgen {
 
@@ -23,7 +24,7 @@ class Expressions {
     static constexpr int64_t kDerivedParts = 200'000;   // about 10 MB of memoised derivatives
     static constexpr int32_t kEmpty = 0, kEpsilon = 1, kAll = 2;  // no string, the empty string, every string
 
-    explicit Expressions(Limits limits) : limits_(limits) {
+    explicit Expressions(Limits limits) : limits_(limits), work_(limits) {
         nodes_.push_back({Op::Empty, false, false, 0});
         nodes_.push_back({Op::Epsilon, true, false, 0});
         nodes_.push_back({Op::Repeat, true, false, 0, 3, 0, 0, -1});  // kAll = any byte, any number of times
@@ -169,11 +170,9 @@ class Expressions {
     }
 
     // Work of one call from outside, in visits of small things.
-    void begin() { steps_ = 0; }
-    void spend(int64_t steps) {
-        steps_ += steps;
-        if (steps_ > limits_.steps) throw LimitError("steps", static_cast<double>(limits_.steps), "work of one call");
-    }
+    void begin() { work_.begin(); }
+    void spend(int64_t steps) { work_.spend(steps); }
+    Work& work() { return work_; }
 
     // The same texts of at most `bytes` bytes, with counts that cannot matter within them removed, and perhaps more longer ones.
     // Where And is in it, what begins one of those may begin none of the expression's own.
@@ -539,12 +538,14 @@ class Expressions {
             e.reach = std::max(e.reach, c.reach);
             e.shortest = op == Op::And ? std::max(e.shortest, c.shortest) : std::min(e.shortest, c.shortest);
         }
+        work_.hold(static_cast<int64_t>(items.size() * sizeof(int32_t)));
         args_.insert(args_.end(), items.begin(), items.end());
         return add(e, h);
     }
 
     int32_t add(const Expr& e, uint64_t hash) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
+        work_.hold(sizeof(Expr));
         int32_t id = static_cast<int32_t>(nodes_.size());
         nodes_.push_back(e);
         settle(nodes_.back());
@@ -570,6 +571,7 @@ class Expressions {
     }
 
     Limits limits_;
+    Work work_;
     Paged<Expr> nodes_;
     std::vector<int32_t> args_;
     std::vector<ByteSet> sets_;
@@ -580,7 +582,7 @@ class Expressions {
     std::deque<int32_t> derived_order_;
     Derivations sources_;
     int32_t universe_ = -1;
-    int64_t derived_parts_ = 0, steps_ = 0, held_ = 0;
+    int64_t derived_parts_ = 0, held_ = 0;
 };
 
 }  // namespace guidedgen

@@ -42,9 +42,8 @@ class JsonMachine {
 
     JsonMachine(std::shared_ptr<SchemaTable> table, const std::shared_ptr<Lexer>& lexer, std::shared_ptr<JsonLanguages> languages,
                 const JsonOptions& options)
-        : meaning_(std::move(table), lexer, std::move(languages)), progress_(meaning_), sat_(meaning_, progress_, options.any_order),
+        : meaning_(std::move(table), lexer, std::move(languages), options), progress_(meaning_), sat_(meaning_, progress_, options.any_order),
           layout_(lexer->expressions(), options), costs_(meaning_, progress_, sat_, layout_), lexer_(*lexer) {
-        meaning_.every_spelling = options.whitespace == 1;
         quote_ = layout_.text("\"");
         stacks_.push_back({});
         check_texts();
@@ -52,6 +51,8 @@ class JsonMachine {
         if (!sat_.goal(root_))
             throw SchemaError(SchemaError::Kind::Unsatisfiable, "no value is valid under the schema", "");
     }
+
+    const SchemaTable& table() { return meaning_.table(); }
 
     int32_t start() {
         State s{Phase::Value};
@@ -136,7 +137,9 @@ class JsonMachine {
         for (int32_t& g : known.tuple) g = progress_.with_value(g, value);
         State next = s;
         next.frame = intern(std::move(known));
-        return intern(next);
+        const int32_t made = intern(next);
+        item_origins_.emplace(made, id);
+        return made;
     }
 
     // Whatever begins with one of these names, of the texts of a member's name lexeme.
@@ -151,12 +154,14 @@ class JsonMachine {
 
     int64_t count() const { return static_cast<int64_t>(states_.size()); }
     int64_t memory() const {
-        return bytes_ + meaning_.formulas_memory() + progress_.memory() +
+        return bytes_ + meaning_.formulas_memory() + progress_.memory() + sat_.memory() +
                static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96);
     }
     int64_t unproved() const { return sat_.unproved(); }
 
   private:
+    friend class JsonAround;
+    friend class JsonWhere;
     static constexpr int32_t kFewAlternatives = 4;
 
     struct Known {
@@ -179,18 +184,17 @@ class JsonMachine {
     // Patterns are read when the schema is, so that a bad one is an error of compiling and never one of filling a mask.
     void check_texts() {
         for (const SchemaNode& n : meaning_.table().nodes) {
-            check_pattern(n, n.string ? n.string->pattern : -1, "pattern");
+            if (n.string && n.string->pattern >= 0) check_pattern(n.string->pattern, "pattern", n.place, "/pattern");
             if (n.object)
-                for (const auto& p : n.object->patterns) check_pattern(n, p.first, "patternProperties");
+                for (const auto& p : n.object->patterns) check_pattern(p.first, "patternProperties", meaning_.table().nodes[p.second].place, "");
         }
     }
 
-    void check_pattern(const SchemaNode& n, int32_t pattern, const char* keyword) {
-        if (pattern < 0) return;
+    void check_pattern(int32_t pattern, const char* keyword, int32_t place, const char* within) {
         try {
             meaning_.texts().pattern(meaning_.table().text(pattern));
         } catch (SchemaError& error) {
-            error.pointer = meaning_.table().pointer(n.place) + "/" + keyword;
+            error.pointer = meaning_.table().pointer(place) + within;
             error.keyword = keyword;
             throw;
         }
@@ -247,9 +251,9 @@ class JsonMachine {
         static const std::pair<Kind, const char*> literals[] = {{Kind::Null, "null"}, {Kind::False, "false"}, {Kind::True, "true"}};
         for (size_t i = 0; i < goals.size(); ++i) {
             const auto outcome = static_cast<int32_t>(i);
-            if (int32_t content = meaning_.strings(goals[i]); meaning_.alive(content))
+            if (int32_t content = meaning_.bounded_strings(goals[i]); meaning_.alive(content))
                 add(edges, with_prefix(s.prefix, e.concat(quote_, e.concat(content, quote_))), Step::Scalar, outcome);
-            if (int32_t numerals = meaning_.numbers(goals[i]); meaning_.alive(numerals))
+            if (int32_t numerals = meaning_.bounded_numbers(goals[i]); meaning_.alive(numerals))
                 add(edges, with_prefix(s.prefix, numerals), Step::Scalar, outcome);
             for (const auto& literal : literals)
                 if (meaning_.expand(goals[i], literal.first) == Formulas::kTrue)
@@ -265,7 +269,7 @@ class JsonMachine {
         Frame f;
         bool some = false;
         for (int32_t g : goals) {
-            f.tuple.push_back(meaning_.expand(g, kind));
+            f.tuple.push_back(kind == Kind::Array ? sat_.items_of(g) : meaning_.expand(g, kind));
             some |= f.tuple.back() != Formulas::kFalse;
         }
         if (!some) return {};
@@ -551,6 +555,7 @@ class JsonMachine {
     std::unordered_map<uint64_t, Branching> branchings_;
     std::unordered_map<uint64_t, bool> opens_;   // memo of may_open, where no branching was needed
     IdTable frame_ids_, stack_ids_, state_ids_;
+    std::unordered_map<int32_t, int32_t> item_origins_;   // of states after an item whose text is known: where it was read
 };
 
 }  // namespace guidedgen

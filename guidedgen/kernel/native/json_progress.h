@@ -37,7 +37,8 @@ class Progress {
     const KeyClass& key_class(int32_t id) const { return classes_[id]; }
     const Plan& plan(int32_t id) const { return plans_[id]; }
     int64_t memory() const {
-        return static_cast<int64_t>(plans_.size() * 256 + classes_.size() * 128 + after_key_.size() * 48 + after_item_.size() * 48);
+        return static_cast<int64_t>(plans_.size() * 256 + classes_.size() * 128 + after_key_.size() * 48 + after_item_.size() * 48 +
+                                    satisfies_.size() * kSatisfies) + bytes_;
     }
 
     // The plan for objects that some of these formulas (over atoms) are about.
@@ -134,6 +135,7 @@ class Progress {
         std::unordered_map<int32_t, int32_t> parts;
         int32_t made = formulas_.rebuild(f, parts, leaf);
         memo.emplace(key, made);
+        formulas_.work().hold(48);
         return made;
     }
 
@@ -286,7 +288,7 @@ class Progress {
     int32_t name_var(int32_t node, int32_t scope) { return meaning_.var(meaning_.table().nodes[node].object->names, scope); }
 
     int32_t content_of(const Condition& c) {
-        return c.pattern >= 0 ? meaning_.texts().pattern(meaning_.table().text(c.pattern)) : meaning_.strings(c.var);
+        return c.pattern >= 0 ? meaning_.texts().pattern(meaning_.table().text(c.pattern)) : meaning_.strings(c.var, true);
     }
 
     bool satisfies(int32_t id, const Condition& c) {
@@ -294,9 +296,11 @@ class Progress {
         const std::pair<int32_t, Condition> key{id, c};
         auto known = satisfies_.find(key);
         if (known != satisfies_.end()) return known->second;
+        formulas_.work().spend(64);
         // Undeclared names were told apart by every condition of their plan.
         bool result = k.key >= 0 ? meaning_.texts().holds(content_of(c), meaning_.table().text(k.key))
                                  : std::binary_search(class_conditions_[id].begin(), class_conditions_[id].end(), c);
+        formulas_.work().hold(kSatisfies);
         satisfies_.emplace(key, result);
         return result;
     }
@@ -349,7 +353,9 @@ class Progress {
             const int32_t inside = content_of(c), outside = texts.complement(inside);
             std::vector<std::pair<int32_t, std::vector<Condition>>> next;
             for (auto& entry : found) {
-                meaning_.lexer().expressions().spend(64);
+                const size_t conditions_here = entry.second.size();
+                formulas_.work().spend(static_cast<int64_t>(64 + conditions_here / 2));
+                formulas_.work().hold(static_cast<int64_t>(sizeof(entry) + conditions_here * sizeof(Condition)));
                 int32_t in = meet(entry.first, inside), out = meet(entry.first, outside);
                 if (meaning_.alive(in)) {
                     next.emplace_back(in, entry.second);
@@ -363,6 +369,7 @@ class Progress {
         for (auto& entry : found) {
             ids.push_back(static_cast<int32_t>(classes_.size()));
             classes_.push_back({-1, entry.first});
+            bytes_ += static_cast<int64_t>(entry.second.size() * sizeof(Condition));
             class_conditions_.push_back(std::move(entry.second));
         }
         return ids;
@@ -392,6 +399,7 @@ class Progress {
         return true;
     }
 
+    static constexpr int64_t kSatisfies = 96;   // bytes that a memoised answer takes
     static constexpr size_t kMostNames = 64, kMostWays = 1000, kLongestName = 64;
 
     int32_t meet(int32_t f, int32_t g) {
@@ -409,6 +417,7 @@ class Progress {
     std::unordered_map<int32_t, int32_t> declared_;
     std::unordered_map<int32_t, char> named_;   // scratch of `mentioned`
     PairMemo after_key_, after_item_;
+    int64_t bytes_ = 0;
 };
 
 }  // namespace guidedgen

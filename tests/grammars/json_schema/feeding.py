@@ -13,8 +13,13 @@ from guidedgen.vocabulary import Vocabulary
 BYTES: Vocabulary = byte_vocabulary()
 
 
-def compiled(schema: Any, **options: Any) -> GrammarConstraint:
-    return compile(JsonSchema(schema, **options), BYTES)
+def compiled(schema: Any, kernel: str | None = None, **options: Any) -> GrammarConstraint:
+    return compile(JsonSchema(schema, **options), BYTES, implementation=kernel)
+
+
+def translated(schema: Any, **options: Any) -> GrammarConstraint:
+    """What runs where there is no native kernel: the schema as a grammar."""
+    return compiled(schema, "reference", **options)
 
 
 def text_of(value: Any) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from guidedgen.errors import CompileError, UnsatisfiableSchema, UnsupportedFeature
 from guidedgen.testing import accepts
-from tests.grammars.json_schema.feeding import compiled, taken
+from tests.grammars.json_schema.feeding import compiled, taken, translated, valid_ones
 
 NUMERALS = [
     "0",
@@ -134,8 +134,9 @@ def test_decimal_steps_with_bounds() -> None:
 
 def test_a_step_that_needs_too_many_states_is_refused_with_its_pointer() -> None:
     with pytest.raises(UnsupportedFeature) as caught:
-        compiled({"properties": {"a": {"type": "integer", "multipleOf": 99991}}})
+        translated({"properties": {"a": {"type": "integer", "multipleOf": 99991}}})
     assert (caught.value.pointer, caught.value.keyword) == ("/properties/a/multipleOf", "multipleOf")
+    assert valid_ones({"type": "integer", "multipleOf": 99991}, [0, 99991, 99992, -199982]) == [0, 99991, -199982]
 
 
 @pytest.mark.parametrize(

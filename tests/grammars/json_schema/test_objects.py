@@ -7,7 +7,7 @@ import pytest
 
 from guidedgen.errors import CompileError, UnsatisfiableSchema
 from guidedgen.testing import accepts
-from tests.grammars.json_schema.feeding import compiled, taken, text_of, valid_ones
+from tests.grammars.json_schema.feeding import compiled, taken, text_of, translated, valid_ones
 
 
 def closed(names: str, required: str = "") -> dict[str, Any]:
@@ -111,8 +111,15 @@ def test_hundreds_of_optional_properties_stay_small() -> None:
     assert valid_ones(schema, [{"p3": 1, "p599": 2}, {"p599": 2}, {"p600": 1}]) == [{"p3": 1, "p599": 2}, {"p599": 2}]
 
 
-def test_duplicate_additional_names_are_in_the_report_and_refused_by_parse() -> None:
+def test_names_do_not_come_twice() -> None:
     constraint = compiled({"properties": {"o": {"type": "object"}}, "additionalProperties": False})
+    assert constraint.report.exact
+    texts = ['{"o": {"a": 1, "b": 2}}', '{"o": {"a": 1, "a": 2}}', '{"o": {"a": {"a": 1}, "b": {"b": 1, "b": 2}}}']
+    assert [text for text in texts if accepts(constraint, text)] == texts[:1]
+
+
+def test_in_the_translation_they_are_in_the_report_and_refused_by_parse() -> None:
+    constraint = translated({"properties": {"o": {"type": "object"}}, "additionalProperties": False})
     assert {(entry.pointer, entry.treatment) for entry in constraint.report.warnings} == {
         ("/properties/o", "validated"),
         ("", "validated"),  # objects inside the values of additional properties
@@ -147,7 +154,7 @@ def test_objects_that_cannot_be_are_refused(schema: dict[str, Any], pointer: str
 def test_an_object_that_must_contain_itself_is_refused() -> None:
     with pytest.raises(UnsatisfiableSchema) as caught:
         compiled({"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#"}}})
-    assert caught.value.pointer == ""
+    assert {caught.value.pointer, *caught.value.pointers} == {"/type", "/required/0", "/properties/a/$ref"}
 
 
 @pytest.mark.parametrize(

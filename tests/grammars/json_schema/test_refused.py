@@ -1,4 +1,7 @@
-"""Keywords that masks do not enforce are refused with their place, or dropped knowingly; never ignored."""
+"""Keywords that masks do not enforce are refused with their place, or dropped knowingly; never ignored.
+
+The native machine enforces them all; what is refused here is what the translation to a grammar does not express.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 import pytest
 
 from guidedgen.errors import CompileError, UnsupportedFeature
-from tests.grammars.json_schema.feeding import compiled, valid_ones
+from tests.grammars.json_schema.feeding import compiled, translated, valid_ones
 
 REFUSED: dict[str, Any] = {
     "not": {"items": {"type": "string"}},
@@ -41,7 +44,7 @@ NOTHING: list[dict[str, Any]] = [
 def test_it_is_refused_with_its_place(keyword: str) -> None:
     schema = {"type": "object", "properties": {"x": {keyword: REFUSED[keyword], **EXTRA.get(keyword, {})}}}
     with pytest.raises(UnsupportedFeature) as caught:
-        compiled(schema)
+        translated(schema)
     assert (caught.value.pointer, caught.value.keyword) == (f"/properties/x/{keyword}", keyword)
     assert f"#/properties/x/{keyword}" in str(caught.value)
 
@@ -49,11 +52,18 @@ def test_it_is_refused_with_its_place(keyword: str) -> None:
 @pytest.mark.parametrize("keyword", REFUSED)
 def test_it_is_dropped_knowingly_and_reported(keyword: str) -> None:
     schema = {keyword: REFUSED[keyword], **EXTRA.get(keyword, {})}
-    constraint = compiled(schema, on_unsupported="relax")
+    constraint = translated(schema, on_unsupported="relax")
     assert ("/" + keyword, keyword) in [
         (entry.pointer, entry.keyword) for entry in constraint.report.treated("relaxed")
     ]
     assert not constraint.report.exact
+
+
+@pytest.mark.parametrize("keyword", [keyword for keyword in REFUSED if keyword not in ("$dynamicRef", "$recursiveRef")])
+def test_the_native_machine_enforces_it(keyword: str) -> None:
+    report = compiled({keyword: REFUSED[keyword], **EXTRA.get(keyword, {})}).report
+    assert report.exact
+    assert {entry.treatment for entry in report if entry.keyword == keyword} == {"exact"}
 
 
 @pytest.mark.parametrize("schema", NOTHING)

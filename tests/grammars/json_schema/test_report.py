@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.grammars.json_schema.feeding import compiled
+from tests.grammars.json_schema.feeding import compiled, translated
 
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -53,5 +53,5 @@ def test_annotations_and_what_is_enforced_are_told_apart() -> None:
 
 
 def test_names_of_rules_and_terminals_are_places_in_the_schema() -> None:
-    labels = set(compiled(SCHEMA).compiled.labels.values())
+    labels = set(translated(SCHEMA).compiled.labels.values())
     assert {"# (object)", "#/properties/a", "#/$defs/b"} <= labels
