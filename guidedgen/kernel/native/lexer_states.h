@@ -30,15 +30,22 @@ struct LexMask {
     int64_t farthest = -1;               // memo of Lexer::farthest
 };
 
+// Where some bytes lead from a state.
+struct LexEdge {
+    ByteSet bytes;
+    struct LexState* to;     // made when it is first gone to, where it is the state of `rest` and then LexState::tail
+    int32_t rest;
+};
+
 struct LexState {
     int32_t id = 0, expr = 0;
     bool accepting = false;
     bool expanded = false;    // transitions are there
     bool pruned = false;      // transitions into empty languages are gone
     int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
-    uint16_t group[256];      // byte -> index into `to`
-    std::vector<LexState*> to;         // to[0] = nullptr: no transition
-    std::vector<ByteSet> sets;         // bytes of each group
+    std::vector<LexEdge> edges;        // of disjoint bytes
+    std::unique_ptr<uint16_t[]> edge_of;   // by byte: number of its edge, from 1 on; only where there are many
+    int32_t tail = -1;
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
     LexState* clamped = nullptr;       // the state whose mask this one shares
