@@ -259,10 +259,10 @@ class KeyNames {
             LexState* state = ways[i].state;
             if (state->accepting) names.push_back(ways[i].text);
             lexer.prune(state);
-            for (size_t g = 1; g < state->to.size(); ++g) {
-                if (state->sets[g].count() > static_cast<int>(kMostNames) + 1) return false;
-                state->sets[g].each([&](uint8_t b) {
-                    if (b != '\\') ways.push_back({state->to[g], ways[i].text + static_cast<char>(b)});
+            for (size_t e = 0; e < state->edges.size(); ++e) {
+                if (state->edges[e].bytes.count() > static_cast<int>(kMostNames) + 1) return false;
+                state->edges[e].bytes.each([&](uint8_t b) {
+                    if (b != '\\') ways.push_back({lexer.target(state, e), ways[i].text + static_cast<char>(b)});
                 });
             }
         }
