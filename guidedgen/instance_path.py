@@ -11,7 +11,7 @@ _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|"', re.DOTALL)
 
 
 def open_steps(text: str) -> list[str]:
-    """For each open container the name or index of the member or item that began last; `*` where no name was read yet."""
+    """For each open container the name or index of the member or item that began last; `*` where no name was read."""
     steps: list[str | int] = []
     named = True  # what is a string now is no name
     for match in _TOKEN.finditer(text):

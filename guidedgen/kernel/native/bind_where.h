@@ -29,7 +29,8 @@ inline nanobind::list where(const Handle& h, int byte) {
         auto demand = [&](const Demand& d) {
             return nb::make_tuple(d.nowhere ? nb::object(nb::none()) : nb::object(text(d.pointer)), text(d.wanted));
         };
-        result.append(nb::make_tuple(tuple_of(place.path, step), tuple_of(place.schemas, text), tuple_of(place.keys, text), tuple_of(place.demands, demand)));
+        result.append(nb::make_tuple(tuple_of(place.path, step), tuple_of(place.schemas, text), tuple_of(place.keys, text),
+                                     tuple_of(place.demands, demand)));
     }
     return result;
 }

@@ -3,6 +3,7 @@
 // machine has built; nothing is kept for it while masks are filled.
 #pragma once
 
+#include "json_applied.h"
 #include "json_around.h"
 #include "json_words.h"
 
@@ -28,7 +29,7 @@ class JsonWhere {
   public:
     explicit JsonWhere(JsonMachine& machine)
         : m_(machine), meaning_(machine.meaning_), formulas_(meaning_.formulas()), table_(meaning_.table()),
-          demands_(table_), around_(machine) {}
+          demands_(table_), around_(machine), applied_(meaning_) {}
 
     // `begun`: the lexemes of the state that are being read; none: all of them may come. `byte`: what was refused, or -1.
     JsonPlace at(int32_t id, const std::vector<Begun>& begun, int byte) {
@@ -51,72 +52,18 @@ class JsonWhere {
     using Phase = JsonMachine::Phase;
     using Step = JsonMachine::Step;
     using Ids = JsonAround::Ids;
+    using Asked = Applied;
+    using Node = AppliedNode;
 
-    struct Node {
-        int32_t id, scope;
-    };
-    struct Asked {
-        std::vector<Node> nodes;
-        std::vector<int32_t> refused;    // nodes that must not hold
-        std::set<std::pair<int32_t, int32_t>> met;
-    };
-
-    static constexpr size_t kMostNodes = 500;
     static constexpr int32_t kLaidOut = -1;   // stands for whitespace before a value
 
     // --- what applies
 
-    Asked asked(const Ids& goals, int kind) {
-        Asked result;
-        for (int32_t g : goals) collect(g, kind, result);
-        return result;
-    }
+    Asked asked(const JsonAround::Ids& goals, int kind) { return applied_.to(goals, kind); }
 
     // What applies to the innermost container.
     Asked container(Kind kind) {
         return around_.levels.empty() ? Asked{} : asked(around_.levels.front().goals, static_cast<int>(kind));
-    }
-
-    void collect(int32_t f, int kind, Asked& found) {
-        const Formula n = formulas_.at(f);
-        if (n.op == FOp::Var) {
-            if (n.a >= 0) visit(n.a, n.b, kind, found);
-        } else if (n.op == FOp::Not) {
-            if (const Formula& inner = formulas_.at(formulas_.arg(n, 0)); inner.op == FOp::Var && inner.a >= 0) found.refused.push_back(inner.a);
-        } else if (n.op == FOp::And || n.op == FOp::Or || n.op == FOp::One) {
-            for (int32_t p : formulas_.args(f)) collect(p, kind, found);
-        }
-    }
-
-    void visit(int32_t node, int32_t scope, int kind, Asked& found) {
-        const SchemaNode& n = table_.nodes[node];
-        if (n.always > 0 || found.nodes.size() >= kMostNodes || !found.met.emplace(node, scope).second) return;
-        scope = meaning_.enter(scope, n.resource);
-        found.nodes.push_back({node, scope});
-        if (n.object && kind == static_cast<int>(Kind::Object))
-            for (const auto& d : n.object->dependent_schemas) visit(d.second, scope, kind, found);
-        if (!n.in_place) return;
-        const InPlaceKeywords& k = *n.in_place;
-        if (k.ref >= 0) visit(k.ref, scope, kind, found);
-        if (k.dynamic >= 0) visit(meaning_.dynamic_target(k, scope), scope, kind, found);
-        for (int32_t sub : k.all_of) visit(sub, scope, kind, found);
-        for (const auto* list : {&k.any_of, &k.one_of}) {
-            std::vector<int32_t> open;
-            for (int32_t sub : *list)
-                if (allows(sub, scope, kind)) open.push_back(sub);
-            for (int32_t sub : open.empty() ? *list : open) visit(sub, scope, kind, found);
-        }
-        if (k.if_ >= 0 && k.then_ >= 0) visit(k.then_, scope, kind, found);
-        if (k.if_ >= 0 && k.else_ >= 0) visit(k.else_, scope, kind, found);
-    }
-
-    // Whether some value of a kind (-1: of any) may be valid under a node.
-    bool allows(int32_t node, int32_t scope, int kind) {
-        if (kind < 0) return true;
-        const int32_t f = meaning_.var(node, scope);
-        if (kind == static_cast<int>(Kind::String)) return meaning_.alive(meaning_.strings(f));
-        if (kind == static_cast<int>(Kind::Number)) return meaning_.alive(meaning_.numbers(f));
-        return meaning_.expand(f, static_cast<Kind>(kind)) != Formulas::kFalse;
     }
 
     void name_schemas(const Asked& asked) {
@@ -131,7 +78,7 @@ class JsonWhere {
 
     void describe(int32_t id, const std::vector<Begun>& begun) {
         const State& s = m_.states_[id].state;
-        if (s.phase == Phase::Tail) return demands_.add_nowhere("nothing more");
+        if (s.phase == Phase::Tail) return;
         if (s.phase == Phase::Value) {
             around_.of_value(id);
             return value(s.prefix, m_.lists_[s.goals], m_.expect(id), begun);
@@ -171,7 +118,11 @@ class JsonWhere {
         return kind_of(first);
     }
 
-    void value(int32_t prefix, const std::vector<int32_t>& goals, const std::vector<JsonMachine::Edge>& edges, const std::vector<Begun>& begun) {
+    bool byte_in(const char* bytes) const { return byte_ > 0 && std::strchr(bytes, byte_); }
+
+    using Edges = std::vector<JsonMachine::Edge>;
+
+    void value(int32_t prefix, const std::vector<int32_t>& goals, const Edges& edges, const std::vector<Begun>& begun) {
         Ids all(goals.begin(), goals.end());
         bool inside = false;
         int kind = -1;
@@ -190,12 +141,15 @@ class JsonWhere {
         }
         const Asked what = asked(all, inside ? kind : -1);
         name_schemas(inside ? what : asked(all, -1));
+        if (!inside && byte_in(" \n\t\r")) return demands_.add_nowhere("no whitespace here");
         if (!inside && (kind < 0 || !refused_kind(what, kind))) {
             if (kind >= 0) within(asked(all, kind), kind, nullptr);
             if (kind < 0 || demands_.list.empty())
                 for (const Node& n : what.nodes) general(n.id);
         } else if (inside) {
             within(what, kind, begun[0].state);
+            if (demands_.list.empty())
+                for (const Node& n : what.nodes) general(n.id);
         }
         around_enum(what);
     }
@@ -219,7 +173,8 @@ class JsonWhere {
         for (const Node& n : what.nodes) {
             const SchemaNode& node = table_.nodes[n.id];
             auto of_kind = [&](int32_t v) { return static_cast<int>(table_.values[v].kind) == kind; };
-            if (node.has_values && !demands_.synthetic(n.id) && std::none_of(node.values.begin(), node.values.end(), of_kind)) demands_.values(n.id);
+            if (!node.has_values || demands_.synthetic(n.id)) continue;
+            if (std::none_of(node.values.begin(), node.values.end(), of_kind)) demands_.values(n.id);
         }
         return !demands_.list.empty();
     }
@@ -239,7 +194,7 @@ class JsonWhere {
             if (kind == static_cast<int>(Kind::Number)) demands_.number(n.id, byte_ >= '0' && byte_ <= '9');
             const InPlaceKeywords* k = table_.nodes[n.id].in_place.get();
             if (k && k->not_ >= 0) demands_.add(n.id, {Keyword::Not}, "nothing that is valid under it");
-            if (k && k->one_of.size() > 1) demands_.add(n.id, {Keyword::OneOf}, "exactly one of " + Demands::counted(static_cast<int64_t>(k->one_of.size()), "schema"));
+            if (k && k->one_of.size() > 1) demands_.add(n.id, {Keyword::OneOf}, "exactly one of " + counted(k->one_of.size(), "schema"));
         }
         refused_by_items(what);
     }
@@ -249,7 +204,8 @@ class JsonWhere {
         if (what.refused.empty()) return;
         const Asked array = container(Kind::Array);
         for (int32_t refused : what.refused) {
-            bool named = false;
+            auto wanted = [&](const Node& n) { return n.id == refused; };   // by another way of reading the text
+            bool named = std::any_of(what.nodes.begin(), what.nodes.end(), wanted);
             for (const Node& n : array.nodes) {
                 const ArrayKeywords* k = table_.nodes[n.id].array.get();
                 if (!k || demands_.synthetic(n.id)) continue;
@@ -309,12 +265,14 @@ class JsonWhere {
         const Asked what = container(Kind::Object);
         name_schemas(what);
         const Left left = left_of(frame.tuple);
+        if (begun.empty() && byte_ >= 0 && !byte_in("\",}")) return demands_.add_nowhere("a key, or the end of the object");
+        if (!begun.empty() && ends_in_colon(begun[0].state)) return demands_.add_nowhere("a colon after the key");
         if (begun.empty() && byte_ == '}') {
             close_object(what, left);
         } else {
             bool others = false, repeats = false;
             auto take = [&](const JsonMachine::Edge& e) {
-                if (e.step == Step::Key) place_.key_texts.push_back(m_.progress_.key_class(plan.declared[e.a]).key);
+                if (e.step == Step::Key) place_.key_texts.push_back(m_.progress_.key(plan.declared[e.a]));
                 others |= e.step == Step::OtherKey;
             };
             const std::vector<JsonMachine::Edge>& edges = m_.expect(id);
@@ -333,6 +291,13 @@ class JsonWhere {
         around_enum(what);
     }
 
+    // Whether nothing of a member's name is left but the colon.
+    bool ends_in_colon(LexState* state) {
+        state = m_.lexer_.next(state, ':');
+        if (state && !state->accepting) state = m_.lexer_.next(state, ' ');
+        return state && state->accepting;
+    }
+
     // A declared name that may not end here: it came already, or too late, or no value is valid for it.
     void refused_name(const Asked& what, const JsonMachine::Frame& frame, const std::string& name) {
         const int32_t text = table_.find(name);
@@ -343,10 +308,17 @@ class JsonWhere {
             const char* order = "a key that is not there yet, in the order of the schema";
             return demands_.add_nowhere(m_.sat_.any_order() ? "a key that is not there yet" : order);
         }
-        for (const Node& n : what.nodes)
-            if (const ObjectKeywords* o = table_.nodes[n.id].object.get(); o && !demands_.synthetic(n.id))
-                for (const auto& p : o->properties)
-                    if (p.first == text) demands_.add(n.id, {Keyword::Properties}, "another key: no value is valid for this one", "/" + Demands::escaped(name));
+        const std::string below = "/" + escaped(name);
+        for (const Node& n : what.nodes) {
+            const ObjectKeywords* o = table_.nodes[n.id].object.get();
+            if (!o || demands_.synthetic(n.id)) continue;
+            for (const auto& p : o->properties)
+                if (p.first == text) demands_.add(n.id, {Keyword::Properties}, "another key: no value is valid for this one", below);
+            for (const auto& d : o->dependent_required)
+                if (d.first == text) demands_.add(n.id, {Keyword::DependentRequired, Keyword::Dependencies}, "first " + demands_.keys(d.second), below);
+            for (const auto& d : o->dependent_schemas)
+                if (d.first == text) demands_.add(n.id, {Keyword::DependentSchemas, Keyword::Dependencies}, "another key: its schema is impossible", below);
+        }
     }
 
     void close_object(const Asked& what, const Left& left) {
@@ -362,9 +334,9 @@ class JsonWhere {
             for (const auto& d : o->dependent_required)
                 for (int32_t key : d.second)
                     if (in(left.missing, key) && !in(missing, key))
-                        demands_.add(n.id, {Keyword::DependentRequired, Keyword::Dependencies}, "the key " + demands_.quoted(key) + " beside " + demands_.quoted(d.first),
-                                     "/" + Demands::escaped(table_.text(d.first)));
-            if (left.fewest_props && o->min_properties > 0) demands_.add(n.id, {Keyword::MinProperties}, "at least " + Demands::counted(o->min_properties, "member"));
+                        demands_.add(n.id, {Keyword::DependentRequired, Keyword::Dependencies},
+                                     "the key " + demands_.quoted(key) + " beside " + demands_.quoted(d.first), "/" + escaped(table_.text(d.first)));
+            if (left.fewest_props && o->min_properties > 0) demands_.add(n.id, {Keyword::MinProperties}, "at least " + counted(o->min_properties, "member"));
         }
         if (demands_.list.empty())   // what is left is a choice between schemas
             for (const Node& n : what.nodes) combined(n.id);
@@ -373,8 +345,8 @@ class JsonWhere {
     void combined(int32_t node) {
         const InPlaceKeywords* k = table_.nodes[node].in_place.get();
         if (!k || demands_.synthetic(node)) return;
-        if (!k->any_of.empty()) demands_.add(node, {Keyword::AnyOf}, "one of " + Demands::counted(static_cast<int64_t>(k->any_of.size()), "schema"));
-        if (!k->one_of.empty()) demands_.add(node, {Keyword::OneOf}, "exactly one of " + Demands::counted(static_cast<int64_t>(k->one_of.size()), "schema"));
+        if (!k->any_of.empty()) demands_.add(node, {Keyword::AnyOf}, "one of " + counted(k->any_of.size(), "schema"));
+        if (!k->one_of.empty()) demands_.add(node, {Keyword::OneOf}, "exactly one of " + counted(k->one_of.size(), "schema"));
         if (k->not_ >= 0) demands_.add(node, {Keyword::Not}, "nothing that is valid under it");
         if (k->if_ >= 0) demands_.add(node, {k->then_ >= 0 ? Keyword::Then : Keyword::Else}, "what it asks for");
     }
@@ -407,10 +379,11 @@ class JsonWhere {
             if (next || in(rest, key)) demands_.add(node, {Keyword::Required}, "the required key " + demands_.quoted(key));
         }
         if (!o.patterns.empty() && (others || !rest.empty())) {
-            for (const auto& p : o.patterns) demands_.add(node, {Keyword::PatternProperties}, "a key that matches the pattern", "/" + Demands::escaped(table_.text(p.first)));
+            for (const auto& p : o.patterns)
+                demands_.add(node, {Keyword::PatternProperties}, "a key that matches the pattern", "/" + escaped(table_.text(p.first)));
         }
         if (left.most_props >= 0 && o.max_properties >= 0 && left.most_props <= static_cast<int64_t>(left.missing.size()))
-            demands_.add(node, {Keyword::MaxProperties}, "at most " + Demands::counted(o.max_properties, "member"));
+            demands_.add(node, {Keyword::MaxProperties}, "at most " + counted(o.max_properties, "member"));
         if (o.names >= 0) demands_.add(node, {Keyword::PropertyNames}, "a key that is valid under it");
         if (never(o.additional)) demands_.add(node, {Keyword::AdditionalProperties}, "no other keys");
         if (never(o.unevaluated)) demands_.add(node, {Keyword::UnevaluatedProperties}, "no other keys");
@@ -423,6 +396,8 @@ class JsonWhere {
         const Asked what = container(Kind::Array);
         name_schemas(what);
         const Left left = left_of(frame.tuple);
+        const bool first = m_.states_[id].state.phase == Phase::FirstItem;
+        if (!first && byte_ >= 0 && !byte_in(",]")) return demands_.add_nowhere("a comma, or the end of the array");
         const bool may_end = std::any_of(m_.expect(id).begin(), m_.expect(id).end(), [](const auto& e) { return e.step == Step::Close; });
         const bool more = m_.next_item(m_.states_[id].state.frame, frame).goals >= 0;
         for (const Node& n : what.nodes) {
@@ -439,21 +414,21 @@ class JsonWhere {
     }
 
     void too_few(int32_t node, const ArrayKeywords& a, const Left& left) {
-        if (left.fewest_items && a.min_items > 0) demands_.add(node, {Keyword::MinItems}, "at least " + Demands::counted(a.min_items, "item"));
+        if (left.fewest_items && a.min_items > 0) demands_.add(node, {Keyword::MinItems}, "at least " + counted(a.min_items, "item"));
         if (in(left.contains, node) && a.contains >= 0)
-            demands_.add(node, {Keyword::MinContains, Keyword::Contains}, "at least " + Demands::counted(a.min_contains, "item") + " valid under `contains`");
+            demands_.add(node, {Keyword::MinContains, Keyword::Contains}, "at least " + counted(a.min_contains, "item") + " valid under `contains`");
     }
 
     void too_many(int32_t node, const ArrayKeywords& a, const Left& left) {
         auto never = [&](int32_t sub) { return sub >= 0 && table_.nodes[sub].always == 0; };
         const auto prefix = static_cast<int64_t>(a.prefix.size());
-        if (left.most_items == 0 && a.max_items >= 0) return demands_.add(node, {Keyword::MaxItems}, "at most " + Demands::counted(a.max_items, "item"));
-        if (never(a.items)) demands_.add(node, {Keyword::AdditionalItems, Keyword::Items}, "at most " + Demands::counted(prefix, "item"));
+        if (left.most_items == 0 && a.max_items >= 0) return demands_.add(node, {Keyword::MaxItems}, "at most " + counted(a.max_items, "item"));
+        if (never(a.items)) demands_.add(node, {Keyword::AdditionalItems, Keyword::Items}, "at most " + counted(prefix, "item"));
         for (int32_t p : a.prefix)
             if (never(p)) demands_.add(p, {}, "no item there");
         if (never(a.unevaluated)) demands_.add(node, {Keyword::UnevaluatedItems}, "no other items");
         if (left.unique && a.unique) demands_.add(node, {Keyword::UniqueItems}, "items that differ from each other");
-        if (a.max_contains >= 0) demands_.add(node, {Keyword::MaxContains}, "at most " + Demands::counted(a.max_contains, "item") + " valid under `contains`");
+        if (a.max_contains >= 0) demands_.add(node, {Keyword::MaxContains}, "at most " + counted(a.max_contains, "item") + " valid under `contains`");
     }
 
     JsonMachine& m_;
@@ -464,6 +439,7 @@ class JsonWhere {
     JsonPlace place_;
     int byte_ = -1;
     JsonAround around_;
+    JsonApplied applied_;
 };
 
 }  // namespace guidedgen

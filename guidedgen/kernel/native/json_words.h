@@ -12,6 +12,16 @@ struct Demand {
     bool operator==(const Demand& o) const { return pointer == o.pointer && wanted == o.wanted && nowhere == o.nowhere; }
 };
 
+// `3 items`, `1 item`.
+inline std::string counted(int64_t n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
+
+// A step of a JSON pointer.
+inline std::string escaped(const std::string& token) {
+    std::string result;
+    for (char c : token) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    return result;
+}
+
 class Demands {
   public:
     explicit Demands(const SchemaTable& table) : table_(table) {
@@ -70,15 +80,6 @@ class Demands {
         if (k.multiple_of >= 0) add(node, {Keyword::MultipleOf}, "a multiple of " + numeral(k.multiple_of));
     }
 
-    static std::string counted(int64_t n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
-
-    // A step of a JSON pointer.
-    static std::string escaped(const std::string& token) {
-        std::string result;
-        for (char c : token) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-        return result;
-    }
-
     std::string quoted(int32_t text) const { return "\"" + cut(table_.text(text)) + "\""; }
 
     // `the key "a"`, `one of the keys "a", "b"`.
@@ -90,8 +91,9 @@ class Demands {
     }
 
     static std::string types(uint8_t types) {
-        static const std::pair<uint8_t, const char*> names[] = {{kString, "a string"}, {kNumber, "a number"}, {kInteger, "an integer"},
-                                                                {kObject, "an object"}, {kArray, "an array"}, {kBoolean, "true or false"}, {kNull, "null"}};
+        static const std::pair<uint8_t, const char*> names[] = {
+            {kString, "a string"}, {kNumber, "a number"}, {kInteger, "an integer"}, {kObject, "an object"},
+            {kArray, "an array"}, {kBoolean, "true or false"}, {kNull, "null"}};
         std::string result;
         for (const auto& [bits, name] : names) {
             if ((types & bits) != bits || (bits == kInteger && (types & kFraction))) continue;

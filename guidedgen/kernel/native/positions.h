@@ -171,12 +171,12 @@ class Arena {
         std::vector<JsonPlace> places;
         if (!rows_.symbols().has_json()) return places;
         JsonWhere where(rows_.symbols().json());
-        // Where a text can stop being a number, or whitespace, only a number's own bytes can be about it.
-        const bool goes_on = byte > 0 && std::strchr("0123456789.eE+-", byte);
         Row* row = p->front.between;
-        if (!row || (goes_on && !p->front.reading.empty()))
-            for (const auto& state : begun(p->front, byte)) places.push_back(where.at(state.first, state.second, byte));
-        if (!row || (goes_on && !places.empty())) return places;
+        // Where a text can stop being a number, or whitespace, only a number's own bytes can be about what has begun.
+        const bool goes_on = byte > 0 && std::strchr("0123456789.eE+-", byte);
+        if (!row || goes_on)
+            for (const auto& state : begun(p->front, byte, row != nullptr)) places.push_back(where.at(state.first, state.second, byte));
+        if (!row || !places.empty()) return places;
         rows_.close(row);
         std::set<int32_t> states;
         for (const Item& item : row->items)
@@ -235,11 +235,12 @@ class Arena {
 
   private:
     // The lexemes of JSON that are being read, by the state that expected them.
-    std::map<int32_t, std::vector<Begun>> begun(const Front& front, int byte) {
+    std::map<int32_t, std::vector<Begun>> begun(const Front& front, int byte, bool only_scalars) {
         std::map<int32_t, std::vector<Begun>> found;
         for (const Reading& r : front.reading) {
             const Expected& e = r.row->terminals[r.index];
             if (e.edge < 0) continue;
+            if (only_scalars && rows_.symbols().json().expect(json_state(e.after[0]))[e.edge].step != JsonMachine::Step::Scalar) continue;
             Begun b{e.edge, r.state, false, ""};
             if (r.flags() & JsonMachine::kName) {
                 b.name = name_in(r.text).name;
