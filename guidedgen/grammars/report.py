@@ -61,8 +61,8 @@ class Report:
     def unproved(self) -> tuple[str, ...]:
         """JSON pointers of objects and arrays where it is not proved that every text can be completed.
 
-        No search for a completion ended within its budget there (`Limits.steps`), so tokens are allowed that may lead to
-        a dead end. Schemas are explored as texts reach them: later there may be more. Every text that is complete is
-        valid all the same.
+        No search for a completion ended within its budget there (`Limits.steps`), so tokens are allowed that may lead
+        to a dead end. Schemas are explored as texts reach them: later there may be more. Every text that is complete
+        is valid all the same.
         """
         return self._unproved()

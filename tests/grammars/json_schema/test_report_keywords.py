@@ -1,4 +1,4 @@
-"""That the native machine's report, and the documentation's table, tell the truth about every keyword of every draft."""
+"""The native machine's report, and the documentation's table, tell the truth about every keyword of every draft."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ D4, D7, D19, D20 = (
     "https://json-schema.org/draft/2020-12/schema",
 )
 
-# By keyword: a schema with it at the root, a text that is valid, and one that it alone makes invalid (None: nothing is).
+# By keyword: a schema with it, a text that is valid, and one that it alone makes invalid (None: nothing is).
 CASES: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "type": ({"type": "integer"}, "1", '"1"'),
     "enum": ({"enum": ["a", [1]]}, "[1]", '"b"'),
@@ -132,7 +132,7 @@ def test_the_report_says_what_the_masks_do(keyword: str) -> None:
 
 @pytest.mark.parametrize("keyword", [name for name, (_, _, invalid) in CASES.items() if invalid is not None])
 def test_masks_refuse_before_the_point_of_no_return(keyword: str) -> None:
-    """Wherever the invalid text stops fitting, what was read until then can still be completed, and that is accepted."""
+    """Where the invalid text stops fitting, what was read until then can still be completed, and that is accepted."""
     schema, _, invalid = CASES[keyword]
     assert invalid is not None
     state = compiled(schema).start()

@@ -23,9 +23,13 @@ SLICE = 97  # every so many files of the shared schemas
 COUNTED: dict[str, Any] = {
     "properties": {
         "easy": {"type": "array", "minItems": 3},
-        "hard": {"contains": {"type": "integer"}, "minContains": 60, "allOf": [{"contains": {"minimum": 5}, "minContains": 60}]},
+        "hard": {
+            "contains": {"type": "integer"},
+            "minContains": 60,
+            "allOf": [{"contains": {"minimum": 5}, "minContains": 60}],
+        },
     }
-}  # fmt: skip
+}
 NAMED: dict[str, Any] = {
     "properties": {
         "x": {
