@@ -155,7 +155,8 @@ class JsonMachine {
     int64_t count() const { return static_cast<int64_t>(states_.size()); }
     int64_t memory() const {
         return bytes_ + meaning_.formulas_memory() + progress_.memory() + sat_.memory() +
-               static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96);
+               static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96 +
+                                    item_origins_.size() * 32);
     }
     int64_t unproved() const { return static_cast<int64_t>(sat_.unproved().size()); }
 

@@ -271,3 +271,15 @@ def test_whitespace_before_a_value_does_not_hide_what_is_asked_for(whitespace: A
     found = explained({"properties": {"a": {"items": {"type": "string"}}}}, text, whitespace=whitespace)
     assert asked(found) == {"/properties/a/items/type": "a string"}
     assert found.instance == "/a/1"
+
+
+@pytest.mark.parametrize(
+    ("text", "instance"), [('{"a": 10>0', "/a"), ('{"l": [10>0', "/l/0"), ('{"l": [1, 10>0', "/l/1")]
+)
+def test_a_digit_too_many_is_the_number_s_fault(text: str, instance: str) -> None:
+    number = {"type": "integer", "minimum": 0, "maximum": 10}
+    read, refused = text.split(">")
+    found = explained({"properties": {"a": number, "l": {"items": number}}}, read + refused)
+    assert (found.offset, found.instance) == (len(read), instance)
+    assert {pointer.rpartition("/")[2] for pointer in asked(found) if pointer} == {"minimum", "maximum"}
+    assert asked(explained(number, "100")) == {"/minimum": "at least 0", "/maximum": "at most 10"}

@@ -158,13 +158,14 @@ def test_another_document_is_named_by_its_address() -> None:
 @given(first=SCHEMAS, second=SCHEMAS)
 def test_pointers_lead_somewhere(first: Any, second: Any) -> None:
     schema = {"allOf": [first, second], "type": "object", "required": ["a"], "properties": {"a": second}}
+    pointers: tuple[str, ...] = ()
     try:
         compile(JsonSchema(schema), BYTES, implementation="native")
     except UnsatisfiableSchema as error:
-        assert error.pointers
-        assert all(written(schema, pointer) == pointer for pointer in error.pointers)
+        pointers = error.pointers or ("not named",)
     except GuidedGenError:
         return
+    assert [pointer for pointer in pointers if written(schema, pointer) != pointer] == []
 
 
 def test_locations_of_the_proof_become_those_of_the_schema() -> None:
