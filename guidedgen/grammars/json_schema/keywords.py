@@ -51,10 +51,6 @@ class Keyword:
 
 
 _COMPLEMENT: Final = "where the complement is no simple one (`items`, `additionalProperties`, `multipleOf` below it)"
-_SPELLED: Final = (
-    "strings are spelled as `json.dumps` spells them, numbers in any way (reference kernel: as integer or decimal); "
-    '`whitespace="flexible"` takes every spelling of a string (native kernel)'
-)
 _SIX: Final = "more than six on one object"
 
 
@@ -75,8 +71,8 @@ def _table() -> dict[str, Keyword]:
         table.update({name: Keyword(role, about, since, until, native, note, limits) for name in names.split()})
 
     add("enforced", "type", note="since draft 6 `integer` is any number without a fractional part: `1.0` too")
-    add("enforced", "enum", note=_SPELLED)
-    add("enforced", "const", since=Draft.D6, note="as `enum`")
+    add("enforced", "enum", note="strings in one spelling; native with flexible whitespace: in every one")
+    add("enforced", "const", since=Draft.D6)
     add("enforced", "allOf anyOf")
     add("enforced", "oneOf", limits="members that overlap in ways that are not expressed")
     add("enforced", "not", limits=_COMPLEMENT)
@@ -206,9 +202,7 @@ def draft_named(name: int | str | None) -> Draft:
     found = _NAMES.get(text) or draft_of(text)
     if found is None:
         raise CompileError(
-            f"draft={name!r} is not known",
-            keyword="draft",
-            hint='Use 4, 6, 7, "2019-09" or "2020-12", or leave it out.',
+            f"draft={name!r} is not known", keyword="draft", hint='Use 4, 6, 7, "2019-09" or "2020-12", or leave it out.'
         )
     return found
 

@@ -48,7 +48,9 @@ void translate(const std::exception_ptr& p, void*) {
     try {
         std::rethrow_exception(p);
     } catch (const LimitError& e) {
-        raise_typed("LimitExceeded", nb::make_tuple(e.limit, static_cast<int64_t>(e.value), e.detail));
+        nb::dict remedy;
+        if (e.fixed) remedy["remedy"] = "It is not a setting: simplify the input.";
+        raise_typed("LimitExceeded", nb::make_tuple(e.limit, static_cast<int64_t>(e.value), e.detail), remedy);
     } catch (const SchemaError& e) {
         raise_schema_error(e);
     } catch (const SpellingError& e) {

@@ -15,7 +15,14 @@ struct LimitError : std::runtime_error {
         : std::runtime_error(limit_), limit(limit_), detail(detail_), value(value_) {}
     std::string limit, detail;
     double value;
+    bool fixed = false;   // it is no setting: nobody can raise it
 };
+
+inline LimitError fixed_limit(const char* limit, double value, const std::string& detail) {
+    LimitError error(limit, value, detail);
+    error.fixed = true;
+    return error;
+}
 
 // The grammar derives no text at all; becomes guidedgen.UnsatisfiableSchema.
 struct UnsatisfiableError : std::runtime_error {

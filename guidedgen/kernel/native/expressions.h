@@ -159,6 +159,10 @@ class Expressions {
     void set_universe(int32_t id) { universe_ = id; }
     void mark_text(int32_t id) { nodes_[id].text = true; }
 
+    // Whether it is plain to see that each text of the universe begins some text of a language, and is none itself: it has the
+    // universe before something, and all its texts end with a byte of `ends`, which texts of the universe do not end with.
+    bool takes_any_text(int32_t id, const ByteSet& ends) const { return universe_ >= 0 && opens(id, 0) && ends_with(id, ends, 0); }
+
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
     Partition derive(int32_t id) {
         forget_some();
@@ -207,6 +211,34 @@ class Expressions {
     int32_t nearest_part(int32_t id) const {
         const Expr& head = nodes_[head_of(id)];
         return head.op == Op::Lazy ? sources_.all[head.a]->nearest(head.b) + nodes_[tail_of(id)].shortest : nodes_[id].shortest;
+    }
+
+    static constexpr int kPlain = 64;   // parts and levels of what is "plain to see"
+
+    bool opens(int32_t id, int depth) const {
+        for (; depth < kPlain; ++depth) {
+            const Expr& e = nodes_[id];
+            if (id == universe_) return true;
+            if (e.op == Op::Or) return e.b <= kPlain && some_part_opens(e, depth + 1);
+            if (e.op != Op::Concat || !nodes_[e.b].sure) return false;
+            const Expr& head = nodes_[e.a];
+            if (e.a == universe_ || (head.op == Op::Or && head.b <= kPlain && some_part_opens(head, depth + 1))) return true;
+            if (!head.nullable) return false;
+            id = e.b;
+        }
+        return false;
+    }
+
+    bool some_part_opens(const Expr& e, int depth) const {
+        return std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, [&](int32_t part) { return opens(part, depth); });
+    }
+
+    bool ends_with(int32_t id, const ByteSet& ends, int depth) const {
+        for (; depth < kPlain && nodes_[id].op == Op::Concat; ++depth) id = nodes_[id].b;
+        const Expr& e = nodes_[id];
+        if (e.op == Op::Bytes) return set_of(id).subset_of(ends);
+        if (e.op != Op::Or || depth >= kPlain || e.b > kPlain) return false;
+        return std::all_of(args_.begin() + e.a, args_.begin() + e.a + e.b, [&](int32_t part) { return ends_with(part, ends, depth + 1); });
     }
 
     int32_t head_of(int32_t id) const { return nodes_[id].op == Op::Concat ? nodes_[id].a : id; }
@@ -504,12 +536,14 @@ class Expressions {
             e.reach = std::max(e.reach, c.reach);
             e.shortest = op == Op::And ? std::max(e.shortest, c.shortest) : std::min(e.shortest, c.shortest);
         }
+        work_.hold(static_cast<int64_t>(items.size() * sizeof(int32_t)));
         args_.insert(args_.end(), items.begin(), items.end());
         return add(e, h);
     }
 
     int32_t add(const Expr& e, uint64_t hash) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
+        work_.hold(sizeof(Expr));
         int32_t id = static_cast<int32_t>(nodes_.size());
         nodes_.push_back(e);
         settle(nodes_.back());

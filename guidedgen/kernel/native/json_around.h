@@ -113,7 +113,7 @@ class JsonAround {
 
     int32_t way(int32_t from, const JsonMachine::Edge& e) const {
         if (e.step != Step::Key) return e.step == Step::Comma ? kLaterItem : kUnknownName;
-        return m_.progress_.key_class(m_.progress_.plan(m_.frames_[state(from).frame].rest.plan).declared[e.a]).key;
+        return m_.progress_.key(m_.progress_.plan(m_.frames_[state(from).frame].rest.plan).declared[e.a]);
     }
 
     JsonStep step_of(const Ids& ways) const {

@@ -127,9 +127,9 @@ class Costs {
     // A member with its comma.
     int64_t member(int32_t key_class, int32_t goal, int level) {
         if (goal == Formulas::kFalse) return kFar;
-        const KeyClass& k = progress_.key_class(key_class);
-        const int64_t name = k.key >= 0 ? static_cast<int64_t>(Meaning::plain_spelling(meaning_.table().text(k.key)).size())
-                             : meaning_.alive(k.content) ? length(k.content) : kFar;
+        const int32_t key = progress_.key(key_class);
+        const int64_t name = key >= 0 ? static_cast<int64_t>(Meaning::plain_spelling(meaning_.table().text(key)).size())
+                             : length(progress_.content(key_class));
         return std::min(kFar, length(layout_.before(level, false)) + 2 + name + length(layout_.colon()) + value(goal));
     }
 
@@ -157,7 +157,7 @@ class Costs {
         for (size_t place = 0; place < plan.declared.size(); ++place) {
             const int32_t id = plan.declared[place];
             if (!sat_.available(rest, static_cast<int32_t>(place))) continue;
-            if (std::binary_search(required.begin(), required.end(), progress_.key_class(id).key)) continue;
+            if (std::binary_search(required.begin(), required.end(), progress_.key(id))) continue;
             others.push_back(member(id, sat_.member_goal(m.forms, id), level));
         }
         int64_t each = kFar;

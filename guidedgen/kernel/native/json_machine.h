@@ -346,13 +346,13 @@ class JsonMachine {
         for (size_t i = 0; i < plan.declared.size(); ++i) {
             const auto place = static_cast<int32_t>(i);
             if (!sat_.available(f.rest, place) || !may_open(s.frame, f, plan.declared[i], place)) continue;
-            int32_t name = meaning_.spelled({meaning_.table().text(progress_.key_class(plan.declared[i]).key)});
+            int32_t name = meaning_.spelled({meaning_.table().text(progress_.key(plan.declared[i]))});
             add(edges, e.concat(before, e.concat(quote_, e.concat(name, e.concat(quote_, layout_.colon())))), Step::Key, place);
         }
         for (size_t i = 0; i < plan.others.size(); ++i) {
             const int32_t id = plan.others[i];
             if (!may_open(s.frame, f, id, -1)) continue;
-            const int32_t names = progress_.key_class(id).content;
+            const int32_t names = progress_.content(id);
             if (!meaning_.alive(names)) continue;
             add(edges, e.concat(before, e.concat(quote_, e.concat(names, e.concat(quote_, layout_.colon())))), Step::OtherKey, static_cast<int32_t>(i));
         }

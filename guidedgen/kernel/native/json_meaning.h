@@ -183,7 +183,7 @@ class Meaning {
             if (known->second < 0) throw endless(at.node);
             return known->second;
         }
-        if (depth_ >= kDeepest) throw LimitError("depth", kDeepest, "schemas applied inside one another to the same value");
+        if (depth_ >= kDeepest) throw fixed_limit("depth", kDeepest, "schemas applied inside one another to the same value");
         memo[at] = -1;
         ++depth_;
         try {
@@ -559,9 +559,10 @@ class Meaning {
             return;
         }
         const SchemaNode& n = table_->nodes[v.a];
-        if (depth > kDeepest) throw LimitError("depth", kDeepest, "schemas applied inside one another to the same value");
+        if (depth > kDeepest) throw fixed_limit("depth", kDeepest, "schemas applied inside one another to the same value");
         if (!(n.types & kNumber)) {
             empty = true;
+            met[f] = false;
             return;
         }
         keywords_of(n, spec);

@@ -1,77 +1,25 @@
 // What is left of a formula about an array or object after one more item or member, and at its end.
 //
 // The member's or item's own value has not been looked at: what it has to satisfy appears as variables in the result.
-// Keys matter only by class: a declared name, or the undeclared names that agree on every pattern and propertyNames.
+// Keys matter only by class (`json_names.h`).
 // Source of the method: formula progression, Bacchus and Kabanza, "Using temporal logics to express search control
 // knowledge for planning", Artificial Intelligence 2000; here over members and items instead of time.
 #pragma once
 
-#include "json_meaning.h"
+#include "json_names.h"
 
 namespace guidedgen {
 
-struct KeyClass {
-    int32_t key = -1;                  // text of a declared name; -1: a class of undeclared names
-    int32_t content = 0;               // undeclared: the names, as contents of strings
-};
-
-// What a pattern (text id) or a propertyNames schema (variable) demands of a name.
-struct Condition {
-    int32_t pattern, var;   // one of them is -1
-    bool operator<(const Condition& o) const { return pattern != o.pattern ? pattern < o.pattern : var < o.var; }
-    bool operator==(const Condition& o) const { return pattern == o.pattern && var == o.var; }
-};
-
-// The names that the keywords of one object location tell apart.
-struct Plan {
-    std::vector<int32_t> declared;                  // class ids, in order of first mention; then names of finite patterns
-    size_t ordered = 0;                             // how many of them the schema itself mentions
-    std::unordered_map<int32_t, int32_t> index;     // key text -> place in `declared`
-    std::vector<int32_t> others;                    // class ids
-};
-
 class Progress {
   public:
-    explicit Progress(Meaning& meaning) : meaning_(meaning), formulas_(meaning.formulas()) {}
+    explicit Progress(Meaning& meaning) : meaning_(meaning), formulas_(meaning.formulas()), names_(meaning) {}
 
-    const KeyClass& key_class(int32_t id) const { return classes_[id]; }
-    const Plan& plan(int32_t id) const { return plans_[id]; }
-    int64_t memory() const {
-        return static_cast<int64_t>(plans_.size() * 256 + classes_.size() * 128 + after_key_.size() * 48 + after_item_.size() * 48 +
-                                    satisfies_.size() * kSatisfies) + bytes_;
-    }
-
-    // The plan for objects that some of these formulas (over atoms) are about.
-    int32_t plan_of(const std::vector<int32_t>& formulas) {
-        std::vector<int32_t> names;
-        std::vector<Condition> conditions;
-        for (int32_t f : formulas) mentioned(f, names, conditions);
-        std::sort(conditions.begin(), conditions.end());
-        conditions.erase(std::unique(conditions.begin(), conditions.end()), conditions.end());
-        std::pair<std::vector<int32_t>, std::vector<Condition>> key{names, conditions};
-        auto found = plan_ids_.find(key);
-        if (found != plan_ids_.end()) return found->second;
-        Plan plan;
-        for (int32_t name : names) {
-            plan.index.emplace(name, static_cast<int32_t>(plan.declared.size()));
-            plan.declared.push_back(declared_class(name));
-        }
-        plan.ordered = plan.declared.size();
-        for (int32_t id : other_classes(names, conditions)) {
-            std::vector<std::string> few;
-            if (class_conditions_[id].empty() || !spell_out(classes_[id].content, few)) {
-                plan.others.push_back(id);
-                continue;
-            }
-            for (const std::string& name : few) {   // as if they were declared: each may come once, and that is all there is
-                const int32_t text = meaning_.table().intern(name);
-                plan.index.emplace(text, static_cast<int32_t>(plan.declared.size()));
-                plan.declared.push_back(declared_class(text));
-            }
-        }
-        plans_.push_back(std::move(plan));
-        return plan_ids_[key] = static_cast<int32_t>(plans_.size()) - 1;
-    }
+    // The text of a declared name, or -1 for a class of undeclared ones; and their contents.
+    int32_t key(int32_t key_class) const { return names_.key(key_class); }
+    int32_t content(int32_t key_class) { return names_.content(key_class); }
+    const Plan& plan(int32_t id) const { return names_.plan(id); }
+    int32_t plan_of(const std::vector<int32_t>& formulas) { return names_.plan_of(formulas); }
+    int64_t memory() const { return names_.memory() + static_cast<int64_t>((after_key_.size() + after_item_.size()) * 48); }
 
     // After the key of a member; variables stand for its value.
     int32_t after_key(int32_t f, int32_t key_class) {
@@ -154,13 +102,12 @@ class Progress {
 
     int32_t member(int32_t leaf, int32_t id) {
         const Formula n = formulas_.at(leaf);
-        const KeyClass& k = classes_[id];
         switch (n.op) {
             case FOp::Props: return formulas_.both(leaf, formulas_.all(children(n.a, n.b, id)));
-            case FOp::Names: return satisfies(id, {-1, name_var(n.a, n.b)}) ? leaf : Formulas::kFalse;
+            case FOp::Names: return names_.satisfies(id, {-1, names_.name_var(n.a, n.b)}) ? leaf : Formulas::kFalse;
             case FOp::Required: {
                 std::vector<int32_t> keys = formulas_.args(leaf);
-                keys.erase(std::remove(keys.begin(), keys.end(), k.key), keys.end());
+                keys.erase(std::remove(keys.begin(), keys.end(), key(id)), keys.end());
                 return formulas_.required(std::move(keys));
             }
             case FOp::MinProps: return formulas_.min_count(FOp::MinProps, n.a - 1);
@@ -175,15 +122,15 @@ class Progress {
         const ObjectKeywords& o = *meaning_.table().nodes[node].object;
         std::vector<int32_t> result;
         bool found = false;
-        if (classes_[id].key >= 0) {
-            int32_t child = meaning_.property(node, classes_[id].key);
+        if (key(id) >= 0) {
+            int32_t child = meaning_.property(node, key(id));
             if (child >= 0) {
                 found = true;
                 result.push_back(meaning_.var(child, scope));
             }
         }
         for (const auto& p : o.patterns)
-            if (satisfies(id, {p.first, -1})) {
+            if (names_.satisfies(id, {p.first, -1})) {
                 found = true;
                 result.push_back(meaning_.var(p.second, scope));
             }
@@ -196,8 +143,8 @@ class Progress {
         const ObjectKeywords* o = meaning_.table().nodes[node].object.get();
         if (!o) return false;
         if (o->additional >= 0 || o->unevaluated >= 0) return true;
-        if (classes_[id].key >= 0 && meaning_.property(node, classes_[id].key) >= 0) return true;
-        return std::any_of(o->patterns.begin(), o->patterns.end(), [&](const auto& p) { return satisfies(id, {p.first, -1}); });
+        if (key(id) >= 0 && meaning_.property(node, key(id)) >= 0) return true;
+        return std::any_of(o->patterns.begin(), o->patterns.end(), [&](const auto& p) { return names_.satisfies(id, {p.first, -1}); });
     }
 
     int32_t unevaluated_member(int32_t leaf, int32_t id) {
@@ -205,8 +152,8 @@ class Progress {
         std::vector<int32_t> truths = formulas_.args(leaf);
         for (int32_t& t : truths) t = after_key(t, id);
         const ObjectKeywords& o = *meaning_.table().nodes[n.a].object;
-        const bool own = o.additional >= 0 || (classes_[id].key >= 0 && meaning_.property(n.a, classes_[id].key) >= 0) ||
-                         std::any_of(o.patterns.begin(), o.patterns.end(), [&](const auto& p) { return satisfies(id, {p.first, -1}); });
+        const bool own = o.additional >= 0 || (key(id) >= 0 && meaning_.property(n.a, key(id)) >= 0) ||
+                         std::any_of(o.patterns.begin(), o.patterns.end(), [&](const auto& p) { return names_.satisfies(id, {p.first, -1}); });
         const int32_t rest = formulas_.atom(FOp::UnevaluatedProps, n.a, n.b, 0, 0, truths);
         if (own) return rest;
         std::vector<int32_t> options{meaning_.var(o.unevaluated, n.b)};
@@ -283,141 +230,10 @@ class Progress {
         }
     }
 
-    // --- names
-
-    int32_t name_var(int32_t node, int32_t scope) { return meaning_.var(meaning_.table().nodes[node].object->names, scope); }
-
-    int32_t content_of(const Condition& c) {
-        return c.pattern >= 0 ? meaning_.texts().pattern(meaning_.table().text(c.pattern)) : meaning_.strings(c.var, true);
-    }
-
-    bool satisfies(int32_t id, const Condition& c) {
-        const KeyClass& k = classes_[id];
-        const std::pair<int32_t, Condition> key{id, c};
-        auto known = satisfies_.find(key);
-        if (known != satisfies_.end()) return known->second;
-        formulas_.work().spend(64);
-        // Undeclared names were told apart by every condition of their plan.
-        bool result = k.key >= 0 ? meaning_.texts().holds(content_of(c), meaning_.table().text(k.key))
-                                 : std::binary_search(class_conditions_[id].begin(), class_conditions_[id].end(), c);
-        formulas_.work().hold(kSatisfies);
-        satisfies_.emplace(key, result);
-        return result;
-    }
-
-    int32_t declared_class(int32_t name) {
-        auto found = declared_.emplace(name, static_cast<int32_t>(classes_.size()));
-        if (found.second) {
-            classes_.push_back({name, 0});
-            class_conditions_.emplace_back();
-        }
-        return found.first->second;
-    }
-
-    void add_name(int32_t name, std::vector<int32_t>& names) {
-        if (named_.emplace(name, 0).second) names.push_back(name);
-    }
-
-    void mentioned(int32_t f, std::vector<int32_t>& names, std::vector<Condition>& conditions) {
-        named_.clear();
-        for (int32_t n : names) named_.emplace(n, 0);
-        std::vector<std::pair<int32_t, int32_t>> places;   // nodes in order of creation, which follows the schema's text
-        std::vector<int32_t> required;
-        formulas_.each_leaf(f, [&](int32_t leaf) {
-            const Formula n = formulas_.at(leaf);
-            if (n.op == FOp::Props || n.op == FOp::UnevaluatedProps) places.emplace_back(n.a, n.b);
-            if (n.op == FOp::Names) conditions.push_back({-1, name_var(n.a, n.b)});
-            if (n.op == FOp::Required)
-                for (int32_t k : formulas_.args(leaf)) required.push_back(k);
-            if (n.op == FOp::UnevaluatedProps)
-                for (const auto& c : meaning_.contributors(n.a, n.b, Kind::Object)) places.emplace_back(c.node, c.scope);
-        });
-        std::sort(places.begin(), places.end());
-        places.erase(std::unique(places.begin(), places.end()), places.end());
-        for (const auto& place : places) {
-            const ObjectKeywords* o = meaning_.table().nodes[place.first].object.get();
-            if (!o) continue;
-            for (const auto& p : o->properties) add_name(p.first, names);
-            for (const auto& p : o->patterns) conditions.push_back({p.first, -1});
-        }
-        for (int32_t k : required) add_name(k, names);
-    }
-
-    std::vector<int32_t> other_classes(const std::vector<int32_t>& names, const std::vector<Condition>& conditions) {
-        std::vector<std::string> declared;
-        for (int32_t n : names) declared.push_back(meaning_.table().text(n));
-        Texts& texts = meaning_.texts();
-        int32_t base = declared.empty() ? texts.any() : texts.complement(texts.literals(declared));
-        std::vector<std::pair<int32_t, std::vector<Condition>>> found{{base, {}}};
-        for (const Condition& c : conditions) {
-            const int32_t inside = content_of(c), outside = texts.complement(inside);
-            std::vector<std::pair<int32_t, std::vector<Condition>>> next;
-            for (auto& entry : found) {
-                const size_t conditions_here = entry.second.size();
-                formulas_.work().spend(static_cast<int64_t>(64 + conditions_here / 2));
-                formulas_.work().hold(static_cast<int64_t>(sizeof(entry) + conditions_here * sizeof(Condition)));
-                int32_t in = meet(entry.first, inside), out = meet(entry.first, outside);
-                if (meaning_.alive(in)) {
-                    next.emplace_back(in, entry.second);
-                    next.back().second.push_back(c);
-                }
-                if (meaning_.alive(out)) next.emplace_back(out, std::move(entry.second));
-            }
-            found = std::move(next);
-        }
-        std::vector<int32_t> ids;
-        for (auto& entry : found) {
-            ids.push_back(static_cast<int32_t>(classes_.size()));
-            classes_.push_back({-1, entry.first});
-            bytes_ += static_cast<int64_t>(entry.second.size() * sizeof(Condition));
-            class_conditions_.push_back(std::move(entry.second));
-        }
-        return ids;
-    }
-
-    // All names of a class that has few; false where there are many, or where it cannot be told easily.
-    bool spell_out(int32_t content, std::vector<std::string>& names) {
-        static constexpr char plain[] = "^[^\"\\\\\\x00-\\x1f]*$";
-        const int32_t unescaped = meaning_.texts().pattern(plain);
-        if (meaning_.alive(meet(content, meaning_.texts().complement(unescaped)))) return false;
-        struct Way { LexState* state; std::string text; };
-        std::vector<Way> ways{{meaning_.state(content), ""}};
-        Lexer& lexer = meaning_.lexer();
-        for (size_t i = 0; i < ways.size(); ++i) {
-            if (ways.size() > kMostWays || ways[i].text.size() > kLongestName) return false;
-            if (ways[i].state->accepting) names.push_back(ways[i].text);
-            if (names.size() > kMostNames) return false;
-            lexer.prune(ways[i].state);
-            for (size_t g = 1; g < ways[i].state->to.size(); ++g) {
-                LexState* to = ways[i].state->to[g];
-                if (ways[i].state->sets[g].count() > static_cast<int>(kMostNames) + 1) return false;
-                std::vector<uint8_t> bytes;
-                ways[i].state->sets[g].each([&](uint8_t b) { if (b != '\\') bytes.push_back(b); });
-                for (uint8_t b : bytes) ways.push_back({to, ways[i].text + static_cast<char>(b)});
-            }
-        }
-        return true;
-    }
-
-    static constexpr int64_t kSatisfies = 96;   // bytes that a memoised answer takes
-    static constexpr size_t kMostNames = 64, kMostWays = 1000, kLongestName = 64;
-
-    int32_t meet(int32_t f, int32_t g) {
-        const int32_t any = meaning_.texts().any();
-        return f == any ? g : g == any ? f : meaning_.lexer().expressions().both({f, g});
-    }
-
     Meaning& meaning_;
     Formulas& formulas_;
-    std::deque<KeyClass> classes_;
-    std::vector<std::vector<Condition>> class_conditions_;   // sorted, as they were tried in order
-    std::deque<Plan> plans_;
-    std::map<std::pair<std::vector<int32_t>, std::vector<Condition>>, int32_t> plan_ids_;
-    std::map<std::pair<int32_t, Condition>, bool> satisfies_;
-    std::unordered_map<int32_t, int32_t> declared_;
-    std::unordered_map<int32_t, char> named_;   // scratch of `mentioned`
+    KeyNames names_;
     PairMemo after_key_, after_item_;
-    int64_t bytes_ = 0;
 };
 
 }  // namespace guidedgen

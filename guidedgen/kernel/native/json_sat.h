@@ -47,7 +47,7 @@ class Satisfiability {
             return false;
         }
         const int32_t place = depth_++;
-        if (depth_ > kDeepest) throw LimitError("depth", kDeepest, "schemas that need one another to be satisfied");
+        if (depth_ > kDeepest) throw fixed_limit("depth", kDeepest, "schemas that need one another to be satisfied");
         formulas_.work().hold(kEntry);
         goals_[f] = place + 2;
         const int32_t outer = lowest_;
@@ -181,7 +181,7 @@ class Satisfiability {
             const Formula r = formulas_.at(m.required);
             missing = r.count;
             if (place >= 0) {
-                const int32_t key = progress_.key_class(plan.declared[place]).key;
+                const int32_t key = progress_.key(plan.declared[place]);
                 for (int32_t i = 0; i < r.count; ++i) missing -= formulas_.arg(r, i) == key;
             }
             if (!any_order_ && missing > 0) {
@@ -319,7 +319,7 @@ class Satisfiability {
                     o.goal = formulas_.either(o.goal, cube);
                     return;
                 }
-            if (found.size() >= kMostOutcomes) throw LimitError("states", kMostOutcomes, "combinations of what a value means for the schemas around it");
+            if (found.size() >= kMostOutcomes) throw fixed_limit("states", kMostOutcomes, "combinations of what a value means for the schemas around it");
             found.push_back({cube, std::move(tuple)});
             return;
         }
@@ -379,32 +379,27 @@ class Satisfiability {
         if (--budget < 0 || depth > 400) return not_proved(f);
         int32_t after = progress_.after_item(open);
         int32_t base = take_literals(after);
-        std::vector<Outcome> found;
-        collect(after, base, found);
-        for (Outcome& o : found) {
-            if (low > 0 && !enough_values(open, o.goal, low)) continue;
-            const int32_t next = progress_.with_value(o.tuple[0], Progress::kSomeValue);
+        return any_outcome(after, base, [&](int32_t goal_, int32_t left) {
+            if (low > 0 && !enough_values(open, goal_, low)) return false;
+            const int32_t next = progress_.with_value(left, Progress::kSomeValue);
             // An item that changes nothing can be repeated: only the counts are left to be met.
-            if (next == open && progress_.holds_at_end(open)) return true;
-            if (next == open) continue;
+            if (next == open) return progress_.holds_at_end(open);
             int32_t counted = formulas_.all({next, formulas_.min_count(FOp::MinItems, low - 1),
                                              high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)});
-            if (items(counted, budget, depth + 1)) return true;
-        }
-        return false;
+            return items(counted, budget, depth + 1);
+        });
     }
 
-    // Outcomes of an item without looking at the rest, which the search does itself.
-    void collect(int32_t f, int32_t cube, std::vector<Outcome>& found) {
+    // Whether `search` finds an outcome of an item or member that will do. It gets the value's goal and what is left, and looks
+    // at the rest itself.
+    template <class F>
+    bool any_outcome(int32_t f, int32_t cube, const F& search) {
         formulas_.work().spend(16);
-        if (f == Formulas::kFalse || !goal(cube)) return;
-        if (!formulas_.at(f).vars) {
-            formulas_.work().hold(sizeof(Outcome) + sizeof(int32_t));
-            found.push_back({cube, {f}});
-            return;
-        }
+        if (f == Formulas::kFalse || !goal(cube)) return false;
+        if (!formulas_.at(f).vars) return search(cube, f);
         const int32_t var = first_var(f);
-        for (bool truth : {true, false}) collect(progress_.assign(f, var, truth), with_literal(cube, var, truth), found);
+        return any_outcome(progress_.assign(f, var, true), with_literal(cube, var, true), search) ||
+               any_outcome(progress_.assign(f, var, false), with_literal(cube, var, false), search);
     }
 
     // Where items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.
@@ -493,7 +488,7 @@ class Satisfiability {
         for (size_t place = 0; count > 0 && place < plan.declared.size(); ++place) {
             const int32_t id = plan.declared[place];
             if (!available(rest, static_cast<int32_t>(place))) continue;
-            if (std::binary_search(required.begin(), required.end(), progress_.key_class(id).key)) continue;
+            if (std::binary_search(required.begin(), required.end(), progress_.key(id))) continue;
             count -= member_goal(m.forms, id) != Formulas::kFalse;
         }
         return count <= 0;
@@ -536,15 +531,12 @@ class Satisfiability {
             const int32_t id = place >= 0 ? plan.declared[place] : plan.others[-1 - place];
             int32_t next = progress_.after_key(f, id);
             if (next == Formulas::kFalse || next == f) continue;
-            std::vector<Outcome> found;
-            int32_t base = take_literals(next);
-            collect(next, base, found);
+            const int32_t base = take_literals(next);
             const Rest rest_after = after(rest, place >= 0 ? place : -1);
-            for (Outcome& o : found) {
-                o.tuple[0] = settle(o.tuple[0], rest_after);
-                if (o.tuple[0] == f) continue;
-                if (search(o.tuple[0], rest_after, useful, place >= 0 ? i + 1 : i, budget, depth + 1)) return true;
-            }
+            if (any_outcome(next, base, [&](int32_t, int32_t left) {
+                    left = settle(left, rest_after);
+                    return left != f && search(left, rest_after, useful, place >= 0 ? i + 1 : i, budget, depth + 1);
+                })) return true;
         }
         return false;
     }

@@ -28,6 +28,12 @@ class Texts {
     // The content of any string.
     int32_t any() const { return any_; }
 
+    // The content of any string with each character in one spelling, or two: searches for texts need no others.
+    int32_t canonical() {
+        if (canonical_ < 0) canonical_ = e_.repeat(e_.either(canonical_characters()), 0, -1);
+        return canonical_;
+    }
+
     // One text in all spellings; a text with a lone surrogate has none.
     int32_t literal(std::string_view utf8) { return spelled(utf8, Expressions::kEpsilon); }
 
@@ -41,7 +47,7 @@ class Texts {
 
     // So many characters (code points); `high` -1: no maximum.
     int32_t length(int64_t low, int64_t high) {
-        if (low > INT32_MAX) throw LimitError("repeat", INT32_MAX, "least length of a string");
+        if (low > INT32_MAX) throw fixed_limit("repeat", INT32_MAX, "least length of a string");
         if (high >= 0 && high < low) return Expressions::kEmpty;
         const int64_t most = high > INT32_MAX ? -1 : high;   // no text in memory is longer
         return e_.repeat(spellings_.spell(CharSet::any()), static_cast<int32_t>(low), static_cast<int32_t>(most));
@@ -137,6 +143,30 @@ class Texts {
         return text;
     }
 
+    std::vector<int32_t> canonical_characters() {
+        auto bytes = [this](int from, int to, const char* without = "") {
+            ByteSet set;
+            for (int b = from; b <= to; ++b)
+                if (!std::strchr(without, b)) set.add(static_cast<uint8_t>(b));
+            return e_.bytes(set);
+        };
+        auto sequence = [this](std::initializer_list<int32_t> parts) {
+            int32_t result = Expressions::kEpsilon;
+            for (size_t i = parts.size(); i-- > 0;) result = e_.concat(parts.begin()[i], result);
+            return result;
+        };
+        const int32_t more = bytes(0x80, 0xBF), zero = bytes('0', '0');
+        const int32_t hex = e_.either({bytes('0', '9'), bytes('a', 'f')});
+        ByteSet shorts;
+        for (char c : {'"', '\\', 'b', 'f', 'n', 'r', 't'}) shorts.add(static_cast<uint8_t>(c));
+        return {bytes(0x20, 0x7F, "\"\\"), sequence({bytes(0xC2, 0xDF), more}), sequence({bytes(0xE0, 0xE0), bytes(0xA0, 0xBF), more}),
+                sequence({bytes(0xE1, 0xEC), more, more}), sequence({bytes(0xED, 0xED), bytes(0x80, 0x9F), more}),
+                sequence({bytes(0xEE, 0xEF), more, more}), sequence({bytes(0xF0, 0xF0), bytes(0x90, 0xBF), more, more}),
+                sequence({bytes(0xF1, 0xF3), more, more, more}), sequence({bytes(0xF4, 0xF4), bytes(0x80, 0x8F), more, more}),
+                sequence({bytes('\\', '\\'), e_.bytes(shorts)}),
+                sequence({bytes('\\', '\\'), bytes('u', 'u'), zero, zero, bytes('0', '1'), hex})};
+    }
+
     int32_t spelled(std::string_view utf8, int32_t rest) {
         const std::vector<uint32_t> codes = code_points(utf8);
         for (size_t i = codes.size(); i-- > 0;) rest = e_.concat(spellings_.spell(codes[i]), rest);
@@ -200,7 +230,7 @@ class Texts {
 
     Expressions& e_;
     Spellings spellings_;
-    int32_t any_;
+    int32_t any_, canonical_ = -1;
     Memo patterns_, wholes_, formats_;
     std::unordered_map<int32_t, int32_t> complements_;
 };

@@ -292,7 +292,7 @@ class JsonWhere {
         } else {
             bool others = false, repeats = false;
             auto take = [&](const JsonMachine::Edge& e) {
-                if (e.step == Step::Key) place_.key_texts.push_back(m_.progress_.key_class(plan.declared[e.a]).key);
+                if (e.step == Step::Key) place_.key_texts.push_back(m_.progress_.key(plan.declared[e.a]));
                 others |= e.step == Step::OtherKey;
             };
             const std::vector<JsonMachine::Edge>& edges = m_.expect(id);

@@ -148,6 +148,15 @@ def test_what_need_not_be_there_may_be_impossible() -> None:
     assert state.advance_bytes(b'{"a"') is None
 
 
+def test_what_two_alternatives_share_is_no_loop() -> None:
+    """A reference met twice on the way, to what is no number, leads back to nothing."""
+    shared = {"properties": {"d": {"allOf": [{"$ref": "#/$defs/d"}]}}}
+    schema = {"anyOf": [{"required": ["d"], **shared}, shared], "$defs": {"d": {"type": "array", "items": STRING}}}
+    state = compile(JsonSchema(schema), BYTES, implementation="native").start().advance_bytes(b'{"d": ["x"]}')
+    assert state is not None
+    assert state.accepting
+
+
 def test_another_document_is_named_by_its_address() -> None:
     schema = {"$ref": "https://x.test/o", "type": "null"}
     error = refused(schema, registry={"https://x.test/o": STRING})
