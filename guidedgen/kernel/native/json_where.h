@@ -358,8 +358,15 @@ class JsonWhere {
                                      "the key " + demands_.quoted(key) + " beside " + demands_.quoted(d.first), "/" + escaped(table_.text(d.first)));
             if (left.fewest_props && o->min_properties > 0) demands_.add(n.id, {Keyword::MinProperties}, "at least " + counted(o->min_properties, "member"));
         }
-        if (demands_.list.empty())   // what is left is a choice between schemas
-            for (const Node& n : what.nodes) combined(n.id);
+        if (demands_.list.empty()) choices(what);
+    }
+
+    // Where what is left is a choice between schemas, or that some are not valid.
+    void choices(const Asked& what) {
+        for (const Node& n : what.nodes) combined(n.id);
+        if (!demands_.list.empty()) return;
+        for (int32_t refused : what.refused)
+            if (!demands_.synthetic(refused)) demands_.add(refused, {}, "nothing that is valid under it");
     }
 
     void combined(int32_t node) {
@@ -428,8 +435,7 @@ class JsonWhere {
             if (!may_end && byte_ != ',') too_few(n.id, *a, left);
             if (!more && byte_ != ']') too_many(n.id, *a, left);
         }
-        if (demands_.list.empty() && (!may_end || !more))
-            for (const Node& n : what.nodes) combined(n.id);
+        if (demands_.list.empty() && (!may_end || !more)) choices(what);
         around_enum(what);
     }
 
