@@ -25,10 +25,11 @@ struct Outcome {
 
 class Satisfiability {
   public:
-    Satisfiability(Meaning& meaning, Progress& progress, bool any_order)
-        : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order) {}
+    Satisfiability(Meaning& meaning, Progress& progress, bool any_order, int64_t steps)
+        : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order), steps_(steps) {}
 
-    int64_t unproved() const { return unproved_; }
+    // What searches gave up on: formulas about items or members.
+    const std::vector<int32_t>& unproved() const { return unproved_; }
     bool any_order() const { return any_order_; }
     int64_t memory() const {
         const size_t entries = goals_.size() + arrays_.size() + 2 * members_.size() + member_goals_.size() + objects_.size();
@@ -83,10 +84,10 @@ class Satisfiability {
         if (!meaning_.bounds().items() || all == Formulas::kFalse) return all;
         auto known = bounded_items_.find(goal_);
         if (known != bounded_items_.end()) return known->second;
-        const int64_t unproved = unproved_;
+        const size_t unproved = unproved_.size();
         const int32_t within = formulas_.both(all, formulas_.max_count(FOp::MaxItems, meaning_.bounds().most_items(goal_)));
-        const bool some = possible(within, {}) && unproved_ == unproved;
-        unproved_ = unproved;
+        const bool some = possible(within, {}) && unproved_.size() == unproved;
+        unproved_.resize(unproved);
         return bounded_items_[goal_] = some ? within : all;
     }
 
@@ -252,7 +253,6 @@ class Satisfiability {
   private:
     static constexpr int32_t kDeepest = 400;
     static constexpr int64_t kEntry = 64;           // bytes that a memoised answer takes
-    static constexpr int64_t kBudget = 20'000;      // steps of one search through members or items
     static constexpr size_t kMostOutcomes = 4096;
 
     bool some_kind(int32_t f) {
@@ -343,7 +343,7 @@ class Satisfiability {
         if (known != arrays_.end()) return known->second;
         const int32_t outer = lowest_;
         lowest_ = INT32_MAX;
-        int64_t budget = kBudget;
+        int64_t budget = steps_;
         bool result = false;
         try {
             result = items(f, budget, 0);
@@ -376,7 +376,7 @@ class Satisfiability {
         const int32_t open = without_counts(f, low, high);
         if (high == 0 || (high >= 0 && high < low)) return false;
         formulas_.work().spend(64);
-        if (--budget < 0 || depth > 400) return not_proved();
+        if (--budget < 0 || depth > 400) return not_proved(f);
         int32_t after = progress_.after_item(open);
         int32_t base = take_literals(after);
         return any_outcome(after, base, [&](int32_t goal_, int32_t left) {
@@ -460,7 +460,7 @@ class Satisfiability {
     bool new_object(int32_t f, const Rest& rest) {
         const Members m = members(f);
         if (m.simple()) return simple_object(m, rest);
-        int64_t budget = kBudget;
+        int64_t budget = steps_;
         std::vector<int32_t> useful = useful_places(f, rest);
         return search(f, rest, useful, 0, budget, 0);
     }
@@ -523,7 +523,7 @@ class Satisfiability {
         if (f == Formulas::kFalse) return false;
         if (progress_.holds_at_end(f)) return true;
         if (const Members& m = members(f); m.simple()) return simple_object(m, rest);
-        if (--budget < 0 || depth > 400) return not_proved();
+        if (--budget < 0 || depth > 400) return not_proved(f);
         const Plan& plan = progress_.plan(rest.plan);
         for (size_t i = from; i < useful.size(); ++i) {
             const int32_t place = useful[i];
@@ -541,8 +541,8 @@ class Satisfiability {
         return false;
     }
 
-    bool not_proved() {
-        ++unproved_;
+    bool not_proved(int32_t f) {
+        unproved_.push_back(f);
         return true;
     }
 
@@ -552,7 +552,8 @@ class Satisfiability {
     bool any_order_;
     SeenSets seen_sets_;
     int32_t depth_ = 0, lowest_ = INT32_MAX;
-    int64_t unproved_ = 0;
+    int64_t steps_;   // of one search through members or items
+    std::vector<int32_t> unproved_;
     std::unordered_map<int32_t, int32_t> goals_;   // 0: no, 1: yes, else 2 + place among the searches under way
     std::unordered_map<int32_t, bool> arrays_;
     std::unordered_map<int32_t, int32_t> bounded_items_;

@@ -66,7 +66,8 @@ inline std::vector<ReportLine> report_lines(const SchemaTable& table) {
         bool known = mark.keyword >= 0;
         std::string name = known ? std::string(keyword_table()[static_cast<size_t>(mark.keyword)].name) : table.text(~mark.keyword);
         ReportLine line{table.pointer(node.place) + "/" + report::escaped(name), name, report::note(table, mark), mark.treatment};
-        if (known && mark.treatment == Treatment::Exact && !(keyword_table()[static_cast<size_t>(mark.keyword)].kinds & node.types)) {
+        const bool enforced = mark.treatment == Treatment::Exact || mark.treatment == Treatment::Guarded;
+        if (known && enforced && !(keyword_table()[static_cast<size_t>(mark.keyword)].kinds & node.types)) {
             line.treatment = Treatment::Annotation;
             line.note = "says nothing about " + report::kinds(node.types);
         }
