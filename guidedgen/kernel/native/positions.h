@@ -50,7 +50,7 @@ struct Position {
 
 class Arena {
   public:
-    explicit Arena(std::shared_ptr<Symbols> symbols) : rows_(symbols), lexer_(symbols->lexer_ptr()) {
+    explicit Arena(std::shared_ptr<Symbols> symbols) : rows_(symbols), lexer_(symbols->lexer_ptr()), registers_(lexer_->expressions().work()) {
         words_ = (lexer_->trie().vocab_size + 31) / 32;
     }
 

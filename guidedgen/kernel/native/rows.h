@@ -144,7 +144,10 @@ class Rows {
         std::vector<Item> work = row->items;
         try {
             for (const Item& item : work) seen_.insert(key(item));
-            for (size_t i = 0; i < work.size(); ++i) visit(row, Item(work[i]), work);
+            for (size_t i = 0; i < work.size(); ++i) {
+                symbols_->lexer().expressions().spend(kVisit);
+                visit(row, Item(work[i]), work);
+            }
             for (const Expected& e : row->terminals) row->first = row->first | symbols_->lexer().first(e.start);
         } catch (...) {   // a limit was reached: leave nothing half done
             seen_.clear();
@@ -221,6 +224,8 @@ class Rows {
     }
 
   private:
+    static constexpr int64_t kVisit = 4;   // steps that an item of a row counts for
+
     int64_t item_cost(const Item& item) {
         int64_t rest = item.row ? finish(item.row, item.nonterminal) : 0;
         if (is_json(item)) return std::min(kFar, symbols_->json().cost(json_state(item)) + rest);
