@@ -68,9 +68,14 @@ class Automaton {
         s->pruned = true;
     }
 
-    // Exact emptiness: a search for an accepting state. Only expressions with And or Not need it.
+    // Exact emptiness: a search for an accepting state. Only And and Not need it; sequences follow from their parts.
     bool alive(LexState* s) {
         if (s->alive >= 0) return s->alive == 1;
+        const Expr e = expressions_.at(s->expr);
+        if (e.op == Op::Concat || e.op == Op::Repeat) {
+            s->alive = e.op == Op::Concat ? both_alive(s->expr) : alive(e.a);
+            return s->alive == 1;
+        }
         std::vector<Visit> visits;
         const auto open = [this](LexState* now) {
             if (now->alive != 0) expand(now);
@@ -84,6 +89,11 @@ class Automaton {
             if (i == 0) break;
         }
         return found;
+    }
+
+    bool alive(int32_t expr) {
+        if (const Expr& e = expressions_.at(expr); e.sure || !e.boolean) return expr != Expressions::kEmpty;
+        return alive(state(expr));
     }
 
     // Bytes of the shortest accepted text from `s`. Only what is worked out state by state needs a search, cut short by what
@@ -148,6 +158,12 @@ class Automaton {
         size_t parent;
         int32_t depth;
     };
+
+    bool both_alive(int32_t expr) {
+        for (; expressions_.at(expr).op == Op::Concat; expr = expressions_.at(expr).b)
+            if (!alive(expressions_.at(expr).a)) return false;
+        return alive(expr);
+    }
 
     int32_t known_distance(const LexState* s) const {
         if (s->distance >= 0 || s->accepting) return std::max(s->distance, 0);

@@ -387,11 +387,7 @@ class Meaning {
         }
     }
 
-    int32_t conjunction(std::vector<int32_t> contents) {
-        const int32_t any = texts_.any();
-        contents.erase(std::remove(contents.begin(), contents.end(), any), contents.end());
-        return contents.empty() ? any : lexer_->expressions().both(std::move(contents));
-    }
+    int32_t conjunction(std::vector<int32_t> contents) { return texts_.both(std::move(contents)); }
 
     int32_t strings_of(int32_t node, int32_t scope, bool all) {
         return once(contents_[all], {node, scope, Kind::String}, [&] { return work_out_strings_of(node, scope, all); });
@@ -477,7 +473,7 @@ class Meaning {
                 {
                     std::vector<int32_t> parts;
                     for (int32_t p : formulas_.args(f)) parts.push_back(number_formula(p, positive));
-                    return (n.op == FOp::And) == positive ? e.both(std::move(parts)) : e.either(std::move(parts));
+                    return (n.op == FOp::And) == positive ? numbers_.both(std::move(parts)) : e.either(std::move(parts));
                 }
             case FOp::One: return exactly_one_number(formulas_.args(f), positive);
             default: return positive ? number_conjunction({f}) : number_fails(n.a, n.b);
@@ -489,9 +485,9 @@ class Meaning {
         int32_t none = numbers_.any(), one = Expressions::kEmpty, more = Expressions::kEmpty;
         for (int32_t p : parts) {
             int32_t yes = number_formula(p, true), no = number_formula(p, false);
-            more = e.either({more, e.both({one, yes})});
-            one = e.either({e.both({one, no}), e.both({none, yes})});
-            none = e.both({none, no});
+            more = e.either({more, numbers_.both({one, yes})});
+            one = e.either({numbers_.both({one, no}), numbers_.both({none, yes})});
+            none = numbers_.both({none, no});
         }
         return positive ? one : e.either({none, more});
     }
@@ -504,7 +500,7 @@ class Meaning {
         for (int32_t p : parts) add_number(p, spec, others, empty, 0);
         if (empty) return Expressions::kEmpty;
         others.push_back(numbers_.language(spec));
-        return others.size() == 1 ? others[0] : lexer_->expressions().both(std::move(others));
+        return numbers_.both(std::move(others));
     }
 
     void add_number(int32_t f, Numbers::Spec& spec, std::vector<int32_t>& others, bool& empty, size_t depth) {
@@ -564,7 +560,7 @@ class Meaning {
             if (table_->values[v].kind == Kind::Number)
                 parts.push_back(positive ? numbers_.equal(decimal(table_->values[v].text)) : numbers_.differs(decimal(table_->values[v].text)));
         if (positive) return lexer_->expressions().either(std::move(parts));
-        return parts.empty() ? numbers_.any() : lexer_->expressions().both(std::move(parts));
+        return numbers_.both(std::move(parts));
     }
 
     // Numerals for which a node certainly does not hold: one of its keywords fails.
