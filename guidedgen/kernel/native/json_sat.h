@@ -231,17 +231,19 @@ class Satisfiability {
     static constexpr int64_t kBudget = 20'000;      // steps of one search through members or items
     static constexpr size_t kMostOutcomes = 4096;
 
+    // What is plain to see comes first: most values may be empty containers, and then nothing in them has to be looked at.
     bool some_kind(int32_t f) {
         for (Kind kind : {Kind::Null, Kind::True, Kind::False})
             if (meaning_.expand(f, kind) == Formulas::kTrue) return true;
+        const int32_t array = meaning_.expand(f, Kind::Array), object = meaning_.expand(f, Kind::Object);
+        if (progress_.holds_at_end(array) || progress_.holds_at_end(object)) return true;
         if (meaning_.alive(meaning_.strings(f)) || meaning_.alive(meaning_.numbers(f))) return true;
-        if (int32_t a = meaning_.expand(f, Kind::Array); a != Formulas::kFalse && possible(a, {})) return true;
-        int32_t o = meaning_.expand(f, Kind::Object);
-        if (o == Formulas::kFalse) return false;
+        if (array != Formulas::kFalse && possible(array, {})) return true;
+        if (object == Formulas::kFalse) return false;
         Rest rest;
         rest.object = true;
-        rest.plan = progress_.plan_of({o});
-        return possible(o, rest);
+        rest.plan = progress_.plan_of({object});
+        return possible(object, rest);
     }
 
     // Variables that a conjunction demands, as a goal; they are taken out of it.
