@@ -383,7 +383,8 @@ class Satisfiability {
             if (n.op != FOp::Var || !meaning_.table().nodes[n.a].has_values) continue;
             int64_t different = 0;
             const std::vector<int32_t> values = meaning_.table().nodes[n.a].values;
-            for (int32_t v : values) different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(v), 0)));
+            for (size_t i = 0; i < values.size() && different < count; ++i)
+                different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(values[i]), 0)));
             return different >= count;
         }
         for (Kind kind : {Kind::Array, Kind::Object})
