@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow conformance benchmark check lint types layers docs stub stubs native install model clean
+.PHONY: help demo test slow conformance benchmark check lint types layers docs engines stub stubs native install model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -54,6 +54,18 @@ stubs: $(VENV)/.dev  ## write the native module's stub anew, after a change of i
 
 docs: $(VENV)/.docs  ## the documentation, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+ENGINES := guidedgen llguidance xgrammar xgrammar-compliant outlines-core lm-format-enforcer
+# LIST: a folder or list of MaskBench files; DATA: the folder of a list's files; TOKENIZER: a tokenizer.json or its folder.
+engines: $(VENV)/.dev  ## the engines side by side on LIST (DATA, TOKENIZER), into their page; goes on where it stopped; hours
+	$(BIN)/python scripts/requirements.py peers evaluate > $(VENV)/.peers.txt
+	$(PIP_INSTALL) -r $(VENV)/.peers.txt
+	@mkdir -p build/engines
+	for engine in $(ENGINES); do $(BIN)/guidedgen evaluate masks $(LIST) $(if $(DATA),--data $(DATA)) --tokenizer $(TOKENIZER) \
+	    --time-limit 10 --engine $$engine --out build/engines/$$engine.jsonl || exit 1; done
+	$(BIN)/guidedgen evaluate masks $(LIST) $(if $(DATA),--data $(DATA)) --tokenizer $(TOKENIZER) --time-limit 10 \
+	    -o property_order=schema --out build/engines/guidedgen-schema.jsonl
+	$(BIN)/python scripts/engines_table.py $(foreach engine,guidedgen guidedgen-schema $(filter-out guidedgen,$(ENGINES)),build/engines/$(engine).jsonl)
 
 native: $(VENV)/.package  ## the package with its native kernel
 	@$(BIN)/python scripts/kernel_status.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,12 +57,15 @@ def print_reading(text: str, reading: Reading) -> None:
     rest = data[told.offset :].decode("utf-8", errors="backslashreplace")
     found = f"{rest[:20]!r} does not fit" if rest else "the text ends too early"
     place = f" in {', '.join(told.labels)}" if told.labels else ""
+    place += f" (at {told.instance})" if told.instance else ""
     console.print(
         f"text: not valid: {told.offset} bytes read, then {found}{place}: expected {told.wanted}",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+    for expectation in told.expectations:
+        console.print(f"  {expectation}", markup=False, highlight=False, soft_wrap=True)
     if reading.refusal is not None:
         console.print(f"  {reading.refusal}", markup=False, highlight=False, soft_wrap=True)
 
@@ -78,6 +82,8 @@ def reading_facts(reading: Reading) -> dict[str, Any]:
             "labels": list(told.labels),
             "pointers": list(told.pointers),
             "expected": told.wanted,
+            "instance": told.instance,
+            "expectations": [dataclasses.asdict(expectation) for expectation in told.expectations],
         },
         "refusal": reading.refusal,
     }

@@ -122,7 +122,9 @@ def explain(constraint: GrammarConstraint, text: str) -> Reading:
     if state.accepting and len(b"".join(piece for piece, _ in steps)) == len(data):
         return Reading(steps=shown, explanation=None)
     refusal = getattr(state, "refusal", None)
-    return Reading(steps=shown, explanation=explain_text(constraint.start(), data, labels=labels), refusal=refusal)
+    return Reading(
+        steps=shown, explanation=explain_text(constraint.start(), data, labels=labels, read=b""), refusal=refusal
+    )
 
 
 def show_error(path: Path, error: CompileError) -> str:

@@ -8,7 +8,25 @@ from dataclasses import dataclass
 
 # Labels of schemas: `#/a`, `key 'x' of #/a`, `#/a & #/b (object)`, `#/a (not)/2`, `#/a: string`.
 _KEY = re.compile(r"^(?:key|additional key)\b.* of (?=#)", re.DOTALL)
+_SHOWN = 6
 _KIND = re.compile(r" \((?:object|array|not)\b.*$|: \w+$", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What one keyword of a schema asks for at some place of a text.
+
+    Attributes:
+        wanted: in words, such as `at most 3 items` or `one of the keys "a", "b"`.
+        pointer: the keyword's JSON pointer; behind the document's URI in angle brackets where that is not the schema
+            itself. None where JSON, or the order of properties, asks for it.
+    """
+
+    wanted: str
+    pointer: str | None = None
+
+    def __str__(self) -> str:
+        return self.wanted if self.pointer is None else f"{self.wanted} ({place_label(self.pointer)})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +39,9 @@ class Explanation:
         labels: names of what was being read there, or could begin: rules, terminals, places of a schema; sorted.
         text: the token's bytes; none for a special token.
         complete: whether the text is complete behind those bytes, so that it may end there.
+        expectations: of a JSON Schema, the keywords that decide there. Where several could be the reason, all of them.
+        instance: of a JSON Schema, the JSON pointer of the value in the text that was being read, or in which a name or
+            a bracket was; `*` is a step that the state does not remember. None for other grammars.
     """
 
     offset: int
@@ -28,6 +49,8 @@ class Explanation:
     labels: tuple[str, ...]
     text: bytes = b""
     complete: bool = False
+    expectations: tuple[Expectation, ...] = ()
+    instance: str | None = None
 
     @property
     def pointers(self) -> tuple[str, ...]:
@@ -39,7 +62,14 @@ class Explanation:
         token = printed_text(self.text) if self.text else "the special token"
         where = f"stops fitting after {printed_text(self.text[: self.offset])}" if self.offset else "does not fit"
         place = f" in {', '.join(self.labels)}" if self.labels else ""
-        return f"{token} {where}{place}: expected {self.wanted}"
+        at = f" (at {self.instance})" if self.instance else ""
+        return f"{token} {where}{place}{at}: expected {self.wanted}{self._asked}"
+
+    @property
+    def _asked(self) -> str:
+        shown = [str(expectation) for expectation in self.expectations[:_SHOWN]]
+        more = len(self.expectations) - len(shown)
+        return ("; " + "; ".join(shown) if shown else "") + (f"; and {more} more" if more else "")
 
     @property
     def wanted(self) -> str:
@@ -48,6 +78,11 @@ class Explanation:
         if self.complete:
             parts.append("the end")
         return " or ".join(parts) or "no byte"
+
+
+def place_label(pointer: str) -> str:
+    """A JSON pointer as labels show it; one into another document has its URI in front already."""
+    return pointer if pointer.startswith("<") else f"#{pointer}"
 
 
 def _pointers(label: str) -> list[str]:

@@ -23,6 +23,7 @@ class Limits:
         states: states of one lexeme automaton, and configurations of one parser position.
         repeat: the largest bound of a counted repetition (`{0,n}`, maxLength, maxItems).
         steps: elementary steps of one call: one mask, one advance, one emptiness check.
+        milliseconds: processor time of one call of the native kernel; only calls of many steps are timed.
         cache_bytes: memory for memoised states and masks of one compiled constraint; beyond it they are evicted.
 
     Raises:
@@ -36,6 +37,7 @@ class Limits:
     states: int = 1_000_000
     repeat: int = 2**31 - 1
     steps: int = 200_000_000
+    milliseconds: int = 4_000
     cache_bytes: int = 256 * 2**20
 
     def __post_init__(self) -> None:

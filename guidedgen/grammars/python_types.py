@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
@@ -18,10 +18,14 @@ from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import choices, ir
 from guidedgen.grammars.foreign_types import is_msgspec, msgspec_schema, msgspec_value, with_attrs
 from guidedgen.grammars.json_schema import Options, translate_schema
+from guidedgen.grammars.json_schema.native_compile import native_form
 from guidedgen.grammars.json_schema.whitespace import Whitespace
 from guidedgen.grammars.python_schemas import PYTHON_FORMATS, schema_of
-from guidedgen.grammars.translation import Translation
+from guidedgen.grammars.translation import Form, Translation
 from guidedgen.limits import Limits
+
+if TYPE_CHECKING:
+    from guidedgen.vocabulary import Vocabulary
 
 T = TypeVar("T")
 
@@ -84,8 +88,16 @@ class TypeSpec(Generic[T]):
         """Raises every kind of `CompileError`, with a pointer into the type's JSON Schema, and `LimitExceeded`."""
         if self.texts is not None:
             return Translation(grammar=ir.Grammar(start=choices.terminal(self.texts)))
-        options = Options(closed=True, canonical_numbers=True, formats=PYTHON_FORMATS, whitespace=self.whitespace)
-        return translate_schema(self.schema, options=options, limits=limits)
+        return translate_schema(self.schema, options=self._options(), limits=limits)
+
+    def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
+        """The native JSON machine's form; None where the texts are bare."""
+        if self.texts is not None:
+            return None
+        return native_form(self.schema, vocabulary, options=self._options(), limits=limits)
+
+    def _options(self) -> Options:
+        return Options(closed=True, canonical_numbers=True, formats=PYTHON_FORMATS, whitespace=self.whitespace)
 
     def grammar(self, limits: Limits) -> ir.Grammar:
         """The grammar alone."""

@@ -196,10 +196,9 @@ class JsonSchema(_Translated):
         return translation
 
     def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
-        """The native JSON machine's form; None: the schema is translated to a grammar (there are bounds)."""
-        if self._bounds() != Bounds():
-            return None
-        form = native_form(self.schema, vocabulary, options=self._options(), limits=limits)
+        """The native JSON machine's form; None: the schema is translated to a grammar."""
+        options, bounds = self._options(), self._bounds()
+        form = native_form(self.schema, vocabulary, options=options, limits=limits, bounds=bounds)
         if form is not None:
             self.__dict__["_check"] = form.check
         return form

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,10 +208,10 @@ class ValidatedState:
         """The symbols that are being read or may come next."""
         return self.inner.labels()
 
-    def where(self) -> list[str]:
+    def where(self, byte: int = -1) -> list[Any]:
         """The places of a schema that are being read, where the wrapped state names them."""
-        where: Callable[[], list[str]] | None = getattr(self.inner, "where", None)
-        return [] if where is None else where()
+        where: Callable[[int], list[Any]] | None = getattr(self.inner, "where", None)
+        return [] if where is None else where(byte)
 
     def explain(self, token: int) -> Explanation | None:
         """Why `token` is not allowed: what masks say, or what is wrong with the value that it would close."""

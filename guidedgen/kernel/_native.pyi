@@ -43,6 +43,12 @@ class Grammar:
     @explainer.setter
     def explainer(self, arg: object, /) -> None: ...
 
+    @property
+    def unproved(self) -> int:
+        """
+        Searches so far that could not prove within their budget that a text can be completed.
+        """
+
     def stats(self) -> dict:
         """Deterministic counters and sizes in bytes."""
 
@@ -68,6 +74,11 @@ class State:
     def allowed_bytes(self) -> bytes: ...
 
     def labels(self) -> tuple[int, ...]: ...
+
+    def where(self, byte: int = -1) -> list[tuple[tuple[str | None, ...], tuple[str, ...], tuple[str, ...], tuple[tuple[str | None, str], ...]]]:
+        """
+        Of a JSON Schema, for each reading: path, pointers, keys, and what is asked for where `byte` is refused.
+        """
 
     def explain(self, token: int) -> object:
         """Why `token` is not allowed; None where it is."""

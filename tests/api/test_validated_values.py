@@ -13,8 +13,15 @@ Script = Callable[..., tuple[gg.Model, Any]]
 LETTERS = {"type": "array", "items": {"enum": ["a", "b"]}, "contains": {"const": "b"}}
 
 
+class Translated(gg.JsonSchema):
+    """As where there is no native kernel: the schema becomes a grammar, which cannot say `contains`."""
+
+    def compile_native(self, *_: Any) -> None:
+        return None
+
+
 def spec(**more: Any) -> Any:
-    return gg.JsonSchema({**LETTERS, **more}, on_unsupported="validate")
+    return Translated({**LETTERS, **more}, on_unsupported="validate")
 
 
 def test_the_value_stays_open_until_it_is_valid(script: Script) -> None:

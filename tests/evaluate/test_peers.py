@@ -37,3 +37,18 @@ def test_an_adapter_reads_accepts_and_refuses(shared: Path, name: str) -> None:
         probe = compiled.fresh()
         assert not probe.accepting
         assert not probe.commit(tokenizer.vocabulary.encode("]")[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["llguidance", "xgrammar", "xgrammar-compliant"])
+def test_that_no_value_is_valid_is_an_answer(shared: Path, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = find_engine(name)
+        except EvaluationError as error:
+            pytest.skip(str(error))
+        engine = make_engine(found, Tokenizer.read(str(shared / "data" / "tokenizers" / "smollm2")), {})
+        for schema in (False, {"type": "string", "minLength": 3, "maxLength": 2}):
+            assert getattr(engine.compile(schema), "unsatisfiable", False)
+        assert not getattr(engine.compile(SCHEMA), "unsatisfiable", False)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import llguidance
 
 from guidedgen.evaluate.engine import Tokenizer
+from guidedgen.evaluate.engines.nothing import Nothing
 from guidedgen.masks import Mask
+
+_UNSATISFIABLE: Final = "Unsatisfiable schema"
 
 
 class LLGuidance:
@@ -21,12 +24,15 @@ class LLGuidance:
         text = tokenizer.json_file.read_text(encoding="utf-8")
         self._tokenizer = llguidance.LLTokenizer(text, eos_token=list(tokenizer.ends))
 
-    def compile(self, schema: object) -> _Matcher:
-        """Raises ValueError with the engine's message."""
+    def compile(self, schema: object) -> _Matcher | Nothing:
+        """Raises ValueError with the engine's message, except where that is that no value is valid."""
         grammar = json.dumps({"grammars": [{"json_schema": schema}]})
         matcher = llguidance.LLMatcher(self._tokenizer, grammar, log_level=0)
         if matcher.is_error():
-            raise ValueError(matcher.get_error())
+            message = matcher.get_error()
+            if message.startswith(_UNSATISFIABLE):
+                return Nothing()
+            raise ValueError(message)
         return _Matcher(matcher.deep_copy(), matcher)
 
 

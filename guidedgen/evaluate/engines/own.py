@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import guidedgen as gg
 from guidedgen.evaluate.engine import Tokenizer
+from guidedgen.evaluate.engines.nothing import Nothing
 from guidedgen.kernel import InspectableState
-from guidedgen.masks import Mask
 
 
 class GuidedGen:
@@ -28,13 +28,13 @@ class GuidedGen:
         spacing: Any = gg.Indent(int(whitespace)) if whitespace.isdecimal() else whitespace
         self._options: dict[str, Any] = {"property_order": property_order, "format": format, "whitespace": spacing}
 
-    def compile(self, schema: object) -> _Matcher | _Nothing:
+    def compile(self, schema: object) -> _Matcher | Nothing:
         """Raises every kind of `CompileError`; an unsatisfiable schema is an answer, not an error."""
         try:
             spec: gg.JsonSchema = gg.JsonSchema(cast(Any, schema), **self._options)
             constraint = gg.compile(spec, self._vocabulary)
         except gg.UnsatisfiableSchema:
-            return _Nothing()
+            return Nothing()
         return _Matcher(constraint)
 
 
@@ -65,19 +65,3 @@ class _Matcher:
 
     def shortest(self) -> Sequence[int]:
         return cast(InspectableState, self.state).shortest()
-
-
-class _Nothing:
-    """Refuses every token and accepts nothing."""
-
-    unsatisfiable = True
-    accepting = False
-
-    def fresh(self) -> _Nothing:
-        return self
-
-    def fill(self, mask: Mask) -> None:
-        mask.fill(0)
-
-    def commit(self, token: int) -> bool:
-        return False

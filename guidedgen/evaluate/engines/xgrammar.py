@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import xgrammar
 
 from guidedgen.evaluate.engine import Tokenizer
+from guidedgen.evaluate.engines.nothing import Nothing
+
+_UNSATISFIABLE: Final = (
+    "cannot accept any value",
+    "greater than",
+)  # in its messages for bounds that exclude each other
 
 
 class XGrammar:
@@ -26,12 +32,17 @@ class XGrammar:
         )
         self._compiler = xgrammar.GrammarCompiler(info, max_threads=1)
 
-    def compile(self, schema: object) -> _Matcher:
-        """Raises what the engine raises."""
+    def compile(self, schema: object) -> _Matcher | Nothing:
+        """Raises what the engine raises, except where it says that no value is valid."""
         text = json.dumps(schema)
-        compiled = self._compiler.compile_json_schema(
-            text, any_whitespace=self.any_whitespace, strict_mode=self.strict_mode
-        )
+        try:
+            compiled = self._compiler.compile_json_schema(
+                text, any_whitespace=self.any_whitespace, strict_mode=self.strict_mode
+            )
+        except RuntimeError as error:
+            if any(part in str(error) for part in _UNSATISFIABLE):
+                return Nothing()
+            raise
         return _Matcher(compiled)
 
 

@@ -71,7 +71,7 @@ def _table() -> dict[str, Keyword]:
         table.update({name: Keyword(role, about, since, until, native, note, limits) for name in names.split()})
 
     add("enforced", "type", note="since draft 6 `integer` is any number without a fractional part: `1.0` too")
-    add("enforced", "enum", note="strings are spelled in one way, numbers as integer or decimal")
+    add("enforced", "enum", note="strings in one spelling; native with flexible whitespace: in every one")
     add("enforced", "const", since=Draft.D6)
     add("enforced", "allOf anyOf")
     add("enforced", "oneOf", limits="members that overlap in ways that are not expressed")

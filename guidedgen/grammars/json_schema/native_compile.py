@@ -1,22 +1,21 @@
-"""A JSON Schema compiled by the native kernel itself: read, checked for what only masks of a table can do, wrapped.
-
-None where the translation has to do it: options that the native machine does not know.
-"""
+"""A JSON Schema compiled by the native kernel itself: read, checked for what only masks of a table can do, wrapped."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from guidedgen.errors import UnsatisfiableSchema, UnsupportedFeature
+from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.diagnosis import diagnosed
 from guidedgen.grammars.json_schema.native_schema import read_native, refuse_slips, report_of
 from guidedgen.grammars.json_schema.options import Options
 from guidedgen.grammars.json_schema.whitespace import Indent
+from guidedgen.grammars.report import Report
 from guidedgen.grammars.translation import Form
 from guidedgen.kernel import compile_native
 from guidedgen.limits import Limits
@@ -28,12 +27,18 @@ if TYPE_CHECKING:
 
 _COMPACT, _FLEXIBLE, _INDENTED = range(3)
 _LAYOUTS: Final = {"compact": _COMPACT, "flexible": _FLEXIBLE}
+_LARGEST_BOUND: Final = 1_000_000_000
 
 
 def native_form(
-    schema: Mapping[str, Any] | bool | str, vocabulary: Vocabulary, *, options: Options, limits: Limits
+    schema: Mapping[str, Any] | bool | str,
+    vocabulary: Vocabulary,
+    *,
+    options: Options,
+    limits: Limits,
+    bounds: Bounds | None = None,
 ) -> Form | None:
-    """A schema compiled natively; None where the options are the translation's alone, or a keyword is beyond masks.
+    """A schema compiled natively; None where a keyword is beyond masks and on_unsupported is "validate".
 
     With on_unsupported="validate" nothing is left to check: what is compiled here is enforced by masks.
 
@@ -41,22 +46,22 @@ def native_form(
         UnsatisfiableSchema: with the keywords that contradict each other, where they are found within a short time.
         CompileError, LimitExceeded: as `native_schema.read_native` does.
     """
-    if options.canonical_numbers or options.formats:
-        return None
+    bounds = bounds or Bounds()
     if options.on_unsupported == "validate":
         try:
-            return native_form(schema, vocabulary, options=replace(options, on_unsupported="error"), limits=limits)
+            strict = replace(options, on_unsupported="error")
+            return native_form(schema, vocabulary, options=strict, limits=limits, bounds=bounds)
         except UnsupportedFeature:
             return None
     read = read_native(schema, options, limits, formats=_formats())
     if options.strict_keywords:
         refuse_slips(read)
     try:
-        compiled = _compiled(read, vocabulary, options, limits)
+        compiled = _compiled(read, vocabulary, options, limits, bounds)
     except UnsatisfiableSchema as error:
         refuted = partial(_refuted, vocabulary=vocabulary, options=options, limits=limits)
         raise diagnosed(error, schema, options=options, limits=limits, refuted=refuted) from None
-    return Form(compiled=compiled, report=partial(report_of, read))
+    return Form(compiled=compiled, report=lambda: Report((*report_of(read), *bounds.entries())))
 
 
 @cache
@@ -67,14 +72,21 @@ def _formats() -> frozenset[str]:
 
 def layout_options(options: Options) -> dict[str, int]:
     """How texts are laid out, as `Grammar.from_schema` takes it."""
-    settings = {"any_order": int(options.property_order == "any")}
+    settings = {"any_order": int(options.property_order == "any"), "canonical_numbers": int(options.canonical_numbers)}
     if isinstance(options.whitespace, Indent):
         return {**settings, "whitespace": _INDENTED, "indent": options.whitespace.width}
     return {**settings, "whitespace": _LAYOUTS[options.whitespace]}
 
 
-def _compiled(read: Schema, vocabulary: Vocabulary, options: Options, limits: Limits) -> Compiled:
-    settings = layout_options(options)
+def _bound_options(bounds: Bounds) -> dict[str, int]:
+    given = {f"max_{entry.name}": getattr(bounds, entry.name) for entry in fields(bounds)}
+    return {name: min(value, _LARGEST_BOUND) for name, value in given.items() if value is not None}
+
+
+def _compiled(
+    read: Schema, vocabulary: Vocabulary, options: Options, limits: Limits, bounds: Bounds
+) -> Compiled:
+    settings = layout_options(options) | _bound_options(bounds)
 
     def make(module: ModuleType, prepared: Any, bounds: dict[str, int]) -> Any:
         return module.Grammar.from_schema(prepared, read, settings, bounds)
@@ -85,7 +97,8 @@ def _compiled(read: Schema, vocabulary: Vocabulary, options: Options, limits: Li
 def _refuted(schema: Any, *, vocabulary: Vocabulary, options: Options, limits: Limits) -> bool:
     """Whether the native kernel finds a schema unsatisfiable."""
     try:
-        _compiled(read_native(schema, options, limits, formats=_formats()), vocabulary, options, limits)
+        read = read_native(schema, options, limits, formats=_formats())
+        _compiled(read, vocabulary, options, limits, Bounds())
     except UnsatisfiableSchema:
         return True
     return False

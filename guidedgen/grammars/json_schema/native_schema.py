@@ -121,6 +121,7 @@ def native_arguments(
         "closed": options.closed,
         "enforced_formats": enforced,
         "refused_formats": NOT_ENFORCED - enforced,
+        "format_patterns": dict(options.formats),
     }
     return settings, Documents(options.registry, limits), limits.as_dict()
 

@@ -19,6 +19,7 @@ class Automaton {
     LexState* state(int32_t expr) {
         by_expr_.grow(static_cast<size_t>(expr) + 1);
         if (LexState* known = by_expr_[expr]) return known;
+        expressions_.work().hold(sizeof(LexState) + 64);
         states_.emplace_back();
         LexState* s = &states_.back();
         s->id = static_cast<int32_t>(states_.size()) - 1;
@@ -261,7 +262,9 @@ class Automaton {
                 s->sets[g] = s->sets[g] | part.first;
             }
         }
-        bytes_ += static_cast<int64_t>(s->to.size() * (sizeof(LexState*) + sizeof(ByteSet)));
+        const auto edges = static_cast<int64_t>(s->to.size() * (sizeof(LexState*) + sizeof(ByteSet)));
+        expressions_.work().hold(edges);
+        bytes_ += edges;
         s->expanded = true;
     }
 

@@ -10,6 +10,7 @@
 #include "bind_text.h"
 #include "bind_schema.h"
 #include "bind_numbers.h"
+#include "bind_where.h"
 #include "matcher.h"
 
 namespace nb = nanobind;
@@ -47,7 +48,9 @@ void translate(const std::exception_ptr& p, void*) {
     try {
         std::rethrow_exception(p);
     } catch (const LimitError& e) {
-        raise_typed("LimitExceeded", nb::make_tuple(e.limit, static_cast<int64_t>(e.value), e.detail));
+        nb::dict remedy;
+        if (e.fixed) remedy["remedy"] = "It is not a setting: simplify the input.";
+        raise_typed("LimitExceeded", nb::make_tuple(e.limit, static_cast<int64_t>(e.value), e.detail), remedy);
     } catch (const SchemaError& e) {
         raise_schema_error(e);
     } catch (const SpellingError& e) {
@@ -75,6 +78,7 @@ Limits read_limits(const nb::dict& given) {
     l.expressions = limit(given, "expressions", l.expressions);
     l.states = limit(given, "states", l.states);
     l.steps = limit(given, "steps", l.steps);
+    l.milliseconds = limit(given, "milliseconds", l.milliseconds);
     l.depth = limit(given, "depth", l.depth);
     l.cache_bytes = limit(given, "cache_bytes", l.cache_bytes);
     return l;
@@ -94,7 +98,11 @@ std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, 
     o.any_order = number("any_order", 0) != 0;
     o.whitespace = number("whitespace", 0);
     o.indent = number("indent", 2);
+    o.canonical = number("canonical_numbers", 0) != 0;
     o.max_whitespace = number("max_whitespace", -1);
+    o.max_string = number("max_string", -1);
+    o.max_digits = number("max_digits", -1);
+    o.max_items = number("max_items", -1);
     return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, read_limits(limits));
 }
 
@@ -230,6 +238,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("vocab_size", &Grammar::vocab_size)
         .def_prop_rw("explainer", &explainer, &set_explainer, nb::arg().none(), "What `State.explain` calls with the state and the token.",
                      nb::for_getter(nb::sig("def explainer(self) -> object")), nb::for_setter(nb::sig("def explainer(self, arg: object, /) -> None")))
+        .def_prop_ro("unproved", &Grammar::unproved, "Searches so far that could not prove within their budget that a text can be completed.")
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
@@ -249,6 +258,9 @@ NB_MODULE(_native, m) {
                 return nb::bytes(reinterpret_cast<const char*>(s.w.data()), 32);
             }, nb::sig("def allowed_bytes(self) -> bytes"))
         .def("labels", [](const Handle& h) { return to_tuple(h.grammar->labels(h)); }, nb::sig("def labels(self) -> tuple[int, ...]"))
+        .def("where", &where, "byte"_a = -1,
+             nb::sig("def where(self, byte: int = -1) -> list[tuple[tuple[str | None, ...], tuple[str, ...], tuple[str, ...], tuple[tuple[str | None, str], ...]]]"),
+             "Of a JSON Schema, for each reading: path, pointers, keys, and what is asked for where `byte` is refused.")
         .def("explain", [](nb::handle self, int64_t token) {
                 return explainer(*nb::cast<const Handle&>(self).grammar)(self, token);
             }, "token"_a, nb::sig("def explain(self, token: int) -> object"), "Why `token` is not allowed; None where it is.")

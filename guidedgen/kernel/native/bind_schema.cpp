@@ -37,6 +37,9 @@ ReaderOptions reader_options(const nb::dict& given) {
     options.closed = given.contains("closed") && nb::cast<bool>(given["closed"]);
     options.enforced = names(given, "enforced_formats");
     options.refused = names(given, "refused_formats");
+    if (given.contains("format_patterns"))
+        for (auto [name, pattern] : nb::cast<nb::dict>(given["format_patterns"]))
+            options.patterns.emplace(nb::cast<std::string>(name), nb::cast<std::string>(pattern));
     return options;
 }
 

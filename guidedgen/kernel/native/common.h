@@ -15,7 +15,14 @@ struct LimitError : std::runtime_error {
         : std::runtime_error(limit_), limit(limit_), detail(detail_), value(value_) {}
     std::string limit, detail;
     double value;
+    bool fixed = false;   // it is no setting: nobody can raise it
 };
+
+inline LimitError fixed_limit(const char* limit, double value, const std::string& detail) {
+    LimitError error(limit, value, detail);
+    error.fixed = true;
+    return error;
+}
 
 // The grammar derives no text at all; becomes guidedgen.UnsatisfiableSchema.
 struct UnsatisfiableError : std::runtime_error {
@@ -31,6 +38,7 @@ struct Limits {
     int64_t expressions = 4'000'000;     // hash-consed expressions in one lexer
     int64_t states = 1'000'000;          // lexer states visited by one emptiness or distance search
     int64_t steps = 200'000'000;         // elementary steps of one call
+    int64_t milliseconds = 4'000;         // processor time of one call
     int64_t depth = 500;                 // nesting of the input
     int64_t cache_bytes = 512ll << 20;   // memoised lexer states, rows and positions before they are rebuilt
     int64_t forced = 1'024;              // tokens that one call of forced() returns at most

@@ -98,6 +98,16 @@ inline std::pair<std::string, bool> scaled(const Decimal& value, int64_t scale) 
     return {value.digits + std::string(static_cast<size_t>(length - known), '0'), true};
 }
 
+// Without an exponent: "-12.5", "1200", "0". For values of which that is no long text.
+inline std::string plain(const Decimal& value) {
+    if (value.zero()) return "0";
+    std::string digits = value.digits;
+    if (value.exponent >= 0) digits += std::string(static_cast<size_t>(value.exponent), '0');
+    else if (value.order() <= 0) digits = "0." + std::string(static_cast<size_t>(-value.order()), '0') + digits;
+    else digits.insert(static_cast<size_t>(value.order()), ".");
+    return (value.negative ? "-" : "") + digits;
+}
+
 }  // namespace decimals
 
 // Any numeral of RFC 8259, 6. Raises SchemaError (without a place) for other texts.

@@ -69,6 +69,7 @@ class DigitRanges {
         return e_.bytes(s);
     }
     int32_t maybe(int32_t id) { return e_.repeat(id, 0, 1); }
+    int32_t sign(char c) { return set(c, c); }
     int32_t maybe_minus(int32_t id) { return e_.concat(maybe(minus), id); }
 
     // Magnitudes without an exponent, at least `low` and at most `high` (null: no bound), with at most `places` decimal

@@ -13,6 +13,7 @@
 
 #include "expression_nodes.h"
 #include "paged.h"
+#include "work.h"
 
 namespace guidedgen {
 
@@ -23,7 +24,7 @@ class Expressions {
     static constexpr int64_t kDerivedParts = 200'000;   // about 10 MB of memoised derivatives
     static constexpr int32_t kEmpty = 0, kEpsilon = 1, kAll = 2;  // no string, the empty string, every string
 
-    explicit Expressions(Limits limits) : limits_(limits) {
+    explicit Expressions(Limits limits) : limits_(limits), work_(limits) {
         nodes_.push_back({Op::Empty, false, false, 0});
         nodes_.push_back({Op::Epsilon, true, false, 0});
         nodes_.push_back({Op::Repeat, true, false, 0, 3, 0, 0, -1});  // kAll = any byte, any number of times
@@ -158,6 +159,10 @@ class Expressions {
     void set_universe(int32_t id) { universe_ = id; }
     void mark_text(int32_t id) { nodes_[id].text = true; }
 
+    // Whether it is plain to see that each text of the universe begins some text of a language, and is none itself: it has the
+    // universe before something, and all its texts end with a byte of `ends`, which texts of the universe do not end with.
+    bool takes_any_text(int32_t id, const ByteSet& ends) const { return universe_ >= 0 && opens(id, 0) && ends_with(id, ends, 0); }
+
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
     Partition derive(int32_t id) {
         forget_some();
@@ -165,11 +170,9 @@ class Expressions {
     }
 
     // Work of one call from outside, in visits of small things.
-    void begin() { steps_ = 0; }
-    void spend(int64_t steps) {
-        steps_ += steps;
-        if (steps_ > limits_.steps) throw LimitError("steps", static_cast<double>(limits_.steps), "work of one call");
-    }
+    void begin() { work_.begin(); }
+    void spend(int64_t steps) { work_.spend(steps); }
+    Work& work() { return work_; }
 
     // The same behaviour for texts of at most `bytes` bytes, with counts that cannot matter within them removed.
     // Only for expressions without And and Not, where a text without a next byte is never rejected for want of a completion.
@@ -208,6 +211,34 @@ class Expressions {
     int32_t nearest_part(int32_t id) const {
         const Expr& head = nodes_[head_of(id)];
         return head.op == Op::Lazy ? sources_.all[head.a]->nearest(head.b) + nodes_[tail_of(id)].shortest : nodes_[id].shortest;
+    }
+
+    static constexpr int kPlain = 64;   // parts and levels of what is "plain to see"
+
+    bool opens(int32_t id, int depth) const {
+        for (; depth < kPlain; ++depth) {
+            const Expr& e = nodes_[id];
+            if (id == universe_) return true;
+            if (e.op == Op::Or) return e.b <= kPlain && some_part_opens(e, depth + 1);
+            if (e.op != Op::Concat || !nodes_[e.b].sure) return false;
+            const Expr& head = nodes_[e.a];
+            if (e.a == universe_ || (head.op == Op::Or && head.b <= kPlain && some_part_opens(head, depth + 1))) return true;
+            if (!head.nullable) return false;
+            id = e.b;
+        }
+        return false;
+    }
+
+    bool some_part_opens(const Expr& e, int depth) const {
+        return std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, [&](int32_t part) { return opens(part, depth); });
+    }
+
+    bool ends_with(int32_t id, const ByteSet& ends, int depth) const {
+        for (; depth < kPlain && nodes_[id].op == Op::Concat; ++depth) id = nodes_[id].b;
+        const Expr& e = nodes_[id];
+        if (e.op == Op::Bytes) return set_of(id).subset_of(ends);
+        if (e.op != Op::Or || depth >= kPlain || e.b > kPlain) return false;
+        return std::all_of(args_.begin() + e.a, args_.begin() + e.a + e.b, [&](int32_t part) { return ends_with(part, ends, depth + 1); });
     }
 
     int32_t head_of(int32_t id) const { return nodes_[id].op == Op::Concat ? nodes_[id].a : id; }
@@ -505,12 +536,14 @@ class Expressions {
             e.reach = std::max(e.reach, c.reach);
             e.shortest = op == Op::And ? std::max(e.shortest, c.shortest) : std::min(e.shortest, c.shortest);
         }
+        work_.hold(static_cast<int64_t>(items.size() * sizeof(int32_t)));
         args_.insert(args_.end(), items.begin(), items.end());
         return add(e, h);
     }
 
     int32_t add(const Expr& e, uint64_t hash) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
+        work_.hold(sizeof(Expr));
         int32_t id = static_cast<int32_t>(nodes_.size());
         nodes_.push_back(e);
         settle(nodes_.back());
@@ -536,6 +569,7 @@ class Expressions {
     }
 
     Limits limits_;
+    Work work_;
     Paged<Expr> nodes_;
     std::vector<int32_t> args_;
     std::vector<ByteSet> sets_;
@@ -546,7 +580,7 @@ class Expressions {
     std::deque<int32_t> derived_order_;
     Derivations sources_;
     int32_t universe_ = -1;
-    int64_t derived_parts_ = 0, steps_ = 0, held_ = 0;
+    int64_t derived_parts_ = 0, held_ = 0;
 };
 
 }  // namespace guidedgen

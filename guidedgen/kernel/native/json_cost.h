@@ -75,10 +75,10 @@ class Costs {
         int64_t best = kFar;
         for (Kind kind : {Kind::Null, Kind::True, Kind::False})
             if (meaning_.expand(goal, kind) == Formulas::kTrue) best = std::min<int64_t>(best, kind == Kind::False ? 5 : 4);
-        if (int32_t s = meaning_.strings(goal); meaning_.alive(s)) best = std::min(best, 2 + length(s));
-        if (int32_t n = meaning_.numbers(goal); meaning_.alive(n)) best = std::min(best, length(n));
+        if (int32_t s = meaning_.bounded_strings(goal); meaning_.alive(s)) best = std::min(best, 2 + length(s));
+        if (int32_t n = meaning_.bounded_numbers(goal); meaning_.alive(n)) best = std::min(best, length(n));
         if (best <= 2) return best;
-        if (int32_t a = meaning_.expand(goal, Kind::Array); a != Formulas::kFalse) best = std::min(best, 1 + items(a, 0, true));
+        if (int32_t a = sat_.items_of(goal); a != Formulas::kFalse) best = std::min(best, 1 + items(a, 0, true));
         if (best <= 2) return best;
         if (int32_t o = meaning_.expand(goal, Kind::Object); o != Formulas::kFalse) {
             Rest rest;

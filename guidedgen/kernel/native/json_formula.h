@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "common.h"
 #include "paged.h"
+#include "work.h"
 
 namespace guidedgen {
 
@@ -40,14 +40,15 @@ class Formulas {
   public:
     static constexpr int32_t kFalse = 0, kTrue = 1;
 
-    Formulas() {
+    explicit Formulas(Work& work) : work_(work) {
         nodes_.push_back({FOp::False});
         nodes_.push_back({FOp::True});
     }
 
+    Work& work() const { return work_; }
     const Formula& at(int32_t f) const { return nodes_[f]; }
     int32_t size() const { return static_cast<int32_t>(nodes_.size()); }
-    int64_t memory() const { return static_cast<int64_t>(nodes_.size() * (sizeof(Formula) + 48) + args_.size() * 4); }
+    int64_t memory() const { return static_cast<int64_t>(nodes_.size() * kNodeBytes + args_.size() * sizeof(int32_t)); }
     int32_t arg(const Formula& f, int32_t i) const { return args_[f.args + i]; }
     std::vector<int32_t> args(int32_t f) const {
         const Formula& n = nodes_[f];
@@ -136,6 +137,7 @@ class Formulas {
         auto known = memo.find(f);
         if (known != memo.end()) return known->second;
         std::vector<int32_t> parts = args(f);
+        work_.spend(static_cast<int64_t>(parts.size()) + 4);
         const FOp op = nodes_[f].op;
         for (int32_t& p : parts) p = rebuild(p, memo, leaf);
         int32_t made = op == FOp::And ? all(std::move(parts)) : op == FOp::Or ? any(std::move(parts)) : op == FOp::One ? one(std::move(parts)) : negate(parts[0]);
@@ -152,6 +154,7 @@ class Formulas {
             int32_t now = work.back();
             work.pop_back();
             if (now <= kTrue || !met.emplace(now, 0).second) continue;
+            work_.spend(2);
             const Formula& n = nodes_[now];
             if (n.op > FOp::Not) leaf(now);
             if (n.op <= FOp::Not || n.op == FOp::UnevaluatedProps || n.op == FOp::UnevaluatedItems)
@@ -175,6 +178,7 @@ class Formulas {
                 ++i;
             }
         }
+        work_.spend(static_cast<int64_t>(parts.size()) * kSorting);
         sort_unique(parts);
         if (!parts.empty() && parts.front() <= kTrue) {
             if (std::binary_search(parts.begin(), parts.end(), absorbing)) return absorbing;
@@ -192,6 +196,7 @@ class Formulas {
     bool merge_atoms(std::vector<int32_t>& parts) {
         bool changed = false;
         for (size_t i = 0; i + 1 < parts.size(); ++i) {
+            work_.spend(static_cast<int64_t>(parts.size() - i) / 4);
             for (size_t j = i + 1; j < parts.size();) {
                 const Formula f = nodes_[parts[i]], g = nodes_[parts[j]];
                 int32_t merged = -1;
@@ -230,6 +235,7 @@ class Formulas {
         f.vars = f.op == FOp::Var;
         if (f.op <= FOp::Not || f.op == FOp::UnevaluatedProps || f.op == FOp::UnevaluatedItems)
             for (int32_t x : arguments) f.vars |= nodes_[x].vars;
+        work_.hold(static_cast<int64_t>(kNodeBytes + arguments.size() * sizeof(int32_t)));
         f.args = static_cast<int32_t>(args_.size());
         args_.insert(args_.end(), arguments.begin(), arguments.end());
         nodes_.push_back(f);
@@ -238,6 +244,10 @@ class Formulas {
         return made;
     }
 
+    static constexpr size_t kNodeBytes = sizeof(Formula) + 48;
+    static constexpr int64_t kSorting = 4;   // steps that an item of a junction counts for
+
+    Work& work_;
     std::vector<Formula> nodes_;
     std::vector<int32_t> args_;
     IdTable index_;

@@ -4,15 +4,9 @@
 #include <string>
 
 #include "expressions.h"
+#include "json_options.h"
 
 namespace guidedgen {
-
-struct JsonOptions {
-    bool any_order = false;
-    int whitespace = 0;        // 0: compact, 1: flexible, 2: indented
-    int indent = 2;
-    int max_whitespace = -1;   // bytes of one run, flexible only; -1: any number
-};
 
 class JsonLayout {
   public:

@@ -42,9 +42,8 @@ class JsonMachine {
 
     JsonMachine(std::shared_ptr<SchemaTable> table, const std::shared_ptr<Lexer>& lexer, std::shared_ptr<JsonLanguages> languages,
                 const JsonOptions& options)
-        : meaning_(std::move(table), lexer, std::move(languages)), progress_(meaning_), sat_(meaning_, progress_, options.any_order),
+        : meaning_(std::move(table), lexer, std::move(languages), options), progress_(meaning_), sat_(meaning_, progress_, options.any_order),
           layout_(lexer->expressions(), options), costs_(meaning_, progress_, sat_, layout_), lexer_(*lexer) {
-        meaning_.every_spelling = options.whitespace == 1;
         quote_ = layout_.text("\"");
         stacks_.push_back({});
         check_texts();
@@ -138,7 +137,9 @@ class JsonMachine {
         for (int32_t& g : known.tuple) g = progress_.with_value(g, value);
         State next = s;
         next.frame = intern(std::move(known));
-        return intern(next);
+        const int32_t made = intern(next);
+        item_origins_.emplace(made, id);
+        return made;
     }
 
     // Whatever begins with one of these names, of the texts of a member's name lexeme.
@@ -153,12 +154,14 @@ class JsonMachine {
 
     int64_t count() const { return static_cast<int64_t>(states_.size()); }
     int64_t memory() const {
-        return bytes_ + meaning_.formulas_memory() + progress_.memory() +
+        return bytes_ + meaning_.formulas_memory() + progress_.memory() + sat_.memory() +
                static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96);
     }
     int64_t unproved() const { return sat_.unproved(); }
 
   private:
+    friend class JsonAround;
+    friend class JsonWhere;
     static constexpr int32_t kFewAlternatives = 4;
 
     struct Known {
@@ -248,9 +251,9 @@ class JsonMachine {
         static const std::pair<Kind, const char*> literals[] = {{Kind::Null, "null"}, {Kind::False, "false"}, {Kind::True, "true"}};
         for (size_t i = 0; i < goals.size(); ++i) {
             const auto outcome = static_cast<int32_t>(i);
-            if (int32_t content = meaning_.strings(goals[i]); meaning_.alive(content))
+            if (int32_t content = meaning_.bounded_strings(goals[i]); meaning_.alive(content))
                 add(edges, with_prefix(s.prefix, e.concat(quote_, e.concat(content, quote_))), Step::Scalar, outcome);
-            if (int32_t numerals = meaning_.numbers(goals[i]); meaning_.alive(numerals))
+            if (int32_t numerals = meaning_.bounded_numbers(goals[i]); meaning_.alive(numerals))
                 add(edges, with_prefix(s.prefix, numerals), Step::Scalar, outcome);
             for (const auto& literal : literals)
                 if (meaning_.expand(goals[i], literal.first) == Formulas::kTrue)
@@ -266,7 +269,7 @@ class JsonMachine {
         Frame f;
         bool some = false;
         for (int32_t g : goals) {
-            f.tuple.push_back(meaning_.expand(g, kind));
+            f.tuple.push_back(kind == Kind::Array ? sat_.items_of(g) : meaning_.expand(g, kind));
             some |= f.tuple.back() != Formulas::kFalse;
         }
         if (!some) return {};
@@ -552,6 +555,7 @@ class JsonMachine {
     std::unordered_map<uint64_t, Branching> branchings_;
     std::unordered_map<uint64_t, bool> opens_;   // memo of may_open, where no branching was needed
     IdTable frame_ids_, stack_ids_, state_ids_;
+    std::unordered_map<int32_t, int32_t> item_origins_;   // of states after an item whose text is known: where it was read
 };
 
 }  // namespace guidedgen

@@ -6,7 +6,7 @@
 
 #include <map>
 
-#include "json_formula.h"
+#include "json_bounds.h"
 #include "json_numbers.h"
 #include "json_text.h"
 #include "lexer.h"
@@ -25,8 +25,10 @@ struct JsonLanguages {
 
 class Meaning {
   public:
-    Meaning(std::shared_ptr<SchemaTable> table, std::shared_ptr<Lexer> lexer, std::shared_ptr<JsonLanguages> languages)
-        : table_(std::move(table)), lexer_(std::move(lexer)), languages_(std::move(languages)), texts_(languages_->texts), numbers_(languages_->numbers) {
+    Meaning(std::shared_ptr<SchemaTable> table, std::shared_ptr<Lexer> lexer, std::shared_ptr<JsonLanguages> languages, const JsonOptions& options)
+        : table_(std::move(table)), lexer_(std::move(lexer)), languages_(std::move(languages)), texts_(languages_->texts), numbers_(languages_->numbers),
+          formulas_(lexer_->expressions().work()),
+          bounds_(*table_, formulas_, options), canonical_(options.canonical), every_spelling_(options.whitespace == 1) {
         scopes_.push_back({});
     }
 
@@ -67,7 +69,7 @@ class Meaning {
     // The contents of strings (between the quotes) for which a formula over variables holds: without `all_spellings`, texts
     // out of an enumeration are only there as serialisers write them.
     int32_t strings(int32_t f, bool all_spellings = false) {
-        all_spellings |= every_spelling;
+        all_spellings |= every_spelling_;
         auto& memo = strings_[all_spellings];
         auto known = memo.find(f);
         if (known != memo.end()) return known->second;
@@ -81,9 +83,25 @@ class Meaning {
         auto known = numerals_.find(f);
         if (known != numerals_.end()) return known->second;
         int32_t made = number_formula(f, true);
+        if (canonical_ && !canonical_known_.count(made)) made = lexer_->expressions().both({made, numbers_.short_exponents()});
         numerals_[f] = made;
         return made;
     }
+
+    // The same within the bounds that the caller asks for, where they leave something.
+    int32_t bounded_strings(int32_t f) {
+        const int32_t all = strings(f);
+        if (!bounds_.strings() || all == Expressions::kEmpty) return all;
+        return once_bounded(bounded_strings_, f, all, [&] { return texts_.length(0, bounds_.most_characters(f)); });
+    }
+
+    int32_t bounded_numbers(int32_t f) {
+        const int32_t all = numbers(f);
+        if (!bounds_.digits() || all == Expressions::kEmpty) return all;
+        return once_bounded(bounded_numbers_, f, all, [&] { return numbers_.at_most(bounds_.most_digits(f)); });
+    }
+
+    JsonBounds& bounds() { return bounds_; }
 
     int64_t formulas_memory() const { return formulas_.memory() + static_cast<int64_t>(truths_.size() * 64); }
 
@@ -143,6 +161,7 @@ class Meaning {
 
   private:
     static constexpr size_t kFew = 8;
+    static constexpr int64_t kLongestPlain = 1000;   // zeros that a value of an enumeration is written out with
     static constexpr int kDeepest = 1000;   // of schemas in one another, all about the same value
 
     struct Place {
@@ -164,7 +183,7 @@ class Meaning {
             if (known->second < 0) throw endless(at.node);
             return known->second;
         }
-        if (depth_ >= kDeepest) throw LimitError("depth", kDeepest, "schemas applied inside one another to the same value");
+        if (depth_ >= kDeepest) throw fixed_limit("depth", kDeepest, "schemas applied inside one another to the same value");
         memo[at] = -1;
         ++depth_;
         try {
@@ -335,12 +354,14 @@ class Meaning {
   private:
     void gather(int32_t node, int32_t scope, Kind kind, int32_t around, std::vector<Contributor>& found, size_t depth) {
         if (depth > kDeepest) throw endless(node);
+        formulas_.work().spend(16);
         auto add = [&](int32_t sub, int32_t s, int32_t condition) {
             const SchemaNode& n = table_->nodes[sub];
             if (n.always >= 0) return;
             int32_t truth_here = formulas_.both(condition, truth(sub, s, kind));
             if (truth_here == Formulas::kFalse) return;
             s = enter(s, table_->nodes[sub].resource);
+            formulas_.work().hold(sizeof(Contributor));
             found.push_back({sub, s, truth_here});
             gather(sub, s, kind, truth_here, found, depth + 1);
         };
@@ -408,7 +429,8 @@ class Meaning {
                 if (k->min_length > 0 || k->max_length >= 0) parts.push_back(texts_.length(k->min_length, k->max_length));
                 if (k->pattern >= 0) parts.push_back(texts_.pattern(table_->text(k->pattern)));
                 if (k->format >= 0) {
-                    int32_t format = texts_.format(table_->text(k->format));
+                    auto own = table_->formats.find(k->format);
+                    int32_t format = own == table_->formats.end() ? texts_.format(table_->text(k->format)) : texts_.whole(own->second);
                     if (format >= 0) parts.push_back(format);
                 }
             } catch (SchemaError& error) {
@@ -426,7 +448,7 @@ class Meaning {
   public:
     // Texts out of an enumeration: as serialisers write them, or in every spelling.
     int32_t spelled(std::vector<std::string> options, bool all = false) {
-        if (all || every_spelling) return options.size() == 1 ? texts_.literal(options[0]) : texts_.literals(options);
+        if (all || every_spelling_) return options.size() == 1 ? texts_.literal(options[0]) : texts_.literals(options);
         std::vector<int32_t> plain;
         for (const std::string& o : options) {
             std::string text = plain_spelling(o);
@@ -455,9 +477,15 @@ class Meaning {
         return out;
     }
 
-    bool every_spelling = true;
-
   private:
+    template <class F>
+    int32_t once_bounded(std::unordered_map<int32_t, int32_t>& memo, int32_t f, int32_t all, F bound) {
+        auto known = memo.find(f);
+        if (known != memo.end()) return known->second;
+        const int32_t within = conjunction({all, bound()});
+        return memo[f] = alive(within) ? within : all;
+    }
+
     // --- numbers: both polarities, since each language holds only numerals that are certain (see json_numbers.h)
 
     int32_t number_formula(int32_t f, bool positive) {
@@ -497,25 +525,37 @@ class Meaning {
         Numbers::Spec spec;
         std::vector<int32_t> others;
         bool empty = false;
-        for (int32_t p : parts) add_number(p, spec, others, empty, 0);
+        Met met;
+        for (int32_t p : parts) add_number(p, spec, others, empty, met, 0);
         if (empty) return Expressions::kEmpty;
         others.push_back(numbers_.language(spec));
-        return numbers_.both(std::move(others));
+        if (canonical_ && spec.digits_only) canonical_known_.insert(others.back());
+        const bool known = std::any_of(others.begin(), others.end(), [&](int32_t part) { return canonical_known_.count(part) > 0; });
+        const int32_t made = numbers_.both(std::move(others));
+        if (known) canonical_known_.insert(made);
+        return made;
     }
 
-    void add_number(int32_t f, Numbers::Spec& spec, std::vector<int32_t>& others, bool& empty, size_t depth) {
+    using Met = std::unordered_map<int32_t, bool>;   // variables of a conjunction; true while one is being looked at
+
+    void add_number(int32_t f, Numbers::Spec& spec, std::vector<int32_t>& others, bool& empty, Met& met, size_t depth) {
         const Formula v = formulas_.at(f);
         if (v.op == FOp::True) return;
         if (v.op == FOp::And) {
-            for (int32_t p : formulas_.args(f)) add_number(p, spec, others, empty, depth);
+            for (int32_t p : formulas_.args(f)) add_number(p, spec, others, empty, met, depth);
             return;
         }
         if (v.op != FOp::Var) {
             others.push_back(number_formula(f, true));
             return;
         }
+        const auto visit = met.emplace(f, true);   // twice says no more than once
+        if (!visit.second) {
+            if (visit.first->second) throw endless(v.a);
+            return;
+        }
         const SchemaNode& n = table_->nodes[v.a];
-        if (depth > kDeepest) throw endless(v.a);
+        if (depth > kDeepest) throw fixed_limit("depth", kDeepest, "schemas applied inside one another to the same value");
         if (!(n.types & kNumber)) {
             empty = true;
             return;
@@ -524,13 +564,15 @@ class Meaning {
         if (n.has_values) others.push_back(values_of(v.a, true));
         std::vector<int32_t> vars;
         each_in_place(v.a, v.b, [&](int32_t sub, int32_t s) { return var(sub, s); }, vars);
-        for (int32_t p : vars) add_number(p, spec, others, empty, depth + 1);
+        for (int32_t p : vars) add_number(p, spec, others, empty, met, depth + 1);
+        met[f] = false;
     }
 
     void keywords_of(const SchemaNode& n, Numbers::Spec& spec) {
         if ((n.types & kNumber) == kInteger) spec.integer = true;
         if ((n.types & kNumber) == kFraction) spec.fraction = true;
-        spec.digits_only |= n.digits_only && (n.types & kNumber) == kInteger;
+        spec.digits_only |= (n.digits_only || canonical_) && (n.types & kNumber) == kInteger;
+        spec.one_zero |= canonical_ && spec.digits_only;
         if (!n.number) return;
         const NumberKeywords& k = *n.number;
         if (k.minimum >= 0) raise_low(spec, decimal(k.minimum), false);
@@ -556,10 +598,18 @@ class Meaning {
 
     int32_t values_of(int32_t node, bool positive) {
         std::vector<int32_t> parts;
-        for (int32_t v : table_->nodes[node].values)
-            if (table_->values[v].kind == Kind::Number)
-                parts.push_back(positive ? numbers_.equal(decimal(table_->values[v].text)) : numbers_.differs(decimal(table_->values[v].text)));
-        if (positive) return lexer_->expressions().either(std::move(parts));
+        bool plain = canonical_;
+        for (int32_t v : table_->nodes[node].values) {
+            if (table_->values[v].kind != Kind::Number) continue;
+            const Decimal value = decimal(table_->values[v].text);
+            plain &= std::abs(value.exponent) <= kLongestPlain;
+            parts.push_back(!positive ? numbers_.differs(value) : plain ? numbers_.plainly(value) : numbers_.equal(value));
+        }
+        if (positive) {
+            const int32_t made = lexer_->expressions().either(std::move(parts));
+            if (plain) canonical_known_.insert(made);
+            return made;
+        }
         return numbers_.both(std::move(parts));
     }
 
@@ -601,6 +651,10 @@ class Meaning {
     std::map<std::vector<int32_t>, int32_t> scope_ids_;
     Memo truths_, contents_[2], number_fails_;
     std::unordered_map<Place, std::vector<Contributor>, PlaceHash> contributors_;
+    JsonBounds bounds_;
+    bool canonical_, every_spelling_;
+    std::unordered_set<int32_t> canonical_known_;   // numerals that need not be held to the canonical form any more
+    std::unordered_map<int32_t, int32_t> bounded_strings_, bounded_numbers_;
     std::unordered_map<int32_t, int32_t> expanded_[7], strings_[2], numerals_, constants_, equal_;
     std::unordered_map<int32_t, std::unordered_map<int32_t, int32_t>> properties_;
     int depth_ = 0;

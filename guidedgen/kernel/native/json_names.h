@@ -37,7 +37,7 @@ class KeyNames {
 
     int32_t key(int32_t id) const { return classes_[id].key; }
     const Plan& plan(int32_t id) const { return plans_[id]; }
-    int64_t memory() const { return static_cast<int64_t>(plans_.size() * 256 + classes_.size() * 160); }
+    int64_t memory() const { return static_cast<int64_t>(plans_.size() * 256 + classes_.size() * 160 + satisfies_.size() * kSatisfies) + bytes_; }
 
     int32_t content(int32_t id) {
         KeyClass& k = classes_[id];
@@ -80,6 +80,8 @@ class KeyNames {
         const std::pair<int32_t, Condition> key{id, c};
         auto known = satisfies_.find(key);
         if (known != satisfies_.end()) return known->second;
+        formulas_.work().spend(64);
+        formulas_.work().hold(kSatisfies);
         // Undeclared names were told apart by every condition of their plan.
         const int32_t name = classes_[id].key;
         bool result = name >= 0 ? meaning_.texts().holds(content_of(c), meaning_.table().text(name))
@@ -112,6 +114,7 @@ class KeyNames {
 
     int32_t add_class(KeyClass made, std::vector<Condition> conditions) {
         classes_.push_back(std::move(made));
+        bytes_ += static_cast<int64_t>(conditions.size() * sizeof(Condition));
         class_conditions_.push_back(std::move(conditions));
         return static_cast<int32_t>(classes_.size()) - 1;
     }
@@ -228,7 +231,9 @@ class KeyNames {
             const int32_t inside = content_of(c), outside = meaning_.texts().complement(inside);
             std::vector<std::pair<int32_t, std::vector<Condition>>> next;
             for (auto& entry : found) {
-                meaning_.lexer().expressions().spend(64);
+                const size_t conditions_here = entry.second.size();
+                formulas_.work().spend(static_cast<int64_t>(64 + conditions_here / 2));
+                formulas_.work().hold(static_cast<int64_t>(sizeof(entry) + conditions_here * sizeof(Condition)));
                 int32_t in = meet(entry.first, inside), out = meet(entry.first, outside);
                 if (meaning_.alive(in)) {
                     next.emplace_back(in, entry.second);
@@ -265,6 +270,7 @@ class KeyNames {
         return !meaning_.alive(meet(content, meaning_.texts().complement(meaning_.texts().pattern(plain))));
     }
 
+    static constexpr int64_t kSatisfies = 96;   // bytes that a memoised answer takes
     static constexpr size_t kMostNames = 64, kLongestName = 64;
     static constexpr size_t kMostWork = 50'000, kMostClasses = 256;
 
@@ -278,6 +284,7 @@ class KeyNames {
     std::deque<Plan> plans_;
     std::map<std::pair<std::vector<int32_t>, std::vector<Condition>>, int32_t> plan_ids_;
     std::map<std::pair<int32_t, Condition>, bool> satisfies_;
+    int64_t bytes_ = 0;                                      // of conditions
     std::unordered_map<int32_t, int32_t> declared_;
     std::unordered_map<int32_t, char> named_;   // scratch of `mentioned`
 };

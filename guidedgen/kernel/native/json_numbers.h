@@ -20,8 +20,9 @@ class Numbers {
   public:
     // What holds of a number, all of it at once. `fraction`: it is no integer.
     // `digits_only`: the integers of draft 4, numerals without a point and an exponent; `fraction` is all the others then.
+    // `one_zero`: with `digits_only`, zero has no sign.
     struct Spec {
-        bool integer = false, fraction = false, digits_only = false;
+        bool integer = false, fraction = false, digits_only = false, one_zero = false;
         std::optional<Decimal> low, high;
         bool low_strict = false, high_strict = false;
         std::vector<Decimal> multiples;
@@ -43,6 +44,24 @@ class Numbers {
         const int32_t made = make(spec);
         known_.emplace(name, made);
         return made;
+    }
+
+    // Numerals whose exponents, if they have one, have at most two digits: no double is infinite by its exponent.
+    int32_t short_exponents() {
+        const int32_t exponent = e_.concat(r_.letter, e_.concat(r_.maybe(e_.either({r_.minus, r_.sign('+')})), e_.repeat(r_.digit, 1, 2)));
+        return r_.maybe_minus(e_.concat(r_.magnitude, e_.concat(r_.maybe(r_.any_fraction), r_.maybe(exponent))));
+    }
+
+    // What has no more than so many digits.
+    int32_t at_most(int64_t digits) {
+        const int32_t signs = e_.repeat(e_.either({r_.minus, r_.sign('+'), r_.point, r_.letter}), 0, -1);
+        return e_.concat(e_.repeat(e_.concat(signs, r_.digit), 0, static_cast<int32_t>(std::min<int64_t>(digits, INT32_MAX))), signs);
+    }
+
+    // The shortest numeral of a value that needs no exponent.
+    int32_t plainly(const Decimal& value) {
+        const std::string digits = decimals::plain(value);
+        return e_.literal(reinterpret_cast<const uint8_t*>(digits.data()), digits.size());
     }
 
     int32_t holds(const Spec& spec) { return language(spec); }
@@ -118,7 +137,7 @@ class Numbers {
     }
 
     static std::string name_of(const Spec& spec) {
-        std::string name{static_cast<char>('0' + spec.integer + 2 * spec.fraction + 4 * spec.digits_only)};
+        std::string name{static_cast<char>('0' + spec.integer + 2 * spec.fraction + 4 * spec.digits_only + 8 * spec.one_zero)};
         if (spec.low) name += (spec.low_strict ? ">" : "]") + canonical(*spec.low);
         if (spec.high) name += (spec.high_strict ? "<" : "[") + canonical(*spec.high);
         for (const Decimal& multiple : spec.multiples) name += "*" + canonical(multiple);
@@ -233,7 +252,7 @@ class Numbers {
 
     int32_t multiples(const Step& step, const Spec& spec, bool digits_only) {
         const bool no_integers = spec.fraction && !spec.digits_only;
-        const int32_t zero = no_integers ? Expressions::kEmpty : digits_only ? r_.maybe_minus(r_.zero) : zero_;
+        const int32_t zero = no_integers ? Expressions::kEmpty : !digits_only ? zero_ : spec.one_zero ? r_.zero : r_.maybe_minus(r_.zero);
         return signs(spec, zero, [&](const Limit& low, const MaybeLimit& high) {
             if (low.value.order() + step.scale() > Edge::kLongest) throw too_far();
             const std::string least = step.first_from(low.value, low.strict || low.value.zero());

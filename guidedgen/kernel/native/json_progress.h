@@ -85,6 +85,7 @@ class Progress {
         std::unordered_map<int32_t, int32_t> parts;
         int32_t made = formulas_.rebuild(f, parts, leaf);
         memo.emplace(key, made);
+        formulas_.work().hold(48);
         return made;
     }
 

@@ -29,6 +29,11 @@ class Satisfiability {
         : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order) {}
 
     int64_t unproved() const { return unproved_; }
+    bool any_order() const { return any_order_; }
+    int64_t memory() const {
+        const size_t entries = goals_.size() + arrays_.size() + 2 * members_.size() + member_goals_.size() + objects_.size();
+        return static_cast<int64_t>(entries) * kEntry + seen_sets_.memory();
+    }
     SeenSets& seen_sets() { return seen_sets_; }
 
     // Whether some value satisfies a goal.
@@ -41,7 +46,8 @@ class Satisfiability {
             return false;
         }
         const int32_t place = depth_++;
-        if (depth_ > kDeepest) throw LimitError("depth", kDeepest, "schemas that need one another to be satisfied");
+        if (depth_ > kDeepest) throw fixed_limit("depth", kDeepest, "schemas that need one another to be satisfied");
+        formulas_.work().hold(kEntry);
         goals_[f] = place + 2;
         const int32_t outer = lowest_;
         lowest_ = INT32_MAX;
@@ -51,6 +57,7 @@ class Satisfiability {
         } catch (...) {
             goals_.erase(f);
             --depth_;
+            lowest_ = outer;
             throw;
         }
         --depth_;
@@ -68,6 +75,19 @@ class Satisfiability {
         if (f == Formulas::kFalse) return false;
         if (f == Formulas::kTrue) return true;
         return rest.object ? object(f, rest) : array(f);
+    }
+
+    // What a goal says about arrays, within the bound that the caller asks for where that is known to leave something.
+    int32_t items_of(int32_t goal_) {
+        const int32_t all = meaning_.expand(goal_, Kind::Array);
+        if (!meaning_.bounds().items() || all == Formulas::kFalse) return all;
+        auto known = bounded_items_.find(goal_);
+        if (known != bounded_items_.end()) return known->second;
+        const int64_t unproved = unproved_;
+        const int32_t within = formulas_.both(all, formulas_.max_count(FOp::MaxItems, meaning_.bounds().most_items(goal_)));
+        const bool some = possible(within, {}) && unproved_ == unproved;
+        unproved_ = unproved;
+        return bounded_items_[goal_] = some ? within : all;
     }
 
     // What the value after a key or at the next place can mean. `tuple`: formulas after the key or item, with variables.
@@ -118,6 +138,7 @@ class Satisfiability {
         }
         m.forms = formulas_.all(std::move(forms));
         m.other = formulas_.all(std::move(others));
+        formulas_.work().hold(2 * kEntry);
         return members_.emplace(f, m).first->second;
     }
 
@@ -132,6 +153,7 @@ class Satisfiability {
             if (lowest_ != INT32_MAX) return Formulas::kFalse;   // not for certain: depends on a search that is not finished
             made = Formulas::kFalse;
         }
+        formulas_.work().hold(kEntry);
         return member_goals_[key] = made;
     }
 
@@ -186,6 +208,7 @@ class Satisfiability {
             auto [now, positive] = work.back();
             work.pop_back();
             if (now <= Formulas::kTrue || !met.emplace(std::make_pair(now, positive), 0).second) continue;
+            formulas_.work().spend(16);
             const Formula n = formulas_.at(now);
             switch (n.op) {
                 case FOp::And:
@@ -228,6 +251,7 @@ class Satisfiability {
 
   private:
     static constexpr int32_t kDeepest = 400;
+    static constexpr int64_t kEntry = 64;           // bytes that a memoised answer takes
     static constexpr int64_t kBudget = 20'000;      // steps of one search through members or items
     static constexpr size_t kMostOutcomes = 4096;
 
@@ -297,7 +321,7 @@ class Satisfiability {
                     o.goal = formulas_.either(o.goal, cube);
                     return;
                 }
-            if (found.size() >= kMostOutcomes) throw LimitError("states", kMostOutcomes, "combinations of what a value means for the schemas around it");
+            if (found.size() >= kMostOutcomes) throw fixed_limit("states", kMostOutcomes, "combinations of what a value means for the schemas around it");
             found.push_back({cube, std::move(tuple)});
             return;
         }
@@ -322,7 +346,14 @@ class Satisfiability {
         const int32_t outer = lowest_;
         lowest_ = INT32_MAX;
         int64_t budget = kBudget;
-        bool result = items(f, budget, 0);
+        bool result = false;
+        try {
+            result = items(f, budget, 0);
+        } catch (...) {
+            lowest_ = outer;
+            throw;
+        }
+        formulas_.work().hold(kEntry);
         if (result || lowest_ == INT32_MAX) arrays_[f] = result;
         lowest_ = result ? outer : std::min(outer, lowest_);
         return result;
@@ -346,6 +377,7 @@ class Satisfiability {
         int64_t low = 0, high = -1;
         const int32_t open = without_counts(f, low, high);
         if (high == 0 || (high >= 0 && high < low)) return false;
+        formulas_.work().spend(64);
         if (--budget < 0 || depth > 400) return not_proved();
         int32_t after = progress_.after_item(open);
         int32_t base = take_literals(after);
@@ -364,6 +396,7 @@ class Satisfiability {
     // at the rest itself.
     template <class F>
     bool any_outcome(int32_t f, int32_t cube, const F& search) {
+        formulas_.work().spend(16);
         if (f == Formulas::kFalse || !goal(cube)) return false;
         if (!formulas_.at(f).vars) return search(cube, f);
         const int32_t var = first_var(f);
@@ -415,17 +448,24 @@ class Satisfiability {
         const int32_t outer = lowest_;
         lowest_ = INT32_MAX;
         bool result;
-        const Members m = members(f);
-        if (m.simple()) {
-            result = simple_object(m, rest);
-        } else {
-            int64_t budget = kBudget;
-            std::vector<int32_t> useful = useful_places(f, rest);
-            result = search(f, rest, useful, 0, budget, 0);
+        try {
+            result = new_object(f, rest);
+        } catch (...) {
+            lowest_ = outer;
+            throw;
         }
+        formulas_.work().hold(kEntry);
         if (result || lowest_ == INT32_MAX) objects_[key] = result;
         lowest_ = result ? outer : std::min(outer, lowest_);
         return result;
+    }
+
+    bool new_object(int32_t f, const Rest& rest) {
+        const Members m = members(f);
+        if (m.simple()) return simple_object(m, rest);
+        int64_t budget = kBudget;
+        std::vector<int32_t> useful = useful_places(f, rest);
+        return search(f, rest, useful, 0, budget, 0);
     }
 
     // Required members one by one, then any others up to the least number.
@@ -518,6 +558,7 @@ class Satisfiability {
     int64_t unproved_ = 0;
     std::unordered_map<int32_t, int32_t> goals_;   // 0: no, 1: yes, else 2 + place among the searches under way
     std::unordered_map<int32_t, bool> arrays_;
+    std::unordered_map<int32_t, int32_t> bounded_items_;
     std::unordered_map<int32_t, Members> members_;
     std::unordered_map<uint64_t, int32_t> member_goals_;
     std::unordered_map<RestKey, bool, RestHash> objects_;

@@ -47,7 +47,7 @@ class Texts {
 
     // So many characters (code points); `high` -1: no maximum.
     int32_t length(int64_t low, int64_t high) {
-        if (low > INT32_MAX) throw LimitError("repeat", INT32_MAX, "least length of a string");
+        if (low > INT32_MAX) throw fixed_limit("repeat", INT32_MAX, "least length of a string");
         if (high >= 0 && high < low) return Expressions::kEmpty;
         const int64_t most = high > INT32_MAX ? -1 : high;   // no text in memory is longer
         return e_.repeat(spellings_.spell(CharSet::any()), static_cast<int32_t>(low), static_cast<int32_t>(most));
@@ -60,6 +60,16 @@ class Texts {
         if (known != patterns_.end()) return known->second;
         const int32_t content = build(ecma, true);
         patterns_.emplace(std::move(key), content);
+        return content;
+    }
+
+    // The texts that an ECMA-262 pattern matches as a whole.
+    int32_t whole(std::string_view ecma) {
+        std::string key(ecma);
+        auto known = wholes_.find(key);
+        if (known != wholes_.end()) return known->second;
+        const int32_t content = build(ecma, false);
+        wholes_.emplace(std::move(key), content);
         return content;
     }
 
@@ -252,7 +262,7 @@ class Texts {
     Expressions& e_;
     Spellings spellings_;
     int32_t any_, canonical_ = -1;
-    Memo patterns_, formats_;
+    Memo patterns_, wholes_, formats_;
     std::unordered_map<int32_t, int32_t> complements_;
 };
 

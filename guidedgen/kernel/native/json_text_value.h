@@ -28,7 +28,7 @@ class JsonValues {
     }
 
     int32_t value(int depth) {
-        if (depth > kDeepest) throw LimitError("depth", kDeepest, "nested values that have to differ");
+        if (depth > kDeepest) throw fixed_limit("depth", kDeepest, "nested values that have to differ");
         switch (peek()) {
             case 'n': at_ += 4; return table_.intern(Value(Value::Kind::Null));
             case 't': at_ += 4; return table_.intern(Value(Value::Kind::True));

@@ -9,18 +9,19 @@
 #include <unordered_map>
 
 #include "automaton.h"
+#include "text_tokens.h"
 
 namespace guidedgen {
 
 class Lexer : public Automaton {
   public:
     Lexer(std::shared_ptr<const Trie> trie, const Limits& limits)
-        : Automaton(limits), trie_(std::move(trie)), contents_(trie_) {}
+        : Automaton(limits), trie_(std::move(trie)), contents_(trie_), text_(*trie_) {}
 
     const Trie& trie() const { return *trie_; }
     std::mutex& mutex() { return mutex_; }
     std::unordered_map<int32_t, int64_t> farthest_of;   // memo of Farthest
-    int64_t memory() const { return automaton_memory() + contents_.memory(); }
+    int64_t memory() const { return automaton_memory() + contents_.memory() + text_.memory(); }
     int64_t visited() const { return visited_; }
 
     LexMask& mask(LexState* s) {
@@ -103,21 +104,55 @@ class Lexer : public Automaton {
         return s->characters == 1;
     }
 
-    // The content class of states that nearly every character leads back to; others are not worth one while masks are made.
-    const Content* broad_content(LexState* s) {
-        if (s->content_known && !s->content) return nullptr;
+    // The bytes that characters of plain text begin with after which reading goes elsewhere, where those are few; nullptr for
+    // states with many.
+    const ByteSet* leaving(LexState* s) {
+        if (s->textual < 0) s->textual = !s->accepting && find_leaving(s);
+        return s->textual == 1 ? &s->leaving : nullptr;
+    }
+
+    bool find_leaving(LexState* s) {
+        const Expr& e = expressions_.at(s->expr);
+        if (!e.vague() && expressions_.takes_any_text(s->expr, ByteSet::single('"'))) return true;
         prune(s);
-        if (s->loop.count() < kBroad || !characters(s)) return nullptr;
-        return content(s);
+        ByteSet leaving = TextTokens::plain() - s->loop;
+        if (leaving.count() > kMostLeaving) return false;
+        std::vector<std::pair<LexState*, int>> known;
+        TextTokens::leads().each([&](uint8_t b) {
+            const auto after = std::make_pair(next(s, b), utf8_step(0, b));
+            if (std::find(known.begin(), known.end(), after) != known.end()) return;
+            if (returns(after.first, after.second, s)) known.push_back(after);
+            else leaving.add(b);
+        });
+        s->leaving = leaving;
+        return true;
+    }
+
+    // Whether the rest of a character leads to a state, through states that accept nothing.
+    bool returns(LexState* at, int within, LexState* home) {
+        if (within == 0) return at == home;
+        if (!at || at->accepting) return false;
+        LexState* last = nullptr;
+        int last_state = -1;
+        for (int b = 0x80; b < 0xC0; ++b) {
+            const int to = utf8_step(within, static_cast<uint8_t>(b));
+            if (to < 0) continue;
+            LexState* now = next(at, static_cast<uint8_t>(b));
+            if (now == last && to == last_state) continue;
+            if (!returns(now, to, home)) return false;
+            last = now;
+            last_state = to;
+        }
+        return true;
     }
 
     // What one walk over the trie found.
     struct Found {
         std::vector<LexState*> stack;                        // state by depth
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
-        std::vector<std::tuple<const Content*, uint32_t, uint32_t>> content;   // ranges of which the content tokens are inside
+        std::vector<std::pair<uint32_t, uint32_t>> text;     // ranges of which the tokens that are text are inside
         std::vector<uint32_t> crossings;
-        std::vector<uint32_t> odd;                           // nodes of those inside that are not content
+        std::vector<uint32_t> odd;                           // nodes of those inside that are not text
         std::vector<LexState*> reached;
         uint64_t walk = 0;   // number of the walk where `reached` is wanted
     };
@@ -135,10 +170,8 @@ class Lexer : public Automaton {
     void walk(LexState* start, LexMask& out) {
         Found found = new_walk(start);
         found.stack[0] = start;
-        if (const Content* c = broad_content(start)) {
-            found.content.emplace_back(c, 0, static_cast<uint32_t>(trie_->tokens.size()));
-            walk_odd(*c, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
-            out.odd = std::move(found.odd);
+        if (const ByteSet* odd = leaving(start); odd && walk_text(*odd, 0, found)) {
+            if (odd->empty()) out.odd = std::move(found.odd);
         } else {
             first(start).each([&](uint8_t b) {
                 if (uint32_t node = trie_->root_child[b]) walk_nodes(node, trie_->nodes[node].skip, found);
@@ -149,6 +182,7 @@ class Lexer : public Automaton {
 
     void finish(Found& found, LexMask& out) {
         store(found, out);
+        std::sort(found.crossings.begin(), found.crossings.end());
         out.reached = std::move(found.reached);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(found.crossings), out);
@@ -305,7 +339,8 @@ class Lexer : public Automaton {
     const Content* counts_characters(LexState* free, int32_t unit, int32_t rest) {
         auto known = counted_.find(free->expr);
         if (known != counted_.end()) return known->second;
-        const Content* c = broad_content(free);
+        const ByteSet* odd = leaving(free);
+        const Content* c = odd && odd->empty() ? &text_.content() : nullptr;
         LexState *one = state(unit), *end = state(Expressions::kEpsilon);
         if (c) {
             const ByteSet taken = first(state(rest));
@@ -385,9 +420,9 @@ class Lexer : public Automaton {
                     i = node.skip;
                     continue;
                 }
-                if (const Content* c = node.skip - i >= Trie::kLarge ? broad_content(now) : nullptr; c && c->complete[i]) {
-                    found.content.emplace_back(c, node.tok, trie.tokens_end(i));
-                    walk_odd(*c, i + 1, node.skip, found);
+                const bool large = node.skip - i >= Trie::kLarge && text_.content().complete[i];
+                if (const ByteSet* odd = large ? leaving(now) : nullptr; odd && walk_text(*odd, i, found)) {
+                    if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
                     i = node.skip;
                     continue;
                 }
@@ -395,6 +430,28 @@ class Lexer : public Automaton {
             if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
             ++i;
         }
+    }
+
+    // What is below a node from a state of text that only some bytes lead elsewhere from: text without them is inside, other
+    // tokens and what begins with them is walked. False, and nothing done, where that is too much.
+    bool walk_text(const ByteSet& leaving, uint32_t at, Found& found) {
+        const Trie& trie = *trie_;
+        const uint32_t to = trie.nodes[at].skip;
+        std::vector<uint32_t> others;
+        if (!leaving.empty() && !text_.outermost(trie, leaving, at + 1, to, others)) return false;
+        uint32_t rank = trie.nodes[at].tok;
+        for (uint32_t node : others) {
+            if (trie.nodes[node].tok > rank) found.text.emplace_back(rank, trie.nodes[node].tok);
+            rank = trie.tokens_end(node);
+        }
+        if (trie.tokens_end(at) > rank) found.text.emplace_back(rank, trie.tokens_end(at));
+        LexState* s = found.stack[trie.nodes[at].depth];
+        walk_odd(text_.content(), at + 1, to, found, 0, &others);
+        for (uint32_t node : others) {
+            found.stack[trie.nodes[node].depth - 1u] = s;
+            walk_nodes(node, trie.nodes[node].skip, found);
+        }
+        return true;
     }
 
     // Whether a state that accepts nothing is left by no byte below a node.
@@ -406,10 +463,18 @@ class Lexer : public Automaton {
     }
 
     // Nodes [from, to) as far as they lead to tokens that are not content; the way to `from` is content.
-    // What is at most `deeper` bytes long may be left out.
-    void walk_odd(const Content& c, uint32_t from, uint32_t to, Found& found, int32_t deeper = 0) {
+    // What is at most `deeper` bytes long may be left out; what is below `without`, ascending, is.
+    void walk_odd(const Content& c, uint32_t from, uint32_t to, Found& found, int32_t deeper = 0, const std::vector<uint32_t>* without = nullptr) {
+        size_t w = 0;
         for (uint32_t k = c.first_odd(from); k < c.odd.size() && c.odd[k].node < to;) {
             const TrieNode& node = trie_->nodes[c.odd[k].node];
+            if (without) {
+                while (w < without->size() && (*without)[w] < c.odd[k].node) ++w;
+                if (w < without->size() && (*without)[w] == c.odd[k].node) {
+                    k = c.odd[k].skip;
+                    continue;
+                }
+            }
             if (const int below = trie_->subtrees.depth(c.odd[k].node); below < 255 && node.depth + below <= deeper) {
                 k = c.odd[k].skip;
                 continue;
@@ -447,47 +512,45 @@ class Lexer : public Automaton {
         return true;
     }
 
-    void store(const Found& found, LexMask& out) {
+    void store(Found& found, LexMask& out) {
         size_t count = 0, words = (trie_->vocab_size + 31) / 32;
         for (auto& range : found.inside) count += range.second - range.first;
-        for (auto& [c, from, to] : found.content) count += to - from;   // at most
+        for (auto& [from, to] : found.text) count += to - from;   // at most
+        const Content& c = text_.content();
         if (count > words) {
             out.dense.assign(words, 0);
-            add_content(found, out.dense);
+            add_text(found, out.dense);
             for (auto& range : found.inside)
                 for (uint32_t i = range.first; i < range.second; ++i) set_bit(out.dense, trie_->tokens[i]);
             return;
         }
         for (auto& range : found.inside) out.list.insert(out.list.end(), trie_->tokens.begin() + range.first, trie_->tokens.begin() + range.second);
-        for (auto& [c, from, to] : found.content)
+        for (auto& [from, to] : found.text)
             for (uint32_t r = from; r < to; ++r)
-                if (c->by_rank[r]) out.list.push_back(trie_->tokens[r]);
+                if (c.by_rank[r]) out.list.push_back(trie_->tokens[r]);
         std::sort(out.list.begin(), out.list.end());
     }
 
-    // Ranges that cover most of a class are written as the whole class less the gaps between them.
-    void add_content(const Found& found, std::vector<uint32_t>& dense) {
+    // Ranges that cover most of the text are written as all of it less the gaps between them.
+    void add_text(Found& found, std::vector<uint32_t>& dense) {
+        const Content& c = text_.content();
         const uint32_t all = static_cast<uint32_t>(trie_->tokens.size());
-        for (size_t i = 0; i < found.content.size();) {
-            const Content* c = std::get<0>(found.content[i]);
-            size_t j = i, covered = 0;
-            for (; j < found.content.size() && std::get<0>(found.content[j]) == c; ++j)
-                covered += std::get<2>(found.content[j]) - std::get<1>(found.content[j]);
-            if (covered * 2 > all && i == 0) {
-                dense = c->dense;
-                uint32_t gap = 0;
-                for (size_t k = i; k < j; ++k) {
-                    clear_range(*c, gap, std::get<1>(found.content[k]), dense);
-                    gap = std::get<2>(found.content[k]);
-                }
-                clear_range(*c, gap, all, dense);
-            } else {
-                for (size_t k = i; k < j; ++k)
-                    for (uint32_t r = std::get<1>(found.content[k]); r < std::get<2>(found.content[k]); ++r)
-                        if (c->by_rank[r]) set_bit(dense, trie_->tokens[r]);
-            }
-            i = j;
+        std::sort(found.text.begin(), found.text.end());
+        size_t covered = 0;
+        for (auto& [from, to] : found.text) covered += to - from;
+        if (covered * 2 <= all) {
+            for (auto& [from, to] : found.text)
+                for (uint32_t r = from; r < to; ++r)
+                    if (c.by_rank[r]) set_bit(dense, trie_->tokens[r]);
+            return;
         }
+        dense = c.dense;
+        uint32_t gap = 0;
+        for (auto& [from, to] : found.text) {
+            clear_range(c, gap, from, dense);
+            gap = std::max(gap, to);
+        }
+        clear_range(c, gap, all, dense);
     }
 
     void clear_range(const Content& c, uint32_t from, uint32_t to, std::vector<uint32_t>& dense) {
@@ -499,13 +562,14 @@ class Lexer : public Automaton {
 
     static constexpr size_t kManyBelow = 64;     // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
-    static constexpr int kBroad = 80;            // bytes that lead back to a state inside a string
+    static constexpr int kMostLeaving = 40;      // bytes of ASCII that lead elsewhere from a state of text
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kHeads = 8;          // of an expression, before its first conjunction
     static constexpr int kContentBytes = 16;   // bytes that have to lead back before a class is worth its memory
 
     std::shared_ptr<const Trie> trie_;
     Contents contents_;
+    TextTokens text_;
     std::unique_ptr<Content> long_tokens_;
     std::unordered_map<int32_t, const Content*> counted_;   // memo of counts_characters
     std::mutex mutex_;

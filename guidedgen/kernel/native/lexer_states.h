@@ -45,6 +45,8 @@ struct LexState {
     const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
     bool content_known = false;
     int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
+    int8_t textual = -1;               // 1: text is read without end, but for characters that begin with `leaving`; -1: not known yet
+    ByteSet leaving;
     std::unique_ptr<LexMask> mask;
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
     int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte

@@ -32,7 +32,8 @@ class Vocabulary {
             auto inner = take(lexer_->mutex());
             bool full = lexer_->memory() > limits.cache_bytes || lexer_->expressions().size() > limits.expressions / 2;
             bool same = limits.expressions == limits_.expressions && limits.states == limits_.states && limits.depth == limits_.depth &&
-                        limits.steps == limits_.steps;
+                        limits.steps == limits_.steps && limits.milliseconds == limits_.milliseconds &&
+                        limits.working_bytes() == limits_.working_bytes();
             if (!full && same) return lexer_;
         }
         limits_ = limits;
@@ -173,6 +174,17 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
     std::vector<int32_t> labels(const Handle& at) {
         Turn turn(*lexer_);
         return at.arena->labels(at.position);
+    }
+
+    std::vector<JsonPlace> where(const Handle& at, int byte) {
+        Turn turn(*lexer_);
+        return at.arena->where(at.position, byte);
+    }
+
+    // Searches for a completion that gave up: states where it is not proved that there is one.
+    int64_t unproved() {
+        Turn turn(*lexer_);
+        return symbols_->has_json() ? symbols_->json().unproved() : 0;
     }
 
     std::vector<std::pair<const char*, int64_t>> stats() {

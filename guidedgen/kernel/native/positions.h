@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "json_where.h"
 #include "rows.h"
 
 namespace guidedgen {
@@ -165,6 +166,27 @@ class Arena {
         return result;
     }
 
+    // The places of a schema where the position stands, one for each way of reading the text. `byte`: what was refused, or -1.
+    std::vector<JsonPlace> where(const Position* p, int byte) {
+        std::vector<JsonPlace> places;
+        if (!rows_.symbols().has_json()) return places;
+        JsonWhere where(rows_.symbols().json());
+        Row* row = p->front.between;
+        // Where a text can stop being a number, or whitespace, only a number's own bytes can be about what has begun.
+        const bool goes_on = byte > 0 && std::strchr("0123456789.eE+-", byte);
+        if (!row || goes_on)
+            for (const auto& state : begun(p->front, byte, row != nullptr)) places.push_back(where.at(state.first, state.second, byte));
+        if (!row || !places.empty()) return places;
+        rows_.close(row);
+        std::set<int32_t> states;
+        for (const Item& item : row->items)
+            if (is_json(item)) states.insert(json_state(item));
+        for (const Expected& e : row->terminals)
+            if (e.edge >= 0) states.insert(json_state(e.after[0]));
+        for (int32_t state : states) places.push_back(where.at(state, {}, byte));
+        return places;
+    }
+
     void step(const Front& in, uint8_t byte, Front& out) {
         out.reading.clear();
         out.between = nullptr;
@@ -212,6 +234,23 @@ class Arena {
     }
 
   private:
+    // The lexemes of JSON that are being read, by the state that expected them.
+    std::map<int32_t, std::vector<Begun>> begun(const Front& front, int byte, bool only_scalars) {
+        std::map<int32_t, std::vector<Begun>> found;
+        for (const Reading& r : front.reading) {
+            const Expected& e = r.row->terminals[r.index];
+            if (e.edge < 0) continue;
+            if (only_scalars && rows_.symbols().json().expect(json_state(e.after[0]))[e.edge].step != JsonMachine::Step::Scalar) continue;
+            Begun b{e.edge, r.state, false, ""};
+            if (r.flags() & JsonMachine::kName) {
+                b.name = name_in(r.text).name;
+                b.repeats = byte == '"' && lexer_->next(r.state, '"');
+            }
+            found[json_state(e.after[0])].push_back(std::move(b));
+        }
+        return found;
+    }
+
     void step_one(const Reading& r, LexState* target, uint8_t byte, Front& out) {
         lexer_->expressions().spend(1);
         if (!target) return;

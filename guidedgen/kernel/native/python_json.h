@@ -162,7 +162,7 @@ class ValueReader {
         if (PyUnicode_Check(o)) return string(o);
         if (o == Py_None) return constant(Value::Kind::Null);
         if (PyBool_Check(o)) return constant(o == Py_True ? Value::Kind::True : Value::Kind::False);
-        if (level >= kDeepestValue) throw LimitError("depth", static_cast<double>(kDeepestValue), "a value is nested too deeply");
+        if (level >= kDeepestValue) throw fixed_limit("depth", static_cast<double>(kDeepestValue), "a value is nested too deeply");
         if (is_list(o)) return array(o, level + 1);
         if (PyDict_Check(o)) return object(o, level + 1);
         if (!is_number(o)) throw NotJson{"the schema is not JSON: an object of type " + std::string(Py_TYPE(o)->tp_name)};

@@ -74,7 +74,7 @@ class RegexAssertions {
 
     // A node that spans the text from its start to its end.
     int32_t whole(int32_t id) {
-        if (t_.size() > kMaxNodes) throw LimitError("expressions", kMaxNodes, "parts of one pattern");
+        if (t_.size() > kMaxNodes) throw fixed_limit("expressions", kMaxNodes, "parts of one pattern");
         const std::vector<int32_t> parts = parts_of(id);
         int32_t peeled;
         if (parts.size() > 1 && peel(parts, peeled)) return peeled;
@@ -163,7 +163,7 @@ class RegexAssertions {
     }
 
     After put(int32_t id, After after) {
-        if (t_.size() > kMaxNodes) throw LimitError("expressions", kMaxNodes, "parts of one pattern");
+        if (t_.size() > kMaxNodes) throw fixed_limit("expressions", kMaxNodes, "parts of one pattern");
         const RegexNode n = t_.at(id);
         if (n.pure) return consume(id, after);
         switch (n.kind) {

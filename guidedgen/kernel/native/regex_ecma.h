@@ -179,7 +179,7 @@ class EcmaParser {
         groups_.emplace_back();
         groups_.back().close = close;
         groups_.back().place = start;
-        if (groups_.size() > kMaxGroups) throw LimitError("depth", kMaxGroups, "groups of the pattern are nested deeper");
+        if (groups_.size() > kMaxGroups) throw fixed_limit("depth", kMaxGroups, "groups of the pattern are nested deeper");
     }
 
     void open_group() {
@@ -265,7 +265,7 @@ class EcmaParser {
         if (group.parts.empty()) throw errors_.syntax("nothing to repeat", start, "Escape the character to match it.");
         if (group.sealed) throw errors_.syntax(group.sealed, start, "Put what is repeated into a group.");
         if (high >= 0 && high < low) throw errors_.syntax("the minimum of a repetition is above its maximum", start);
-        if (std::max(low, high) > INT32_MAX) throw LimitError("repeat", INT32_MAX, "count of a repetition");
+        if (std::max(low, high) > INT32_MAX) throw fixed_limit("repeat", INT32_MAX, "count of a repetition");
         accept("?");
         group.parts.back() = tree_.repeat(group.parts.back(), low, high, at(start));
         group.sealed = "multiple repeat";

@@ -457,7 +457,7 @@ class RegexEncoder {
             case Re::Not:
                 return e_.negate(encode(n.a));
             case Re::Repeat:
-                if (std::max(n.low, n.high) > INT32_MAX) throw LimitError("repeat", INT32_MAX, "count of a repetition");
+                if (std::max(n.low, n.high) > INT32_MAX) throw fixed_limit("repeat", INT32_MAX, "count of a repetition");
                 return e_.repeat(encode(n.a), static_cast<int32_t>(n.low), static_cast<int32_t>(n.high));
             default:
                 throw std::logic_error("a test where a pure expression belongs");

@@ -27,6 +27,8 @@ struct Text {
 struct Names {
     const Names* before;
     std::string name;   // unescaped
+    mutable std::vector<uint32_t> repeated = {};   // memo of Registers::each_repeated: nodes that complete the whole name
+    mutable bool known = false;
 };
 
 // One open container that has something to remember.
@@ -61,6 +63,11 @@ class NameReader {
     }
     // Whether the name so far can be the beginning of a text.
     bool begins(const std::string& text) const { return name.size() <= text.size() && text.compare(0, name.size(), name) == 0; }
+    // Whether a name that begins a text so far, and ends where it ends, can do so after one more byte.
+    bool may_read(uint8_t b, const std::string& text) const {
+        if (where != Where::Inside || !escape_.empty() || b == '\\') return where != Where::After;
+        return name.size() < text.size() ? b == static_cast<uint8_t>(text[name.size()]) : b == '"';
+    }
 
   private:
     void finish_escape() {
@@ -192,24 +199,40 @@ class Registers {
     }
 
     // Calls `found` with every node of a vocabulary's tree whose bytes complete a name that an object has already.
-    // `so_far`: what was read of the member's lexeme.
+    // `so_far`: what was read of the member's lexeme. Few tokens hold a whole name; which do is remembered with the name.
     template <class F>
     static void each_repeated(const Trie& trie, const Register* r, const Text* so_far, F found) {
         const NameReader start = name_in(so_far);
         if (start.where == NameReader::Where::After) return;
         for (const Names* n = r->names; n; n = n->before) {
-            if (!start.begins(n->name)) continue;
-            for (uint32_t child : trie.root_child)
-                if (child) descend(trie, child, start, n->name, found);
+            if (start.where == NameReader::Where::Inside) {
+                if (!start.begins(n->name)) continue;
+                for (uint32_t child : trie.root_child)
+                    if (child) descend(trie, child, start, n->name, found);
+            } else {
+                for (uint32_t node : whole(trie, *n)) found(node);
+            }
         }
     }
 
   private:
+    static const std::vector<uint32_t>& whole(const Trie& trie, const Names& n) {
+        if (n.known) return n.repeated;
+        NameReader inside;
+        inside.read('"');
+        auto note = [&](uint32_t node) { n.repeated.push_back(node); };
+        for (uint32_t quote : trie.name_starts)
+            for (uint32_t c = quote + 1; c < trie.nodes[quote].skip; c = trie.nodes[c].skip) descend(trie, c, inside, n.name, note);
+        n.known = true;
+        return n.repeated;
+    }
+
+    // `before`: inside a name.
     template <class F>
-    static void descend(const Trie& trie, uint32_t node, NameReader reader, const std::string& name, F& found) {
+    static void descend(const Trie& trie, uint32_t node, const NameReader& before, const std::string& name, F& found) {
         const uint8_t byte = trie.nodes[node].byte;
-        const bool before = reader.where == NameReader::Where::Before;
-        if (before && byte != '"' && !std::strchr(" \t\r\n,", byte)) return;
+        if (!before.may_read(byte, name)) return;
+        NameReader reader = before;
         reader.read(byte);
         if (reader.where == NameReader::Where::After) {
             if (reader.name == name) found(node);

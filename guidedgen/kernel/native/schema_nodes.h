@@ -203,6 +203,7 @@ class SchemaTable {
     std::vector<Place> places;
     int32_t root = 0;
     bool dynamic = false;               // some reference depends on the dynamic scope
+    std::unordered_map<int32_t, std::string> formats;   // by name: patterns of whole texts that replace or add to the standard ones
 
     const std::string& text(int32_t id) const { return texts_[id]; }
     int32_t texts() const { return texts_.size(); }

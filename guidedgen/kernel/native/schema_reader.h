@@ -17,6 +17,7 @@ struct ReaderOptions {
     bool closed = false;                               // an object that declares properties takes no others
     std::unordered_set<std::string> enforced;          // formats that are
     std::unordered_set<std::string> refused;           // formats that are known and are not
+    std::unordered_map<std::string, std::string> patterns;   // of formats that the caller defines
 };
 
 class SchemaReader : private SchemaWalk {
@@ -236,7 +237,11 @@ class SchemaReader : private SchemaWalk {
         }
         PythonText written(name);
         std::string plain(written.view);
-        if (options_.enforced.count(plain)) return table_.intern(plain);
+        if (options_.enforced.count(plain)) {
+            const int32_t text = table_.intern(plain);
+            if (auto own = options_.patterns.find(plain); own != options_.patterns.end()) table_.formats.emplace(text, own->second);
+            return text;
+        }
         if (options_.refused.count(plain)) {
             if (!options_.relax)
                 throw SchemaError(SchemaError::Kind::Unsupported, "the format " + shown(name) + " is not supported", pointer(Keyword::Format),

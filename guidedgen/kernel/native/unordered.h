@@ -16,6 +16,7 @@ using Seen = std::vector<uint64_t>;   // bit m: member m came already; missing w
 class SeenSets {
   public:
     const Seen& at(int32_t id) const { return sets_[id]; }
+    int64_t memory() const { return bytes_; }
 
     int32_t with(int32_t id, int32_t member) {
         Seen set = sets_[id];
@@ -28,11 +29,13 @@ class SeenSets {
         for (int32_t known : bucket)
             if (sets_[known] == set) return known;
         bucket.push_back(static_cast<int32_t>(sets_.size()));
+        bytes_ += static_cast<int64_t>(set.size() * sizeof(uint64_t) + sizeof(Seen) + 64);
         sets_.push_back(std::move(set));
         return bucket.back();
     }
 
   private:
+    int64_t bytes_ = 0;
     std::vector<Seen> sets_{{}};
     std::unordered_map<uint64_t, std::vector<int32_t>> index_;
 };

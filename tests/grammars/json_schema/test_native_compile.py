@@ -89,6 +89,31 @@ def test_unsatisfiable_schemas_name_what_contradicts() -> None:
     assert {"/properties/a/minLength", "/properties/a/maxLength"} <= set(caught.value.pointers)
 
 
-@pytest.mark.parametrize("options", [{"canonical_numbers": True}, {"formats": {"date": "x"}}])
-def test_what_is_the_translations_alone_is_left_to_it(options: dict[str, Any]) -> None:
-    assert form_of({"type": "integer"}, **options) is None
+def taken(schema: Any, texts: list[str], **options: Any) -> list[str]:
+    form = form_of(schema, **options)
+    assert form is not None
+    return [text for text in texts if accepts(form.compiled, text, BYTES)]
+
+
+def test_formats_of_the_options_replace_and_add() -> None:
+    schema = {"enum": ["x", "xy", "2024-01-01"], "anyOf": [{"format": "date"}, {"format": "own"}]}
+    texts = ['"x"', '"xy"', '"2024-01-01"']
+    assert taken(schema, texts) == texts
+    assert taken(schema, texts, formats={"own": "x"}) == ['"x"', '"2024-01-01"']
+    assert taken(schema, texts, formats={"own": "x", "date": "(?=xy)x."}) == texts[:2]
+
+
+@pytest.mark.parametrize(
+    ("schema", "canonical"),
+    [
+        ({"type": "integer"}, ["0", "7", "-7"]),
+        ({"type": "number"}, ["0", "-0", "7", "-7", "7.0", "7e2", "0.5e-10"]),
+        ({"enum": [7, 0.5]}, ["7"]),
+        ({"minimum": 1}, ["7", "7.0", "7e2"]),
+        ({"not": {"type": "integer"}}, ["7.0", "7e2", "0.5e-10"]),
+        ({"multipleOf": 7}, ["0", "-0", "7", "-7", "7.0", "7e2"]),
+    ],
+)
+def test_canonical_numbers(schema: Any, canonical: list[str]) -> None:
+    texts = ["0", "-0", "7", "-7", "7.0", "7e2", "7e100", "0.5e-10", "5e-200"]
+    assert taken(schema, texts, canonical_numbers=True) == canonical

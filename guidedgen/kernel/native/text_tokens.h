@@ -1,0 +1,82 @@
+// Plain text among the tokens, worked out once per vocabulary: which tokens are text that a JSON string holds as it is, and
+// where in them each character begins.
+//
+// A state inside a string often comes back to itself after any character but a few ("any text without a slash"). Its mask
+// is all of this class, less what stands below the few: only that has to be walked.
+#pragma once
+
+#include <array>
+
+#include "content.h"
+
+namespace guidedgen {
+
+class TextTokens {
+  public:
+    explicit TextTokens(const Trie& trie) : content_(trie, {plain(), true}) {
+        for (uint32_t i = 1; i < trie.nodes.size(); ++i) {
+            path_.resize(trie.nodes[i].depth);
+            path_.push_back(i);
+            const uint32_t parent = trie.nodes[i].depth > 1 ? path_[trie.nodes[i].depth - 1u] : 0;
+            if (content_.complete[parent] && (plain().has(trie.nodes[i].byte) || utf8_step(0, trie.nodes[i].byte) >= 0)) at_[trie.nodes[i].byte].push_back(i);
+        }
+        path_ = {};
+    }
+
+    const Content& content() const { return content_; }
+
+    // Bytes that characters of a string's text begin with: all but the quote, the backslash and controls (RFC 8259,
+    // section 7) in UTF-8.
+    static ByteSet plain() {
+        ByteSet set;
+        for (int b = 0x20; b < 0x80; ++b)
+            if (b != '"' && b != '\\') set.add(static_cast<uint8_t>(b));
+        return set;
+    }
+    static ByteSet leads() {
+        ByteSet set;
+        for (int b = 0x80; b < 0x100; ++b)
+            if (utf8_step(0, static_cast<uint8_t>(b)) >= 0) set.add(static_cast<uint8_t>(b));
+        return set;
+    }
+
+    // The outermost nodes in [from, to) where a character of text begins with one of the bytes, ascending; false where they
+    // are too many to be worth it.
+    bool outermost(const Trie& trie, const ByteSet& bytes, uint32_t from, uint32_t to, std::vector<uint32_t>& found) const {
+        size_t some = 0;
+        bool few = true;
+        bytes.each([&](uint8_t b) {
+            const auto &all = at_[b];
+            auto at = std::lower_bound(all.begin(), all.end(), from);
+            some += static_cast<size_t>(std::lower_bound(at, all.end(), to) - at);
+            if (!(few = few && some <= kMost)) return;
+            while (at != all.end() && *at < to) {
+                found.push_back(*at);
+                const uint32_t skip = trie.nodes[*at].skip;
+                while (at != all.end() && *at < skip) ++at;
+            }
+        });
+        if (!few) return false;
+        std::sort(found.begin(), found.end());
+        size_t kept = 0;
+        uint32_t end = 0;
+        for (uint32_t node : found)
+            if (node >= end) {
+                found[kept++] = node;
+                end = trie.nodes[node].skip;
+            }
+        found.resize(kept);
+        return true;
+    }
+
+    int64_t memory() const { return content_.memory() * 2; }   // about as much again for the places
+
+  private:
+    static constexpr size_t kMost = 40'000;   // places; with more of them a walk costs no more
+
+    Content content_;
+    std::array<std::vector<uint32_t>, 256> at_;   // nodes, ascending
+    std::vector<uint32_t> path_;
+};
+
+}  // namespace guidedgen
