@@ -255,17 +255,19 @@ class Satisfiability {
     static constexpr int64_t kEntry = 64;           // bytes that a memoised answer takes
     static constexpr size_t kMostOutcomes = 4096;
 
+    // What is plain to see comes first: most values may be empty containers, and then nothing in them has to be looked at.
     bool some_kind(int32_t f) {
         for (Kind kind : {Kind::Null, Kind::True, Kind::False})
             if (meaning_.expand(f, kind) == Formulas::kTrue) return true;
+        const int32_t array = meaning_.expand(f, Kind::Array), object = meaning_.expand(f, Kind::Object);
+        if (progress_.holds_at_end(array) || progress_.holds_at_end(object)) return true;
         if (meaning_.alive(meaning_.strings(f)) || meaning_.alive(meaning_.numbers(f))) return true;
-        if (int32_t a = meaning_.expand(f, Kind::Array); a != Formulas::kFalse && possible(a, {})) return true;
-        int32_t o = meaning_.expand(f, Kind::Object);
-        if (o == Formulas::kFalse) return false;
+        if (array != Formulas::kFalse && possible(array, {})) return true;
+        if (object == Formulas::kFalse) return false;
         Rest rest;
         rest.object = true;
-        rest.plan = progress_.plan_of({o});
-        return possible(o, rest);
+        rest.plan = progress_.plan_of({object});
+        return possible(object, rest);
     }
 
     // Variables that a conjunction demands, as a goal; they are taken out of it.
@@ -414,7 +416,8 @@ class Satisfiability {
             if (n.op != FOp::Var || !meaning_.table().nodes[n.a].has_values) continue;
             int64_t different = 0;
             const std::vector<int32_t> values = meaning_.table().nodes[n.a].values;
-            for (int32_t v : values) different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(v), 0)));
+            for (size_t i = 0; i < values.size() && different < count; ++i)
+                different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(values[i]), 0)));
             return different >= count;
         }
         for (Kind kind : {Kind::Array, Kind::Object})
