@@ -43,9 +43,10 @@ class Grammar:
     @explainer.setter
     def explainer(self, arg: object, /) -> None: ...
 
-    def unproved(self) -> tuple[str, ...]:
+    @property
+    def unproved(self) -> int:
         """
-        Places of a JSON Schema where no search so far proved within its budget that a text can be completed.
+        Searches so far that could not prove within their budget that a text can be completed.
         """
 
     def stats(self) -> dict:

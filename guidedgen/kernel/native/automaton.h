@@ -185,8 +185,8 @@ class Automaton {
     // The same as `next`, where it does not matter whether the state after the byte is alive.
     LexState* after(LexState* s, uint8_t byte) {
         expand(s);
-        for (size_t g = 1; g < s->to.size(); ++g)
-            if (s->sets[g].has(byte)) return s->to[g];
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if (s->edges[i].bytes.has(byte)) return target(s, i);
         return nullptr;
     }
 

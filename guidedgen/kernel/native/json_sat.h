@@ -382,14 +382,51 @@ class Satisfiability {
         int32_t after = progress_.after_item(open);
         int32_t base = take_literals(after);
         return any_outcome(after, base, [&](int32_t goal_, int32_t left) {
-            if (low > 0 && !enough_values(open, goal_, low)) return false;
             const int32_t next = progress_.with_value(left, Progress::kSomeValue);
+            const auto go_on = [&](int32_t rest) {
+                return items(formulas_.all({rest, formulas_.min_count(FOp::MinItems, low - 1),
+                                            high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)}), budget, depth + 1);
+            };
+            if (demands_different(open)) {
+                const bool alike = without_different(next) == without_different(open);
+                if (alike && low > 0 && !enough_values(goal_, low)) return false;
+                const std::vector<int32_t> values = alike ? std::vector<int32_t>{} : few_values(goal_);
+                if (!values.empty())
+                    return std::any_of(values.begin(), values.end(), [&](int32_t v) { return go_on(progress_.with_value(left, v)); });
+            }
             // An item that changes nothing can be repeated: only the counts are left to be met.
-            if (next == open) return progress_.holds_at_end(open);
-            int32_t counted = formulas_.all({next, formulas_.min_count(FOp::MinItems, low - 1),
-                                             high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)});
-            return items(counted, budget, depth + 1);
+            return next == open ? progress_.holds_at_end(open) : go_on(next);
         });
+    }
+
+    bool demands_different(int32_t f) const {
+        if (formulas_.at(f).op != FOp::And) return formulas_.at(f).op == FOp::Unique;
+        const std::vector<int32_t> parts = formulas_.args(f);
+        return std::any_of(parts.begin(), parts.end(), [&](int32_t p) { return formulas_.at(p).op == FOp::Unique; });
+    }
+
+    int32_t without_different(int32_t f) {
+        std::unordered_map<int32_t, int32_t> memo;
+        return formulas_.rebuild(f, memo, [&](int32_t leaf) { return formulas_.at(leaf).op == FOp::Unique ? Formulas::kTrue : leaf; });
+    }
+
+    // The values of a goal that an enumeration among its parts lists, if they are few: none means not known.
+    std::vector<int32_t> few_values(int32_t goal_) {
+        static constexpr size_t kFewValues = 8;
+        const std::vector<int32_t> listed = listed_values(goal_);
+        std::vector<int32_t> values;
+        if (listed.size() > kFewValues) return values;
+        for (int32_t v : listed)
+            if (goal(formulas_.both(goal_, meaning_.var(meaning_.constant(v), 0)))) values.push_back(v);
+        return values;
+    }
+
+    std::vector<int32_t> listed_values(int32_t goal_) {
+        for (int32_t p : formulas_.at(goal_).op == FOp::And ? formulas_.args(goal_) : std::vector<int32_t>{goal_}) {
+            const Formula n = formulas_.at(p);
+            if (n.op == FOp::Var && n.a >= 0 && meaning_.table().nodes[n.a].has_values) return meaning_.table().nodes[n.a].values;
+        }
+        return {};
     }
 
     // Whether `search` finds an outcome of an item or member that will do. It gets the value's goal and what is left, and looks
@@ -404,20 +441,12 @@ class Satisfiability {
                any_outcome(progress_.assign(f, var, false), with_literal(cube, var, false), search);
     }
 
-    // Where items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.
-    bool enough_values(int32_t open, int32_t goal_, int64_t count) {
-        bool unique = formulas_.at(open).op == FOp::Unique;
-        if (formulas_.at(open).op == FOp::And)
-            for (int32_t p : formulas_.args(open)) unique |= formulas_.at(p).op == FOp::Unique;
-        if (!unique) return true;
-        std::vector<int32_t> parts = formulas_.at(goal_).op == FOp::And ? formulas_.args(goal_) : std::vector<int32_t>{goal_};
-        for (int32_t p : parts) {
-            const Formula n = formulas_.at(p);
-            if (n.op != FOp::Var || !meaning_.table().nodes[n.a].has_values) continue;
+    // Where alike items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.
+    bool enough_values(int32_t goal_, int64_t count) {
+        if (const std::vector<int32_t> listed = listed_values(goal_); !listed.empty()) {
             int64_t different = 0;
-            const std::vector<int32_t> values = meaning_.table().nodes[n.a].values;
-            for (size_t i = 0; i < values.size() && different < count; ++i)
-                different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(values[i]), 0)));
+            for (size_t i = 0; i < listed.size() && different < count; ++i)
+                different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(listed[i]), 0)));
             return different >= count;
         }
         for (Kind kind : {Kind::Array, Kind::Object})
