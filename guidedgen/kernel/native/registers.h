@@ -122,6 +122,9 @@ class Registers {
   public:
     // Stands for registers that are not known, where masks are worked out without them.
     const Register* unknown() const { return &unknown_; }
+    // The same in an item that any string may be but those that came: JsonMachine::takes_any_string.
+    const Register* unknown_string() const { return &unknown_string_; }
+    bool is_unknown(const Register* r) const { return r == &unknown_ || r == &unknown_string_; }
     int64_t memory() const { return bytes_; }
 
     const Text* extend(const Text* text, uint8_t byte) {
@@ -164,7 +167,7 @@ class Registers {
 
     // One more byte for every array that keeps its item.
     const Register* append(const Register* r, uint8_t byte) {
-        if (!r || !r->inside_array || r == &unknown_) return r;
+        if (!r || !r->inside_array || is_unknown(r)) return r;
         Register next = *r;
         next.outer = append(r->outer, byte);
         if (r->array) next.item = extend(r->item, byte);
@@ -253,7 +256,7 @@ class Registers {
         return bucket.back();
     }
 
-    Register unknown_{nullptr, false, false, nullptr, nullptr};
+    Register unknown_{nullptr, false, false, nullptr, nullptr}, unknown_string_ = unknown_;
     std::deque<Text> texts_;
     std::deque<Names> names_;
     std::deque<Register> registers_;
