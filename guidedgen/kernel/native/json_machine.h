@@ -142,6 +142,18 @@ class JsonMachine {
         return made;
     }
 
+    // Whether any string but those that came may be the next item of an array whose items differ, or any of the later ones,
+    // and the array may end before and after each: then no string that begins with more than is known rules anything out.
+    bool takes_any_string(int32_t id) {
+        if (states_[id].any_string < 0) {
+            Frame f = frames_[states_[id].state.frame];
+            for (int32_t& g : f.tuple) g = progress_.without_values(g);
+            const int32_t first = after_any_string(intern(std::move(f)));
+            states_[id].any_string = first >= 0 && after_any_string(first) == first;
+        }
+        return states_[id].any_string == 1;
+    }
+
     // Whatever begins with one of these names, of the texts of a member's name lexeme.
     int32_t named(const Names* names) {
         std::vector<std::string> list;
@@ -171,6 +183,7 @@ class JsonMachine {
         bool ready = false;
         std::vector<Edge> edges;
         int64_t cost = -1;
+        int8_t any_string = -1;   // memo of takes_any_string
     };
     struct Frame {
         std::vector<int32_t> tuple;
@@ -380,6 +393,18 @@ class JsonMachine {
         close(s, f, first ? layout_.close_empty(']') : layout_.close(s.level, ']'), edges);
     }
 
+    // The array after an item that any string may be, if it may end before; -1 where it is not so.
+    int32_t after_any_string(int32_t frame) {
+        const Frame f = frames_[frame];
+        if (std::none_of(f.tuple.begin(), f.tuple.end(), [this](int32_t g) { return progress_.holds_at_end(g); })) return -1;
+        const Branching b = next_item(frame, f);
+        if (b.goals < 0) return -1;
+        const std::vector<int32_t> goals = lists_[b.goals];
+        for (size_t i = 0; i < goals.size(); ++i)
+            if (meaning_.strings(goals[i]) == meaning_.texts().any()) return b.frames[i];
+        return -1;
+    }
+
     void close(const State&, const Frame& f, int32_t expr, std::vector<Edge>& edges) {
         for (size_t i = 0; i < f.tuple.size(); ++i)
             if (progress_.holds_at_end(f.tuple[i])) {
@@ -537,7 +562,7 @@ class JsonMachine {
         const int32_t known = state_ids_.find(h, [&](int32_t id) { return states_[id].state == s; });
         if (known >= 0) return known;
         state_ids_.insert(h, static_cast<int32_t>(states_.size()));
-        states_.push_back({s, false, {}, -1});
+        states_.push_back({s, false, {}, -1, -1});
         return static_cast<int32_t>(states_.size()) - 1;
     }
 

@@ -57,6 +57,15 @@ class Progress {
         return with_value(f, value, memo);
     }
 
+    // The same as if no items had come, as far as they have to differ.
+    int32_t without_values(int32_t f) {
+        std::unordered_map<int32_t, int32_t> memo;
+        return formulas_.rebuild(f, memo, [&](int32_t leaf) {
+            const Formula n = formulas_.at(leaf);
+            return n.op == FOp::Unique ? formulas_.atom(FOp::Unique, n.a, 0, 0, 0, {}) : leaf;
+        });
+    }
+
   private:
     int32_t with_value(int32_t f, int32_t value, std::unordered_map<int32_t, int32_t>& memo) {
         return formulas_.rebuild(f, memo, [&](int32_t leaf) {

@@ -125,6 +125,9 @@ class Registers {
 
     // Stands for registers that are not known, where masks are worked out without them.
     const Register* unknown() const { return &unknown_; }
+    // The same in an item that any string may be but those that came: JsonMachine::takes_any_string.
+    const Register* unknown_string() const { return &unknown_string_; }
+    bool is_unknown(const Register* r) const { return r == &unknown_ || r == &unknown_string_; }
     int64_t memory() const { return bytes_; }
 
     const Text* extend(const Text* text, uint8_t byte) {
@@ -169,7 +172,7 @@ class Registers {
     const Register* append(const Register* r, uint8_t byte) {
         // Outermost last: a text may nest deeper than a stack is.
         std::vector<const Register*> open;
-        for (; r && r->inside_array && r != &unknown_; r = r->outer) open.push_back(r);
+        for (; r && r->inside_array && !is_unknown(r); r = r->outer) open.push_back(r);
         work_.spend(static_cast<int64_t>(open.size()) * kEach);
         const Register* outer = r;
         for (size_t i = open.size(); i-- > 0;) {
@@ -277,7 +280,7 @@ class Registers {
     }
 
     Work& work_;
-    Register unknown_{nullptr, false, false, nullptr, nullptr};
+    Register unknown_{nullptr, false, false, nullptr, nullptr}, unknown_string_ = unknown_;
     std::deque<Text> texts_;
     std::deque<Names> names_;
     std::deque<Register> registers_;

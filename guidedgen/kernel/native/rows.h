@@ -183,6 +183,12 @@ class Rows {
         return {json_item(symbols_->json().follow_item(json_state(e.after[0]), e.edge, text), e.after[0])};
     }
 
+    // Whether behind a lexeme that comes before an item any string may come, and the array may end after it.
+    bool takes_any_string(Row* row, size_t index) {
+        const Expected& e = row->terminals[index];
+        return (e.flags & JsonMachine::kNextItem) && symbols_->json().takes_any_string(json_state(e.after[0]));
+    }
+
     // One row for all that may follow several terminals that end together.
     template <class Ended, class F>
     Row* after_all(const Ended& ended, F items_of) {
