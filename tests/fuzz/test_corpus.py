@@ -56,14 +56,18 @@ def test_schemas_and_walks(data: bytes) -> None:
     kind, choices = rest[0] & 31, rest[1 : 1 + STEPS]
     layouts: tuple[Any, ...] = ("compact", "flexible", Indent(2), "compact")
     try:
+        schema = json.loads(line.decode(errors="replace"))
+    except json.JSONDecodeError:
+        return
+    try:
         spec = JsonSchema(
-            json.loads(line.decode(errors="replace")),
+            schema,
             property_order="any" if kind & 1 else "schema",
             whitespace=layouts[kind >> 1 & 3],
             format="annotation" if kind & 8 else "assert",
         )
         walk(compile(spec, VOCABULARY, limits=LIMITS, implementation="native").start(), choices)
-    except (CompileError, LimitExceeded, json.JSONDecodeError):
+    except (CompileError, LimitExceeded):
         return
 
 
