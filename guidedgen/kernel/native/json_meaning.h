@@ -558,6 +558,7 @@ class Meaning {
         if (depth > kDeepest) throw fixed_limit("depth", kDeepest, "schemas applied inside one another to the same value");
         if (!(n.types & kNumber)) {
             empty = true;
+            met[f] = false;
             return;
         }
         keywords_of(n, spec);
