@@ -165,6 +165,7 @@ class Satisfiability : public Rests {
         if (var < 0) {
             for (int32_t& f : tuple) f = settle(f, rest);
             if (!goal(cube) || !possible(tuple, rest)) return;
+            if (!rest.object && !goal(cube = without_stuck(cube, tuple))) return;
             for (Outcome& o : found)
                 if (o.tuple == tuple) {
                     o.goal = formulas_.either(o.goal, cube);
@@ -186,6 +187,31 @@ class Satisfiability : public Rests {
     }
 
     // --- arrays
+
+    // An item's goal without the values that leave nothing for later items, which have to differ from it. Only values that the
+    // schema lists can be that precious.
+    int32_t without_stuck(int32_t cube, const std::vector<int32_t>& tuple) {
+        if (std::none_of(tuple.begin(), tuple.end(), [&](int32_t f) { return demands_different(f); })) return cube;
+        for (int32_t v : precious_values()) {
+            const int32_t equal = meaning_.var(meaning_.constant(v), 0);
+            if (!goal(formulas_.both(cube, equal))) continue;
+            if (std::none_of(tuple.begin(), tuple.end(), [&](int32_t f) { return f == Formulas::kTrue || array(progress_.with_value(f, v)); }))
+                cube = formulas_.both(cube, formulas_.negate(equal));
+        }
+        return cube;
+    }
+
+    // The values that the schema lists; none if there are many.
+    const std::vector<int32_t>& precious_values() {
+        static constexpr size_t kMostPrecious = 32;
+        const auto& nodes = meaning_.table().nodes;
+        for (; precious_from_ < nodes.size(); ++precious_from_)
+            for (int32_t v : nodes[precious_from_].values)
+                if (!many_precious_ && std::find(precious_.begin(), precious_.end(), v) == precious_.end()) precious_.push_back(v);
+        many_precious_ |= precious_.size() > kMostPrecious;
+        if (many_precious_) precious_.clear();
+        return precious_;
+    }
 
     bool array(int32_t f) {
         f = progress_.with_value(f, Progress::kSomeValue);   // the last item's value, where it is not known yet
@@ -411,6 +437,9 @@ class Satisfiability : public Rests {
     std::unordered_map<int32_t, int32_t> goals_;   // 0: no, 1: yes, else 2 + place among the searches under way
     std::unordered_map<int32_t, bool> arrays_;
     std::unordered_map<int32_t, int32_t> bounded_items_;
+    std::vector<int32_t> precious_;
+    size_t precious_from_ = 0;
+    bool many_precious_ = false;
     std::unordered_map<uint64_t, int32_t> member_goals_;
     std::unordered_map<RestKey, bool, RestHash> objects_;
 };
