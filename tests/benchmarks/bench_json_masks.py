@@ -113,7 +113,7 @@ def main() -> None:
     print(line("warm", warm, floor))
     ratio = {name: (np.mean(times) - floor) / 1e3 / limit for name, times in (("cold", cold), ("warm", warm))}
     print(
-        f"copying a mask takes {limit:.2f}; a cold step {ratio['cold']:.1f} times as long, a warm one {ratio['warm']:.1f}"
+        f"copying a mask takes {limit:.2f}; a cold step {ratio['cold']:.1f} times that, a warm one {ratio['warm']:.1f}"
     )
     print("work of the cold pass:", ", ".join(f"{name} {count:,}" for name, count in counters.items()))
 
