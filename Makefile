@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow conformance benchmark check lint types layers docs engines stub stubs native install model clean
+.PHONY: help demo test slow conformance benchmark fuzz counters check lint types layers docs engines stub stubs native install model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,6 +33,12 @@ conformance: $(VENV)/.dev  ## the official suite, MaskBench and random walks, co
 
 benchmark: $(VENV)/.dev model  ## the tests that measure time
 	$(BIN)/python -m pytest -m benchmark $(ARGS)
+
+fuzz: $(VENV)/.dev  ## fuzz the native kernel with sanitizers, SECONDS=60 for each target: needs clang
+	$(BIN)/python scripts/fuzz.py --seconds $(or $(SECONDS),60)
+
+counters: $(VENV)/.dev  ## what the native kernel counts, against the ratchet; ARGS=--update lowers it
+	$(BIN)/python -m tests.kernel.counters $(ARGS)
 
 check: lint types layers stub docs  ## everything but the tests
 
@@ -65,7 +71,8 @@ engines: $(VENV)/.dev  ## the engines side by side on LIST (DATA, TOKENIZER), in
 	    --time-limit 10 --engine $$engine --out build/engines/$$engine.jsonl || exit 1; done
 	$(BIN)/guidedgen evaluate masks $(LIST) $(if $(DATA),--data $(DATA)) --tokenizer $(TOKENIZER) --time-limit 10 \
 	    -o property_order=schema --out build/engines/guidedgen-schema.jsonl
-	$(BIN)/python scripts/engines_table.py $(foreach engine,guidedgen guidedgen-schema $(filter-out guidedgen,$(ENGINES)),build/engines/$(engine).jsonl)
+	cd build/engines && ../../$(BIN)/python ../../scripts/engines_table.py guidedgen.jsonl guidedgen-schema.jsonl llguidance.jsonl \
+	    xgrammar.jsonl xgrammar-compliant.jsonl -- outlines-core.jsonl lm-format-enforcer.jsonl
 
 native: $(VENV)/.package  ## the package with its native kernel
 	@$(BIN)/python scripts/kernel_status.py

@@ -35,7 +35,10 @@ class Automaton {
 
     LexState* next(LexState* s, uint8_t byte) {
         prune(s);
-        return s->to[s->group[byte]];
+        if (s->edge_of) return s->edge_of[byte] ? target(s, s->edge_of[byte] - 1u) : nullptr;
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if (s->edges[i].bytes.has(byte)) return target(s, i);
+        return nullptr;
     }
 
     const ByteSet& first(LexState* s) {
@@ -46,32 +49,28 @@ class Automaton {
     // Whether any non-empty text continues from here.
     bool can_continue(LexState* s) {
         prune(s);
-        return s->to.size() > 1;
+        return !s->edges.empty();
+    }
+
+    // Where an edge leads. Many are never gone along: the other spellings of a letter, say.
+    LexState* target(LexState* s, size_t edge) {
+        LexEdge& e = s->edges[edge];
+        return e.to ? e.to : e.to = state(expressions_.concat(e.rest, s->tail));
     }
 
     void prune(LexState* s) {
-        if (s->pruned) return;
-        expand(s);
-        for (size_t g = 1; g < s->to.size();) {
-            if (alive(s->to[g])) {
-                ++g;
-                continue;
-            }
-            s->to.erase(s->to.begin() + g);
-            s->sets.erase(s->sets.begin() + g);
-        }
-        std::memset(s->group, 0, sizeof s->group);
-        for (size_t g = 1; g < s->to.size(); ++g) {
-            s->first = s->first | s->sets[g];
-            s->sets[g].each([&](uint8_t b) { s->group[b] = static_cast<uint16_t>(g); });
-            if (s->to[g] == s) s->loop = s->sets[g];
-        }
-        s->pruned = true;
+        if (!s->pruned) prune_now(s);
     }
 
-    // Exact emptiness: a search for an accepting state. Only expressions with And or Not need it.
+    // Exact emptiness: a search for an accepting state. Only And and Not need it; sequences follow from their parts.
     bool alive(LexState* s) {
         if (s->alive >= 0) return s->alive == 1;
+        const Expr e = expressions_.at(s->expr);
+        if (e.op == Op::Concat || e.op == Op::Repeat) {
+            s->alive = e.op == Op::Concat ? both_alive(s->expr) : alive(e.a);
+            return s->alive == 1;
+        }
+        if (e.op == Op::And && sample(s, e.b)) return true;
         std::vector<Visit> visits;
         const auto open = [this](LexState* now) {
             if (now->alive != 0) expand(now);
@@ -85,6 +84,11 @@ class Automaton {
             if (i == 0) break;
         }
         return found;
+    }
+
+    bool alive(int32_t expr) {
+        if (const Expr& e = expressions_.at(expr); e.sure || !e.boolean) return expr != Expressions::kEmpty;
+        return alive(state(expr));
     }
 
     // Bytes of the shortest accepted text from `s`. Only what is worked out state by state needs a search, cut short by what
@@ -116,9 +120,9 @@ class Automaton {
     uint8_t first_byte(LexState* s, int32_t left) {
         prune(s);
         int best = -1;
-        for (size_t g = 1; g < s->to.size(); ++g) {
-            const uint8_t byte = pleasant(s->sets[g]);
-            if ((best < 0 || rank(byte) < rank(static_cast<uint8_t>(best))) && distance(s->to[g]) == left - 1) best = byte;
+        for (size_t i = 0; i < s->edges.size(); ++i) {
+            const uint8_t byte = pleasant(s->edges[i].bytes);
+            if ((best < 0 || rank(byte) < rank(static_cast<uint8_t>(best))) && distance(target(s, i)) == left - 1) best = byte;
         }
         if (best < 0) throw std::logic_error("no byte leads nearer to the end");
         return static_cast<uint8_t>(best);
@@ -149,6 +153,44 @@ class Automaton {
         size_t parent;
         int32_t depth;
     };
+
+    bool both_alive(int32_t expr) {
+        for (; expressions_.at(expr).op == Op::Concat; expr = expressions_.at(expr).b)
+            if (!alive(expressions_.at(expr).a)) return false;
+        return alive(expr);
+    }
+
+    // Whether the shortest text of some part of an intersection is in all of it: often so, and far cheaper than a search.
+    bool sample(LexState* s, int32_t count) {
+        for (int32_t i = 0; i < std::min(count, kSamples); ++i) {
+            const Expr part = expressions_.at(expressions_.part(s->expr, i));
+            if (part.vague() || part.shortest > kLongestSample) continue;
+            std::vector<LexState*> way{s};
+            LexState* guide = state(expressions_.part(s->expr, i));
+            while (!way.back()->accepting && !guide->accepting) {
+                const uint8_t byte = nearest_byte(guide);
+                guide = next(guide, byte);
+                LexState* to = after(way.back(), byte);
+                if (!to || to->alive == 0) break;
+                way.push_back(to);
+                if (to->alive == 1) break;
+            }
+            if (!way.back()->accepting && way.back()->alive != 1) continue;
+            for (LexState* on : way) on->alive = 1;
+            return true;
+        }
+        return false;
+    }
+
+    // The same as `next`, where it does not matter whether the state after the byte is alive.
+    LexState* after(LexState* s, uint8_t byte) {
+        expand(s);
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if (s->edges[i].bytes.has(byte)) return target(s, i);
+        return nullptr;
+    }
+
+    static constexpr int32_t kSamples = 8, kLongestSample = 256;   // parts, bytes
 
     int32_t known_distance(const LexState* s) const {
         if (s->distance >= 0 || s->accepting) return std::max(s->distance, 0);
@@ -181,8 +223,8 @@ class Automaton {
             if (done(now.state)) return true;
             check_search(at, before, what);
             if (!open(now.state)) continue;
-            for (size_t g = now.state->to.size(); g-- > 1;) {
-                LexState* to = now.state->to[g];
+            for (size_t i = now.state->edges.size(); i-- > 0;) {
+                LexState* to = target(now.state, i);
                 const auto other = depths.find(to);
                 if (other == depths.end() || other->second > now.depth + 1)
                     waiting[now.depth + 1 + least_distance(to)].push_back({to, at, now.depth + 1});
@@ -197,27 +239,47 @@ class Automaton {
             throw LimitError("cache_bytes", static_cast<double>(limits_.cache_bytes), what);
     }
 
+    void prune_now(LexState* s) {
+        expand(s);
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if (s->edges[i].to) alive(s->edges[i].to);
+        auto dead = [](const LexEdge& e) { return e.to && e.to->alive == 0; };
+        s->edges.erase(std::remove_if(s->edges.begin(), s->edges.end(), dead), s->edges.end());
+        for (const LexEdge& e : s->edges) {
+            s->first = s->first | e.bytes;
+            if (e.to == s) s->loop = s->loop | e.bytes;
+        }
+        if (s->edges.size() > kFewEdges) {
+            s->edge_of.reset(new uint16_t[256]());
+            for (size_t i = 0; i < s->edges.size(); ++i)
+                s->edges[i].bytes.each([&](uint8_t b) { s->edge_of[b] = static_cast<uint16_t>(i + 1); });
+            bytes_ += 512;
+        }
+        s->pruned = true;
+    }
+
+    // Where a text has to begin with some part, and nothing can be empty, each edge is one of that part.
     void expand(LexState* s) {
         if (s->expanded) return;
-        Partition parts = expressions_.derive(s->expr);
-        s->to.assign(1, nullptr);
-        s->sets.assign(1, ByteSet{});
-        for (const auto& part : parts) {
-            LexState* target = state(part.second);
-            size_t g = 1;
-            while (g < s->to.size() && s->to[g] != target) ++g;
-            if (g == s->to.size()) {
-                s->to.push_back(target);
-                s->sets.push_back(part.first);
-            } else {
-                s->sets[g] = s->sets[g] | part.first;
-            }
+        const Expr e = expressions_.at(s->expr);
+        const bool parted = e.op == Op::Concat && !e.boolean && !expressions_.at(e.a).nullable;
+        const Partition parts = expressions_.derive(parted ? e.a : s->expr);
+        std::vector<LexEdge> edges;
+        edges.reserve(parts.size());
+        for (const auto& [bytes, rest] : parts) {
+            LexState* to = !parted ? state(rest) : rest == e.a ? s : nullptr;
+            auto same = [&, rest = rest](const LexEdge& o) { return parted ? o.rest == rest : o.to == to; };
+            auto at = std::find_if(edges.begin(), edges.end(), same);
+            if (at == edges.end()) edges.push_back({bytes, to, rest});
+            else at->bytes = at->bytes | bytes;
         }
-        const auto edges = static_cast<int64_t>(s->to.size() * (sizeof(LexState*) + sizeof(ByteSet)));
-        expressions_.work().hold(edges);
-        bytes_ += edges;
+        if (parted) s->tail = e.b;
+        bytes_ += static_cast<int64_t>(edges.size() * sizeof(LexEdge));
+        s->edges = std::move(edges);
         s->expanded = true;
     }
+
+    static constexpr size_t kFewEdges = 6;   // up to here looking at each beats a table
 
     std::deque<LexState> states_;
     Paged<LexState*> by_expr_;

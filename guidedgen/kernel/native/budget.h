@@ -7,7 +7,6 @@
 
 #include <unordered_set>
 
-#include "farthest.h"
 #include "shortest.h"
 
 namespace guidedgen {
@@ -15,7 +14,7 @@ namespace guidedgen {
 class Budget {
   public:
     Budget(Arena& arena, const Trie& trie, const Limits& limits)
-        : arena_(arena), trie_(trie), shortest_(arena, trie, limits), farthest_(arena.lexer()) {}
+        : arena_(arena), trie_(trie), shortest_(arena, trie, limits) {}
 
     void fill(Position* p, int64_t budget, uint32_t* out, size_t words) {
         if (budget > 0 && worst(p, budget) < budget) return Arena::write(arena_.mask(p), out, words);
@@ -123,7 +122,7 @@ class Budget {
     // The same for tokens that go on reading a terminal, or end it and go on in the row behind it.
     int64_t through(LexState* state, Row* behind, Unit unit) {
         LexMask& part = arena_.lexer().mask(state);
-        const int64_t inside = std::min(kFar, farthest_.inside(state, part) + rest(behind, unit));
+        const int64_t inside = std::min(kFar, arena_.lexer().farthest(state, part) + rest(behind, unit));
         return part.remainders.empty() ? inside : std::max(inside, crossing(part, behind, 0, unit));
     }
 
@@ -165,7 +164,7 @@ class Budget {
         for (const Reading& r : reading) {
             LexMask& below = arena_.lexer().below(part, at, r.state);
             Row* behind = arena_.rows().after(r.row, r.index);
-            most = std::max(most, std::min(kFar, farthest_.inside(r.state, below) + rest(behind, unit)));
+            most = std::max(most, std::min(kFar, arena_.lexer().farthest(r.state, below) + rest(behind, unit)));
             if (!below.remainders.empty()) most = std::max(most, crossing(below, behind, depth + 1, unit));
         }
         return most;
@@ -265,7 +264,6 @@ class Budget {
     Arena& arena_;
     const Trie& trie_;
     Shortest shortest_;
-    Farthest farthest_;
     std::deque<Front> fronts_;   // scratch of `cross` by depth
     std::vector<Front> stack_;   // scratch of `choices` by depth in the trie
     std::unordered_set<int32_t> named_;   // tokens that the grammar names here

@@ -180,8 +180,8 @@ class Expressions {
     void spend(int64_t steps) { work_.spend(steps); }
     Work& work() { return work_; }
 
-    // The same behaviour for texts of at most `bytes` bytes, with counts that cannot matter within them removed.
-    // Only for expressions without And and Not, where a text without a next byte is never rejected for want of a completion.
+    // The same texts of at most `bytes` bytes, with counts that cannot matter within them removed, and perhaps more longer ones.
+    // Where And is in it, what begins one of those may begin none of the expression's own.
     int32_t clamp(int32_t id, int32_t bytes) { return clamp(id, bytes, 0); }
 
   private:
@@ -525,10 +525,12 @@ class Expressions {
         } else if (e.op == Op::Repeat) {
             const int32_t most = bytes / std::max(nodes_[e.a].shortest, 1);   // complete repetitions within `bytes`
             result = repeat(clamp(e.a, bytes, depth + 1), std::min(e.low, most + 1), e.high > most ? -1 : e.high);
-        } else if (e.op == Op::Or) {
+        } else if (e.op == Op::Or || e.op == Op::And) {
             std::vector<int32_t> items;
             for (int32_t i = 0; i < e.b; ++i) items.push_back(clamp(args_[e.a + i], bytes, depth + 1));
-            result = either(std::move(items));
+            if (e.op == Op::And && std::any_of(items.begin(), items.end(), [this](int32_t i) { return i != universe_ && nodes_[i].text; }))
+                items.erase(std::remove(items.begin(), items.end(), universe_), items.end());   // what was a bound of length says nothing now
+            result = e.op == Op::Or ? either(std::move(items)) : both(std::move(items));
         }
         clamped_.emplace(key, result);
         return result;

@@ -42,7 +42,7 @@ class JsonMachine {
 
     JsonMachine(std::shared_ptr<SchemaTable> table, const std::shared_ptr<Lexer>& lexer, std::shared_ptr<JsonLanguages> languages,
                 const JsonOptions& options)
-        : meaning_(std::move(table), lexer, std::move(languages), options), progress_(meaning_), sat_(meaning_, progress_, options.any_order),
+        : meaning_(std::move(table), lexer, std::move(languages), options), progress_(meaning_), sat_(meaning_, progress_, options.any_order, options.proof_steps),
           layout_(lexer->expressions(), options), costs_(meaning_, progress_, sat_, layout_), lexer_(*lexer) {
         quote_ = layout_.text("\"");
         stacks_.push_back({});
@@ -142,6 +142,18 @@ class JsonMachine {
         return made;
     }
 
+    // Whether any string but those that came may be the next item of an array whose items differ, or any of the later ones,
+    // and the array may end before and after each: then no string that begins with more than is known rules anything out.
+    bool takes_any_string(int32_t id) {
+        if (states_[id].any_string < 0) {
+            Frame f = frames_[states_[id].state.frame];
+            for (int32_t& g : f.tuple) g = progress_.without_values(g);
+            const int32_t first = after_any_string(intern(std::move(f)));
+            states_[id].any_string = first >= 0 && after_any_string(first) == first;
+        }
+        return states_[id].any_string == 1;
+    }
+
     // Whatever begins with one of these names, of the texts of a member's name lexeme.
     int32_t named(const Names* names) {
         std::vector<std::string> list;
@@ -155,12 +167,14 @@ class JsonMachine {
     int64_t count() const { return static_cast<int64_t>(states_.size()); }
     int64_t memory() const {
         return bytes_ + meaning_.formulas_memory() + progress_.memory() + sat_.memory() +
-               static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96);
+               static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96 +
+                                    item_origins_.size() * 32);
     }
-    int64_t unproved() const { return sat_.unproved(); }
+    int64_t unproved() const { return static_cast<int64_t>(sat_.unproved().size()); }
 
   private:
     friend class JsonAround;
+    friend class JsonUnproved;
     friend class JsonWhere;
     static constexpr int32_t kFewAlternatives = 4;
 
@@ -169,6 +183,7 @@ class JsonMachine {
         bool ready = false;
         std::vector<Edge> edges;
         int64_t cost = -1;
+        int8_t any_string = -1;   // memo of takes_any_string
     };
     struct Frame {
         std::vector<int32_t> tuple;
@@ -322,7 +337,7 @@ class JsonMachine {
         for (int32_t id : progress_.plan(f.rest.plan).others)
             for (int32_t g : f.tuple)
                 if (progress_.after_key(g, id) != Formulas::kFalse) {
-                    const Satisfiability::Members& m = sat_.members(g);
+                    const Members& m = sat_.members(g);
                     if (!m.simple() || (m.high != 0 && sat_.member_goal(m.forms, id) != Formulas::kFalse)) return true;
                 }
         return false;
@@ -378,6 +393,18 @@ class JsonMachine {
         close(s, f, first ? layout_.close_empty(']') : layout_.close(s.level, ']'), edges);
     }
 
+    // The array after an item that any string may be, if it may end before; -1 where it is not so.
+    int32_t after_any_string(int32_t frame) {
+        const Frame f = frames_[frame];
+        if (std::none_of(f.tuple.begin(), f.tuple.end(), [this](int32_t g) { return progress_.holds_at_end(g); })) return -1;
+        const Branching b = next_item(frame, f);
+        if (b.goals < 0) return -1;
+        const std::vector<int32_t> goals = lists_[b.goals];
+        for (size_t i = 0; i < goals.size(); ++i)
+            if (meaning_.strings(goals[i]) == meaning_.texts().any()) return b.frames[i];
+        return -1;
+    }
+
     void close(const State&, const Frame& f, int32_t expr, std::vector<Edge>& edges) {
         for (size_t i = 0; i < f.tuple.size(); ++i)
             if (progress_.holds_at_end(f.tuple[i])) {
@@ -395,7 +422,7 @@ class JsonMachine {
 
     bool may_open(int32_t frame_id, const Frame& f, int32_t key_class, int32_t place) {
         if (f.tuple.size() == 1) {
-            const Satisfiability::Members& m = sat_.members(f.tuple[0]);
+            const Members& m = sat_.members(f.tuple[0]);
             if (m.simple()) return sat_.member_goal(m.forms, key_class) != Formulas::kFalse && sat_.may_take(m, f.rest, place);
         }
         const uint64_t key = branching_key(frame_id, key_class);
@@ -535,7 +562,7 @@ class JsonMachine {
         const int32_t known = state_ids_.find(h, [&](int32_t id) { return states_[id].state == s; });
         if (known >= 0) return known;
         state_ids_.insert(h, static_cast<int32_t>(states_.size()));
-        states_.push_back({s, false, {}, -1});
+        states_.push_back({s, false, {}, -1, -1});
         return static_cast<int32_t>(states_.size()) - 1;
     }
 

@@ -259,10 +259,10 @@ class KeyNames {
             LexState* state = ways[i].state;
             if (state->accepting) names.push_back(ways[i].text);
             lexer.prune(state);
-            for (size_t g = 1; g < state->to.size(); ++g) {
-                if (state->sets[g].count() > static_cast<int>(kMostNames) + 1) return false;
-                state->sets[g].each([&](uint8_t b) {
-                    if (b != '\\') ways.push_back({state->to[g], ways[i].text + static_cast<char>(b)});
+            for (size_t e = 0; e < state->edges.size(); ++e) {
+                if (state->edges[e].bytes.count() > static_cast<int>(kMostNames) + 1) return false;
+                state->edges[e].bytes.each([&](uint8_t b) {
+                    if (b != '\\') ways.push_back({lexer.target(state, e), ways[i].text + static_cast<char>(b)});
                 });
             }
         }
@@ -274,10 +274,7 @@ class KeyNames {
     static constexpr size_t kMostNames = 64, kLongestName = 64;
     static constexpr size_t kMostWork = 50'000, kMostClasses = 256;
 
-    int32_t meet(int32_t f, int32_t g) {
-        const int32_t any = meaning_.texts().any();
-        return f == any ? g : g == any ? f : meaning_.lexer().expressions().both({f, g});
-    }
+    int32_t meet(int32_t f, int32_t g) { return meaning_.texts().both({f, g}); }
 
     Meaning& meaning_;
     Formulas& formulas_;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "automaton.h"
+#include "farthest.h"
 #include "text_tokens.h"
 
 namespace guidedgen {
@@ -16,28 +17,44 @@ namespace guidedgen {
 class Lexer : public Automaton {
   public:
     Lexer(std::shared_ptr<const Trie> trie, const Limits& limits)
-        : Automaton(limits), trie_(std::move(trie)), contents_(trie_), text_(*trie_) {}
+        : Automaton(limits), trie_(std::move(trie)), contents_(trie_), text_(*trie_), farthest_(expressions_) {}
 
     const Trie& trie() const { return *trie_; }
     std::mutex& mutex() { return mutex_; }
-    std::unordered_map<int32_t, int64_t> farthest_of;   // memo of Farthest
     int64_t memory() const { return automaton_memory() + contents_.memory() + text_.memory(); }
     int64_t visited() const { return visited_; }
 
     LexMask& mask(LexState* s) {
-        if (!s->clamped) s->clamped = counts_matter(s, trie_->longest) ? state(expressions_.clamp(s->expr, trie_->longest)) : s;
+        if (!s->clamped) {
+            LexState* free = without_counts(s, trie_->longest);
+            s->clamped = free ? free : s;
+        }
         LexState* owner = s->clamped;
         if (!owner->mask) {
             auto made = std::make_unique<LexMask>();
             if (from_wider(owner, *made) || count_characters(owner, *made)) {
-            } else if (trie_->longest > kShortToken && counts_matter(owner, kShortToken)) {
-                adapt(mask(state(expressions_.clamp(owner->expr, kShortToken))), owner, *made);
+            } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
+                adapt(free, owner, *made);
             } else {
                 walk(owner, *made);
             }
             owner->mask = std::move(made);
         }
         return *owner->mask;
+    }
+
+    // No token that is read inside the terminal at `s`, whose share of the mask is `part`, leads farther from its end than so
+    // many bytes: a bound that a mask under a budget asks for before anything exact. Where the expression is not vague it
+    // follows from that; elsewhere from the states that the walk for the mask met.
+    int64_t farthest(LexState* s, LexMask& part) {
+        if (!expressions_.at(s->expr).vague()) return s->farthest >= 0 ? s->farthest : s->farthest = farthest_.of(s->expr);
+        if (s->clamped && s->clamped != s && s->clamped->mask.get() == &part)   // as without_counts proved
+            return std::min(kFar, farthest(s->clamped, part) + kUnfinished);
+        if (part.reached.empty() || part.reached[0] != s) return kFar;
+        if (part.farthest >= 0) return part.farthest;
+        int64_t most = part.like ? farthest(part.like, mask(part.like)) : 0;
+        for (LexState* now : part.reached) most = std::max<int64_t>(most, distance(now));
+        return part.farthest = std::min(kFar, most + kUnfinished);
     }
 
     // Tokens that go on below a remainder of `mask`, read from `s` there; where they cross the end again is in it, too.
@@ -191,6 +208,19 @@ class Lexer : public Automaton {
     bool counts_matter(const LexState* s, int32_t bytes) const {
         const Expr& e = expressions_.at(s->expr);
         return !e.boolean && e.reach > bytes;
+    }
+
+    // The state without the counts that cannot matter to tokens of so many bytes; nullptr where there are none. Under an
+    // intersection they can matter to what follows: they do not where each state that a token leads to without them can be
+    // completed in so few bytes that the counts do not matter to token and rest together.
+    LexState* without_counts(LexState* s, int32_t bytes) {
+        const Expr e = expressions_.at(s->expr);
+        if (e.reach <= bytes) return nullptr;
+        LexState* free = state(expressions_.clamp(s->expr, bytes));
+        if (!e.boolean || free == s) return free == s ? nullptr : free;
+        if (expressions_.clamp(s->expr, bytes + kUnfinished) != free->expr) return nullptr;
+        const int64_t rest = farthest(free, mask(free));
+        return rest < kManyBytes && expressions_.clamp(s->expr, bytes + static_cast<int32_t>(rest)) == free->expr ? free : nullptr;
     }
 
     // --- masks made from those of other states
@@ -353,11 +383,12 @@ class Lexer : public Automaton {
         return c;
     }
 
-    // The mask of `owner` from one that agrees with it on tokens of at most kShortToken bytes; the longer ones are walked.
-    void adapt(const LexMask& base, LexState* owner, LexMask& out) {
+    // The mask of `owner` from that of a state that agrees with it on tokens of at most kShortToken bytes; the longer ones
+    // are walked.
+    void adapt(LexState* free, LexState* owner, LexMask& out) {
+        const LexMask& base = mask(free);
         if (!long_tokens_) long_tokens_ = std::make_unique<Content>(*trie_, kShortToken);
-        Found found;
-        found.stack.resize(trie_->longest + 1);
+        Found found = new_walk(owner);
         found.stack[0] = owner;
         walk_odd(*long_tokens_, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
         out.dense = base.dense;
@@ -375,6 +406,8 @@ class Lexer : public Automaton {
         if (!base.remainders.empty()) crossings = base.remainders[0].trie_nodes;
         crossings.erase(std::remove_if(crossings.begin(), crossings.end(), deep), crossings.end());
         std::copy_if(found.crossings.begin(), found.crossings.end(), std::back_inserter(crossings), deep);
+        out.reached = std::move(found.reached);
+        out.like = free;
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
         set_crossings(std::move(crossings), out);
     }
@@ -562,6 +595,7 @@ class Lexer : public Automaton {
 
     static constexpr size_t kManyBelow = 64;     // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
+    static constexpr int64_t kUnfinished = 3;    // bytes that a character may lack at the end of a token
     static constexpr int kMostLeaving = 40;      // bytes of ASCII that lead elsewhere from a state of text
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kHeads = 8;          // of an expression, before its first conjunction
@@ -570,6 +604,7 @@ class Lexer : public Automaton {
     std::shared_ptr<const Trie> trie_;
     Contents contents_;
     TextTokens text_;
+    Farthest farthest_;
     std::unique_ptr<Content> long_tokens_;
     std::unordered_map<int32_t, const Content*> counted_;   // memo of counts_characters
     std::mutex mutex_;

@@ -27,7 +27,14 @@ struct LexMask {
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
-    int64_t farthest = -1;               // memo of Farthest
+    int64_t farthest = -1;               // memo of Lexer::farthest
+};
+
+// Where some bytes lead from a state.
+struct LexEdge {
+    ByteSet bytes;
+    struct LexState* to;     // made when it is first gone to, where it is the state of `rest` and then LexState::tail
+    int32_t rest;
 };
 
 struct LexState {
@@ -36,9 +43,9 @@ struct LexState {
     bool expanded = false;    // transitions are there
     bool pruned = false;      // transitions into empty languages are gone
     int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
-    uint16_t group[256];      // byte -> index into `to`
-    std::vector<LexState*> to;         // to[0] = nullptr: no transition
-    std::vector<ByteSet> sets;         // bytes of each group
+    std::vector<LexEdge> edges;        // of disjoint bytes
+    std::unique_ptr<uint16_t[]> edge_of;   // by byte: number of its edge, from 1 on; only where there are many
+    int32_t tail = -1;
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
     LexState* clamped = nullptr;       // the state whose mask this one shares
@@ -50,7 +57,7 @@ struct LexState {
     std::unique_ptr<LexMask> mask;
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
     int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte
-    int64_t farthest = -1;             // memo of Farthest
+    int64_t farthest = -1;             // memo of Lexer::farthest
     uint64_t walk = 0;                 // the last walk over the trie that noted it
 };
 

@@ -50,7 +50,7 @@ struct Position {
 
 class Arena {
   public:
-    explicit Arena(std::shared_ptr<Symbols> symbols) : rows_(symbols), lexer_(symbols->lexer_ptr()) {
+    explicit Arena(std::shared_ptr<Symbols> symbols) : rows_(symbols), lexer_(symbols->lexer_ptr()), registers_(lexer_->expressions().work()) {
         words_ = (lexer_->trie().vocab_size + 31) / 32;
     }
 
@@ -201,6 +201,7 @@ class Arena {
         }
         if (out.reading.size() > kFew) sort_unique(out.reading);
         if (in.registers) out.registers = registers_.append(in.registers, byte);
+        if (out.registers == registers_.unknown_string() && !begins_string(out)) uncertain_ = true;
         if (flagged_) {
             out.between = end_flagged(out);
         } else if (ended_.size() == 1) {
@@ -268,12 +269,19 @@ class Arena {
         out.reading.push_back(next);
     }
 
+    // Whether what is read may be the beginning of an item that is a string, or stands before one.
+    bool begins_string(const Front& front) {
+        return std::any_of(front.reading.begin(), front.reading.end(), [this](const Reading& r) {
+            return (r.flags() & JsonMachine::kNextItem) || lexer_->first(r.row->terminals[r.index].start) == ByteSet::single('"');
+        });
+    }
+
     // Whether the name that ends here came already. Without registers the answer is "no, but look again".
     bool repeats_name(const Text* text, const Register* registers) {
         if (!registers) return false;
         const NameReader name = name_in(text);
         if (name.where != NameReader::Where::After) return false;
-        if (registers == registers_.unknown()) {
+        if (registers_.is_unknown(registers)) {
             uncertain_ = true;
             return false;
         }
@@ -284,21 +292,27 @@ class Arena {
     // by side are alternatives for the same text: containers open and close in all of them at once.
     Row* end_flagged(Front& out) {
         const Register* r = out.registers;
-        const Register* unknown = registers_.unknown();
         if (flagged_ & JsonMachine::kOpens) r = registers_.open(r, flagged_ & JsonMachine::kOpensArray);
-        if ((flagged_ & JsonMachine::kName) && r && r != unknown)
+        auto is_known = [this](const Register* now) { return now && !registers_.is_unknown(now); };
+        if ((flagged_ & JsonMachine::kName) && is_known(r))
             for (const Reading& e : ended_)
                 if (e.text) r = registers_.with_name(r, name_in(e.text).name);
-        if ((flagged_ & JsonMachine::kCloses) && r && r != unknown) r = r->outer;
+        if ((flagged_ & JsonMachine::kCloses) && is_known(r)) r = r->outer;
         Row* row = nullptr;
-        if ((flagged_ & JsonMachine::kEndsItem) && r && r != unknown) {
+        if ((flagged_ & JsonMachine::kEndsItem) && is_known(r)) {
             const std::string item = bytes_of(r->item);
             if (ended_.size() == 1) row = rows_.after_item(ended_[0].row, ended_[0].index, item);
             else row = rows_.after_all(ended_, [&](const Reading& e) { return rows_.items_after_item(e.row, e.index, item); });
         }
+        if ((flagged_ & JsonMachine::kEndsItem) && r == registers_.unknown_string()) uncertain_ = true;
         if (flagged_ & JsonMachine::kNextItem) {
-            if (r == unknown) uncertain_ = true;   // what the next item may be depends on the one before
-            else if (r) r = registers_.next_item(r);
+            if (is_known(r)) {
+                r = registers_.next_item(r);
+            } else if (r) {   // what the next item may be depends on the one before
+                auto any = [this](const Reading& e) { return rows_.takes_any_string(e.row, e.index); };
+                if (std::all_of(ended_.begin(), ended_.end(), any)) r = registers_.unknown_string();
+                else uncertain_ = true;
+            }
         }
         out.registers = r;
         if (row) return row;
@@ -417,7 +431,7 @@ class Arena {
                 tokens.insert(tokens.end(), trie.tokens.begin() + t.tok, trie.tokens.begin() + t.tok + t.ntok);
             }
             auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0; };
-            const bool alone = perhaps || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
+            const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
             if (!alone && lexer_->many_below(part, child)) cross_whole(part, child, next, depth, set);
             else cross(part, child, next, depth + 1, set, perhaps);
         }

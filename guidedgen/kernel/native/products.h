@@ -59,7 +59,7 @@ class Products {
             const At now = found_[from][i];
             lexer_.prune(now.state);
             if (now.automaton == 0) {
-                for (size_t g = 1; g < now.state->to.size(); ++g) parts_.push_back({now.state->sets[g], {{0, now.state->to[g]}}});
+                for (size_t e = 0; e < now.state->edges.size(); ++e) parts_.push_back({now.state->edges[e].bytes, {{0, lexer_.target(now.state, e)}}});
             } else {
                 refine(now);
             }
@@ -73,16 +73,17 @@ class Products {
         const size_t before = parts_.size();
         for (size_t k = 0; k < before; ++k) {
             ByteSet rest = parts_[k].bytes;
-            for (size_t g = 1; g < state.to.size() && !rest.empty(); ++g) {
-                const ByteSet common = rest & state.sets[g];
+            for (size_t e = 0; e < state.edges.size() && !rest.empty(); ++e) {
+                const ByteSet common = rest & state.edges[e].bytes;
                 if (common.empty()) continue;
+                LexState* to = lexer_.target(now.state, e);
                 rest = rest - common;
                 if (rest.empty()) {   // all that is left of the part goes this way
-                    parts_[k].to.push_back({now.automaton, state.to[g]});
+                    parts_[k].to.push_back({now.automaton, to});
                     break;
                 }
                 Part other{common, parts_[k].to};
-                other.to.push_back({now.automaton, state.to[g]});
+                other.to.push_back({now.automaton, to});
                 parts_.push_back(std::move(other));
                 parts_[k].bytes = rest;
             }

@@ -144,7 +144,10 @@ class Rows {
         std::vector<Item> work = row->items;
         try {
             for (const Item& item : work) seen_.insert(key(item));
-            for (size_t i = 0; i < work.size(); ++i) visit(row, Item(work[i]), work);
+            for (size_t i = 0; i < work.size(); ++i) {
+                symbols_->lexer().expressions().spend(kVisit);
+                visit(row, Item(work[i]), work);
+            }
             for (const Expected& e : row->terminals) row->first = row->first | symbols_->lexer().first(e.start);
         } catch (...) {   // a limit was reached: leave nothing half done
             seen_.clear();
@@ -178,6 +181,12 @@ class Rows {
         const Expected& e = row->terminals[index];
         if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index);
         return {json_item(symbols_->json().follow_item(json_state(e.after[0]), e.edge, text), e.after[0])};
+    }
+
+    // Whether behind a lexeme that comes before an item any string may come, and the array may end after it.
+    bool takes_any_string(Row* row, size_t index) {
+        const Expected& e = row->terminals[index];
+        return (e.flags & JsonMachine::kNextItem) && symbols_->json().takes_any_string(json_state(e.after[0]));
     }
 
     // One row for all that may follow several terminals that end together.
@@ -221,6 +230,8 @@ class Rows {
     }
 
   private:
+    static constexpr int64_t kVisit = 4;   // steps that an item of a row counts for
+
     int64_t item_cost(const Item& item) {
         int64_t rest = item.row ? finish(item.row, item.nonterminal) : 0;
         if (is_json(item)) return std::min(kFar, symbols_->json().cost(json_state(item)) + rest);

@@ -176,7 +176,7 @@ class Shortest {
         Lexer& lexer = arena_.lexer();
         lexer.prune(start);
         int32_t best = INT32_MAX - 1;
-        for (size_t g = 1; g < start->to.size(); ++g) best = std::min(best, lexer.distance(start->to[g]));
+        for (size_t i = 0; i < start->edges.size(); ++i) best = std::min(best, lexer.distance(lexer.target(start, i)));
         return best + 1;
     }
 
