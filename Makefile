@@ -65,7 +65,8 @@ engines: $(VENV)/.dev  ## the engines side by side on LIST (DATA, TOKENIZER), in
 	    --time-limit 10 --engine $$engine --out build/engines/$$engine.jsonl || exit 1; done
 	$(BIN)/guidedgen evaluate masks $(LIST) $(if $(DATA),--data $(DATA)) --tokenizer $(TOKENIZER) --time-limit 10 \
 	    -o property_order=schema --out build/engines/guidedgen-schema.jsonl
-	$(BIN)/python scripts/engines_table.py $(foreach engine,guidedgen guidedgen-schema $(filter-out guidedgen,$(ENGINES)),build/engines/$(engine).jsonl)
+	cd build/engines && ../../$(BIN)/python ../../scripts/engines_table.py guidedgen.jsonl guidedgen-schema.jsonl llguidance.jsonl \
+	    xgrammar.jsonl xgrammar-compliant.jsonl -- outlines-core.jsonl lm-format-enforcer.jsonl
 
 native: $(VENV)/.package  ## the package with its native kernel
 	@$(BIN)/python scripts/kernel_status.py

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from guidedgen.explanation import place_label
 from guidedgen.terminal import report_table, stdout_console
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ def print_check(file: Path, report: Report, facts: Mapping[str, object], *, full
         else "some keywords are checked at the end, not by masks"
     )
     console.print(f"{file}: {told}", highlight=False, markup=False, soft_wrap=True)
+    if report.unproved:
+        places = ", ".join(map(place_label, report.unproved))
+        told = f"not proved within the limits that every text can be completed: {places}"
+        console.print(f"{file}: {told}", highlight=False, markup=False, soft_wrap=True)
     for name, value in facts.items():
         number = f"{value:.2f}" if isinstance(value, float) else str(value)
         console.print(f"  {name:<24} {number}", markup=False, highlight=False)

@@ -172,7 +172,8 @@ def check(
         outcome = {} if verdict is None else {"text": dataclasses.asdict(verdict)}
         if reading is not None:
             outcome["explain"] = reading_facts(reading)
-        typer.echo(json.dumps({"report": entries, "exact": constraint.report.exact, "facts": facts, **outcome}))
+        proofs = {"exact": constraint.report.exact, "unproved": list(constraint.report.unproved)}
+        typer.echo(json.dumps({"report": entries, **proofs, "facts": facts, **outcome}))
     else:
         print_check(file, constraint.report, facts, full=report)
         if reading is not None:

@@ -1,9 +1,9 @@
 """Write the figures of docs/reference/engines.md from results of `guidedgen evaluate masks`; its text stays.
 
-    python scripts/engines_table.py guidedgen.jsonl llguidance.jsonl ...
+    python scripts/engines_table.py guidedgen.jsonl llguidance.jsonl ... -- outlines-core.jsonl ...
 
-The first file is what the others are compared with. One table of times is about the files that all engines finish,
-among the engines that finish most files.
+The first file is what the others are compared with. One table of times is about the files that all engines finish;
+those behind `--` are left out of it, since few files would remain.
 """
 
 import sys
@@ -13,7 +13,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "engines.md"
 BEGIN, END = "<!-- figures: written by scripts/engines_table.py -->", "<!-- end of figures -->"
-MOST = 0.8  # of the files of the first engine: what an engine has to finish to be among those compared on common files
 sys.path.insert(0, str(ROOT))
 
 from guidedgen.evaluate.figures import Measured, Value, all_measured, common_measured, sections  # noqa: E402
@@ -116,23 +115,16 @@ def run_of(results: Sequence[Results]) -> Iterator[str]:
             yield f"The run of {one.label} was cut after {len(one.records):,} schemas."
 
 
-def engines_of(results: Sequence[Results]) -> list[Results]:
-    """Those that finish most of the files."""
-    finished = [sum(record.finished for record in one.records) for one in results]
-    return [one for one, count in zip(results, finished, strict=True) if count >= MOST * finished[0]]
-
-
-def body(results: Sequence[Results]) -> Iterator[str]:
-    """The generated part of the page."""
+def body(results: Sequence[Results], beside_each_other: int) -> Iterator[str]:
+    """The generated part of the page; so many of the results are compared on common files."""
     everything = all_measured(results)
     names, told = labels(everything), [figures(each) for each in everything]
     yield from run_of(results)
     yield from ["", "### How much is right", ""]
     yield from table(names, chosen(told, RIGHT))
-    among = engines_of(results)
-    common = common_measured(among)
+    common = common_measured(results[:beside_each_other])
     told_common = [figures(each) for each in common]
-    yield from ["", f"### Times on the {len(common[0].records):,} files that {len(among)} engines finish", ""]
+    yield from ["", f"### Times on the {len(common[0].records):,} files that {len(common)} engines finish", ""]
     yield from table(labels(common), timed(told_common))
     yield from ["", "### Times of each engine on all files that it compiles", ""]
     yield from table(names, timed(told))
@@ -142,12 +134,14 @@ def body(results: Sequence[Results]) -> Iterator[str]:
 
 def main(paths: list[str]) -> int:
     """Write the page anew."""
-    if not paths:
-        sys.stderr.write(f"usage: {Path(__file__).name} RESULTS.jsonl ...\n")
+    together = paths.index("--") if "--" in paths else len(paths)
+    files = [Path(path) for path in (*paths[:together], *paths[together + 1 :])]
+    if not together:
+        sys.stderr.write(f"usage: {Path(__file__).name} RESULTS.jsonl ... [-- RESULTS.jsonl ...]\n")
         return 2
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    text = "\n".join(body([read_results(Path(path)) for path in paths]))
+    text = "\n".join(body([read_results(file) for file in files], together))
     PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
     return 0
 

@@ -83,10 +83,10 @@ def _reference(keyword: Keyword) -> str:
 def _formats() -> Iterator[str]:
     yield "## Formats"
     yield ""
-    yield 'With `format="assert"`, the default, these are enforced by every mask. Others are annotations with a line in'
-    yield 'the report; `format="strict"` refuses them.'
+    yield 'With `format="assert"`, the default, these are enforced by every mask of the native kernel. Others are'
+    yield 'annotations with a line in the report; `format="strict"` refuses them.'
     yield ""
-    yield " ".join(f"`{name}`" for name in sorted(FORMATS))
+    yield " ".join(f"`{name}`" for name in sorted(NOT_ENFORCED.union(FORMATS)))
     yield ""
     yield f"The reference kernel refuses {', '.join(f'`{name}`' for name in sorted(NOT_ENFORCED))}."
 

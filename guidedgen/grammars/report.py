@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Treatment: TypeAlias = Literal["exact", "guarded", "validated", "annotation", "relaxed"]
@@ -35,6 +35,7 @@ class Report:
     """
 
     entries: tuple[Entry, ...] = ()
+    _unproved: Callable[[], tuple[str, ...]] = field(default=tuple, compare=False, repr=False)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -55,3 +56,13 @@ class Report:
     def exact(self) -> bool:
         """Whether every text that the masks allow is valid."""
         return not self.treated("validated") and not self.treated("relaxed")
+
+    @property
+    def unproved(self) -> tuple[str, ...]:
+        """JSON pointers of objects and arrays where it is not proved that every text can be completed.
+
+        No search for a completion ended within its budget there (`Limits.steps`), so tokens are allowed that may lead
+        to a dead end. Schemas are explored as texts reach them: later there may be more. Every text that is complete
+        is valid all the same.
+        """
+        return self._unproved()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from guidedgen.explanation import Explanation
 from guidedgen.kernel import InspectableState
-from guidedgen.masks import Mask, allowed_tokens, mask_words
+from guidedgen.masks import Mask, allowed_tokens
 from guidedgen.vocabulary import Vocabulary
 
 _SPACE: Final = frozenset(b" \t\n\r")

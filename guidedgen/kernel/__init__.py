@@ -60,6 +60,10 @@ class Compiled:
         """Sizes of the caches, for tests and reports; implementations differ in what they count beside `rows`."""
         return dict(self._grammar.stats())
 
+    def unproved(self) -> tuple[str, ...]:
+        """Places of a JSON Schema where it is not proved, as far as texts came, that every text can be completed."""
+        return tuple(self._grammar.unproved()) if hasattr(self._grammar, "unproved") else ()
+
 
 def compile_table(
     table: GrammarTable,

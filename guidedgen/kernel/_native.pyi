@@ -43,10 +43,9 @@ class Grammar:
     @explainer.setter
     def explainer(self, arg: object, /) -> None: ...
 
-    @property
-    def unproved(self) -> int:
+    def unproved(self) -> tuple[str, ...]:
         """
-        Searches so far that could not prove within their budget that a text can be completed.
+        Places of a JSON Schema where no search so far proved within its budget that a text can be completed.
         """
 
     def stats(self) -> dict:

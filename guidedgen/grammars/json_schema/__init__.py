@@ -56,7 +56,7 @@ def translate_schema(
         start = (locations.root,)
         reason = branches.reason(start)
         if reason is not None:
-            raise reason.error()
+            raise reason.within(root).error()
         builder = Builder(branches, reader, layout, options, bounds)
         node = builder.build(start)
     except RecursionError as error:

@@ -66,7 +66,7 @@ def diagnosed(
         root = read_schema(schema, limits)
         reason = _proof(root, error.pointer, options, limits, deadline)
         if reason is not None:
-            return reason.error()
+            return reason.within(root).error()
         plain = json.loads(schema) if isinstance(schema, str) else schema
         pointers = [] if refuted is None else contradicting(plain, refuted, deadline=deadline)
     except (GuidedGenError, RecursionError):

@@ -61,7 +61,7 @@ def native_form(
     except UnsatisfiableSchema as error:
         refuted = partial(_refuted, vocabulary=vocabulary, options=options, limits=limits)
         raise diagnosed(error, schema, options=options, limits=limits, refuted=refuted) from None
-    return Form(compiled=compiled, report=lambda: Report((*report_of(read), *bounds.entries())))
+    return Form(compiled=compiled, report=lambda: Report((*report_of(read), *bounds.entries()), compiled.unproved))
 
 
 @cache

@@ -62,9 +62,15 @@ class Automaton {
         if (!s->pruned) prune_now(s);
     }
 
-    // Exact emptiness: a search for an accepting state. Only expressions with And or Not need it.
+    // Exact emptiness: a search for an accepting state. Only And and Not need it; sequences follow from their parts.
     bool alive(LexState* s) {
         if (s->alive >= 0) return s->alive == 1;
+        const Expr e = expressions_.at(s->expr);
+        if (e.op == Op::Concat || e.op == Op::Repeat) {
+            s->alive = e.op == Op::Concat ? both_alive(s->expr) : alive(e.a);
+            return s->alive == 1;
+        }
+        if (e.op == Op::And && sample(s, e.b)) return true;
         std::vector<Visit> visits;
         const auto open = [this](LexState* now) {
             if (now->alive != 0) expand(now);
@@ -78,6 +84,11 @@ class Automaton {
             if (i == 0) break;
         }
         return found;
+    }
+
+    bool alive(int32_t expr) {
+        if (const Expr& e = expressions_.at(expr); e.sure || !e.boolean) return expr != Expressions::kEmpty;
+        return alive(state(expr));
     }
 
     // Bytes of the shortest accepted text from `s`. Only what is worked out state by state needs a search, cut short by what
@@ -142,6 +153,44 @@ class Automaton {
         size_t parent;
         int32_t depth;
     };
+
+    bool both_alive(int32_t expr) {
+        for (; expressions_.at(expr).op == Op::Concat; expr = expressions_.at(expr).b)
+            if (!alive(expressions_.at(expr).a)) return false;
+        return alive(expr);
+    }
+
+    // Whether the shortest text of some part of an intersection is in all of it: often so, and far cheaper than a search.
+    bool sample(LexState* s, int32_t count) {
+        for (int32_t i = 0; i < std::min(count, kSamples); ++i) {
+            const Expr part = expressions_.at(expressions_.part(s->expr, i));
+            if (part.vague() || part.shortest > kLongestSample) continue;
+            std::vector<LexState*> way{s};
+            LexState* guide = state(expressions_.part(s->expr, i));
+            while (!way.back()->accepting && !guide->accepting) {
+                const uint8_t byte = nearest_byte(guide);
+                guide = next(guide, byte);
+                LexState* to = after(way.back(), byte);
+                if (!to || to->alive == 0) break;
+                way.push_back(to);
+                if (to->alive == 1) break;
+            }
+            if (!way.back()->accepting && way.back()->alive != 1) continue;
+            for (LexState* on : way) on->alive = 1;
+            return true;
+        }
+        return false;
+    }
+
+    // The same as `next`, where it does not matter whether the state after the byte is alive.
+    LexState* after(LexState* s, uint8_t byte) {
+        expand(s);
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if (s->edges[i].bytes.has(byte)) return target(s, i);
+        return nullptr;
+    }
+
+    static constexpr int32_t kSamples = 8, kLongestSample = 256;   // parts, bytes
 
     int32_t known_distance(const LexState* s) const {
         if (s->distance >= 0 || s->accepting) return std::max(s->distance, 0);

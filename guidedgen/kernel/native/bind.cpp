@@ -103,7 +103,9 @@ std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, 
     o.max_string = number("max_string", -1);
     o.max_digits = number("max_digits", -1);
     o.max_items = number("max_items", -1);
-    return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, read_limits(limits));
+    const Limits l = read_limits(limits);
+    o.proof_steps = std::max<int64_t>(1, l.steps / 10'000);
+    return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, l);
 }
 
 // Any whole number of Python as a budget of Grammar::fill; -1 for None.
@@ -238,7 +240,9 @@ NB_MODULE(_native, m) {
         .def_prop_ro("vocab_size", &Grammar::vocab_size)
         .def_prop_rw("explainer", &explainer, &set_explainer, nb::arg().none(), "What `State.explain` calls with the state and the token.",
                      nb::for_getter(nb::sig("def explainer(self) -> object")), nb::for_setter(nb::sig("def explainer(self, arg: object, /) -> None")))
-        .def_prop_ro("unproved", &Grammar::unproved, "Searches so far that could not prove within their budget that a text can be completed.")
+        .def("unproved", [](Grammar& g) { return tuple_of(g.unproved(), [](const std::string& pointer) { return text_of(pointer); }); },
+             nb::sig("def unproved(self) -> tuple[str, ...]"),
+             "Places of a JSON Schema where no search so far proved within its budget that a text can be completed.")
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")

@@ -29,12 +29,13 @@ struct Expr {
 using Partition = std::vector<std::pair<ByteSet, int32_t>>;   // disjoint byte sets and what follows each
 
 // A language whose derivatives are worked out state by state, where no expression describes them in reasonable size:
-// remainders of a division, say. No state is dead, which spares every search for accepted texts.
+// remainders of a division, say. Where no state is dead (`sure`), searches for accepted texts are spared.
 struct Derivation {
     virtual ~Derivation() = default;
     virtual int32_t start() = 0;   // its expression
     virtual Partition derive(int32_t state) = 0;
     virtual bool accepts(int32_t state) const = 0;
+    virtual bool sure() const { return true; }
     virtual int32_t nearest(int32_t state) const = 0;    // no text from the state has fewer bytes; falls by 1 a byte at most
 };
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -129,19 +130,24 @@ class Expressions {
             return kEpsilon;
         }
         if (kept.size() == 1) return kept[0];
-        for (int32_t id : kept)
-            if (nodes_[id].op == Op::Not && std::binary_search(kept.begin(), kept.end(), nodes_[id].a)) return kEmpty;
+        const bool text = universe_ >= 0 && std::any_of(kept.begin(), kept.end(), [this](int32_t id) { return nodes_[id].text; });
+        for (int32_t id : kept) {
+            if (nodes_[id].op != Op::Not) continue;
+            const int32_t outside = nodes_[id].a;
+            if ((text && outside == universe_) || std::binary_search(kept.begin(), kept.end(), outside)) return kEmpty;
+        }
         return intern_list(Op::And, kept);
     }
 
     // The whole language of the derivation of that name; see Derivations::at.
     template <class F>
     int32_t lazily(const std::string& name, F make) { return sources_.at(name, make).start(); }
+    std::string new_name() const { return "derivation " + std::to_string(sources_.all.size()); }
     void hold(size_t bytes) { held_ += static_cast<int64_t>(bytes); }   // memory that a derivation takes
 
     int32_t lazy(int32_t source, int32_t state) {
         const bool nullable = sources_.all[source]->accepts(state);
-        return intern({Op::Lazy, nullable, false, 0, source, state, 0, -1, nullable ? 0 : 1});
+        return intern({Op::Lazy, nullable, !sources_.all[source]->sure(), 0, source, state, 0, -1, nullable ? 0 : 1});
     }
 
     // A lower bound of the lengths of texts that is worked out, where `shortest` only says what is known at once.
@@ -154,8 +160,8 @@ class Expressions {
         return result;
     }
 
-    // A language R* that takes in whole what is made of parts of it: a union with it drops them. `mark_text(id)` says that a
-    // language is in it; what is joined of such parts by concatenation, union and repetition is, too.
+    // A language R* that takes in whole what is made of parts of it: a union with it drops them, and so does a concatenation
+    // of what may be empty with it. `mark_text(id)` says that a language is in it; what is joined of such parts by concatenation, union and repetition is, too.
     void set_universe(int32_t id) { universe_ = id; }
     void mark_text(int32_t id) { nodes_[id].text = true; }
 
@@ -195,6 +201,7 @@ class Expressions {
         if (head == kAll && nodes_[tail].op == Op::Concat && nodes_[tail].a == kAll) return tail;
         if (head == kAll && tail == kAll) return kAll;
         const Expr &h = nodes_[head], &t = nodes_[tail];
+        if (universe_ >= 0 && h.nullable && h.text && (tail == universe_ || (t.op == Op::Concat && t.a == universe_))) return tail;
         return intern({Op::Concat, h.nullable && t.nullable, h.boolean || t.boolean, std::max(h.reach, t.reach), head, tail, 0, -1,
                        std::min(kManyBytes, h.shortest + t.shortest)});
     }
@@ -259,6 +266,8 @@ class Expressions {
                 items.erase(std::remove_if(items.begin(), items.end(), inside), items.end());
                 if (items.size() == 1) return items[0];
             }
+            absorb(items);
+            if (items.size() == 1) return items[0];
             if (!(merge_sets(items) || merge_repeats(items) || (depth < kFactored && factor(items, depth)))) break;
         }
         if (items.front() == kEpsilon) {
@@ -268,6 +277,21 @@ class Expressions {
                 return repeat(nodes_[items[1]].a, 0, nodes_[items[1]].high);
         }
         return intern_list(Op::Or, items);
+    }
+
+    // (x & y) | x  ->  x, also where x is a union of which all parts are there. Items are sorted.
+    void absorb(std::vector<int32_t>& items) const {
+        auto there = [&](int32_t id) { return std::binary_search(items.begin(), items.end(), id); };
+        auto covered = [&](int32_t id) {
+            const Expr& e = nodes_[id];
+            return there(id) || (e.op == Op::Or && std::all_of(args_.begin() + e.a, args_.begin() + e.a + e.b, there));
+        };
+        std::vector<int32_t> gone;
+        for (int32_t id : items) {
+            const Expr& e = nodes_[id];
+            if (e.op == Op::And && std::any_of(args_.begin() + e.a, args_.begin() + e.a + e.b, covered)) gone.push_back(id);
+        }
+        for (int32_t id : gone) items.erase(std::lower_bound(items.begin(), items.end(), id));
     }
 
     // [a] t | [b] t  ->  [ab] t

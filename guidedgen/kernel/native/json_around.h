@@ -56,6 +56,9 @@ class JsonAround {
         return goals < 0 ? std::vector<int32_t>{} : m_.lists_[goals];
     }
 
+    // The lexemes that led to a state: the state before, and the edge (-1: not known which).
+    const std::vector<std::pair<int32_t, int32_t>>& before(int32_t id) { return before_[id]; }
+
   private:
     using State = JsonMachine::State;
     using Phase = JsonMachine::Phase;

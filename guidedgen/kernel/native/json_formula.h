@@ -155,7 +155,7 @@ class Formulas {
             work.pop_back();
             if (now <= kTrue || !met.emplace(now, 0).second) continue;
             work_.spend(2);
-            const Formula& n = nodes_[now];
+            const Formula n = nodes_[now];   // a copy: `leaf` may add formulas
             if (n.op > FOp::Not) leaf(now);
             if (n.op <= FOp::Not || n.op == FOp::UnevaluatedProps || n.op == FOp::UnevaluatedItems)
                 for (int32_t i = n.count; i-- > 0;) work.push_back(args_[n.args + i]);

@@ -42,7 +42,7 @@ class JsonMachine {
 
     JsonMachine(std::shared_ptr<SchemaTable> table, const std::shared_ptr<Lexer>& lexer, std::shared_ptr<JsonLanguages> languages,
                 const JsonOptions& options)
-        : meaning_(std::move(table), lexer, std::move(languages), options), progress_(meaning_), sat_(meaning_, progress_, options.any_order),
+        : meaning_(std::move(table), lexer, std::move(languages), options), progress_(meaning_), sat_(meaning_, progress_, options.any_order, options.proof_steps),
           layout_(lexer->expressions(), options), costs_(meaning_, progress_, sat_, layout_), lexer_(*lexer) {
         quote_ = layout_.text("\"");
         stacks_.push_back({});
@@ -167,12 +167,14 @@ class JsonMachine {
     int64_t count() const { return static_cast<int64_t>(states_.size()); }
     int64_t memory() const {
         return bytes_ + meaning_.formulas_memory() + progress_.memory() + sat_.memory() +
-               static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96);
+               static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96 +
+                                    item_origins_.size() * 32);
     }
-    int64_t unproved() const { return sat_.unproved(); }
+    int64_t unproved() const { return static_cast<int64_t>(sat_.unproved().size()); }
 
   private:
     friend class JsonAround;
+    friend class JsonUnproved;
     friend class JsonWhere;
     static constexpr int32_t kFewAlternatives = 4;
 

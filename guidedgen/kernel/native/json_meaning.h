@@ -408,11 +408,7 @@ class Meaning {
         }
     }
 
-    int32_t conjunction(std::vector<int32_t> contents) {
-        const int32_t any = texts_.any();
-        contents.erase(std::remove(contents.begin(), contents.end(), any), contents.end());
-        return contents.empty() ? any : lexer_->expressions().both(std::move(contents));
-    }
+    int32_t conjunction(std::vector<int32_t> contents) { return texts_.both(std::move(contents)); }
 
     int32_t strings_of(int32_t node, int32_t scope, bool all) {
         return once(contents_[all], {node, scope, Kind::String}, [&] { return work_out_strings_of(node, scope, all); });
@@ -505,7 +501,7 @@ class Meaning {
                 {
                     std::vector<int32_t> parts;
                     for (int32_t p : formulas_.args(f)) parts.push_back(number_formula(p, positive));
-                    return (n.op == FOp::And) == positive ? e.both(std::move(parts)) : e.either(std::move(parts));
+                    return (n.op == FOp::And) == positive ? numbers_.both(std::move(parts)) : e.either(std::move(parts));
                 }
             case FOp::One: return exactly_one_number(formulas_.args(f), positive);
             default: return positive ? number_conjunction({f}) : number_fails(n.a, n.b);
@@ -517,9 +513,9 @@ class Meaning {
         int32_t none = numbers_.any(), one = Expressions::kEmpty, more = Expressions::kEmpty;
         for (int32_t p : parts) {
             int32_t yes = number_formula(p, true), no = number_formula(p, false);
-            more = e.either({more, e.both({one, yes})});
-            one = e.either({e.both({one, no}), e.both({none, yes})});
-            none = e.both({none, no});
+            more = e.either({more, numbers_.both({one, yes})});
+            one = e.either({numbers_.both({one, no}), numbers_.both({none, yes})});
+            none = numbers_.both({none, no});
         }
         return positive ? one : e.either({none, more});
     }
@@ -535,7 +531,7 @@ class Meaning {
         others.push_back(numbers_.language(spec));
         if (canonical_ && spec.digits_only) canonical_known_.insert(others.back());
         const bool known = std::any_of(others.begin(), others.end(), [&](int32_t part) { return canonical_known_.count(part) > 0; });
-        const int32_t made = others.size() == 1 ? others[0] : lexer_->expressions().both(std::move(others));
+        const int32_t made = numbers_.both(std::move(others));
         if (known) canonical_known_.insert(made);
         return made;
     }
@@ -562,6 +558,7 @@ class Meaning {
         if (depth > kDeepest) throw fixed_limit("depth", kDeepest, "schemas applied inside one another to the same value");
         if (!(n.types & kNumber)) {
             empty = true;
+            met[f] = false;
             return;
         }
         keywords_of(n, spec);
@@ -614,7 +611,7 @@ class Meaning {
             if (plain) canonical_known_.insert(made);
             return made;
         }
-        return parts.empty() ? numbers_.any() : lexer_->expressions().both(std::move(parts));
+        return numbers_.both(std::move(parts));
     }
 
     // Numerals for which a node certainly does not hold: one of its keywords fails.

@@ -274,10 +274,7 @@ class KeyNames {
     static constexpr size_t kMostNames = 64, kLongestName = 64;
     static constexpr size_t kMostWork = 50'000, kMostClasses = 256;
 
-    int32_t meet(int32_t f, int32_t g) {
-        const int32_t any = meaning_.texts().any();
-        return f == any ? g : g == any ? f : meaning_.lexer().expressions().both({f, g});
-    }
+    int32_t meet(int32_t f, int32_t g) { return meaning_.texts().both({f, g}); }
 
     Meaning& meaning_;
     Formulas& formulas_;

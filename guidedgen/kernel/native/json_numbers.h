@@ -82,6 +82,17 @@ class Numbers {
         return e_.either(std::move(options));
     }
 
+    // What is in all of some languages. Multiples that exclude one another are known without a search through remainders.
+    int32_t both(std::vector<int32_t> parts) {
+        for (int32_t some : parts)
+            for (int32_t none : parts)
+                if (auto with = multiples_.find(some), without = others_.find(none);
+                    with != multiples_.end() && without != others_.end() && without->second.covers(with->second))
+                    return Expressions::kEmpty;
+        if (parts.size() > 1) parts.erase(std::remove(parts.begin(), parts.end(), any()), parts.end());
+        return parts.empty() ? any() : e_.both(std::move(parts));
+    }
+
     int32_t equal(const Decimal& value) {
         Spec spec;
         spec.low = spec.high = value;
@@ -142,8 +153,15 @@ class Numbers {
         std::optional<Step> step;
         if (spec.integer) step = Step::one();
         for (const Decimal& multiple : spec.multiples) step = step ? step->meet(Step::of(multiple)) : Step::of(multiple);
-        if (spec.fraction) return make_fractions(spec, step);
-        return step ? multiples(*step, spec, spec.integer && spec.digits_only) : numbers(spec);
+        if (spec.fraction) {
+            const int32_t made = make_fractions(spec, step);
+            if (!spec.digits_only) others_.emplace(made, Step::one());
+            return made;
+        }
+        if (!step) return numbers(spec);
+        const int32_t made = multiples(*step, spec, spec.integer && spec.digits_only);
+        multiples_.emplace(made, *step);
+        return made;
     }
 
     int32_t make_fractions(const Spec& spec, const std::optional<Step>& step) {
@@ -300,7 +318,9 @@ class Numbers {
         }
         Scientific::Bounds bounds;
         bounds.others = true;
-        return r_.maybe_minus(e_.either({plain, start<Scientific>("scientific no " + name_of(step), step, bounds)}));
+        const int32_t made = r_.maybe_minus(e_.either({plain, start<Scientific>("scientific no " + name_of(step), step, bounds)}));
+        others_.emplace(made, step);
+        return made;
     }
 
     // Whole numbers with a digit that is not zero among the last ones, and all that is no whole number.
@@ -328,6 +348,7 @@ class Numbers {
     DigitRanges r_;
     int32_t exponent_, zero_;
     std::unordered_map<std::string, int32_t> known_;
+    std::unordered_map<int32_t, Step> multiples_, others_;   // languages of nothing but multiples of a step, or of none
 };
 
 }  // namespace guidedgen

@@ -5,6 +5,7 @@ namespace guidedgen {
 
 struct JsonOptions {
     bool any_order = false;
+    int64_t proof_steps = 20'000;   // of one search for a way to complete an object or array
     int whitespace = 0;        // 0: compact, 1: flexible, 2: indented
     int indent = 2;
     bool canonical = false;    // numbers as Python types want them: integers are digits only, exponents have two digits at most

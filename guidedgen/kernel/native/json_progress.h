@@ -32,6 +32,8 @@ class Progress {
 
     // Whether a formula holds when nothing more comes.
     bool holds_at_end(int32_t f) {
+        if (f <= Formulas::kTrue) return f == Formulas::kTrue;
+        if (formulas_.at(f).op > FOp::Not) return at_end(f);
         std::unordered_map<int32_t, int32_t> memo;
         return formulas_.rebuild(f, memo, [&](int32_t leaf) { return at_end(leaf) ? Formulas::kTrue : Formulas::kFalse; }) == Formulas::kTrue;
     }

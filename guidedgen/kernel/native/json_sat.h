@@ -25,10 +25,11 @@ struct Outcome {
 
 class Satisfiability {
   public:
-    Satisfiability(Meaning& meaning, Progress& progress, bool any_order)
-        : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order) {}
+    Satisfiability(Meaning& meaning, Progress& progress, bool any_order, int64_t steps)
+        : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order), steps_(steps) {}
 
-    int64_t unproved() const { return unproved_; }
+    // What searches gave up on: formulas about items or members.
+    const std::vector<int32_t>& unproved() const { return unproved_; }
     bool any_order() const { return any_order_; }
     int64_t memory() const {
         const size_t entries = goals_.size() + arrays_.size() + 2 * members_.size() + member_goals_.size() + objects_.size();
@@ -83,10 +84,10 @@ class Satisfiability {
         if (!meaning_.bounds().items() || all == Formulas::kFalse) return all;
         auto known = bounded_items_.find(goal_);
         if (known != bounded_items_.end()) return known->second;
-        const int64_t unproved = unproved_;
+        const size_t unproved = unproved_.size();
         const int32_t within = formulas_.both(all, formulas_.max_count(FOp::MaxItems, meaning_.bounds().most_items(goal_)));
-        const bool some = possible(within, {}) && unproved_ == unproved;
-        unproved_ = unproved;
+        const bool some = possible(within, {}) && unproved_.size() == unproved;
+        unproved_.resize(unproved);
         return bounded_items_[goal_] = some ? within : all;
     }
 
@@ -252,20 +253,21 @@ class Satisfiability {
   private:
     static constexpr int32_t kDeepest = 400;
     static constexpr int64_t kEntry = 64;           // bytes that a memoised answer takes
-    static constexpr int64_t kBudget = 20'000;      // steps of one search through members or items
     static constexpr size_t kMostOutcomes = 4096;
 
+    // What is plain to see comes first: most values may be empty containers, and then nothing in them has to be looked at.
     bool some_kind(int32_t f) {
         for (Kind kind : {Kind::Null, Kind::True, Kind::False})
             if (meaning_.expand(f, kind) == Formulas::kTrue) return true;
+        const int32_t array = meaning_.expand(f, Kind::Array), object = meaning_.expand(f, Kind::Object);
+        if (progress_.holds_at_end(array) || progress_.holds_at_end(object)) return true;
         if (meaning_.alive(meaning_.strings(f)) || meaning_.alive(meaning_.numbers(f))) return true;
-        if (int32_t a = meaning_.expand(f, Kind::Array); a != Formulas::kFalse && possible(a, {})) return true;
-        int32_t o = meaning_.expand(f, Kind::Object);
-        if (o == Formulas::kFalse) return false;
+        if (array != Formulas::kFalse && possible(array, {})) return true;
+        if (object == Formulas::kFalse) return false;
         Rest rest;
         rest.object = true;
-        rest.plan = progress_.plan_of({o});
-        return possible(o, rest);
+        rest.plan = progress_.plan_of({object});
+        return possible(object, rest);
     }
 
     // Variables that a conjunction demands, as a goal; they are taken out of it.
@@ -343,7 +345,7 @@ class Satisfiability {
         if (known != arrays_.end()) return known->second;
         const int32_t outer = lowest_;
         lowest_ = INT32_MAX;
-        int64_t budget = kBudget;
+        int64_t budget = steps_;
         bool result = false;
         try {
             result = items(f, budget, 0);
@@ -376,7 +378,7 @@ class Satisfiability {
         const int32_t open = without_counts(f, low, high);
         if (high == 0 || (high >= 0 && high < low)) return false;
         formulas_.work().spend(64);
-        if (--budget < 0 || depth > 400) return not_proved();
+        if (--budget < 0 || depth > 400) return not_proved(f);
         int32_t after = progress_.after_item(open);
         int32_t base = take_literals(after);
         return any_outcome(after, base, [&](int32_t goal_, int32_t left) {
@@ -414,7 +416,8 @@ class Satisfiability {
             if (n.op != FOp::Var || !meaning_.table().nodes[n.a].has_values) continue;
             int64_t different = 0;
             const std::vector<int32_t> values = meaning_.table().nodes[n.a].values;
-            for (int32_t v : values) different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(v), 0)));
+            for (size_t i = 0; i < values.size() && different < count; ++i)
+                different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(values[i]), 0)));
             return different >= count;
         }
         for (Kind kind : {Kind::Array, Kind::Object})
@@ -460,7 +463,7 @@ class Satisfiability {
     bool new_object(int32_t f, const Rest& rest) {
         const Members m = members(f);
         if (m.simple()) return simple_object(m, rest);
-        int64_t budget = kBudget;
+        int64_t budget = steps_;
         std::vector<int32_t> useful = useful_places(f, rest);
         return search(f, rest, useful, 0, budget, 0);
     }
@@ -523,7 +526,7 @@ class Satisfiability {
         if (f == Formulas::kFalse) return false;
         if (progress_.holds_at_end(f)) return true;
         if (const Members& m = members(f); m.simple()) return simple_object(m, rest);
-        if (--budget < 0 || depth > 400) return not_proved();
+        if (--budget < 0 || depth > 400) return not_proved(f);
         const Plan& plan = progress_.plan(rest.plan);
         for (size_t i = from; i < useful.size(); ++i) {
             const int32_t place = useful[i];
@@ -541,8 +544,8 @@ class Satisfiability {
         return false;
     }
 
-    bool not_proved() {
-        ++unproved_;
+    bool not_proved(int32_t f) {
+        unproved_.push_back(f);
         return true;
     }
 
@@ -552,7 +555,8 @@ class Satisfiability {
     bool any_order_;
     SeenSets seen_sets_;
     int32_t depth_ = 0, lowest_ = INT32_MAX;
-    int64_t unproved_ = 0;
+    int64_t steps_;   // of one search through members or items
+    std::vector<int32_t> unproved_;
     std::unordered_map<int32_t, int32_t> goals_;   // 0: no, 1: yes, else 2 + place among the searches under way
     std::unordered_map<int32_t, bool> arrays_;
     std::unordered_map<int32_t, int32_t> bounded_items_;

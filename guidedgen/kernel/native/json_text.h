@@ -9,11 +9,13 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "json_formats.h"
 #include "json_regex.h"
 #include "regex_assertions.h"
+#include "regex_encode.h"
 
 namespace guidedgen {
 
@@ -99,10 +101,35 @@ class Texts {
         return found == JsonFormats::all().end() ? "" : found->second.unchecked;
     }
 
+    // The contents that are in all of some contents. Bounds of lengths are put together: where they leave nothing, no search
+    // through that many characters has to find it.
+    int32_t both(std::vector<int32_t> contents) {
+        int64_t low = 0, high = -1;
+        size_t lengths = 0, kept = 0;
+        for (int32_t content : contents) {
+            if (!is_length(content)) {
+                contents[kept++] = content;
+                continue;
+            }
+            const Expr& e = e_.at(content);
+            lengths += content != any_;
+            low = std::max<int64_t>(low, e.low);
+            if (e.high >= 0) high = high < 0 ? e.high : std::min<int64_t>(high, e.high);
+        }
+        contents.resize(kept);
+        if (lengths > 0) contents.push_back(length(low, high));
+        return contents.empty() ? any_ : contents.size() == 1 ? contents[0] : e_.both(std::move(contents));
+    }
+
     // The contents that are not in a content.
     int32_t complement(int32_t content) {
         if (content == any_) return Expressions::kEmpty;
         if (content == Expressions::kEmpty) return any_;
+        if (is_length(content)) {
+            const Expr e = e_.at(content);
+            const int32_t below = e.low > 0 ? length(0, e.low - 1) : Expressions::kEmpty;
+            return e_.either({below, e.high >= 0 ? length(int64_t{e.high} + 1, -1) : Expressions::kEmpty});
+        }
         auto known = complements_.find(content);
         if (known != complements_.end()) return known->second;
         const int32_t made = e_.both({any_, e_.negate(content)});
@@ -129,6 +156,14 @@ class Texts {
     }
 
   private:
+    static constexpr size_t kMostLoopStates = 2000;
+
+    // Whether a content is all that has a number of characters within bounds.
+    bool is_length(int32_t content) const {
+        const Expr& e = e_.at(content);
+        return e.op == Op::Repeat && e.a == e_.at(any_).a;
+    }
+
     // A character as json.dumps(ensure_ascii=False) writes it.
     static std::string plain(uint32_t code) {
         static constexpr char hex[] = "0123456789abcdef";
@@ -225,7 +260,22 @@ class Texts {
         int32_t root = EcmaParser(tree, pattern).parse();
         if (search) root = tree.concat({RegexTree::kAnyText, root, RegexTree::kAnyText});
         root = RegexAssertions(tree, pattern).translate(root);
-        return RegexEncoder(tree, spellings_, e_, any_).encode(root);
+        const int32_t content = RegexEncoder(tree, spellings_, e_, any_).encode(root);
+        if (tree.entangled() && !few_states(content))
+            throw RegexErrors(pattern).unsupported("tests of the surrounding text inside unbounded repetitions with so many combinations", 0);
+        return content;
+    }
+
+    // Whether a language has few derivatives: those of loops in intersections may never end.
+    bool few_states(int32_t content) {
+        std::vector<int32_t> found{content};
+        std::unordered_set<int32_t> met{content};
+        for (size_t i = 0; i < found.size(); ++i) {
+            if (found.size() > kMostLoopStates) return false;
+            for (const auto& part : e_.derive(found[i]))
+                if (met.insert(part.second).second) found.push_back(part.second);
+        }
+        return true;
     }
 
     Expressions& e_;

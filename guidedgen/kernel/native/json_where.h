@@ -78,6 +78,7 @@ class JsonWhere {
 
     void describe(int32_t id, const std::vector<Begun>& begun) {
         const State& s = m_.states_[id].state;
+        if (begun.empty() && byte_in("0123456789.eE+-") && behind_number(id)) return;
         if (s.phase == Phase::Tail) return;
         if (s.phase == Phase::Value) {
             around_.of_value(id);
@@ -90,6 +91,25 @@ class JsonWhere {
         if (goals.empty() || !(inside || (begun.empty() && byte_ != ']'))) return items(id);
         around_.path.push_back({true, "0"});
         value(kLaidOut, goals, m_.expect(id), begun);
+    }
+
+    // A digit behind a number that cannot go on: what is asked for is about the number.
+    bool behind_number(int32_t id) {
+        for (const auto& [from, edge] : around_.before(id)) {
+            if (edge < 0) continue;
+            const JsonMachine::Edge e = m_.states_[from].edges[edge];
+            if (e.step != Step::Scalar || kind_of_lexeme(e.start) != static_cast<int>(Kind::Number)) continue;
+            const bool first = m_.states_[from].state.phase == Phase::FirstItem;
+            if (first) around_.of_container(from);
+            else around_.of_value(from);
+            const std::vector<int32_t> goals = first ? around_.first_goals(from) : m_.lists_[m_.states_[from].state.goals];
+            if (static_cast<size_t>(e.a) >= goals.size()) continue;
+            if (first) around_.path.push_back({true, "0"});
+            const Asked what = asked({goals[e.a]}, static_cast<int>(Kind::Number));
+            name_schemas(what);
+            within(what, static_cast<int>(Kind::Number), nullptr);
+        }
+        return !demands_.list.empty();
     }
 
     // The kind that a lexeme, or a byte, begins; -1: none.
@@ -338,8 +358,15 @@ class JsonWhere {
                                      "the key " + demands_.quoted(key) + " beside " + demands_.quoted(d.first), "/" + escaped(table_.text(d.first)));
             if (left.fewest_props && o->min_properties > 0) demands_.add(n.id, {Keyword::MinProperties}, "at least " + counted(o->min_properties, "member"));
         }
-        if (demands_.list.empty())   // what is left is a choice between schemas
-            for (const Node& n : what.nodes) combined(n.id);
+        if (demands_.list.empty()) choices(what);
+    }
+
+    // Where what is left is a choice between schemas, or that some are not valid.
+    void choices(const Asked& what) {
+        for (const Node& n : what.nodes) combined(n.id);
+        if (!demands_.list.empty()) return;
+        for (int32_t refused : what.refused)
+            if (!demands_.synthetic(refused)) demands_.add(refused, {}, "nothing that is valid under it");
     }
 
     void combined(int32_t node) {
@@ -408,8 +435,7 @@ class JsonWhere {
             if (!may_end && byte_ != ',') too_few(n.id, *a, left);
             if (!more && byte_ != ']') too_many(n.id, *a, left);
         }
-        if (demands_.list.empty() && (!may_end || !more))
-            for (const Node& n : what.nodes) combined(n.id);
+        if (demands_.list.empty() && (!may_end || !more)) choices(what);
         around_enum(what);
     }
 

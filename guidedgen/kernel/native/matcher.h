@@ -2,6 +2,7 @@
 #pragma once
 
 #include "budget.h"
+#include "json_unproved.h"
 #include "positions.h"
 #include "shortest.h"
 
@@ -181,10 +182,9 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         return at.arena->where(at.position, byte);
     }
 
-    // Searches for a completion that gave up: states where it is not proved that there is one.
-    int64_t unproved() {
+    std::vector<std::string> unproved() {
         Turn turn(*lexer_);
-        return symbols_->has_json() ? symbols_->json().unproved() : 0;
+        return symbols_->has_json() ? JsonUnproved(symbols_->json()).places() : std::vector<std::string>{};
     }
 
     std::vector<std::pair<const char*, int64_t>> stats() {
@@ -193,7 +193,8 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
                 {"nonterminals", symbols_->count()},           {"rows", arena_->rows().count()},
                 {"positions", arena_->count()},                {"trie_nodes_visited", lexer_->visited()},
                 {"remainder_nodes_visited", arena_->walked()}, {"bytes", arena_->memory() + symbols_->memory()},
-                {"lexer_bytes", lexer_->memory()},             {"arenas", arenas_}};
+                {"lexer_bytes", lexer_->memory()},             {"arenas", arenas_},
+                {"unproved", symbols_->has_json() ? symbols_->json().unproved() : 0}};
     }
 
   private:

@@ -33,6 +33,9 @@ class Step {
         return Step(static_cast<uint64_t>(odd), std::max(two_, other.two_), std::max(five_, other.five_));
     }
 
+    // Whether all multiples of another step are multiples of this one.
+    bool covers(const Step& other) const { return other.odd_ % odd_ == 0 && other.two_ >= two_ && other.five_ >= five_; }
+
     uint64_t modulus() const { return modulus_; }
     uint64_t odd() const { return odd_; }
     int64_t scale() const { return scale_; }

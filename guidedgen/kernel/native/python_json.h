@@ -71,9 +71,9 @@ constexpr int64_t kLargestMagnitude = 1000;   // expressions about numbers have 
 constexpr int64_t kDeepestValue = 1000;       // values are converted recursively
 
 // The size of what was read so far, and where it ends.
-class Budget {
+class ReadingBudget {
   public:
-    Budget(int64_t bytes, int64_t depth) : depth(depth), bytes_(bytes) {}
+    ReadingBudget(int64_t bytes, int64_t depth) : depth(depth), bytes_(bytes) {}
     void spend(size_t bytes) {
         spent_ += static_cast<int64_t>(bytes);
         if (spent_ > bytes_) throw LimitError("schema_bytes", static_cast<double>(bytes_), "the schema is larger");
@@ -152,7 +152,7 @@ inline std::string numeral(PyObject* o) {
 // Interns values; -1 for one that holds a lone surrogate.
 class ValueReader {
   public:
-    ValueReader(SchemaTable& table, Budget& budget) : table_(table), budget_(budget) { constants_.fill(-1); }
+    ValueReader(SchemaTable& table, ReadingBudget& budget) : table_(table), budget_(budget) { constants_.fill(-1); }
 
     int32_t read(PyObject* o) { return read(o, 0); }
 
@@ -216,7 +216,7 @@ class ValueReader {
     }
 
     SchemaTable& table_;
-    Budget& budget_;
+    ReadingBudget& budget_;
     std::array<int32_t, 8> constants_;
 };
 

@@ -224,15 +224,75 @@ class RegexAssertions {
         if (empty_width(n.a)) return n.low == 0 ? after : put(n.a, std::move(after));
         After result;
         if (tempered(n, after, result)) return result;
-        if (n.high < 0) throw errors_.unsupported("a test of the surrounding text inside an unbounded repetition", n.place);
-        budget_ -= n.high;
+        const int64_t written = n.high < 0 ? n.low : n.high;
+        budget_ -= written;
         if (budget_ < 0) throw errors_.unsupported("a test of the surrounding text repeated very often", n.place);
+        if (n.high < 0) after = star(n.a, after);
         result = after;
-        for (int64_t count = n.high; count > 0; --count) {
+        for (int64_t count = written; count > 0; --count) {
             After turn = put(n.a, result);
             result = count <= n.low ? turn : either(turn, after);
         }
         return result;
+    }
+
+    // Any number of turns: a loop whose body is the rest, or one turn and the loop again. Turns that take no character are left
+    // out: the standard ends a repetition there (ECMA-262, 22.2.2.3.1), and their tests could only refuse.
+    After star(int32_t part, const After& after) {
+        const bool same = std::all_of(after.begin(), after.end(), [&](int32_t rest) { return rest == after[0]; });
+        if (same && after[0] == RegexTree::kNothing) return after;
+        if (--budget_ < 0) throw errors_.unsupported("tests of the surrounding text in so many repetitions", t_.at(part).place);
+        const int32_t turn = filled(part);
+        const bool one = same && !has(part, {Re::Behind, Re::LookBehind});   // the character before does not matter
+        After loops = one ? constant(t_.loop(t_.nullable(after[0]))) : After();
+        for (size_t i = loops.size(); i < after.size(); ++i) loops.push_back(t_.loop(t_.nullable(after[i])));
+        const After body = either(put(turn, loops), after);
+        for (size_t i = 0; i < (one ? 1 : loops.size()); ++i) t_.define(loops[i], body[i]);
+        return loops;
+    }
+
+    // What a node matches by taking at least one character.
+    int32_t filled(int32_t id) {
+        const RegexNode n = t_.at(id);
+        if (n.pure) return t_.last_in(id, CharSet::any());
+        std::vector<int32_t> ways;
+        if (n.kind == Re::Concat) {
+            const std::vector<int32_t> parts = t_.children(id);
+            int32_t before = RegexTree::kEpsilon;
+            for (size_t i = 0; i < parts.size() && before != RegexTree::kNothing; ++i) {
+                ways.push_back(t_.concat({before, filled(parts[i]), serial(parts.begin() + i + 1, parts.end())}));
+                before = t_.concat({before, idle(parts[i])});
+            }
+        } else if (n.kind == Re::Union) {
+            for (int32_t option : t_.children(id)) ways.push_back(filled(option));
+        } else if (n.kind == Re::Repeat) {
+            budget_ -= n.low;
+            if (budget_ < 0) throw errors_.unsupported("a test of the surrounding text repeated very often", n.place);
+            const int32_t first = filled(n.a);
+            for (int64_t idle_turns = 0; idle_turns == 0 || idle_turns < n.low; ++idle_turns) {
+                const int64_t done = idle_turns + 1;
+                const int32_t more = t_.repeat(n.a, std::max<int64_t>(n.low - done, 0), n.high < 0 ? -1 : n.high - done, n.place);
+                ways.push_back(t_.concat({idle_turns ? idle(n.a) : RegexTree::kEpsilon, first, more}));
+            }
+        }
+        return t_.either(ways);
+    }
+
+    // What a node tests where it matches without taking a character.
+    int32_t idle(int32_t id) {
+        const RegexNode n = t_.at(id);
+        if (n.pure) return n.nullable ? RegexTree::kEpsilon : RegexTree::kNothing;
+        std::vector<int32_t> parts = t_.children(id);
+        switch (n.kind) {
+            case Re::Concat:
+            case Re::Union:
+                for (int32_t& part : parts) part = idle(part);
+                return n.kind == Re::Concat ? t_.concat(parts) : t_.either(parts);
+            case Re::Repeat:
+                return n.low == 0 ? RegexTree::kEpsilon : idle(n.a);
+            default:
+                return id;
+        }
     }
 
     // `(?:(?!A).)*` and its kin, where the rest of the text has one fixed length.

@@ -1,8 +1,9 @@
 // What a regex parser produces: hash-consed expressions over characters, plus tests of what stands around a position.
 //
-// Nodes without tests are *pure*; `regex_assertions.h` turns the others into pure ones, `RegexTree::encode` turns pure ones
+// Nodes without tests are *pure*; `regex_assertions.h` turns the others into pure ones, `regex_encode.h` turns pure ones
 // into expressions over bytes. A *test* consumes nothing: Ahead and LookAhead test the rest of the text, Behind the
-// character before, LookBehind all of the text before. Equal nodes have the same id.
+// character before, LookBehind all of the text before. A *loop* is a name for a pure node that contains it: what an unbounded
+// repetition with tests and the rest of the text after it are. Equal nodes have the same id.
 #pragma once
 
 #include <functional>
@@ -13,14 +14,15 @@
 
 namespace guidedgen {
 
-enum class Re : uint8_t { Epsilon, Chars, Concat, Union, And, Not, Repeat, Ahead, Behind, LookAhead, LookBehind };
+enum class Re : uint8_t { Epsilon, Chars, Concat, Union, And, Not, Repeat, Loop, Ahead, Behind, LookAhead, LookBehind };
 
 struct RegexNode {
     Re kind;
     bool nullable = false;             // of pure nodes
     bool pure = true;
+    bool looped = false;               // contains a loop
     bool flag = false;                 // Behind: holds at the start of the text; LookAhead, LookBehind: negative
-    int32_t a = 0, count = 0;          // Chars, Behind: set; Concat, Union, And: arguments; others: child
+    int32_t a = 0, count = 0;          // Chars, Behind: set; Loop: number; Concat, Union, And: arguments; others: child
     int64_t low = 0, high = -1;        // Repeat; -1: no maximum
     int32_t place = 0;                 // offset into the pattern, for messages; of the first equal node
 };
@@ -136,6 +138,7 @@ class RegexTree {
         std::sort(kept.begin(), kept.end());
         if (kept.size() == 1) return kept[0];
         RegexNode n{Re::And, nullable};
+        for (int32_t part : kept) entangled_ |= nodes_[part].looped;
         return intern(n, kept);
     }
 
@@ -145,6 +148,7 @@ class RegexTree {
         if (inner == kAnyText) return kNothing;
         RegexNode n{Re::Not, !nodes_[inner].nullable};
         n.a = inner;
+        entangled_ |= nodes_[inner].looped;
         return intern(n, {});
     }
 
@@ -190,6 +194,27 @@ class RegexTree {
     int32_t beginning_with(const CharSet& set) { return concat({chars(set), kAnyText}); }
     int32_t not_beginning_with(const CharSet& set) { return either({kEpsilon, beginning_with(~set)}); }
 
+    // A name for a pure node that is defined later; in that node it stands behind at least one character.
+    int32_t loop(bool nullable) {
+        RegexNode n{Re::Loop, nullable};
+        n.a = static_cast<int32_t>(bodies_.size());
+        bodies_.push_back(-1);
+        waiting_.emplace_back();
+        return intern(n, {});
+    }
+
+    void define(int32_t loop, int32_t body) {
+        const int32_t number = nodes_[loop].a;
+        bodies_[number] = body;
+        const std::vector<Waiting> waiting = std::move(waiting_[number]);
+        waiting_[number].clear();
+        for (const Waiting& w : waiting) define(w.loop, first_in(body, w.set, w.empty));
+    }
+
+    int32_t body(int32_t loop) const { return bodies_[nodes_[loop].a]; }
+    // Whether a loop stands in an intersection or a complement: it may have any number of derivatives then.
+    bool entangled() const { return entangled_; }
+
     // The texts of a pure node that begin with a character of the set, or are empty if `empty`.
     int32_t first_in(int32_t id, const CharSet& set, bool empty) {
         if (set.is_any() && (empty || !nullable(id))) return id;
@@ -203,6 +228,12 @@ class RegexTree {
     }
 
   private:
+    struct Waiting {   // first_in of a loop that is not defined yet
+        int32_t loop;
+        CharSet set;
+        bool empty;
+    };
+
     template <class F>
     int32_t remembered(int32_t id, const CharSet& set, int what, F make) {
         const uint64_t key = (static_cast<uint64_t>(id) << 34) | (static_cast<uint64_t>(set_id(set)) << 2) | static_cast<uint64_t>(what);
@@ -216,6 +247,12 @@ class RegexTree {
     int32_t first_anew(int32_t id, const CharSet& set, bool empty) {
         const RegexNode n = nodes_[id];
         switch (n.kind) {
+            case Re::Loop: {
+                const int32_t begun = loop(n.nullable && empty);
+                if (bodies_[n.a] < 0) waiting_[n.a].push_back({begun, set, empty});
+                else define(begun, first_in(bodies_[n.a], set, empty));
+                return begun;
+            }
             case Re::Epsilon:
                 return empty ? kEpsilon : kNothing;
             case Re::Chars:
@@ -359,7 +396,7 @@ class RegexTree {
     }
 
     int32_t test(Re kind, int32_t child, bool flag, int32_t place) {
-        RegexNode n{kind, false, false, flag, child};
+        RegexNode n{kind, false, false, false, flag, child};
         n.place = place;
         return intern(n, {});
     }
@@ -381,6 +418,8 @@ class RegexTree {
                                                 : o.count == static_cast<int32_t>(args.size()) && std::equal(args.begin(), args.end(), args_.begin() + o.a);
             if (o.kind == n.kind && o.flag == n.flag && o.low == n.low && o.high == n.high && same_args) return it->second;
         }
+        n.looped = n.kind == Re::Loop || std::any_of(args.begin(), args.end(), [this](int32_t arg) { return nodes_[arg].looped; }) ||
+                   (n.kind != Re::Chars && n.kind != Re::Behind && args.empty() && nodes_[n.a].looped);
         if (!args.empty()) {
             n.a = static_cast<int32_t>(args_.size());
             n.count = static_cast<int32_t>(args.size());
@@ -400,75 +439,10 @@ class RegexTree {
     std::vector<CharSet> sets_;
     std::unordered_map<CharSet, int32_t, CharSetHash> set_ids_;
     std::unordered_multimap<uint64_t, int32_t> index_;
+    bool entangled_ = false;
+    std::vector<int32_t> bodies_;                   // of loops, by number; -1: not defined yet
+    std::vector<std::vector<Waiting>> waiting_;
     std::unordered_map<uint64_t, int32_t> edges_;   // memo of first_in and last_in
-};
-
-// Pure nodes as expressions over bytes, every character spelled in all its ways.
-class RegexEncoder {
-  public:
-    RegexEncoder(RegexTree& tree, Spellings& spellings, Expressions& expressions, int32_t any)
-        : tree_(tree), spellings_(spellings), e_(expressions), any_(any) {}
-
-    int32_t encode(int32_t id) {
-        const int32_t made = value(id);
-        return tree_.kind(id) == Re::Not ? within(made) : made;
-    }
-
-  private:
-    int32_t within(int32_t bare) { return e_.both({any_, bare}); }
-
-    // Complements come out bare: they are among all byte strings.
-    int32_t value(int32_t id) {
-        auto known = made_.find(id);
-        if (known != made_.end()) return known->second;
-        const RegexNode n = tree_.at(id);
-        const int32_t made = build(id, n);
-        made_.emplace(id, made);
-        return made;
-    }
-
-    int32_t build(int32_t id, const RegexNode& n) {
-        const std::vector<int32_t> children = tree_.children(id);
-        switch (n.kind) {
-            case Re::Epsilon:
-                return Expressions::kEpsilon;
-            case Re::Chars:
-                return spellings_.spell(tree_.set(id));
-            case Re::Concat: {
-                int32_t result = Expressions::kEpsilon;
-                for (size_t i = children.size(); i-- > 0;) result = e_.concat(encode(children[i]), result);
-                return result;
-            }
-            case Re::Union: {
-                std::vector<int32_t> options;
-                for (int32_t child : children) options.push_back(encode(child));
-                return e_.either(std::move(options));
-            }
-            case Re::And: {
-                std::vector<int32_t> parts;
-                bool bare = true;
-                for (int32_t child : children) {
-                    parts.push_back(value(child));
-                    bare &= tree_.kind(child) == Re::Not;
-                }
-                if (bare) parts.push_back(any_);
-                return e_.both(std::move(parts));
-            }
-            case Re::Not:
-                return e_.negate(encode(n.a));
-            case Re::Repeat:
-                if (std::max(n.low, n.high) > INT32_MAX) throw fixed_limit("repeat", INT32_MAX, "count of a repetition");
-                return e_.repeat(encode(n.a), static_cast<int32_t>(n.low), static_cast<int32_t>(n.high));
-            default:
-                throw std::logic_error("a test where a pure expression belongs");
-        }
-    }
-
-    RegexTree& tree_;
-    Spellings& spellings_;
-    Expressions& e_;
-    int32_t any_;
-    std::unordered_map<int32_t, int32_t> made_;
 };
 
 }  // namespace guidedgen

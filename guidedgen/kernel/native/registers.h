@@ -13,6 +13,7 @@
 #include "common.h"
 #include "paged.h"
 #include "trie.h"
+#include "work.h"
 
 namespace guidedgen {
 
@@ -120,6 +121,8 @@ inline NameReader name_in(const Text* text) {
 
 class Registers {
   public:
+    explicit Registers(Work& work) : work_(work) {}
+
     // Stands for registers that are not known, where masks are worked out without them.
     const Register* unknown() const { return &unknown_; }
     // The same in an item that any string may be but those that came: JsonMachine::takes_any_string.
@@ -136,7 +139,7 @@ class Registers {
         if (known >= 0) return &texts_[static_cast<size_t>(known)];
         texts_.push_back({text, byte, text ? text->length + 1 : 1});
         text_index_.insert(h, static_cast<int32_t>(texts_.size()) - 1);
-        bytes_ += sizeof(Text) + 48;
+        take(sizeof(Text) + 48);
         return &texts_.back();
     }
 
@@ -152,7 +155,7 @@ class Registers {
             names_.push_back({r->names, name});
             found = &names_.back();
             name_index_[h].push_back(found);
-            bytes_ += static_cast<int64_t>(sizeof(Names) + name.size() + 48);
+            take(sizeof(Names) + name.size() + 48);
         }
         Register next = *r;
         next.names = found;
@@ -167,11 +170,18 @@ class Registers {
 
     // One more byte for every array that keeps its item.
     const Register* append(const Register* r, uint8_t byte) {
-        if (!r || !r->inside_array || is_unknown(r)) return r;
-        Register next = *r;
-        next.outer = append(r->outer, byte);
-        if (r->array) next.item = extend(r->item, byte);
-        return intern(next);
+        // Outermost last: a text may nest deeper than a stack is.
+        std::vector<const Register*> open;
+        for (; r && r->inside_array && !is_unknown(r); r = r->outer) open.push_back(r);
+        work_.spend(static_cast<int64_t>(open.size()) * kEach);
+        const Register* outer = r;
+        for (size_t i = open.size(); i-- > 0;) {
+            Register next = *open[i];
+            next.outer = outer;
+            if (next.array) next.item = extend(next.item, byte);
+            outer = intern(next);
+        }
+        return outer;
     }
 
     const Register* next_item(const Register* r) {
@@ -182,17 +192,11 @@ class Registers {
 
     // The same of another arena.
     const Register* import(const Register* r) {
-        if (!r) return nullptr;
-        Register next = *r;
-        next.outer = import(r->outer);
-        next.names = nullptr;
-        next.item = nullptr;
-        for (char c : bytes_of(r->item)) next.item = extend(next.item, static_cast<uint8_t>(c));
-        const Register* made = intern(next);
-        std::vector<const std::string*> names;
-        for (const Names* n = r->names; n; n = n->before) names.push_back(&n->name);
-        for (size_t i = names.size(); i-- > 0;) made = with_name(made, *names[i]);
-        return made;
+        std::vector<const Register*> open;
+        for (; r; r = r->outer) open.push_back(r);
+        const Register* outer = nullptr;
+        for (size_t i = open.size(); i-- > 0;) outer = import(*open[i], outer);
+        return outer;
     }
 
     const Text* import(const Text* text) {
@@ -230,6 +234,25 @@ class Registers {
         return n.repeated;
     }
 
+    static constexpr int64_t kEach = 4;   // steps that a byte costs for each container that keeps it
+
+    const Register* import(const Register& r, const Register* outer) {
+        Register next = r;
+        next.outer = outer;
+        next.names = nullptr;
+        next.item = import(r.item);
+        const Register* made = intern(next);
+        std::vector<const std::string*> names;
+        for (const Names* n = r.names; n; n = n->before) names.push_back(&n->name);
+        for (size_t i = names.size(); i-- > 0;) made = with_name(made, *names[i]);
+        return made;
+    }
+
+    void take(size_t bytes) {
+        work_.hold(static_cast<int64_t>(bytes));
+        bytes_ += static_cast<int64_t>(bytes);
+    }
+
     // `before`: inside a name.
     template <class F>
     static void descend(const Trie& trie, uint32_t node, const NameReader& before, const std::string& name, F& found) {
@@ -252,10 +275,11 @@ class Registers {
             if (known->outer == r.outer && known->array == r.array && known->names == r.names && known->item == r.item) return known;
         registers_.push_back(r);
         bucket.push_back(&registers_.back());
-        bytes_ += sizeof(Register) + 48;
+        take(sizeof(Register) + 48);
         return bucket.back();
     }
 
+    Work& work_;
     Register unknown_{nullptr, false, false, nullptr, nullptr}, unknown_string_ = unknown_;
     std::deque<Text> texts_;
     std::deque<Names> names_;

@@ -102,6 +102,7 @@ class SchemaReader : private SchemaWalk {
             uint64_t own = bit(known.keyword);
             if (own & present_ & ~idle_ && !known.annotation) {
                 if (known.keyword == Keyword::Format) std::tie(mark.treatment, mark.reason) = format_;
+                if (known.keyword == Keyword::UniqueItems && slot(Keyword::UniqueItems) == Py_True) mark.treatment = Treatment::Guarded;
                 continue;
             }
             mark.treatment = Treatment::Annotation;

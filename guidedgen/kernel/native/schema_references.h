@@ -43,7 +43,7 @@ struct Target {
 
 class References {
   public:
-    References(SchemaTable& table, Budget& budget, nb::object resolver, Draft otherwise)
+    References(SchemaTable& table, ReadingBudget& budget, nb::object resolver, Draft otherwise)
         : table_(table), budget_(budget), resolver_(std::move(resolver)), otherwise_(otherwise) {}
 
     const Context& context(int32_t id) const { return contexts_[static_cast<size_t>(id)]; }
@@ -365,7 +365,7 @@ class References {
     }
 
     SchemaTable& table_;
-    Budget& budget_;
+    ReadingBudget& budget_;
     nb::object resolver_;
     Draft otherwise_;
     std::vector<Context> contexts_;

@@ -1,6 +1,7 @@
 // The report in words: one line for each keyword of each location that was read. Made when somebody asks for it.
 #pragma once
 
+#include "json_formats.h"
 #include "schema_keywords.h"
 
 namespace guidedgen {
@@ -48,6 +49,14 @@ inline std::string escaped(const std::string& token) {
     return result;
 }
 
+// What registers enforce beside the masks of lexemes, and what of a format no expression says.
+inline void qualify(const SchemaTable& table, const SchemaNode& node, Keyword keyword, ReportLine& line) {
+    if (keyword == Keyword::UniqueItems && node.array && node.array->unique) line.treatment = Treatment::Guarded;
+    if (keyword != Keyword::Format || !node.string || node.string->format < 0 || table.formats.count(node.string->format)) return;
+    auto known = JsonFormats::all().find(table.text(node.string->format));
+    if (known != JsonFormats::all().end() && *known->second.unchecked) line.note = std::string("not checked: ") + known->second.unchecked;
+}
+
 }  // namespace report
 
 inline std::vector<ReportLine> report_lines(const SchemaTable& table) {
@@ -57,10 +66,12 @@ inline std::vector<ReportLine> report_lines(const SchemaTable& table) {
         bool known = mark.keyword >= 0;
         std::string name = known ? std::string(keyword_table()[static_cast<size_t>(mark.keyword)].name) : table.text(~mark.keyword);
         ReportLine line{table.pointer(node.place) + "/" + report::escaped(name), name, report::note(table, mark), mark.treatment};
-        if (known && mark.treatment == Treatment::Exact && !(keyword_table()[static_cast<size_t>(mark.keyword)].kinds & node.types)) {
+        const bool enforced = mark.treatment == Treatment::Exact || mark.treatment == Treatment::Guarded;
+        if (known && enforced && !(keyword_table()[static_cast<size_t>(mark.keyword)].kinds & node.types)) {
             line.treatment = Treatment::Annotation;
             line.note = "says nothing about " + report::kinds(node.types);
         }
+        if (known && line.treatment == Treatment::Exact) report::qualify(table, node, static_cast<Keyword>(mark.keyword), line);
         lines.push_back(std::move(line));
     }
     return lines;

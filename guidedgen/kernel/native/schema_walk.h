@@ -216,7 +216,7 @@ class SchemaWalk : protected LocationForms {
         return possible;
     }
 
-    Budget budget_;
+    ReadingBudget budget_;
     References references_;
     std::vector<Work> work_;
     size_t next_ = 0;

@@ -1,4 +1,4 @@
-"""What holds for every explanation, on random schemas: exact offsets, pointers that lead somewhere, paths of the text."""
+"""What holds for every explanation, on random schemas: exact offsets, pointers that resolve, paths of the text."""
 
 from __future__ import annotations
 

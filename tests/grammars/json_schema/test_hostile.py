@@ -198,3 +198,15 @@ def test_a_call_that_reached_its_limit_changes_no_later_answer(steps: int, order
         except LimitExceeded as error:
             cut_short += error.limit == "steps"
     assert cut_short > 0 or steps > 10_000, "no call reached the limit: the test shows nothing"
+
+
+def test_formulas_that_are_made_while_others_are_walked_over() -> None:
+    """Found by fuzzing: many names of propertyNames' language, each a schema of its own, moved what was being read."""
+    pytest.importorskip("guidedgen.kernel._native")
+    schema = {"propertyNames": {"pattern": "^[ab]+$", "maxLength": 2}, "type": "object", "minProperties": 0}
+    nested: Any = schema
+    for level in range(40):
+        nested = {"type": "object", "propertyNames": {"maxLength": level + 1}, "properties": {"a": nested}}
+    for order in ("schema", "any"):
+        explore(schema, order, Limits())
+        explore(nested, order, Limits())

@@ -117,3 +117,19 @@ def test_formats_of_the_options_replace_and_add() -> None:
 def test_canonical_numbers(schema: Any, canonical: list[str]) -> None:
     texts = ["0", "-0", "7", "-7", "7.0", "7e2", "7e100", "0.5e-10", "5e-200"]
     assert taken(schema, texts, canonical_numbers=True) == canonical
+
+
+def test_the_report_says_what_registers_enforce_and_what_formats_leave_out() -> None:
+    form = form_of({"items": {"format": "idn-hostname", "uniqueItems": False}, "uniqueItems": True, "format": "date"})
+    assert form is not None
+    told = {entry.pointer: entry for entry in form.report()}
+    assert told["/uniqueItems"].treatment == "guarded"
+    assert told["/items/uniqueItems"].treatment == "exact"
+    assert (told["/items/format"].treatment, told["/format"].note) == ("exact", "")
+    assert told["/items/format"].note.startswith("not checked: ")
+
+
+def test_a_format_of_the_options_is_checked_whole() -> None:
+    form = form_of({"format": "idn-hostname"}, formats={"idn-hostname": "x+"})
+    assert form is not None
+    assert [entry.note for entry in form.report()] == [""]
