@@ -111,10 +111,8 @@ def main() -> None:
     print("          mean" + "".join(f"{f'p{p:g}':>10}" for p in PERCENTILES) + "       max")
     print(line("cold", cold, floor))
     print(line("warm", warm, floor))
-    ratio = {name: (np.mean(times) - floor) / 1e3 / limit for name, times in (("cold", cold), ("warm", warm))}
-    print(
-        f"copying a mask takes {limit:.2f}; a cold step {ratio['cold']:.1f} times that, a warm one {ratio['warm']:.1f}"
-    )
+    cold_ratio, warm_ratio = ((np.mean(times) - floor) / 1e3 / limit for times in (cold, warm))
+    print(f"copying a mask takes {limit:.2f}; a cold step {cold_ratio:.1f} times as long, a warm one {warm_ratio:.1f}")
     print("work of the cold pass:", ", ".join(f"{name} {count:,}" for name, count in counters.items()))
 
 

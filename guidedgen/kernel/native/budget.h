@@ -141,11 +141,11 @@ class Budget {
         if (fronts_.size() <= depth) fronts_.emplace_back();
         const ByteSet first = arena_.allowed(front);
         int64_t most = 0;
-        for (uint32_t child : arena_.lexer().children(part, at)) {
-            const Remainder& node = part.remainders[child];
-            if (!first.has(node.byte)) continue;
+        for (const auto& [byte, child] : arena_.lexer().children(part, at)) {
+            if (!first.has(byte)) continue;
             Front& next = fronts_[depth];
-            arena_.step(front, node.byte, next);
+            arena_.step(front, byte, next);
+            const Remainder& node = part.remainders[child];
             const auto& at_nodes = node.trie_nodes;
             if (std::any_of(at_nodes.begin(), at_nodes.end(), [&](uint32_t n) { return trie_.nodes[n].ntok > 0; }))
                 most = std::max(most, rest(next, unit));

@@ -80,7 +80,7 @@ class Lexer : public Automaton {
         return nodes >= kManyBelow;
     }
 
-    const std::vector<uint32_t>& children(LexMask& mask, uint32_t at) {
+    const std::vector<Remainder::Child>& children(LexMask& mask, uint32_t at) {
         Remainder& parent = mask.remainders[at];
         if (parent.expanded) return parent.children;
         parent.expanded = true;
@@ -91,14 +91,13 @@ class Lexer : public Automaton {
                 if (!where[b]) {
                     where[b] = static_cast<uint32_t>(mask.remainders.size());
                     mask.remainders.emplace_back();
-                    mask.remainders.back().byte = b;
                 }
                 mask.remainders[where[b]].trie_nodes.push_back(c);
                 bytes_ += 4;
             }
-        for (uint32_t child : where)
-            if (child) parent.children.push_back(child);
-        bytes_ += static_cast<int64_t>(parent.children.size() * (sizeof(Remainder) + 4));
+        for (int b = 0; b < 256; ++b)
+            if (where[b]) parent.children.push_back({static_cast<uint8_t>(b), where[b]});
+        bytes_ += static_cast<int64_t>(parent.children.size() * (sizeof(Remainder) + sizeof(Remainder::Child)));
         return parent.children;
     }
 

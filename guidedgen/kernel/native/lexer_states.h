@@ -12,10 +12,13 @@ namespace guidedgen {
 // What follows the end of a lexeme inside tokens: equal remainders of different tokens share a node. Children come into
 // being when some structure can read up to them, since most continuations never fit.
 struct Remainder {
-    uint8_t byte = 0;
+    struct Child {
+        uint8_t byte;
+        uint32_t at;   // in LexMask::remainders
+    };
     bool expanded = false;
     std::vector<uint32_t> trie_nodes;
-    std::vector<uint32_t> children;   // sorted by byte
+    std::vector<Child> children;   // sorted by byte
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
 };
 

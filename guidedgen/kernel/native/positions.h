@@ -151,7 +151,7 @@ class Arena {
     // Symbols of the terminals that are being read or may come next.
     std::vector<int32_t> labels(const Position* p) {
         std::vector<int32_t> result;
-        auto add_items = [&](const std::vector<Item>& after) {
+        auto add_items = [&](const auto& after) {
             for (const Item& i : after)
                 if (!is_json(i)) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
         };
@@ -182,7 +182,7 @@ class Arena {
         for (const Item& item : row->items)
             if (is_json(item)) states.insert(json_state(item));
         for (const Expected& e : row->terminals)
-            if (e.edge >= 0) states.insert(json_state(e.after[0]));
+            if (e.edge >= 0) states.insert(json_state(e.item));
         for (int32_t state : states) places.push_back(where.at(state, {}, byte));
         return places;
     }
@@ -241,13 +241,13 @@ class Arena {
         for (const Reading& r : front.reading) {
             const Expected& e = r.row->terminals[r.index];
             if (e.edge < 0) continue;
-            if (only_scalars && rows_.symbols().json().expect(json_state(e.after[0]))[e.edge].step != JsonMachine::Step::Scalar) continue;
+            if (only_scalars && rows_.symbols().json().expect(json_state(e.item))[e.edge].step != JsonMachine::Step::Scalar) continue;
             Begun b{e.edge, r.state, false, ""};
             if (r.flags() & JsonMachine::kName) {
                 b.name = name_in(r.text).name;
                 b.repeats = byte == '"' && lexer_->next(r.state, '"');
             }
-            found[json_state(e.after[0])].push_back(std::move(b));
+            found[json_state(e.item)].push_back(std::move(b));
         }
         return found;
     }
@@ -416,13 +416,13 @@ class Arena {
         if (fronts_.size() <= depth) fronts_.emplace_back();
         const Trie& trie = lexer_->trie();
         ByteSet first = allowed(front);
-        for (uint32_t child : lexer_->children(part, at)) {
-            const Remainder& node = part.remainders[child];
-            if (!first.has(node.byte)) continue;
+        for (const auto& [byte, child] : lexer_->children(part, at)) {
+            if (!first.has(byte)) continue;
             Front& next = fronts_[depth];
             uncertain_ = doubtful;
-            step(front, node.byte, next);
+            step(front, byte, next);
             if (next.dead()) continue;
+            const Remainder& node = part.remainders[child];
             const bool perhaps = uncertain_;
             ++walked_;
             auto& tokens = perhaps ? set.perhaps : set.extra;

@@ -29,13 +29,14 @@ inline int32_t json_state(const Item& item) { return -2 - item.slot; }
 struct Expected {
     int32_t terminal;           // -1: a lexeme of JSON
     LexState* start;
-    std::vector<Item> after;    // JSON: the item that expects the lexeme
+    std::vector<Item> after;    // not for JSON
+    Item item{-1, -1, nullptr};   // JSON: what expects the lexeme
     Row* target = nullptr;      // the row after this terminal alone; made on demand
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
 
     bool same(const Expected& o) const {
-        return terminal == o.terminal && edge == o.edge && (edge < 0 || after[0].slot == o.after[0].slot);
+        return terminal == o.terminal && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
     }
 };
 
@@ -180,13 +181,13 @@ class Rows {
     std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text) {
         const Expected& e = row->terminals[index];
         if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index);
-        return {json_item(symbols_->json().follow_item(json_state(e.after[0]), e.edge, text), e.after[0])};
+        return {json_item(symbols_->json().follow_item(json_state(e.item), e.edge, text), e.item)};
     }
 
     // Whether behind a lexeme that comes before an item any string may come, and the array may end after it.
     bool takes_any_string(Row* row, size_t index) {
         const Expected& e = row->terminals[index];
-        return (e.flags & JsonMachine::kNextItem) && symbols_->json().takes_any_string(json_state(e.after[0]));
+        return (e.flags & JsonMachine::kNextItem) && symbols_->json().takes_any_string(json_state(e.item));
     }
 
     // One row for all that may follow several terminals that end together.
@@ -203,7 +204,7 @@ class Rows {
     std::vector<Item> after_items(Row* row, size_t index) {
         const Expected& e = row->terminals[index];
         if (e.edge < 0) return e.after;
-        return {json_item(symbols_->json().follow(json_state(e.after[0]), e.edge), e.after[0])};
+        return {json_item(symbols_->json().follow(json_state(e.item), e.edge), e.item)};
     }
 
     template <class F>
@@ -313,7 +314,7 @@ class Rows {
                 for (Expected& e : row->terminals)
                     if (e.terminal == slot.value) found = &e;
                 if (!found) {
-                    row->terminals.push_back({slot.value, symbols_->terminal(slot.value), {}});
+                    row->terminals.push_back({slot.value, symbols_->terminal(slot.value), {}, {-1, -1, nullptr}});
                     found = &row->terminals.back();
                 }
                 found->after.push_back(after);
@@ -347,7 +348,8 @@ class Rows {
 
     void visit_json(Row* row, const Item& item) {
         const auto& edges = symbols_->json().expect(json_state(item));
-        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({-1, edges[i].start, {item}, nullptr, static_cast<int32_t>(i), edges[i].flags});
+        row->terminals.reserve(row->terminals.size() + edges.size());
+        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({-1, edges[i].start, {}, item, nullptr, static_cast<int32_t>(i), edges[i].flags});
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {

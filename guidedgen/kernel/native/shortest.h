@@ -210,7 +210,7 @@ class Shortest {
         if (ended_.size() == 1) return rows.after(ended_[0].row, ended_[0].index);
         std::vector<Item> items;
         for (const Reading& r : ended_) {
-            const auto& after = r.row->terminals[r.index].after;
+            const std::vector<Item> after = rows.after_items(r.row, r.index);
             items.insert(items.end(), after.begin(), after.end());
         }
         return rows.make(std::move(items));
