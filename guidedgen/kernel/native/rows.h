@@ -265,7 +265,7 @@ class Rows {
         }
         void clear() {
             few.clear();
-            many.clear();
+            if (!many.empty()) many = {};   // clear() would go over as many buckets as there ever were, for each row to come
         }
     };
 
