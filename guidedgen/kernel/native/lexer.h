@@ -16,12 +16,15 @@ namespace guidedgen {
 
 class Lexer : public Automaton {
   public:
-    Lexer(std::shared_ptr<const Trie> trie, const Limits& limits)
-        : Automaton(limits), trie_(std::move(trie)), contents_(trie_), text_(*trie_), farthest_(expressions_) {}
+    // `text`: that of the same tokens, where another lexer has it already.
+    Lexer(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text = nullptr)
+        : Automaton(limits), trie_(std::move(trie)), contents_(trie_), text_(text ? std::move(text) : std::make_shared<TextTokens>(*trie_)),
+          farthest_(expressions_) {}
 
+    const std::shared_ptr<const TextTokens>& text() const { return text_; }
     const Trie& trie() const { return *trie_; }
     std::mutex& mutex() { return mutex_; }
-    int64_t memory() const { return automaton_memory() + contents_.memory() + text_.memory(); }
+    int64_t memory() const { return automaton_memory() + contents_.memory() + text_->memory(); }
     int64_t visited() const { return visited_; }
 
     LexMask& mask(LexState* s) {
@@ -369,7 +372,7 @@ class Lexer : public Automaton {
         auto known = counted_.find(free->expr);
         if (known != counted_.end()) return known->second;
         const ByteSet* odd = leaving(free);
-        const Content* c = odd && odd->empty() ? &text_.content() : nullptr;
+        const Content* c = odd && odd->empty() ? &text_->content() : nullptr;
         LexState *one = state(unit), *end = state(Expressions::kEpsilon);
         if (c) {
             const ByteSet taken = first(state(rest));
@@ -452,7 +455,7 @@ class Lexer : public Automaton {
                     i = node.skip;
                     continue;
                 }
-                const bool large = node.skip - i >= Trie::kLarge && text_.content().complete[i];
+                const bool large = node.skip - i >= Trie::kLarge && text_->content().complete[i];
                 if (const ByteSet* odd = large ? leaving(now) : nullptr; odd && walk_text(*odd, i, found)) {
                     if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
                     i = node.skip;
@@ -470,7 +473,7 @@ class Lexer : public Automaton {
         const Trie& trie = *trie_;
         const uint32_t to = trie.nodes[at].skip;
         std::vector<uint32_t> others;
-        if (!leaving.empty() && !text_.outermost(trie, leaving, at + 1, to, others)) return false;
+        if (!leaving.empty() && !text_->outermost(trie, leaving, at + 1, to, others)) return false;
         uint32_t rank = trie.nodes[at].tok;
         for (uint32_t node : others) {
             if (trie.nodes[node].tok > rank) found.text.emplace_back(rank, trie.nodes[node].tok);
@@ -478,7 +481,7 @@ class Lexer : public Automaton {
         }
         if (trie.tokens_end(at) > rank) found.text.emplace_back(rank, trie.tokens_end(at));
         LexState* s = found.stack[trie.nodes[at].depth];
-        walk_odd(text_.content(), at + 1, to, found, 0, &others);
+        walk_odd(text_->content(), at + 1, to, found, 0, &others);
         for (uint32_t node : others) {
             found.stack[trie.nodes[node].depth - 1u] = s;
             walk_nodes(node, trie.nodes[node].skip, found);
@@ -548,7 +551,7 @@ class Lexer : public Automaton {
         size_t count = 0, words = (trie_->vocab_size + 31) / 32;
         for (auto& range : found.inside) count += range.second - range.first;
         for (auto& [from, to] : found.text) count += to - from;   // at most
-        const Content& c = text_.content();
+        const Content& c = text_->content();
         if (count > words) {
             out.dense.assign(words, 0);
             add_text(found, out.dense);
@@ -565,7 +568,7 @@ class Lexer : public Automaton {
 
     // Ranges that cover most of the text are written as all of it less the gaps between them.
     void add_text(Found& found, std::vector<uint32_t>& dense) {
-        const Content& c = text_.content();
+        const Content& c = text_->content();
         const uint32_t all = static_cast<uint32_t>(trie_->tokens.size());
         std::sort(found.text.begin(), found.text.end());
         size_t covered = 0;
@@ -602,7 +605,7 @@ class Lexer : public Automaton {
 
     std::shared_ptr<const Trie> trie_;
     Contents contents_;
-    TextTokens text_;
+    std::shared_ptr<const TextTokens> text_;
     Farthest farthest_;
     std::unique_ptr<Content> long_tokens_;
     std::unordered_map<int32_t, const Content*> counted_;   // memo of counts_characters

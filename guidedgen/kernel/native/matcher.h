@@ -40,7 +40,8 @@ class Vocabulary {
             if (!full && same) return lexer_;
         }
         limits_ = limits;
-        lexer_ = Retired::keep(std::make_unique<Lexer>(trie_, limits), retired_);   // grammars that use the old one keep it alive
+        // Grammars that use the old one keep it alive.
+        lexer_ = Retired::keep(std::make_unique<Lexer>(trie_, limits, lexer_ ? lexer_->text() : nullptr), retired_);
         return lexer_;
     }
 
