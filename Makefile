@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test slow conformance benchmark check lint types layers docs engines stub stubs native install model clean
+.PHONY: help demo test slow conformance benchmark fuzz counters check lint types layers docs engines stub stubs native install model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,6 +33,12 @@ conformance: $(VENV)/.dev  ## the official suite, MaskBench and random walks, co
 
 benchmark: $(VENV)/.dev model  ## the tests that measure time
 	$(BIN)/python -m pytest -m benchmark $(ARGS)
+
+fuzz: $(VENV)/.dev  ## fuzz the native kernel with sanitizers, SECONDS=60 for each target: needs clang
+	$(BIN)/python scripts/fuzz.py --seconds $(or $(SECONDS),60)
+
+counters: $(VENV)/.dev  ## what the native kernel counts, against the ratchet; ARGS=--update lowers it
+	$(BIN)/python -m tests.kernel.counters $(ARGS)
 
 check: lint types layers stub docs  ## everything but the tests
 

@@ -35,7 +35,7 @@ Counts = dict[str, dict[str, int]]
 
 
 def measured() -> Counts:
-    """By case: what the kernel counted, in both orders together, each with a vocabulary that nothing was compiled for."""
+    """By case: what the kernel counted, in both orders together, each with a vocabulary that is new."""
     return {name: _measured(schema, texts) for name, (schema, texts) in CASES.items()}
 
 

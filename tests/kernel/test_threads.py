@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from guidedgen.constraint import fill_masks
+from guidedgen.grammars.compile import compile
+from guidedgen.grammars.specs import JsonSchema
 from guidedgen.kernel import Compiled, InspectableState
 from guidedgen.limits import Limits
 from guidedgen.masks import allowed_tokens, mask_words
@@ -68,6 +70,53 @@ def test_walks_in_threads_see_what_one_thread_sees(kernel: str, limits: Limits) 
     expected = [walk(alone, seed % 4, steps) for seed in range(THREADS)]
     shared = compile_grammar(listed(), kernel, Vocabulary.from_tokens(tokens_of(vocabulary)), limits)
     assert at_once(lambda number: walk(shared, number % 4, steps)) == expected
+
+
+JSON: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "kind": {"enum": ["dear", "fear", 3]},
+        "list": {"type": "array", "items": {"type": "string", "maxLength": 9}, "uniqueItems": True},
+        "more": {"$ref": "#"},
+    },
+    "patternProperties": {"^[a-e]+$": {"type": "number", "multipleOf": 0.5}},
+    "anyOf": [{"required": ["kind"]}, {"required": ["list"], "minProperties": 2}],
+    "if": {"properties": {"kind": {"const": 3}}, "required": ["kind"]},
+    "then": {"required": ["more"]},
+}
+
+
+@pytest.mark.parametrize("order", ["schema", "any"])
+@pytest.mark.parametrize("limits", [Limits(), Limits(cache_bytes=200_000)], ids=["roomy", "evicting"])
+def test_walks_of_one_schema_in_threads(limits: Limits, order: Any) -> None:
+    """States of the JSON machine come into being in whichever thread is the first to need them."""
+    pytest.importorskip("guidedgen.kernel._native")
+    vocabulary = words(300)
+    spec = JsonSchema(JSON, property_order=order)
+
+    def compiled(over: Vocabulary) -> Compiled:
+        return compile(spec, over, limits=limits, implementation="native").compiled
+
+    alone = compiled(vocabulary)
+    expected = [walk(alone, seed % 4, 12) for seed in range(THREADS)]
+    assert all(len(seen) > 5 for seen in expected)
+    shared = compiled(Vocabulary.from_tokens(tokens_of(vocabulary)))
+    assert at_once(lambda number: walk(shared, number % 4, 12)) == expected
+
+
+def test_schemas_that_share_a_lexer_in_threads() -> None:
+    """Compiling schemas of one vocabulary, masks with and without a budget, and dropping them, all at once."""
+    pytest.importorskip("guidedgen.kernel._native")
+    vocabulary = words(300)
+    limits = Limits(cache_bytes=400_000)
+
+    def fresh(low: int) -> list[Any]:
+        schema = {**JSON, "minProperties": low, "properties": {**JSON["properties"], f"own{low}": {"minLength": low}}}
+        return walk(compile(JsonSchema(schema), vocabulary, limits=limits, implementation="native").compiled, low, 8)
+
+    expected = [fresh(low) for low in range(3)]
+    for results in at_once(lambda number: [((number + turn) % 3, fresh((number + turn) % 3)) for turn in range(4)]):
+        assert all(seen == expected[low] for low, seen in results)
 
 
 def tokens_of(vocabulary: Vocabulary) -> list[bytes]:

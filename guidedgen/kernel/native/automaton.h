@@ -16,6 +16,12 @@ class Automaton {
     Expressions& expressions() { return expressions_; }
     int64_t states() const { return static_cast<int64_t>(states_.size()); }
 
+    // Frees some of the states, before the rest goes; nothing else may be asked of it any more. False: there are none left.
+    bool dismantle(size_t count) {
+        for (size_t i = 0; i < count && !states_.empty(); ++i) states_.pop_back();
+        return expressions_.dismantle(count) || !states_.empty();
+    }
+
     LexState* state(int32_t expr) {
         by_expr_.grow(static_cast<size_t>(expr) + 1);
         if (LexState* known = by_expr_[expr]) return known;

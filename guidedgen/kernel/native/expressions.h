@@ -175,6 +175,15 @@ class Expressions {
         return derive(id, 0);
     }
 
+    // Frees some of the memo, before the rest goes; false: there is none left.
+    bool dismantle(size_t count) {
+        for (; count > 0 && !derived_order_.empty(); --count) {
+            derived_[derived_order_.front()].reset();
+            derived_order_.pop_front();
+        }
+        return !derived_order_.empty();
+    }
+
     // Work of one call from outside, in visits of small things.
     void begin() { work_.begin(); }
     void spend(int64_t steps) { work_.spend(steps); }

@@ -134,14 +134,14 @@ class Costs {
     }
 
     int64_t more_members(int32_t f, const Rest& rest, int level) {
-        const Satisfiability::Members m = sat_.members(f);
+        const Members m = sat_.members(f);
         if (m.simple()) return simple_members(m, rest, level);
         int64_t best = kFar, budget = kBudget;
         search(f, rest, sat_.useful_places(f, rest), 0, level, 0, best, budget);
         return best;
     }
 
-    int64_t simple_members(const Satisfiability::Members& m, const Rest& rest, int level) {
+    int64_t simple_members(const Members& m, const Rest& rest, int level) {
         const Plan& plan = progress_.plan(rest.plan);
         std::vector<int32_t> required;
         if (m.required != Formulas::kTrue) required = formulas_.args(m.required);
@@ -175,7 +175,7 @@ class Costs {
             best = cost;
             return;
         }
-        if (const Satisfiability::Members& m = sat_.members(f); m.simple()) {
+        if (const Members& m = sat_.members(f); m.simple()) {
             best = std::min(best, cost + simple_members(m, rest, level));
             return;
         }

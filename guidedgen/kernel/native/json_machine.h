@@ -337,7 +337,7 @@ class JsonMachine {
         for (int32_t id : progress_.plan(f.rest.plan).others)
             for (int32_t g : f.tuple)
                 if (progress_.after_key(g, id) != Formulas::kFalse) {
-                    const Satisfiability::Members& m = sat_.members(g);
+                    const Members& m = sat_.members(g);
                     if (!m.simple() || (m.high != 0 && sat_.member_goal(m.forms, id) != Formulas::kFalse)) return true;
                 }
         return false;
@@ -422,7 +422,7 @@ class JsonMachine {
 
     bool may_open(int32_t frame_id, const Frame& f, int32_t key_class, int32_t place) {
         if (f.tuple.size() == 1) {
-            const Satisfiability::Members& m = sat_.members(f.tuple[0]);
+            const Members& m = sat_.members(f.tuple[0]);
             if (m.simple()) return sat_.member_goal(m.forms, key_class) != Formulas::kFalse && sat_.may_take(m, f.rest, place);
         }
         const uint64_t key = branching_key(frame_id, key_class);

@@ -38,11 +38,17 @@ class Progress {
         return formulas_.rebuild(f, memo, [&](int32_t leaf) { return at_end(leaf) ? Formulas::kTrue : Formulas::kFalse; }) == Formulas::kTrue;
     }
 
-    // With the variable known to be true or false.
-    int32_t assign(int32_t f, int32_t var, bool truth) {
+    // With some variables decided: `truth` gives kTrue, kFalse, or the variable itself.
+    template <class F>
+    int32_t decide(int32_t f, const F& truth) {
         if (!formulas_.at(f).vars) return f;
         std::unordered_map<int32_t, int32_t> memo;
-        return assign(f, var, truth, memo);
+        return decide(f, truth, memo);
+    }
+
+    // With the variable known to be true or false.
+    int32_t assign(int32_t f, int32_t var, bool truth) {
+        return decide(f, [&](int32_t leaf) { return leaf != var ? leaf : truth ? Formulas::kTrue : Formulas::kFalse; });
     }
 
     static constexpr int32_t kSomeValue = -2;
@@ -98,13 +104,14 @@ class Progress {
         return made;
     }
 
-    int32_t assign(int32_t f, int32_t var, bool truth, std::unordered_map<int32_t, int32_t>& memo) {
+    template <class F>
+    int32_t decide(int32_t f, const F& truth, std::unordered_map<int32_t, int32_t>& memo) {
         return formulas_.rebuild(f, memo, [&](int32_t leaf) {
-            if (leaf == var) return truth ? Formulas::kTrue : Formulas::kFalse;
             const Formula n = formulas_.at(leaf);
-            if (!n.vars || n.op == FOp::Var) return leaf;
+            if (n.op == FOp::Var) return truth(leaf);
+            if (!n.vars) return leaf;
             std::vector<int32_t> args = formulas_.args(leaf);
-            for (int32_t& a : args) a = assign(a, var, truth, memo);
+            for (int32_t& a : args) a = decide(a, truth, memo);
             return formulas_.atom(n.op, n.a, n.b, n.c, n.d, args);
         });
     }

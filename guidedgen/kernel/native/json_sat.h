@@ -6,36 +6,27 @@
 // Where a search exceeds its budget the answer is "yes", and the rest is counted as not proved.
 #pragma once
 
-#include "json_progress.h"
-#include "unordered.h"
+#include "json_cubes.h"
+#include "json_rests.h"
 
 namespace guidedgen {
-
-// What the formulas of a tuple are about: the items to come, or the members, given the names that came already.
-struct Rest {
-    bool object = false;
-    int32_t plan = -1, seen = 0, rank = 0;   // rank: declared names before it may not come any more
-    bool tracked = false;                    // a register keeps the undeclared names, or the items
-};
 
 struct Outcome {
     int32_t goal;                 // over variables: what the value has to satisfy
     std::vector<int32_t> tuple;   // what is left after it
 };
 
-class Satisfiability {
+class Satisfiability : public Rests {
   public:
     Satisfiability(Meaning& meaning, Progress& progress, bool any_order, int64_t steps)
-        : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order), steps_(steps) {}
+        : Rests(meaning, progress, any_order), cubes_(meaning, progress), steps_(steps) {}
 
     // What searches gave up on: formulas about items or members.
     const std::vector<int32_t>& unproved() const { return unproved_; }
-    bool any_order() const { return any_order_; }
     int64_t memory() const {
         const size_t entries = goals_.size() + arrays_.size() + 2 * members_.size() + member_goals_.size() + objects_.size();
         return static_cast<int64_t>(entries) * kEntry + seen_sets_.memory();
     }
-    SeenSets& seen_sets() { return seen_sets_; }
 
     // Whether some value satisfies a goal.
     bool goal(int32_t f) {
@@ -95,7 +86,7 @@ class Satisfiability {
     std::vector<Outcome> outcomes(std::vector<int32_t> tuple, const Rest& rest) {
         std::vector<Outcome> found;
         int32_t base = Formulas::kTrue;
-        if (tuple.size() == 1) base = take_literals(tuple[0]);
+        if (tuple.size() == 1) base = cubes_.take_literals(tuple[0]);
         if (base == Formulas::kFalse) return found;
         branch(std::move(tuple), base, rest, found);
         return found;
@@ -105,42 +96,10 @@ class Satisfiability {
     bool some_outcome(std::vector<int32_t> tuple, const Rest& rest) {
         std::vector<Outcome> found;
         int32_t base = Formulas::kTrue;
-        if (tuple.size() == 1) base = take_literals(tuple[0]);
+        if (tuple.size() == 1) base = cubes_.take_literals(tuple[0]);
         if (base == Formulas::kFalse) return false;
         branch(std::move(tuple), base, rest, found, true);
         return !found.empty();
-    }
-
-    // The parts of a conjunction about members by what they demand.
-    struct Members {
-        int32_t forms = Formulas::kTrue;      // Props and Names
-        int32_t required = Formulas::kTrue;
-        int64_t low = 0, high = -1;
-        int32_t other = Formulas::kTrue;      // anything else
-        bool simple() const { return other == Formulas::kTrue; }
-    };
-
-    const Members& members(int32_t f) {
-        auto known = members_.find(f);
-        if (known != members_.end()) return known->second;
-        Members m;
-        std::vector<int32_t> parts = formulas_.at(f).op == FOp::And ? formulas_.args(f) : std::vector<int32_t>{f}, forms, others;
-        for (int32_t p : parts) {
-            const Formula n = formulas_.at(p);
-            switch (n.op) {
-                case FOp::True: break;
-                case FOp::Props:
-                case FOp::Names: forms.push_back(p); break;
-                case FOp::Required: m.required = p; break;
-                case FOp::MinProps: m.low = n.a; break;
-                case FOp::MaxProps: m.high = n.a; break;
-                default: others.push_back(p);
-            }
-        }
-        m.forms = formulas_.all(std::move(forms));
-        m.other = formulas_.all(std::move(others));
-        formulas_.work().hold(2 * kEntry);
-        return members_.emplace(f, m).first->second;
     }
 
     // What a member with such a key has to satisfy under Props and Names alone; kFalse where there is no such value.
@@ -149,28 +108,13 @@ class Satisfiability {
         auto known = member_goals_.find(key);
         if (known != member_goals_.end()) return known->second;
         int32_t after = progress_.after_key(forms, key_class);
-        int32_t made = after == Formulas::kFalse ? after : take_literals(after);
+        int32_t made = after == Formulas::kFalse ? after : cubes_.take_literals(after);
         if (!goal(made)) {
             if (lowest_ != INT32_MAX) return Formulas::kFalse;   // not for certain: depends on a search that is not finished
             made = Formulas::kFalse;
         }
         formulas_.work().hold(kEntry);
         return member_goals_[key] = made;
-    }
-
-    bool available(const Rest& rest, int32_t place) const {
-        if (!any_order_ && static_cast<size_t>(place) < progress_.plan(rest.plan).ordered) return place >= rest.rank;
-        const Seen& seen = seen_sets_.at(rest.seen);
-        const size_t word = static_cast<size_t>(place) >> 6;
-        return !(word < seen.size() && ((seen[word] >> (place & 63)) & 1));
-    }
-
-    // The rest once a declared name (its place in the plan), or an undeclared one (-1), has come.
-    Rest after(Rest rest, int32_t place) {
-        const auto ordered = static_cast<int32_t>(progress_.plan(rest.plan).ordered);
-        if (place >= 0 && (any_order_ || place >= ordered)) rest.seen = seen_sets_.with(rest.seen, place);
-        if (!any_order_) rest.rank = place >= 0 && place < ordered ? place + 1 : ordered;
-        return rest;
     }
 
     // Whether a simple rest that is possible stays so after a member (see `object` for the whole condition).
@@ -193,66 +137,8 @@ class Satisfiability {
         return m.low - 1 <= missing || enough(m, after(rest, place), m.low - 1 - missing);
     }
 
-    // Places whose members can help a formula to become true; -1 - i: the undeclared class i. Members that nothing asks for
-    // never help: they can only break what holds for all members.
-    std::vector<int32_t> useful_places(int32_t f, const Rest& rest) {
-        const Plan& plan = progress_.plan(rest.plan);
-        std::vector<uint8_t> declared(plan.declared.size(), 0);
-        bool others = false;
-        std::vector<std::pair<int32_t, bool>> work{{f, true}};
-        std::map<std::pair<int32_t, bool>, char> met;
-        auto all_names = [&] {
-            std::fill(declared.begin(), declared.end(), 1);
-            others = true;
-        };
-        while (!work.empty()) {
-            auto [now, positive] = work.back();
-            work.pop_back();
-            if (now <= Formulas::kTrue || !met.emplace(std::make_pair(now, positive), 0).second) continue;
-            formulas_.work().spend(16);
-            const Formula n = formulas_.at(now);
-            switch (n.op) {
-                case FOp::And:
-                case FOp::Or:
-                    for (int32_t p : formulas_.args(now)) work.emplace_back(p, positive);
-                    break;
-                case FOp::One:
-                    for (int32_t p : formulas_.args(now)) {
-                        work.emplace_back(p, true);
-                        work.emplace_back(p, false);
-                    }
-                    break;
-                case FOp::Not: work.emplace_back(formulas_.arg(n, 0), !positive); break;
-                case FOp::Required:
-                    if (positive)
-                        for (int32_t k : formulas_.args(now)) declared[plan.index.at(k)] = 1;
-                    break;
-                case FOp::MinProps:
-                    if (positive) all_names();
-                    break;
-                case FOp::Props:
-                    if (positive) break;
-                    others = true;
-                    for (const auto& p : meaning_.table().nodes[n.a].object->properties) declared[plan.index.at(p.first)] = 1;
-                    if (meaning_.table().nodes[n.a].object->additional >= 0 || !meaning_.table().nodes[n.a].object->patterns.empty()) all_names();
-                    break;
-                default:
-                    if (!positive) all_names();
-                    if (n.op == FOp::UnevaluatedProps)
-                        for (int32_t p : formulas_.args(now)) work.emplace_back(p, positive);
-            }
-        }
-        std::vector<int32_t> places;
-        for (size_t i = 0; i < declared.size(); ++i)
-            if (declared[i]) places.push_back(static_cast<int32_t>(i));
-        if (others)
-            for (size_t i = 0; i < plan.others.size(); ++i) places.push_back(-1 - static_cast<int32_t>(i));
-        return places;
-    }
-
   private:
     static constexpr int32_t kDeepest = 400;
-    static constexpr int64_t kEntry = 64;           // bytes that a memoised answer takes
     static constexpr size_t kMostOutcomes = 4096;
 
     // What is plain to see comes first: most values may be empty containers, and then nothing in them has to be looked at.
@@ -270,52 +156,16 @@ class Satisfiability {
         return possible(object, rest);
     }
 
-    // Variables that a conjunction demands, as a goal; they are taken out of it.
-    int32_t take_literals(int32_t& f) {
-        std::vector<int32_t> literals, others;
-        std::vector<int32_t> parts = formulas_.at(f).op == FOp::And ? formulas_.args(f) : std::vector<int32_t>{f};
-        for (int32_t p : parts) {
-            const Formula n = formulas_.at(p);
-            const bool literal = n.op == FOp::Var || (n.op == FOp::Not && formulas_.at(formulas_.arg(n, 0)).op == FOp::Var);
-            (literal ? literals : others).push_back(p);
-        }
-        if (literals.empty()) return Formulas::kTrue;
-        f = formulas_.all(std::move(others));
-        for (int32_t l : literals) {
-            const Formula n = formulas_.at(l);
-            f = n.op == FOp::Var ? progress_.assign(f, l, true) : progress_.assign(f, formulas_.arg(n, 0), false);
-        }
-        std::vector<int32_t> kept;
-        for (int32_t l : literals)
-            if (!progress_.is_repeats(formulas_.at(l).op == FOp::Not ? formulas_.arg(formulas_.at(l), 0) : l)) kept.push_back(l);
-        return formulas_.all(std::move(kept));
-    }
-
-    int32_t with_literal(int32_t cube, int32_t var, bool truth) {
-        if (progress_.is_repeats(var)) return cube;   // no demand on the value itself
-        return formulas_.both(cube, truth ? var : formulas_.negate(var));
-    }
-
-    int32_t first_var(int32_t f) const {
-        while (formulas_.at(f).op != FOp::Var) {
-            const Formula& n = formulas_.at(f);
-            int32_t next = -1;
-            for (int32_t i = 0; i < n.count && next < 0; ++i)
-                if (formulas_.at(formulas_.arg(n, i)).vars) next = formulas_.arg(n, i);
-            f = next;
-        }
-        return f;
-    }
-
     // Decides the variables one by one, as far as values exist for it and the rest stays possible.
     void branch(std::vector<int32_t> tuple, int32_t cube, const Rest& rest, std::vector<Outcome>& found, bool one_is_enough = false) {
         meaning_.lexer().expressions().spend(16);
         int32_t var = -1;
         for (int32_t f : tuple)
-            if (var < 0 && formulas_.at(f).vars) var = first_var(f);
+            if (var < 0 && formulas_.at(f).vars) var = cubes_.first_var(f);
         if (var < 0) {
             for (int32_t& f : tuple) f = settle(f, rest);
             if (!goal(cube) || !possible(tuple, rest)) return;
+            if (!rest.object && !goal(cube = without_stuck(cube, tuple))) return;
             for (Outcome& o : found)
                 if (o.tuple == tuple) {
                     o.goal = formulas_.either(o.goal, cube);
@@ -326,17 +176,42 @@ class Satisfiability {
             return;
         }
         for (bool truth : {true, false}) {
-            int32_t narrower = with_literal(cube, var, truth);
+            int32_t narrower = cubes_.with_literal(cube, var, truth);
             if (!goal(narrower)) continue;
             std::vector<int32_t> next = tuple;
             bool some = false;
-            for (int32_t& f : next) some |= (f = progress_.assign(f, var, truth)) != Formulas::kFalse;
+            for (int32_t& f : next) some |= (f = cubes_.decided(f, var, truth)) != Formulas::kFalse;
             if (some) branch(std::move(next), narrower, rest, found, one_is_enough);
             if (one_is_enough && !found.empty()) return;
         }
     }
 
     // --- arrays
+
+    // An item's goal without the values that leave nothing for later items, which have to differ from it. Only values that the
+    // schema lists can be that precious.
+    int32_t without_stuck(int32_t cube, const std::vector<int32_t>& tuple) {
+        if (std::none_of(tuple.begin(), tuple.end(), [&](int32_t f) { return demands_different(f); })) return cube;
+        for (int32_t v : precious_values()) {
+            const int32_t equal = meaning_.var(meaning_.constant(v), 0);
+            if (!goal(formulas_.both(cube, equal))) continue;
+            if (std::none_of(tuple.begin(), tuple.end(), [&](int32_t f) { return f == Formulas::kTrue || array(progress_.with_value(f, v)); }))
+                cube = formulas_.both(cube, formulas_.negate(equal));
+        }
+        return cube;
+    }
+
+    // The values that the schema lists; none if there are many.
+    const std::vector<int32_t>& precious_values() {
+        static constexpr size_t kMostPrecious = 32;
+        const auto& nodes = meaning_.table().nodes;
+        for (; precious_from_ < nodes.size(); ++precious_from_)
+            for (int32_t v : nodes[precious_from_].values)
+                if (!many_precious_ && std::find(precious_.begin(), precious_.end(), v) == precious_.end()) precious_.push_back(v);
+        many_precious_ |= precious_.size() > kMostPrecious;
+        if (many_precious_) precious_.clear();
+        return precious_;
+    }
 
     bool array(int32_t f) {
         f = progress_.with_value(f, Progress::kSomeValue);   // the last item's value, where it is not known yet
@@ -380,16 +255,53 @@ class Satisfiability {
         formulas_.work().spend(64);
         if (--budget < 0 || depth > 400) return not_proved(f);
         int32_t after = progress_.after_item(open);
-        int32_t base = take_literals(after);
+        int32_t base = cubes_.take_literals(after);
         return any_outcome(after, base, [&](int32_t goal_, int32_t left) {
-            if (low > 0 && !enough_values(open, goal_, low)) return false;
             const int32_t next = progress_.with_value(left, Progress::kSomeValue);
+            const auto go_on = [&](int32_t rest) {
+                return items(formulas_.all({rest, formulas_.min_count(FOp::MinItems, low - 1),
+                                            high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)}), budget, depth + 1);
+            };
+            if (demands_different(open)) {
+                const bool alike = without_different(next) == without_different(open);
+                if (alike && low > 0 && !enough_values(goal_, low)) return false;
+                const std::vector<int32_t> values = alike ? std::vector<int32_t>{} : few_values(goal_);
+                if (!values.empty())
+                    return std::any_of(values.begin(), values.end(), [&](int32_t v) { return go_on(progress_.with_value(left, v)); });
+            }
             // An item that changes nothing can be repeated: only the counts are left to be met.
-            if (next == open) return progress_.holds_at_end(open);
-            int32_t counted = formulas_.all({next, formulas_.min_count(FOp::MinItems, low - 1),
-                                             high < 0 ? Formulas::kTrue : formulas_.max_count(FOp::MaxItems, high - 1)});
-            return items(counted, budget, depth + 1);
+            return next == open ? progress_.holds_at_end(open) : go_on(next);
         });
+    }
+
+    bool demands_different(int32_t f) const {
+        if (formulas_.at(f).op != FOp::And) return formulas_.at(f).op == FOp::Unique;
+        const std::vector<int32_t> parts = formulas_.args(f);
+        return std::any_of(parts.begin(), parts.end(), [&](int32_t p) { return formulas_.at(p).op == FOp::Unique; });
+    }
+
+    int32_t without_different(int32_t f) {
+        std::unordered_map<int32_t, int32_t> memo;
+        return formulas_.rebuild(f, memo, [&](int32_t leaf) { return formulas_.at(leaf).op == FOp::Unique ? Formulas::kTrue : leaf; });
+    }
+
+    // The values of a goal that an enumeration among its parts lists, if they are few: none means not known.
+    std::vector<int32_t> few_values(int32_t goal_) {
+        static constexpr size_t kFewValues = 8;
+        const std::vector<int32_t> listed = listed_values(goal_);
+        std::vector<int32_t> values;
+        if (listed.size() > kFewValues) return values;
+        for (int32_t v : listed)
+            if (goal(formulas_.both(goal_, meaning_.var(meaning_.constant(v), 0)))) values.push_back(v);
+        return values;
+    }
+
+    std::vector<int32_t> listed_values(int32_t goal_) {
+        for (int32_t p : formulas_.at(goal_).op == FOp::And ? formulas_.args(goal_) : std::vector<int32_t>{goal_}) {
+            const Formula n = formulas_.at(p);
+            if (n.op == FOp::Var && n.a >= 0 && meaning_.table().nodes[n.a].has_values) return meaning_.table().nodes[n.a].values;
+        }
+        return {};
     }
 
     // Whether `search` finds an outcome of an item or member that will do. It gets the value's goal and what is left, and looks
@@ -399,25 +311,18 @@ class Satisfiability {
         formulas_.work().spend(16);
         if (f == Formulas::kFalse || !goal(cube)) return false;
         if (!formulas_.at(f).vars) return search(cube, f);
-        const int32_t var = first_var(f);
-        return any_outcome(progress_.assign(f, var, true), with_literal(cube, var, true), search) ||
-               any_outcome(progress_.assign(f, var, false), with_literal(cube, var, false), search);
+        if (const int32_t anyway = cubes_.without_variables(f); anyway != Formulas::kFalse && search(cube, anyway)) return true;
+        const int32_t var = cubes_.first_var(f);
+        return any_outcome(cubes_.decided(f, var, true), cubes_.with_literal(cube, var, true), search) ||
+               any_outcome(cubes_.decided(f, var, false), cubes_.with_literal(cube, var, false), search);
     }
 
-    // Where items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.
-    bool enough_values(int32_t open, int32_t goal_, int64_t count) {
-        bool unique = formulas_.at(open).op == FOp::Unique;
-        if (formulas_.at(open).op == FOp::And)
-            for (int32_t p : formulas_.args(open)) unique |= formulas_.at(p).op == FOp::Unique;
-        if (!unique) return true;
-        std::vector<int32_t> parts = formulas_.at(goal_).op == FOp::And ? formulas_.args(goal_) : std::vector<int32_t>{goal_};
-        for (int32_t p : parts) {
-            const Formula n = formulas_.at(p);
-            if (n.op != FOp::Var || !meaning_.table().nodes[n.a].has_values) continue;
+    // Where alike items have to differ: whether there are `count` different values for a goal, as far as that is easy to see.
+    bool enough_values(int32_t goal_, int64_t count) {
+        if (const std::vector<int32_t> listed = listed_values(goal_); !listed.empty()) {
             int64_t different = 0;
-            const std::vector<int32_t> values = meaning_.table().nodes[n.a].values;
-            for (size_t i = 0; i < values.size() && different < count; ++i)
-                different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(values[i]), 0)));
+            for (size_t i = 0; i < listed.size() && different < count; ++i)
+                different += goal(formulas_.both(goal_, meaning_.var(meaning_.constant(listed[i]), 0)));
             return different >= count;
         }
         for (Kind kind : {Kind::Array, Kind::Object})
@@ -497,30 +402,6 @@ class Satisfiability {
         return count <= 0;
     }
 
-    // With atoms decided that no member to come can change: properties that all came already hold, a required one that may not
-    // come any more fails. Without this "exactly one" stays open until the end.
-    int32_t settle(int32_t f, const Rest& rest) {
-        if (!rest.object || f <= Formulas::kTrue || members(f).simple()) return f;
-        std::unordered_map<int32_t, int32_t> memo;
-        const Plan& plan = progress_.plan(rest.plan);
-        auto may_come = [&](int32_t key) {
-            auto place = plan.index.find(key);
-            return place != plan.index.end() && available(rest, place->second);
-        };
-        return formulas_.rebuild(f, memo, [&](int32_t leaf) {
-            const Formula n = formulas_.at(leaf);
-            if (n.op == FOp::Required) {
-                for (int32_t key : formulas_.args(leaf))
-                    if (!may_come(key)) return Formulas::kFalse;
-            } else if (n.op == FOp::Props) {
-                const ObjectKeywords& o = *meaning_.table().nodes[n.a].object;
-                auto open = [&](const auto& p) { return may_come(p.first); };
-                if (o.patterns.empty() && o.additional < 0 && std::none_of(o.properties.begin(), o.properties.end(), open)) return Formulas::kTrue;
-            }
-            return leaf;
-        });
-    }
-
     // Takes or leaves the useful members in their order, which loses nothing: what a set of members means has no order.
     bool search(int32_t f, const Rest& rest, const std::vector<int32_t>& useful, size_t from, int64_t& budget, int depth) {
         if (f == Formulas::kFalse) return false;
@@ -534,7 +415,7 @@ class Satisfiability {
             const int32_t id = place >= 0 ? plan.declared[place] : plan.others[-1 - place];
             int32_t next = progress_.after_key(f, id);
             if (next == Formulas::kFalse || next == f) continue;
-            const int32_t base = take_literals(next);
+            const int32_t base = cubes_.take_literals(next);
             const Rest rest_after = after(rest, place >= 0 ? place : -1);
             if (any_outcome(next, base, [&](int32_t, int32_t left) {
                     left = settle(left, rest_after);
@@ -549,18 +430,16 @@ class Satisfiability {
         return true;
     }
 
-    Meaning& meaning_;
-    Progress& progress_;
-    Formulas& formulas_;
-    bool any_order_;
-    SeenSets seen_sets_;
+    Cubes cubes_;
     int32_t depth_ = 0, lowest_ = INT32_MAX;
     int64_t steps_;   // of one search through members or items
     std::vector<int32_t> unproved_;
     std::unordered_map<int32_t, int32_t> goals_;   // 0: no, 1: yes, else 2 + place among the searches under way
     std::unordered_map<int32_t, bool> arrays_;
     std::unordered_map<int32_t, int32_t> bounded_items_;
-    std::unordered_map<int32_t, Members> members_;
+    std::vector<int32_t> precious_;
+    size_t precious_from_ = 0;
+    bool many_precious_ = false;
     std::unordered_map<uint64_t, int32_t> member_goals_;
     std::unordered_map<RestKey, bool, RestHash> objects_;
 };

@@ -4,6 +4,7 @@
 #include "budget.h"
 #include "json_unproved.h"
 #include "positions.h"
+#include "retired.h"
 #include "shortest.h"
 
 namespace guidedgen {
@@ -29,6 +30,7 @@ class Vocabulary {
 
     std::shared_ptr<Lexer> lexer(const Limits& limits) {
         auto guard = take(mutex_);
+        retired_->take_apart();
         if (lexer_) {
             auto inner = take(lexer_->mutex());
             bool full = lexer_->memory() > limits.cache_bytes || lexer_->expressions().size() > limits.expressions / 2;
@@ -38,7 +40,7 @@ class Vocabulary {
             if (!full && same) return lexer_;
         }
         limits_ = limits;
-        lexer_ = std::make_shared<Lexer>(trie_, limits);   // grammars that use the old one keep it alive
+        lexer_ = Retired::keep(std::make_unique<Lexer>(trie_, limits), retired_);   // grammars that use the old one keep it alive
         return lexer_;
     }
 
@@ -56,6 +58,7 @@ class Vocabulary {
     std::shared_ptr<JsonLanguages> languages_;
     std::weak_ptr<Lexer> languages_lexer_;
     std::mutex mutex_;
+    std::shared_ptr<Retired> retired_ = std::make_shared<Retired>();   // outlives `lexer_`
     std::shared_ptr<Lexer> lexer_;
     Limits limits_;
 };

@@ -136,7 +136,10 @@ class Shortest {
             best = total;
             best_state = state;
         };
-        for (const Reading& r : front.reading) consider(r.state, r);
+        // What follows an item that must differ from others is only known where it ends: an item that may end here does.
+        const bool ends = front.registers && front.between && (rows.close(front.between), !front.between->terminals.empty());
+        for (const Reading& r : front.reading)
+            if (!ends || !r.state->accepting || !(r.flags() & JsonMachine::kEndsItem)) consider(r.state, r);
         if (Row* row = front.between) {
             rows.close(row);
             for (uint32_t i = 0; i < row->terminals.size(); ++i) consider(row->terminals[i].start, {nullptr, row, i});
