@@ -260,7 +260,8 @@ class Arena {
         const uint8_t flags = r.flags();
         Reading next{target, r.row, r.index, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr};
         if ((flags & JsonMachine::kName) && byte == '"' && repeats_name(next.text, out.registers)) return;
-        if ((flags & JsonMachine::kNextItem) && out.registers == registers_.unknown()) uncertain_ = true;   // whether there may be a next item, too
+        if ((flags & JsonMachine::kNextItem) && out.registers == registers_.unknown() && !rows_.takes_any_string(r.row, r.index))
+            uncertain_ = true;   // whether there may be a next item, too
         if (target->accepting) {
             flagged_ |= flags;
             auto same = [&](const Reading& e) { return e.row == r.row && e.index == r.index; };
