@@ -54,6 +54,7 @@ class Automaton {
 
     // Whether any non-empty text continues from here.
     bool can_continue(LexState* s) {
+        if (s->alive == 1 && !s->accepting) return true;
         prune(s);
         return !s->edges.empty();
     }

@@ -155,10 +155,12 @@ class Arena {
             for (const Item& i : after)
                 if (!is_json(i)) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
         };
-        for (const Reading& r : p->front.reading) add_items(r.row->terminals[r.index].after);
+        for (const Reading& r : p->front.reading)
+            if (const auto& after = r.row->terminals[r.index].after) add_items(*after);
         if (Row* row = p->front.between) {
             rows_.close(row);
-            for (const Expected& e : row->terminals) add_items(e.after);
+            for (const Expected& e : row->terminals)
+                if (e.after) add_items(*e.after);
             for (const ExpectedTokens& e : row->tokens) add_items(e.after);
         }
         std::sort(result.begin(), result.end());
@@ -258,7 +260,8 @@ class Arena {
         const uint8_t flags = r.flags();
         Reading next{target, r.row, r.index, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr};
         if ((flags & JsonMachine::kName) && byte == '"' && repeats_name(next.text, out.registers)) return;
-        if ((flags & JsonMachine::kNextItem) && out.registers == registers_.unknown()) uncertain_ = true;   // whether there may be a next item, too
+        if ((flags & JsonMachine::kNextItem) && out.registers == registers_.unknown() && !rows_.takes_any_string(r.row, r.index))
+            uncertain_ = true;   // whether there may be a next item, too
         if (target->accepting) {
             flagged_ |= flags;
             auto same = [&](const Reading& e) { return e.row == r.row && e.index == r.index; };
@@ -415,8 +418,10 @@ class Arena {
     void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set, bool doubtful = false) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
         const Trie& trie = lexer_->trie();
-        ByteSet first = allowed(front);
-        for (const auto& [byte, child] : lexer_->children(part, at)) {
+        const std::vector<Remainder::Child>& children = lexer_->children(part, at);
+        if (children.empty()) return;
+        const ByteSet first = allowed(front);
+        for (const auto& [byte, child] : children) {
             if (!first.has(byte)) continue;
             Front& next = fronts_[depth];
             uncertain_ = doubtful;

@@ -27,11 +27,11 @@ inline int32_t json_state(const Item& item) { return -2 - item.slot; }
 
 // A terminal that a row expects, with the items that follow it.
 struct Expected {
-    int32_t terminal;           // -1: a lexeme of JSON
     LexState* start;
-    std::vector<Item> after;    // not for JSON
-    Item item{-1, -1, nullptr};   // JSON: what expects the lexeme
+    Item item{-1, -1, nullptr};                 // JSON: what expects the lexeme
+    std::unique_ptr<std::vector<Item>> after;   // not for JSON
     Row* target = nullptr;      // the row after this terminal alone; made on demand
+    int32_t terminal = -1;      // -1: a lexeme of JSON
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
 
@@ -203,7 +203,7 @@ class Rows {
 
     std::vector<Item> after_items(Row* row, size_t index) {
         const Expected& e = row->terminals[index];
-        if (e.edge < 0) return e.after;
+        if (e.edge < 0) return *e.after;
         return {json_item(symbols_->json().follow(json_state(e.item), e.edge), e.item)};
     }
 
@@ -314,10 +314,11 @@ class Rows {
                 for (Expected& e : row->terminals)
                     if (e.terminal == slot.value) found = &e;
                 if (!found) {
-                    row->terminals.push_back({slot.value, symbols_->terminal(slot.value), {}, {-1, -1, nullptr}});
+                    row->terminals.push_back({symbols_->terminal(slot.value), {-1, -1, nullptr}, std::make_unique<std::vector<Item>>()});
+                    row->terminals.back().terminal = slot.value;
                     found = &row->terminals.back();
                 }
-                found->after.push_back(after);
+                found->after->push_back(after);
                 break;
             }
             case SlotKind::Token:
@@ -349,7 +350,7 @@ class Rows {
     void visit_json(Row* row, const Item& item) {
         const auto& edges = symbols_->json().expect(json_state(item));
         row->terminals.reserve(row->terminals.size() + edges.size());
-        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({-1, edges[i].start, {}, item, nullptr, static_cast<int32_t>(i), edges[i].flags});
+        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({edges[i].start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {

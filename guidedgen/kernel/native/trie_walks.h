@@ -1,0 +1,308 @@
+// Walks over the vocabulary's tree: which tokens a lexeme can be read in, from a state on, and where in tokens it ends.
+//
+// A subtree that cannot leave a state is taken whole. In a state of text all tokens of text are inside but those in which a
+// character leads elsewhere: only these are walked, and tokens that are no text.
+#pragma once
+
+#include "automaton.h"
+#include "text_tokens.h"
+
+namespace guidedgen {
+
+class TrieWalks : public Automaton {
+  public:
+    // `text`: that of the same tokens, where another lexer has it already.
+    TrieWalks(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text)
+        : Automaton(limits), trie_(std::move(trie)), text_(text ? std::move(text) : std::make_shared<TextTokens>(*trie_)) {}
+
+    const std::shared_ptr<const TextTokens>& text() const { return text_; }
+
+    const Trie& trie() const { return *trie_; }
+    int64_t visited() const { return visited_; }
+
+  protected:
+    // Whether characters beyond ASCII lead back to a state, byte by byte through states of their own.
+    bool characters(LexState* s) {
+        if (s->characters < 0) s->characters = !s->loop.has(0xC3) && loops_on_characters(s, s);
+        return s->characters == 1;
+    }
+
+    // The bytes that characters of plain text begin with after which reading goes elsewhere, where those are few; nullptr for
+    // states with many.
+    const ByteSet* leaving(LexState* s) {
+        if (s->textual < 0) s->textual = !s->accepting && find_leaving(s);
+        return s->textual == 1 ? &s->leaving : nullptr;
+    }
+
+    bool find_leaving(LexState* s) {
+        const Expr& e = expressions_.at(s->expr);
+        if (!e.vague() && expressions_.takes_any_text(s->expr, ByteSet::single('"'))) return true;
+        prune(s);
+        ByteSet leaving = TextTokens::plain() - s->loop;
+        if (leaving.count() > kMostLeaving) return false;
+        std::vector<std::pair<LexState*, int>> known;
+        TextTokens::leads().each([&](uint8_t b) {
+            const auto after = std::make_pair(next(s, b), utf8_step(0, b));
+            if (std::find(known.begin(), known.end(), after) != known.end()) return;
+            if (returns(after.first, after.second, s)) known.push_back(after);
+            else leaving.add(b);
+        });
+        s->leaving = leaving;
+        return true;
+    }
+
+    // Whether the rest of a character leads to a state, through states that accept nothing.
+    bool returns(LexState* at, int within, LexState* home) {
+        if (within == 0) return at == home;
+        if (!at || at->accepting) return false;
+        LexState* last = nullptr;
+        int last_state = -1;
+        for (int b = 0x80; b < 0xC0; ++b) {
+            const int to = utf8_step(within, static_cast<uint8_t>(b));
+            if (to < 0) continue;
+            LexState* now = next(at, static_cast<uint8_t>(b));
+            if (now == last && to == last_state) continue;
+            if (!returns(now, to, home)) return false;
+            last = now;
+            last_state = to;
+        }
+        return true;
+    }
+
+    // What one walk over the trie found.
+    struct Found {
+        std::vector<LexState*> stack;                        // state by depth
+        std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
+        std::vector<std::pair<uint32_t, uint32_t>> text;     // ranges of which the tokens that are text are inside
+        std::vector<uint32_t> crossings;
+        std::vector<uint32_t> odd;                           // nodes of those inside that are not text
+        std::vector<LexState*> reached;
+        uint64_t walk = 0;   // number of the walk where `reached` is wanted
+    };
+
+    Found new_walk(LexState* start) {
+        Found found;
+        found.stack.resize(trie_->longest + 1);
+        if (expressions_.at(start->expr).vague()) {
+            found.walk = ++walks_;
+            found.reached.push_back(start);
+        }
+        return found;
+    }
+
+    void walk(LexState* start, LexMask& out) {
+        Found found = new_walk(start);
+        found.stack[0] = start;
+        if (const ByteSet* odd = leaving(start); odd && walk_text(*odd, 0, found)) {
+            if (odd->empty()) out.odd = std::move(found.odd);
+        } else {
+            first(start).each([&](uint8_t b) {
+                if (uint32_t node = trie_->root_child[b]) walk_nodes(node, trie_->nodes[node].skip, found);
+            });
+        }
+        finish(found, out);
+    }
+
+    void finish(Found& found, LexMask& out) {
+        store(found, out);
+        std::sort(found.crossings.begin(), found.crossings.end());
+        out.reached = std::move(found.reached);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
+        set_crossings(std::move(found.crossings), out);
+    }
+
+    bool counts_matter(const LexState* s, int32_t bytes) const {
+        const Expr& e = expressions_.at(s->expr);
+        return !e.boolean && e.reach > bytes;
+    }
+
+    void set_crossings(std::vector<uint32_t> crossings, LexMask& out) {
+        if (crossings.empty()) return;
+        bytes_ += static_cast<int64_t>(sizeof(Remainder) + crossings.size() * 4);
+        out.remainders.emplace_back();
+        out.remainders[0].trie_nodes = std::move(crossings);
+    }
+
+    // The state after a node's byte, or nullptr; notes that the node's end is a crossing.
+    LexState* enter(uint32_t at, Found& found) {
+        const TrieNode& node = trie_->nodes[at];
+        ++visited_;
+        expressions_.spend(1);
+        LexState* now = next(found.stack[node.depth - 1], node.byte);
+        if (now && now->accepting && !trie_->leaf(at)) found.crossings.push_back(at);
+        if (found.walk && now && now->walk != found.walk) {
+            now->walk = found.walk;
+            found.reached.push_back(now);
+        }
+        found.stack[node.depth] = now;
+        return now;
+    }
+
+    void walk_nodes(uint32_t from, uint32_t to, Found& found) {
+        const Trie& trie = *trie_;
+        for (uint32_t i = from; i < to;) {
+            const TrieNode& node = trie.nodes[i];
+            LexState* now = enter(i, found);
+            if (!now) {
+                i = node.skip;
+                continue;
+            }
+            const Subtrees::Below* below = now->accepting ? nullptr : trie.subtrees.below(i);
+            if (below && !found.walk && counts_matter(now, trie.subtrees.depth(i)) && trie.subtrees.depth(i) < 255)
+                found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
+            if (below) {
+                prune(now);
+                if (takes_all(now, *below)) {
+                    found.inside.emplace_back(node.tok, trie.tokens_end(i));
+                    i = node.skip;
+                    continue;
+                }
+                const bool large = node.skip - i >= Trie::kLarge && text_->content().complete[i];
+                if (const ByteSet* odd = large ? leaving(now) : nullptr; odd && walk_text(*odd, i, found)) {
+                    if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
+                    i = node.skip;
+                    continue;
+                }
+            }
+            if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
+            ++i;
+        }
+    }
+
+    // What is below a node from a state of text that only some bytes lead elsewhere from: text without them is inside, other
+    // tokens and what begins with them is walked. False, and nothing done, where that is too much.
+    bool walk_text(const ByteSet& leaving, uint32_t at, Found& found) {
+        const Trie& trie = *trie_;
+        const uint32_t to = trie.nodes[at].skip;
+        std::vector<uint32_t> others;
+        if (!leaving.empty() && !text_->outermost(trie, leaving, at + 1, to, others)) return false;
+        uint32_t rank = trie.nodes[at].tok;
+        for (uint32_t node : others) {
+            if (trie.nodes[node].tok > rank) found.text.emplace_back(rank, trie.nodes[node].tok);
+            rank = trie.tokens_end(node);
+        }
+        if (trie.tokens_end(at) > rank) found.text.emplace_back(rank, trie.tokens_end(at));
+        LexState* s = found.stack[trie.nodes[at].depth];
+        walk_odd(text_->content(), at + 1, to, found, 0, &others);
+        for (uint32_t node : others) {
+            found.stack[trie.nodes[node].depth - 1u] = s;
+            walk_nodes(node, trie.nodes[node].skip, found);
+        }
+        return true;
+    }
+
+    // Whether a state that accepts nothing is left by no byte below a node.
+    bool takes_all(LexState* s, const Subtrees::Below& below) {
+        const auto &b = below.bytes.w, &loop = s->loop.w;
+        if ((b[0] & ~loop[0]) | (b[1] & ~loop[1])) return false;
+        if (!((b[2] & ~loop[2]) | (b[3] & ~loop[3]))) return true;
+        return below.characters && characters(s);
+    }
+
+    // Nodes [from, to) as far as they lead to tokens that are not content; the way to `from` is content.
+    // What is at most `deeper` bytes long may be left out; what is below `without`, ascending, is.
+    void walk_odd(const Content& c, uint32_t from, uint32_t to, Found& found, int32_t deeper = 0, const std::vector<uint32_t>* without = nullptr) {
+        size_t w = 0;
+        for (uint32_t k = c.first_odd(from); k < c.odd.size() && c.odd[k].node < to;) {
+            const TrieNode& node = trie_->nodes[c.odd[k].node];
+            if (without) {
+                while (w < without->size() && (*without)[w] < c.odd[k].node) ++w;
+                if (w < without->size() && (*without)[w] == c.odd[k].node) {
+                    k = c.odd[k].skip;
+                    continue;
+                }
+            }
+            if (const int below = trie_->subtrees.depth(c.odd[k].node); below < 255 && node.depth + below <= deeper) {
+                k = c.odd[k].skip;
+                continue;
+            }
+            if (!enter(c.odd[k].node, found)) {
+                k = c.odd[k].skip;
+                continue;
+            }
+            if (node.ntok && !c.by_rank[node.tok]) {
+                found.inside.emplace_back(node.tok, node.tok + node.ntok);
+                found.odd.push_back(c.odd[k].node);
+            }
+            ++k;
+        }
+    }
+
+    // Whether every character beyond ASCII leads from one state to another, through states that accept nothing.
+    bool loops_on_characters(LexState* from, LexState* target) {
+        std::array<LexState*, 8> at{};   // by state of utf8_step, those within a character
+        std::array<int, 8> order{};
+        size_t known = 1;
+        for (size_t i = 0; i < known; ++i)
+            for (int b = 0x80; b < 0x100; ++b) {
+                const int to = utf8_step(order[i], static_cast<uint8_t>(b));
+                if (to < 0) continue;
+                LexState* now = next(order[i] == 0 ? from : at[order[i]], static_cast<uint8_t>(b));
+                if (to == 0 && now != target) return false;
+                if (to == 0) continue;
+                if (!now || now->accepting || (at[to] && at[to] != now)) return false;
+                if (!at[to]) {
+                    at[to] = now;
+                    order[known++] = to;
+                }
+            }
+        return true;
+    }
+
+    void store(Found& found, LexMask& out) {
+        size_t count = 0, words = (trie_->vocab_size + 31) / 32;
+        for (auto& range : found.inside) count += range.second - range.first;
+        for (auto& [from, to] : found.text) count += to - from;   // at most
+        const Content& c = text_->content();
+        if (count > words) {
+            out.dense.assign(words, 0);
+            add_text(found, out.dense);
+            for (auto& range : found.inside)
+                for (uint32_t i = range.first; i < range.second; ++i) set_bit(out.dense, trie_->tokens[i]);
+            return;
+        }
+        for (auto& range : found.inside) out.list.insert(out.list.end(), trie_->tokens.begin() + range.first, trie_->tokens.begin() + range.second);
+        for (auto& [from, to] : found.text)
+            for (uint32_t r = from; r < to; ++r)
+                if (c.by_rank[r]) out.list.push_back(trie_->tokens[r]);
+        std::sort(out.list.begin(), out.list.end());
+    }
+
+    // Ranges that cover most of the text are written as all of it less the gaps between them.
+    void add_text(Found& found, std::vector<uint32_t>& dense) {
+        const Content& c = text_->content();
+        const uint32_t all = static_cast<uint32_t>(trie_->tokens.size());
+        std::sort(found.text.begin(), found.text.end());
+        size_t covered = 0;
+        for (auto& [from, to] : found.text) covered += to - from;
+        if (covered * 2 <= all) {
+            for (auto& [from, to] : found.text)
+                for (uint32_t r = from; r < to; ++r)
+                    if (c.by_rank[r]) set_bit(dense, trie_->tokens[r]);
+            return;
+        }
+        dense = c.dense;
+        uint32_t gap = 0;
+        for (auto& [from, to] : found.text) {
+            clear_range(c, gap, from, dense);
+            gap = std::max(gap, to);
+        }
+        clear_range(c, gap, all, dense);
+    }
+
+    void clear_range(const Content& c, uint32_t from, uint32_t to, std::vector<uint32_t>& dense) {
+        for (uint32_t r = from; r < to; ++r)
+            if (c.by_rank[r]) dense[trie_->tokens[r] >> 5] &= ~(1u << (trie_->tokens[r] & 31));
+    }
+
+    static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
+
+    static constexpr int kMostLeaving = 40;   // bytes of ASCII that lead elsewhere from a state of text
+
+    std::shared_ptr<const Trie> trie_;
+    std::shared_ptr<const TextTokens> text_;
+    int64_t visited_ = 0;
+    uint64_t walks_ = 0;
+};
+
+}  // namespace guidedgen
