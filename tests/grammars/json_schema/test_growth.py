@@ -34,7 +34,7 @@ def test_many_alternatives_told_apart_by_a_constant(keyword: str, count: int) ->
     alternatives = [
         {"properties": {"kind": {"const": f"k{i}"}}, "required": ["kind"], "type": "object"} for i in range(1000)
     ]
-    constraint = compiled({keyword: alternatives}, steps=20_000_000)
+    constraint = compiled({keyword: alternatives}, steps=100_000_000)
     assert accepts(constraint, {"kind": "k7", "other": 1})
     assert accepts(constraint, {"kind": f"k{count - 1}"})
     assert not accepts(constraint, {"kind": f"k{count}"})
