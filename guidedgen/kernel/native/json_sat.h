@@ -140,6 +140,7 @@ class Satisfiability : public Rests {
   private:
     static constexpr int32_t kDeepest = 400;
     static constexpr size_t kMostOutcomes = 4096;
+    static constexpr int32_t kFewLiterals = 8;
 
     // What is plain to see comes first: most values may be empty containers, and then nothing in them has to be looked at.
     bool some_kind(int32_t f) {
@@ -176,15 +177,19 @@ class Satisfiability : public Rests {
             return;
         }
         for (bool truth : {true, false}) {
-            int32_t narrower = cubes_.with_literal(cube, var, truth);
-            if (!goal(narrower)) continue;
             std::vector<int32_t> next = tuple;
             bool some = false;
             for (int32_t& f : next) some |= (f = cubes_.decided(f, var, truth)) != Formulas::kFalse;
-            if (some) branch(std::move(next), narrower, rest, found, one_is_enough);
+            if (!some) continue;
+            const int32_t narrower = cubes_.with_literal(cube, var, truth);
+            if ((truth || few(narrower)) && !goal(narrower)) continue;
+            branch(std::move(next), narrower, rest, found, one_is_enough);
             if (one_is_enough && !found.empty()) return;
         }
     }
+
+    // Whether looking for a value is worth it before all is decided: what many alternatives exclude is looked at once, at the end.
+    bool few(int32_t cube) const { return formulas_.at(cube).op != FOp::And || formulas_.at(cube).count <= kFewLiterals; }
 
     // --- arrays
 
@@ -309,7 +314,7 @@ class Satisfiability : public Rests {
     template <class F>
     bool any_outcome(int32_t f, int32_t cube, const F& search) {
         formulas_.work().spend(16);
-        if (f == Formulas::kFalse || !goal(cube)) return false;
+        if (f == Formulas::kFalse || ((few(cube) || !formulas_.at(f).vars) && !goal(cube))) return false;
         if (!formulas_.at(f).vars) return search(cube, f);
         if (const int32_t anyway = cubes_.without_variables(f); anyway != Formulas::kFalse && search(cube, anyway)) return true;
         const int32_t var = cubes_.first_var(f);
