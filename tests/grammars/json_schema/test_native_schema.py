@@ -146,7 +146,7 @@ def test_reference_hides_its_siblings_up_to_draft_7() -> None:
 
 def test_keywords_of_other_drafts_are_annotations() -> None:
     """They are listed with the draft that does not have them."""
-    schema = read_native({"const": 1, "if": True, "prefixItems": 5}, Options(), LIMITS, draft=Draft.D4)
+    schema = read_native({"const": 1, "if": True, "prefixItems": 5}, Options(draft=Draft.D4), LIMITS)
     assert {line[3] for line in schema.report()} == {"not a keyword in draft 4"}
     assert nodes({"const": 1}, draft=Draft.D4)[0]["always"] == 1
 
