@@ -202,7 +202,9 @@ def draft_named(name: int | str | None) -> Draft:
     found = _NAMES.get(text) or draft_of(text)
     if found is None:
         raise CompileError(
-            f"draft={name!r} is not known", keyword="draft", hint='Use 4, 6, 7, "2019-09" or "2020-12", or leave it out.'
+            f"draft={name!r} is not known",
+            keyword="draft",
+            hint='Use 4, 6, 7, "2019-09" or "2020-12", or leave it out.',
         )
     return found
 
