@@ -47,7 +47,6 @@ class Formulas {
 
     Work& work() const { return work_; }
     const Formula& at(int32_t f) const { return nodes_[f]; }
-    int32_t size() const { return static_cast<int32_t>(nodes_.size()); }
     int64_t memory() const { return static_cast<int64_t>(nodes_.size() * kNodeBytes + args_.size() * sizeof(int32_t)); }
     int32_t arg(const Formula& f, int32_t i) const { return args_[f.args + i]; }
     std::vector<int32_t> args(int32_t f) const {
@@ -66,13 +65,11 @@ class Formulas {
 
     int32_t var(int32_t node, int32_t scope) { return atom(FOp::Var, node, scope); }
 
+    // "These members have been seen": true once nothing of it is left.
     int32_t required(std::vector<int32_t> keys) {
         sort_unique(keys);
         return keys.empty() ? kTrue : atom(FOp::Required, 0, 0, 0, 0, keys);
     }
-
-    // "The member has been seen": true once nothing of the requirement is left.
-    int32_t required_present(int32_t key) { return required({key}); }
 
     int32_t min_count(FOp op, int64_t n) { return n <= 0 ? kTrue : atom(op, static_cast<int32_t>(n)); }
     int32_t max_count(FOp op, int64_t n) { return n < 0 ? kFalse : atom(op, static_cast<int32_t>(n)); }

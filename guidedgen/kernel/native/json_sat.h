@@ -138,7 +138,8 @@ class Satisfiability : public Rests {
     }
 
   private:
-    static constexpr int32_t kDeepest = 400;
+    static constexpr int32_t kDeepest = 400;     // goals that need one another
+    static constexpr int kDeepestSearch = 400;   // members or items in one search: beyond, nothing is proved
     static constexpr size_t kMostOutcomes = 4096;
     static constexpr int32_t kFewLiterals = 8;
 
@@ -258,7 +259,7 @@ class Satisfiability : public Rests {
         const int32_t open = without_counts(f, low, high);
         if (high == 0 || (high >= 0 && high < low)) return false;
         formulas_.work().spend(64);
-        if (--budget < 0 || depth > 400) return not_proved(f);
+        if (--budget < 0 || depth > kDeepestSearch) return not_proved(f);
         int32_t after = progress_.after_item(open);
         int32_t base = cubes_.take_literals(after);
         return any_outcome(after, base, [&](int32_t goal_, int32_t left) {
@@ -412,7 +413,7 @@ class Satisfiability : public Rests {
         if (f == Formulas::kFalse) return false;
         if (progress_.holds_at_end(f)) return true;
         if (const Members& m = members(f); m.simple()) return simple_object(m, rest);
-        if (--budget < 0 || depth > 400) return not_proved(f);
+        if (--budget < 0 || depth > kDeepestSearch) return not_proved(f);
         const Plan& plan = progress_.plan(rest.plan);
         for (size_t i = from; i < useful.size(); ++i) {
             const int32_t place = useful[i];

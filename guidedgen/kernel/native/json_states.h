@@ -63,7 +63,8 @@ class JsonStates {
     };
 
     int64_t states_memory() const {
-        return bytes_ + static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames_.size() * (sizeof(Frame) + 96) + stacks_.size() * 96);
+        const size_t frames = frames_.size() * (sizeof(Frame) + 96), stacks = stacks_.size() * 96;
+        return bytes_ + static_cast<int64_t>(states_.size() * (sizeof(Known) + 64) + frames + stacks);
     }
 
     int32_t list(std::vector<int32_t> goals) {
@@ -73,13 +74,10 @@ class JsonStates {
     }
 
     int32_t intern(Frame f) {
-        uint64_t h = mix(mix(f.rest.object, static_cast<uint32_t>(f.rest.plan)), mix(static_cast<uint32_t>(f.rest.seen), static_cast<uint32_t>(f.rest.rank)));
+        const uint64_t left = mix(static_cast<uint32_t>(f.rest.seen), static_cast<uint32_t>(f.rest.rank));
+        uint64_t h = mix(mix(f.rest.object, static_cast<uint32_t>(f.rest.plan)), left);
         for (int32_t g : f.tuple) h = mix(h, static_cast<uint32_t>(g));
-        const int32_t known = frame_ids_.find(h, [&](int32_t id) {
-            const Frame& o = frames_[id];
-            return o.tuple == f.tuple && o.rest.object == f.rest.object && o.rest.plan == f.rest.plan && o.rest.seen == f.rest.seen && o.rest.rank == f.rest.rank &&
-                   o.rest.tracked == f.rest.tracked;
-        });
+        const int32_t known = frame_ids_.find(h, [&](int32_t id) { return frames_[id].tuple == f.tuple && frames_[id].rest == f.rest; });
         if (known >= 0) return known;
         frame_ids_.insert(h, static_cast<int32_t>(frames_.size()));
         frames_.push_back(std::move(f));
@@ -99,7 +97,8 @@ class JsonStates {
     }
 
     int32_t intern(const State& s) {
-        uint64_t h = mix(mix(static_cast<uint64_t>(s.phase), static_cast<uint32_t>(s.goals)), mix(static_cast<uint32_t>(s.frame), static_cast<uint32_t>(s.stack)));
+        const uint64_t around = mix(static_cast<uint32_t>(s.frame), static_cast<uint32_t>(s.stack));
+        uint64_t h = mix(mix(static_cast<uint64_t>(s.phase), static_cast<uint32_t>(s.goals)), around);
         h = mix(h, mix(static_cast<uint64_t>(s.level), static_cast<uint32_t>(s.prefix)));
         const int32_t known = state_ids_.find(h, [&](int32_t id) { return states_[id].state == s; });
         if (known >= 0) return known;

@@ -15,13 +15,6 @@ struct Demand {
 // `3 items`, `1 item`.
 inline std::string counted(int64_t n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
 
-// A step of a JSON pointer.
-inline std::string escaped(const std::string& token) {
-    std::string result;
-    for (char c : token) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    return result;
-}
-
 class Demands {
   public:
     explicit Demands(const SchemaTable& table) : table_(table) {

@@ -190,6 +190,13 @@ class TextTable {
     int64_t bytes_ = 0;
 };
 
+// A key as a token of a JSON pointer (RFC 6901, section 3).
+inline std::string pointer_token(const std::string& key) {
+    std::string result;
+    for (char c : key) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    return result;
+}
+
 class SchemaTable {
   public:
     SchemaTable() = default;
@@ -234,7 +241,7 @@ class SchemaTable {
         std::string result = text(at->token).empty() ? "" : "<" + text(at->token) + ">";
         for (size_t i = tokens.size(); i-- > 0;) {
             result += '/';
-            for (char c : text(tokens[i])) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+            result += pointer_token(text(tokens[i]));
         }
         return result;
     }

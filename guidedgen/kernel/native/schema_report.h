@@ -43,12 +43,6 @@ inline std::string note(const SchemaTable& table, const KeywordMark& mark) {
     return "";
 }
 
-inline std::string escaped(const std::string& token) {
-    std::string result;
-    for (char c : token) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    return result;
-}
-
 // What registers enforce beside the masks of lexemes, and what of a format no expression says.
 inline void qualify(const SchemaTable& table, const SchemaNode& node, Keyword keyword, ReportLine& line) {
     if (keyword == Keyword::UniqueItems && node.array && node.array->unique) line.treatment = Treatment::Guarded;
@@ -65,7 +59,7 @@ inline std::vector<ReportLine> report_lines(const SchemaTable& table) {
         const SchemaNode& node = table.nodes[static_cast<size_t>(mark.node)];
         bool known = mark.keyword >= 0;
         std::string name = known ? std::string(keyword_table()[static_cast<size_t>(mark.keyword)].name) : table.text(~mark.keyword);
-        ReportLine line{table.pointer(node.place) + "/" + report::escaped(name), name, report::note(table, mark), mark.treatment};
+        ReportLine line{table.pointer(node.place) + "/" + pointer_token(name), name, report::note(table, mark), mark.treatment};
         const bool enforced = mark.treatment == Treatment::Exact || mark.treatment == Treatment::Guarded;
         if (known && enforced && !(keyword_table()[static_cast<size_t>(mark.keyword)].kinds & node.types)) {
             line.treatment = Treatment::Annotation;
