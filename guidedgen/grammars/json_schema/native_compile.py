@@ -1,4 +1,4 @@
-"""A JSON Schema compiled by the native kernel itself: read, checked for what only masks of a table can do, wrapped."""
+"""A JSON Schema compiled by the native kernel: read, compiled, and wrapped with its report."""
 
 from __future__ import annotations
 
