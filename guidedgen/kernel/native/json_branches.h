@@ -109,7 +109,7 @@ class JsonBranches : public JsonStates {
     // Alternatives of a formula: of the largest disjunction among its parts, if that is large.
     std::vector<int32_t> split(int32_t f) {
         Formulas& formulas = meaning_.formulas();
-        std::vector<int32_t> parts = formulas.at(f).op == FOp::And ? formulas.args(f) : std::vector<int32_t>{f};
+        std::vector<int32_t> parts = formulas.conjuncts(f);
         size_t largest = parts.size();
         int32_t most = kFewAlternatives;
         for (size_t i = 0; i < parts.size(); ++i)

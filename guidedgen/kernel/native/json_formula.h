@@ -54,6 +54,9 @@ class Formulas {
         return {args_.begin() + n.args, args_.begin() + n.args + n.count};
     }
 
+    // What a formula is the conjunction of: its arguments, or itself alone.
+    std::vector<int32_t> conjuncts(int32_t f) const { return nodes_[f].op == FOp::And ? args(f) : std::vector<int32_t>{f}; }
+
     int32_t atom(FOp op, int32_t a, int32_t b = 0, int32_t c = 0, int32_t d = 0, const std::vector<int32_t>& arguments = {}) {
         Formula f{op};
         f.a = a;

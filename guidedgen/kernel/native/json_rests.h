@@ -36,7 +36,7 @@ class Rests {
         auto known = members_.find(f);
         if (known != members_.end()) return known->second;
         Members m;
-        std::vector<int32_t> parts = formulas_.at(f).op == FOp::And ? formulas_.args(f) : std::vector<int32_t>{f}, forms, others;
+        std::vector<int32_t> parts = formulas_.conjuncts(f), forms, others;
         for (int32_t p : parts) {
             const Formula n = formulas_.at(p);
             switch (n.op) {
