@@ -4,6 +4,11 @@
 // bits are zero, as encoders must write them (RFC 4648, 3.5). The bytes are UTF-8 without a byte order mark (RFC 8259, 8.1).
 #pragma once
 
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
 #include "chars.h"
 #include "json_reading.h"
 #include "lazy_states.h"

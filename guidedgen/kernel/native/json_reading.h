@@ -1,8 +1,9 @@
 // How far the bytes of a JSON document have come (RFC 8259), one byte at a time: what can follow, and how much at least.
 #pragma once
 
-#include <algorithm>
+#include <cstring>
 #include <optional>
+#include <string_view>
 
 #include "json_embedded.h"
 
@@ -40,8 +41,9 @@ class JsonReading {
             case At::Escape: return escape(byte);
             case At::Hex: return is_hex(byte) ? continued() : none();
             case At::Wide: return wide(byte);
-            case At::Word: return byte == static_cast<uint8_t>(kWords[detail_][std::char_traits<char>::length(kWords[detail_]) - left_]) ? continued() : none();
-            case At::Minus: case At::Zero: case At::Digits: case At::Point: case At::Fraction: case At::Exponent: case At::Sign: case At::Power:
+            case At::Word: return byte == static_cast<uint8_t>(word(detail_)[word(detail_).size() - left_]) ? continued() : none();
+            case At::Minus: case At::Zero: case At::Digits: case At::Point: case At::Fraction:
+            case At::Exponent: case At::Sign: case At::Power:
                 return number(byte);
             default: break;
         }
@@ -54,7 +56,7 @@ class JsonReading {
         Value, FirstItem, FirstName, Name, Colon, Behind,                                // space may stand here
         Text, Escape, Hex, Wide, Word, Minus, Zero, Digits, Point, Fraction, Exponent, Sign, Power
     };
-    static constexpr const char* kWords[] = {"true", "false", "null"};
+    static std::string_view word(int i) { return i == 0 ? "true" : i == 1 ? "false" : "null"; }
 
     static std::optional<JsonReading> none() { return std::nullopt; }
 
@@ -102,8 +104,8 @@ class JsonReading {
         if (byte == '-') return moved(At::Minus);
         if (byte == '0') return moved(At::Zero);
         if (byte >= '1' && byte <= '9') return moved(At::Digits);
-        for (int word = 0; word < 3; ++word)
-            if (byte == static_cast<uint8_t>(kWords[word][0])) return moved(At::Word, static_cast<int>(std::char_traits<char>::length(kWords[word])) - 1, word);
+        for (int i = 0; i < 3; ++i)
+            if (byte == static_cast<uint8_t>(word(i)[0])) return moved(At::Word, static_cast<int>(word(i).size()) - 1, i);
         return none();
     }
 
@@ -131,11 +133,13 @@ class JsonReading {
         if (byte < 0x20) return none();
         if (byte < 0x80) return *this;
         if (byte < 0xC2 || byte > 0xF4) return none();   // RFC 3629, 4
-        return moved(At::Wide, byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3, byte == 0xE0 || byte == 0xED || byte == 0xF0 || byte == 0xF4 ? byte : 0);
+        const bool bounds = byte == 0xE0 || byte == 0xED || byte == 0xF0 || byte == 0xF4;
+        return moved(At::Wide, byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3, bounds ? byte : 0);
     }
 
     std::optional<JsonReading> wide(uint8_t byte) const {
-        const uint8_t low = detail_ == 0xE0 ? 0xA0 : detail_ == 0xF0 ? 0x90 : 0x80, high = detail_ == 0xED ? 0x9F : detail_ == 0xF4 ? 0x8F : 0xBF;
+        const uint8_t low = detail_ == 0xE0 ? 0xA0 : detail_ == 0xF0 ? 0x90 : 0x80;
+        const uint8_t high = detail_ == 0xED ? 0x9F : detail_ == 0xF4 ? 0x8F : 0xBF;
         return byte < low || byte > high ? none() : continued();
     }
 
