@@ -145,7 +145,8 @@ class Meaning : public Truths {
         }
         if (const StringKeywords* k = table_->nodes[node].string.get()) {
             try {
-                if (k->min_length > 0 || k->max_length >= 0) parts.push_back(texts_.length(k->min_length, k->max_length));
+                if (k->min_length > 0 || k->max_length >= 0) parts.push_back(length(*k));
+                if (k->content) parts.push_back(texts_.content(k->content));
                 if (k->pattern >= 0) parts.push_back(texts_.pattern(table_->text(k->pattern)));
                 if (k->format >= 0) {
                     auto own = table_->formats.find(k->format);
@@ -162,6 +163,12 @@ class Meaning : public Truths {
         each_in_place(node, scope, [&](int32_t sub, int32_t s) { return var(sub, s); }, vars);
         for (int32_t v : vars) parts.push_back(strings(v, all));
         return conjunction(std::move(parts));
+    }
+
+    // Base64 has whole groups of four characters: no search has to find that out.
+    int32_t length(const StringKeywords& k) {
+        if (!(k.content & kBase64)) return texts_.length(k.min_length, k.max_length);
+        return texts_.length((k.min_length + 3) / 4 * 4, k.max_length < 0 ? -1 : k.max_length / 4 * 4);
     }
 
     template <class F>

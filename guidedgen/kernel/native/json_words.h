@@ -58,6 +58,11 @@ class Demands {
         if (goes_on && s->max_length >= 0) add(node, {Keyword::MaxLength}, "at most " + counted(s->max_length, "character"));
         if (s->pattern >= 0) add(node, {Keyword::Pattern}, "a string that matches " + cut(table_.text(s->pattern)));
         if (s->format >= 0) add(node, {Keyword::Format}, "a string of format " + table_.text(s->format));
+        if (s->content) add(node, {Keyword::ContentEncoding, Keyword::ContentMediaType}, content(s->content));
+    }
+
+    static std::string content(uint8_t what) {
+        return std::string(what & kJsonDocument ? "a JSON document" : "a string") + (what & kBase64 ? " in base64" : "");
     }
 
     // `digit`: it was a digit that was refused.

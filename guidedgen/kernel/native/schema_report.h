@@ -1,6 +1,7 @@
 // The report in words: one line for each keyword of each location that was read. Made when somebody asks for it.
 #pragma once
 
+#include "json_embedded.h"
 #include "json_formats.h"
 #include "schema_keywords.h"
 
@@ -37,6 +38,7 @@ inline std::string note(const SchemaTable& table, const KeywordMark& mark) {
         case Reason::Unknown: return "not a keyword of JSON Schema";
         case Reason::FormatUnknown: return "the format is not known and not enforced";
         case Reason::FormatOff: return "not enforced: format=\"annotation\"";
+        case Reason::ContentUnknown: return "not enforced: only base64 and application/json are";
         case Reason::NoVocabulary: return "the dialect lacks the validation vocabulary";
         case Reason::Detail: return table.text(mark.detail);
     }
@@ -46,6 +48,8 @@ inline std::string note(const SchemaTable& table, const KeywordMark& mark) {
 // What registers enforce beside the masks of lexemes, and what of a format no expression says.
 inline void qualify(const SchemaTable& table, const SchemaNode& node, Keyword keyword, ReportLine& line) {
     if (keyword == Keyword::UniqueItems && node.array && node.array->unique) line.treatment = Treatment::Guarded;
+    if (keyword == Keyword::ContentMediaType)
+        line.note = "documents whose values nest more than " + std::to_string(JsonDocuments::kDeepest) + " deep are not taken";
     if (keyword != Keyword::Format || !node.string || node.string->format < 0 || table.formats.count(node.string->format)) return;
     auto known = JsonFormats::all().find(table.text(node.string->format));
     if (known != JsonFormats::all().end() && *known->second.unchecked) line.note = std::string("not checked: ") + known->second.unchecked;
