@@ -4,6 +4,7 @@
 // member or item branches: its value has one of several disjoint goals, each with the frame that it leads to.
 #pragma once
 
+#include "json_alternatives.h"
 #include "json_sat.h"
 #include "json_states.h"
 
@@ -34,8 +35,7 @@ class JsonBranches : public JsonStates {
         std::vector<int32_t> frames;
     };
 
-    // The containers that a value of a kind may be: one, unless it is one of many alternatives. Those are followed side by
-    // side, since what a member means for all of them at once can be as much as two to the power of their number.
+    // The containers that a value of a kind may be: one, unless it is one of many alternatives.
     std::vector<int32_t> frames(const std::vector<int32_t>& goals, Kind kind) {
         Frame f;
         bool some = false;
@@ -47,7 +47,7 @@ class JsonBranches : public JsonStates {
         f.rest.object = kind == Kind::Object;
         std::vector<Frame> alternatives;
         if (f.tuple.size() == 1)
-            for (int32_t g : split(f.tuple[0])) alternatives.push_back({{g}, f.rest});
+            for (int32_t g : alternatives_.of(f.tuple[0])) alternatives.push_back({{g}, f.rest});
         else alternatives.push_back(f);
         std::vector<Frame> open;
         bool tracked = false;
@@ -101,33 +101,10 @@ class JsonBranches : public JsonStates {
     Meaning meaning_;
     Progress progress_;
     Satisfiability sat_;
+    Alternatives alternatives_{meaning_, progress_};
 
   private:
-    static constexpr int32_t kFewAlternatives = 4;
     static constexpr int32_t kItem = -1;   // stands for the class of a key
-
-    // Alternatives of a formula: of the largest disjunction among its parts, if that is large.
-    std::vector<int32_t> split(int32_t f) {
-        Formulas& formulas = meaning_.formulas();
-        std::vector<int32_t> parts = formulas.conjuncts(f);
-        size_t largest = parts.size();
-        int32_t most = kFewAlternatives;
-        for (size_t i = 0; i < parts.size(); ++i)
-            if (formulas.at(parts[i]).op == FOp::Or && formulas.at(parts[i]).count > most) {
-                most = formulas.at(parts[i]).count;
-                largest = i;
-            }
-        if (largest == parts.size()) return {f};
-        std::vector<int32_t> result;
-        for (int32_t option : formulas.args(parts[largest])) {
-            std::vector<int32_t> with = parts;
-            with[largest] = option;
-            result.push_back(formulas.all(std::move(with)));
-        }
-        std::sort(result.begin(), result.end());
-        result.erase(std::unique(result.begin(), result.end()), result.end());
-        return result;
-    }
 
     // Whether an undeclared member may come in an object.
     bool takes_others(const Frame& f) {

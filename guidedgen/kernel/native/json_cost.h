@@ -6,6 +6,7 @@
 
 #include <queue>
 
+#include "json_alternatives.h"
 #include "json_layout.h"
 #include "json_sat.h"
 
@@ -70,7 +71,8 @@ class Costs {
     }
 
   private:
-    static constexpr int64_t kBudget = 20'000;
+    static constexpr int64_t kBudget = 2'000, kHardBudget = 100'000;   // steps of a search after its first find; before it
+    static constexpr int64_t kLeastMember = 5;                          // bytes of a member, with its comma
 
     int64_t best_kind(int32_t goal) {
         int64_t best = kFar;
@@ -81,7 +83,9 @@ class Costs {
         if (best <= 2) return best;
         if (int32_t a = sat_.items_of(goal); a != Formulas::kFalse) best = std::min(best, 1 + items(a, 0, true));
         if (best <= 2) return best;
-        if (int32_t o = meaning_.expand(goal, Kind::Object); o != Formulas::kFalse) {
+        const int32_t object = meaning_.expand(goal, Kind::Object);
+        if (object == Formulas::kFalse) return best;
+        for (int32_t o : alternatives_.of(object)) {
             Rest rest;
             rest.object = true;
             rest.plan = progress_.plan_of({o});
@@ -137,9 +141,9 @@ class Costs {
     int64_t more_members(int32_t f, const Rest& rest, int level) {
         const Members m = sat_.members(f);
         if (m.simple()) return simple_members(m, rest, level);
-        int64_t best = kFar, budget = kBudget;
-        search(f, rest, sat_.useful_places(f, rest), 0, level, 0, best, budget);
-        return best;
+        Search all{sat_.useful_places(f, rest), level};
+        search(f, rest, 0, 0, all);
+        return all.best;
     }
 
     int64_t simple_members(const Members& m, const Rest& rest, int level) {
@@ -169,29 +173,61 @@ class Costs {
         return more > 0 ? std::min(kFar, sum + far_times(each, more)) : sum;
     }
 
-    void search(int32_t f, const Rest& rest, const std::vector<int32_t>& useful, size_t from, int level, int64_t cost, int64_t& best,
-                int64_t& budget) {
-        if (f == Formulas::kFalse || cost >= best || --budget < 0) return;
+    // The search for the cheapest members that make a formula true: what it shares, and the best that was found.
+    struct Search {
+        const std::vector<int32_t> useful;
+        int level;
+        int64_t best = kFar, budget = kBudget;
+    };
+
+    void search(int32_t f, const Rest& rest, size_t from, int64_t cost, Search& all) {
+        if (f == Formulas::kFalse || cost >= all.best || (--all.budget < 0 && all.best < kFar)) return;
+        if (all.budget < -kHardBudget) throw fixed_limit("steps", kHardBudget, "the search for a completion of an object");
         if (progress_.holds_at_end(f)) {
-            best = cost;
+            all.best = cost;
             return;
         }
-        if (const Members& m = sat_.members(f); m.simple()) {
-            best = std::min(best, cost + simple_members(m, rest, level));
+        const Members m = sat_.members(f);
+        if (m.simple()) {
+            all.best = std::min(all.best, cost + simple_members(m, rest, all.level));
             return;
         }
+        const int32_t must = first_required(m, rest);
+        if (must >= 0) {
+            if (!sat_.available(rest, must) || cost + kLeastMember * formulas_.at(m.required).count >= all.best) return;
+            // What has to come may come first where the order is free; else nothing behind it may come before it.
+            if (sat_.any_order()) return take(f, rest, must, from, cost, all);
+        }
+        bool tried = false;
+        for (size_t i = from; i < all.useful.size(); ++i) {
+            const int32_t place = all.useful[i];
+            if (must >= 0 && (place < 0 || place > must)) break;
+            tried |= place == must;
+            if (place < 0 || sat_.available(rest, place)) take(f, rest, place, place >= 0 ? i + 1 : i, cost, all);
+        }
+        if (must >= 0 && !tried) take(f, rest, must, from, cost, all);
+    }
+
+    // The place of the first name that certainly has to come, or -1.
+    int32_t first_required(const Members& m, const Rest& rest) const {
+        if (m.required == Formulas::kTrue) return -1;
         const Plan& plan = progress_.plan(rest.plan);
-        for (size_t i = from; i < useful.size(); ++i) {
-            const int32_t place = useful[i];
-            if (place >= 0 && !sat_.available(rest, place)) continue;
-            const int32_t id = place >= 0 ? plan.declared[place] : plan.others[-1 - place];
-            const int32_t next = progress_.after_key(f, id);
-            if (next == Formulas::kFalse || next == f) continue;
-            const Rest after = sat_.after(rest, place >= 0 ? place : -1);
-            for (const Outcome& o : sat_.outcomes({next}, after)) {
-                if (o.tuple[0] == f) continue;
-                search(o.tuple[0], after, useful, place >= 0 ? i + 1 : i, level, std::min(kFar, cost + member(id, o.goal, level)), best, budget);
-            }
+        const Formula r = formulas_.at(m.required);
+        int32_t first = INT32_MAX;
+        for (int32_t i = 0; i < r.count; ++i) first = std::min(first, plan.index.at(formulas_.arg(r, i)));
+        return first;
+    }
+
+    // Goes on behind a member.
+    void take(int32_t f, const Rest& rest, int32_t place, size_t from, int64_t cost, Search& all) {
+        const Plan& plan = progress_.plan(rest.plan);
+        const int32_t id = place >= 0 ? plan.declared[place] : plan.others[-1 - place];
+        const int32_t next = progress_.after_key(f, id);
+        if (next == Formulas::kFalse || next == f) return;
+        const Rest after = sat_.after(rest, place >= 0 ? place : -1);
+        for (const Outcome& o : sat_.outcomes({next}, after)) {
+            if (o.tuple[0] == f) continue;
+            search(o.tuple[0], after, from, std::min(kFar, cost + member(id, o.goal, all.level)), all);
         }
     }
 
@@ -200,6 +236,7 @@ class Costs {
     Satisfiability& sat_;
     JsonLayout& layout_;
     Formulas& formulas_;
+    Alternatives alternatives_{meaning_, progress_};
     int32_t depth_ = 0, lowest_ = INT32_MAX;
     std::unordered_map<int32_t, int64_t> values_;   // below 0: -1 - place among the searches under way
     std::unordered_map<int32_t, int64_t> items_;

@@ -1,0 +1,95 @@
+// The alternatives of a container that is one of many: followed side by side, since what a member means for all of them at
+// once can be as much as two to the power of their number.
+//
+// `oneOf` is `anyOf` where no value satisfies two of its schemas. That is plain to see where all of them require a name whose
+// values they list, and no value is listed twice: the tags that tell kinds of objects apart.
+#pragma once
+
+#include <unordered_set>
+
+#include "json_progress.h"
+
+namespace guidedgen {
+
+class Alternatives {
+  public:
+    Alternatives(Meaning& meaning, Progress& progress) : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()) {}
+
+    // The largest disjunction of a conjunction multiplied out, if it is large; else the formula itself.
+    std::vector<int32_t> of(int32_t f) {
+        std::vector<int32_t> parts = formulas_.conjuncts(f);
+        size_t largest = parts.size();
+        int32_t most = kFew;
+        for (size_t i = 0; i < parts.size(); ++i)
+            if (formulas_.at(parts[i]).count > most && is_disjunction(parts[i])) {
+                most = formulas_.at(parts[i]).count;
+                largest = i;
+            }
+        if (largest == parts.size()) return {f};
+        std::vector<int32_t> result;
+        for (int32_t option : formulas_.args(parts[largest])) {
+            std::vector<int32_t> with = parts;
+            with[largest] = option;
+            result.push_back(formulas_.all(std::move(with)));
+        }
+        std::sort(result.begin(), result.end());
+        result.erase(std::unique(result.begin(), result.end()), result.end());
+        return result;
+    }
+
+  private:
+    static constexpr int32_t kFew = 4;
+
+    bool is_disjunction(int32_t f) {
+        if (formulas_.at(f).op != FOp::One) return formulas_.at(f).op == FOp::Or;
+        auto known = tagged_.find(f);
+        if (known == tagged_.end()) known = tagged_.emplace(f, tagged(formulas_.args(f))).first;
+        return known->second;
+    }
+
+    bool tagged(const std::vector<int32_t>& options) {
+        const std::vector<int32_t> names = required(options[0]);
+        return std::any_of(names.begin(), names.end(), [&](int32_t name) { return is_tag(name, options); });
+    }
+
+    bool is_tag(int32_t name, const std::vector<int32_t>& options) {
+        std::unordered_set<int32_t> met;
+        for (int32_t option : options) {
+            const std::vector<int32_t> names = required(option);
+            if (std::find(names.begin(), names.end(), name) == names.end()) return false;
+            const std::vector<int32_t>* values = listed(option, name);
+            if (!values) return false;
+            for (int32_t v : *values)
+                if (!met.insert(v).second) return false;
+        }
+        return true;
+    }
+
+    std::vector<int32_t> required(int32_t option) {
+        for (int32_t p : formulas_.conjuncts(option))
+            if (formulas_.at(p).op == FOp::Required) return formulas_.args(p);
+        return {};
+    }
+
+    // The values that an option lists for a property, or nullptr.
+    const std::vector<int32_t>* listed(int32_t option, int32_t name) {
+        const Plan& plan = progress_.plan(progress_.plan_of({option}));
+        const int32_t id = plan.declared[plan.index.at(name)];
+        for (int32_t p : formulas_.conjuncts(option)) {
+            if (formulas_.at(p).op != FOp::Props) continue;
+            for (int32_t literal : formulas_.conjuncts(progress_.after_key(p, id))) {
+                const Formula n = formulas_.at(literal);
+                if (n.op == FOp::Var && !progress_.is_repeats(literal) && meaning_.table().nodes[n.a].has_values)
+                    return &meaning_.table().nodes[n.a].values;
+            }
+        }
+        return nullptr;
+    }
+
+    Meaning& meaning_;
+    Progress& progress_;
+    Formulas& formulas_;
+    std::unordered_map<int32_t, bool> tagged_;   // by `oneOf`
+};
+
+}  // namespace guidedgen
