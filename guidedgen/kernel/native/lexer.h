@@ -155,16 +155,16 @@ class Lexer : public TrieWalks {
         const int32_t expr = wider(owner->expr);
         if (expr < 0) return false;
         LexState* whole = state(expr);
-        const LexMask& base = mask(whole);
+        LexMask& base = mask(whole);
         Difference found;
         if (!differ(owner, whole, found)) return false;
         out.like = whole;
         out.dense = base.dense;
         if (base.dense.empty()) {
+            if (!std::is_sorted(base.list.begin(), base.list.end())) std::sort(base.list.begin(), base.list.end());
             std::sort(found.gone.begin(), found.gone.end());
             std::set_difference(base.list.begin(), base.list.end(), found.gone.begin(), found.gone.end(), std::back_inserter(out.list));
             out.list.insert(out.list.end(), found.come.begin(), found.come.end());
-            std::sort(out.list.begin(), out.list.end());
         } else {
             for (int32_t t : found.gone) out.dense[t >> 5] &= ~(1u << (t & 31));
             for (int32_t t : found.come) set_bit(out.dense, t);
@@ -184,7 +184,7 @@ class Lexer : public TrieWalks {
     // A bit set holds more tokens than it has words, as TokenSet::single relies on.
     static void keep_few_as_list(LexMask& out) {
         size_t count = 0;
-        for (uint32_t word : out.dense) count += static_cast<size_t>(__builtin_popcount(word));
+        for (size_t w = 0; w < out.dense.size() && count <= out.dense.size(); ++w) count += static_cast<size_t>(__builtin_popcount(out.dense[w]));
         if (out.dense.empty() || count > out.dense.size()) return;
         for (size_t w = 0; w < out.dense.size(); ++w)
             for (uint32_t bits = out.dense[w]; bits; bits &= bits - 1) out.list.push_back(static_cast<int32_t>(w * 32) + __builtin_ctz(bits));
@@ -301,7 +301,6 @@ class Lexer : public TrieWalks {
                 if (out.dense.empty()) out.list.push_back(trie_->tokens[r]);
                 else set_bit(out.dense, trie_->tokens[r]);
             }
-        std::sort(out.list.begin(), out.list.end());
         auto deep = [this](uint32_t node) { return trie_->nodes[node].depth > kShortToken; };
         std::vector<uint32_t> crossings;
         if (!base.remainders.empty()) crossings = base.remainders[0].trie_nodes;

@@ -25,7 +25,7 @@ struct Remainder {
 // What the vocabulary looks like from one lexer state.
 struct LexMask {
     std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
-    std::vector<int32_t> list;
+    std::vector<int32_t> list;           // in no order
     std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well

@@ -105,7 +105,7 @@ class TrieWalks : public Automaton {
 
     void finish(Found& found, LexMask& out) {
         store(found, out);
-        std::sort(found.crossings.begin(), found.crossings.end());
+        if (!std::is_sorted(found.crossings.begin(), found.crossings.end())) std::sort(found.crossings.begin(), found.crossings.end());
         out.reached = std::move(found.reached);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(found.crossings), out);
@@ -265,7 +265,6 @@ class TrieWalks : public Automaton {
         for (auto& [from, to] : found.text)
             for (uint32_t r = from; r < to; ++r)
                 if (c.by_rank[r]) out.list.push_back(trie_->tokens[r]);
-        std::sort(out.list.begin(), out.list.end());
     }
 
     // Ranges that cover most of the text are written as all of it less the gaps between them.
