@@ -13,6 +13,7 @@ struct TokenSet {
     std::vector<uint32_t> owned;
     std::vector<int32_t> extra;
     std::vector<int32_t> perhaps;    // tokens that depend on registers: in the set only where these allow them
+    const LexMask* opening = nullptr;   // all of its list is in the set
     // A base always holds more tokens than the mask has words.
     bool single() const { return !base && owned.empty() && extra.size() == 1; }
 };
@@ -33,7 +34,9 @@ class TokenSets {
 
     void add(TokenSet& set, const LexMask& part) {
         if (part.dense.empty()) {
-            set.extra.insert(set.extra.end(), part.list.begin(), part.list.end());
+            const bool there = part.opening && part.opening == set.opening;
+            set.extra.insert(set.extra.end(), part.list.begin() + static_cast<ptrdiff_t>(there ? part.opening->list.size() : 0), part.list.end());
+            if (part.opening) set.opening = part.opening;
         } else {
             add_base(set, part.dense);
         }

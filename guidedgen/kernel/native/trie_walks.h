@@ -165,8 +165,19 @@ class TrieWalks : public Automaton {
                 }
             }
             if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
-            ++i;
+            const Subtrees::Below* all = now->accepting ? trie.subtrees.below(i) : below;
+            const bool few = all && each_child(i, *all, first(now), [&](uint32_t child) { walk_nodes(child, trie.nodes[child].skip, found); });
+            i = few ? node.skip : i + 1;
         }
+    }
+
+    // Calls `f` with the children of a node that some bytes lead to, where those are few of many; false, and nothing done, elsewhere.
+    template <class F>
+    bool each_child(uint32_t at, const Subtrees::Below& below, const ByteSet& bytes, F f) {
+        const ByteSet common = bytes & below.next;
+        if (trie_->nodes[at].depth > kDeepest || common.count() * 2 >= below.next.count()) return false;
+        common.each([&](uint8_t b) { f(trie_->subtrees.child(below, b)); });
+        return true;
     }
 
     // What is below a node from a state of text that only some bytes lead elsewhere from: text without them is inside, other
@@ -296,6 +307,7 @@ class TrieWalks : public Automaton {
 
     static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
 
+    static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     static constexpr int kMostLeaving = 40;   // bytes of ASCII that lead elsewhere from a state of text
 
     std::shared_ptr<const Trie> trie_;
