@@ -109,9 +109,7 @@ def compile(
     )
 
 
-def _natively(
-    spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None
-) -> Form | None:
+def _natively(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None) -> Form | None:
     """What the spec compiles in the native kernel by itself, if it does and that kernel is the one to use."""
     compile_native = getattr(spec, "compile_native", None)
     if compile_native is None or (implementation or default_implementation()) != "native":
@@ -128,7 +126,9 @@ def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, impleme
     except UnsatisfiableSchema as error:
         if error.pointer is not None:
             raise
-        raise UnsatisfiableSchema(f"no text matches {_short(spec)}", pointer=translation.root, hint=error.hint) from error
+        raise UnsatisfiableSchema(
+            f"no text matches {_short(spec)}", pointer=translation.root, hint=error.hint
+        ) from error
     return Form(compiled=compiled, report=lambda: translation.report, check=translation.check)
 
 

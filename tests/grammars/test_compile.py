@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from guidedgen.grammars.compile import compile
+from guidedgen.grammars.lower import lower
 from guidedgen.grammars.report import Entry, Report
 from guidedgen.grammars.specs import JsonSchema, Regex
 from guidedgen.grammars.translation import Form, NativeSpec, Spec, Translation
 from guidedgen.kernel import compile_native, compile_table
-from guidedgen.grammars.lower import lower
 from guidedgen.limits import Limits
 from guidedgen.testing import accepts
 from guidedgen.vocabulary import Vocabulary

@@ -167,9 +167,7 @@ class Branches:
                     )
         return list(pairs.values()) or impossible[:_MAX_EXPLAINED]
 
-    def _exclusive(
-        self, group: Group, alternatives: list[list[Branch]], beside: list[Branch]
-    ) -> list[list[Branch]]:
+    def _exclusive(self, group: Group, alternatives: list[list[Branch]], beside: list[Branch]) -> list[list[Branch]]:
         """`oneOf` is `anyOf` where no value can satisfy two members; elsewhere each one without what others take."""
         result = list(alternatives)
         for index, first in enumerate(alternatives):

@@ -25,9 +25,7 @@ from guidedgen.grammars.report import Entry
 class Builder:
     """The growing grammar of one schema."""
 
-    def __init__(
-        self, branches: Branches, reader: Reader, layout: Layout, options: Options, bounds: Bounds = Bounds()
-    ) -> None:
+    def __init__(self, branches: Branches, reader: Reader, layout: Layout, options: Options, bounds: Bounds) -> None:
         self.rules: dict[str, ir.Node] = {}
         self._branches = branches
         self._reader = reader

@@ -1,5 +1,5 @@
-"""The keywords that combine schemas: `$ref`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, dependencies, and enumerated values
-that are no scalars. Each becomes a group; what the members mean together is the business of `branches.py`.
+"""The keywords that combine schemas: `$ref`, `allOf`, `anyOf`, `oneOf`, `not`, `if`, dependencies, and enumerated
+values that are no scalars. Each becomes a group; what the members mean together is the business of `branches.py`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def _dependencies(view: View) -> list[Group]:
         for name, schema in _consequences(view, keyword).items():
             absent = view.made({"properties": {name: False}}, keyword, name, "absent")
             needed = schema if isinstance(schema, list) else []
-            present = view.made({"type": "object", "required": list(dict.fromkeys([name, *needed]))}, keyword, name, "present")
+            present = view.made(
+                {"type": "object", "required": list(dict.fromkeys([name, *needed]))}, keyword, name, "present"
+            )
             consequence: Member = () if isinstance(schema, list) else (view.child(keyword, name),)
             groups.append(Group("any", ((absent,), (present, *consequence)), view.at(keyword, name)))
     return groups

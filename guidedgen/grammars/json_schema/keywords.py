@@ -107,7 +107,10 @@ def _table() -> dict[str, Keyword]:
     add("annotation", "id", until=Draft.D4, note="what references are relative to")
     add("annotation", "$id", since=Draft.D6, note="what references are relative to")
     add("annotation", "examples", since=Draft.D6)
-    add("annotation", "$comment readOnly writeOnly contentEncoding contentMediaType", since=Draft.D7)
+    add("annotation", "$comment readOnly writeOnly", since=Draft.D7)
+    add("annotation", "contentEncoding", "string", since=Draft.D7, note="in draft 7 `base64` is enforced")
+    media = "in draft 7 `application/json` is enforced, up to 64 levels; the reference kernel refuses it in base64"
+    add("annotation", "contentMediaType", "string", since=Draft.D7, note=media)
     add("annotation", "$defs $vocabulary deprecated contentSchema", since=Draft.D2019)
     add("annotation", "$anchor", since=Draft.D2019, note="a name for references")
     add("annotation", "$dynamicAnchor", since=Draft.D2020, note="a name for references")
@@ -202,7 +205,9 @@ def draft_named(name: int | str | None) -> Draft:
     found = _NAMES.get(text) or draft_of(text)
     if found is None:
         raise CompileError(
-            f"draft={name!r} is not known", keyword="draft", hint='Use 4, 6, 7, "2019-09" or "2020-12", or leave it out.'
+            f"draft={name!r} is not known",
+            keyword="draft",
+            hint='Use 4, 6, 7, "2019-09" or "2020-12", or leave it out.',
         )
     return found
 

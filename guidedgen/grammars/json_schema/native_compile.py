@@ -1,4 +1,4 @@
-"""A JSON Schema compiled by the native kernel itself: read, checked for what only masks of a table can do, wrapped."""
+"""A JSON Schema compiled by the native kernel: read, compiled, and wrapped with its report."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _formats() -> frozenset[str]:
     return frozenset(importlib.import_module("guidedgen.kernel._native").formats())
 
 
-def layout_options(options: Options) -> dict[str, int]:
+def _layout_options(options: Options) -> dict[str, int]:
     """How texts are laid out, as `Grammar.from_schema` takes it."""
     settings = {"any_order": int(options.property_order == "any"), "canonical_numbers": int(options.canonical_numbers)}
     if isinstance(options.whitespace, Indent):
@@ -83,10 +83,8 @@ def _bound_options(bounds: Bounds) -> dict[str, int]:
     return {name: min(value, _LARGEST_BOUND) for name, value in given.items() if value is not None}
 
 
-def _compiled(
-    read: Schema, vocabulary: Vocabulary, options: Options, limits: Limits, bounds: Bounds
-) -> Compiled:
-    settings = layout_options(options) | _bound_options(bounds)
+def _compiled(read: Schema, vocabulary: Vocabulary, options: Options, limits: Limits, bounds: Bounds) -> Compiled:
+    settings = _layout_options(options) | _bound_options(bounds)
 
     def make(module: ModuleType, prepared: Any, bounds: dict[str, int]) -> Any:
         return module.Grammar.from_schema(prepared, read, settings, bounds)

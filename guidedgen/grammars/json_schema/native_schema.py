@@ -32,8 +32,8 @@ _DEPTH_OF_DIALECTS: Final = 8
 class Documents:
     """The documents that references may name: those of a registry, and the metaschemas of the standard.
 
-    The native reader calls `join`, `document`, `uris` and `dialect`, and only for references that leave a document's JSON
-    pointers: a registry costs nothing until something refers to it.
+    The native reader calls `join`, `document`, `uris` and `dialect`, and only for references that leave a document's
+    JSON pointers: a registry costs nothing until something refers to it.
     """
 
     def __init__(self, registry: Mapping[Any, Any], limits: Limits) -> None:
@@ -79,7 +79,7 @@ class Documents:
 
 @cache
 def _metaschema(uri: str) -> object:
-    """A metaschema or vocabulary of the standard. Loading them all takes milliseconds: only where one is referred to."""
+    """A metaschema or vocabulary of the standard. Loading all takes milliseconds: only where one is referred to."""
     resource = importlib.import_module("jsonschema_specifications").REGISTRY.get(uri)
     return None if resource is None else resource.contents
 
@@ -96,26 +96,25 @@ def _with_vocabularies(draft: Draft, vocabularies: Mapping[str, Any] | None) -> 
 
 
 def prepared(schema: object, limits: Limits) -> object:
-    """What the native reader takes: a text is parsed with exact numbers, a mapping becomes a dict, all else is itself."""
+    """What the native reader takes: a text is parsed with exact numbers, a mapping becomes a dict, all else stays."""
     if isinstance(schema, str):
         return read_schema(schema, limits)
     return dict(schema) if isinstance(schema, Mapping) and not isinstance(schema, dict) else schema
 
 
 def native_arguments(
-    options: Options, limits: Limits, *, draft: Draft | None = None, formats: Collection[str] | None = None
+    options: Options, limits: Limits, *, formats: Collection[str] | None = None
 ) -> tuple[dict[str, Any], Documents, dict[str, int]]:
     """The options, resolver and limits that the native kernel takes beside a schema.
 
     Args:
         options: how the schema is read.
         limits: `schema_bytes` and `depth`.
-        draft: where `$schema` is absent; that of the options, where it is None.
-        formats: names of the formats that the kernel enforces; those that the Python translation does, where it is None.
+        formats: names of the formats that the kernel enforces; where it is None, those that the translation does.
     """
     enforced = frozenset(FORMATS if formats is None else formats).union(options.formats)
     settings = {
-        "draft": int(options.draft if draft is None else draft),
+        "draft": int(options.draft),
         "format": options.format,
         "on_unsupported": options.on_unsupported,
         "closed": options.closed,
@@ -131,7 +130,6 @@ def read_native(
     options: Options,
     limits: Limits,
     *,
-    draft: Draft | None = None,
     formats: Collection[str] | None = None,
 ) -> Schema:
     """A schema as the native kernel reads it: every location that its root refers to.
@@ -140,7 +138,6 @@ def read_native(
         schema: Python values that JSON can write (read in place, not copied), or a JSON text.
         options: how it is read.
         limits: `schema_bytes` and `depth`.
-        draft: where `$schema` is absent; that of the options, where it is None.
         formats: see `native_arguments`.
 
     Raises:
@@ -152,7 +149,7 @@ def read_native(
     """
     if not isinstance(schema, str | Mapping | bool):
         raise CompileError(f"a schema must be an object, true or false, not {type(schema).__name__}", pointer="")
-    settings, documents, bounds = native_arguments(options, limits, draft=draft, formats=formats)
+    settings, documents, bounds = native_arguments(options, limits, formats=formats)
     made: Schema = _native_schema()(prepared(schema, limits), settings, documents, bounds)
     return made
 

@@ -70,9 +70,7 @@ def _schemas(member: Member) -> list[Location]:
 
 
 def _refused(location: Location, part: Group) -> Simple:
-    return Simple(
-        f"{location.pointer} (not {part.pointer})", unsupported=(_unsupported(location.pointer, ALL),)
-    )
+    return Simple(f"{location.pointer} (not {part.pointer})", unsupported=(_unsupported(location.pointer, ALL),))
 
 
 def _unsupported(pointer: str, kinds: frozenset[str]) -> Unsupported:

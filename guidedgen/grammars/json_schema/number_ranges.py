@@ -63,7 +63,9 @@ NOT_INTEGRAL: Final = ir.Concat(
                 ir.Concat(
                     (
                         *(NONZERO, _maybe(ir.Concat((POINT, ir.Repeat(DIGIT, 1, 15)))), _E, MINUS),
-                        ir.Union((ir.Concat((ZEROS, NONZERO, _maybe(DIGIT))), ir.Concat((_digits(1, 2), DIGIT, DIGIT)))),
+                        ir.Union(
+                            (ir.Concat((ZEROS, NONZERO, _maybe(DIGIT))), ir.Concat((_digits(1, 2), DIGIT, DIGIT)))
+                        ),
                     )
                 ),
             )

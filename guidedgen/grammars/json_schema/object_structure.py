@@ -110,10 +110,7 @@ class ObjectWriter:
 
     def _other(self, *, first: bool) -> ir.Node | None:
         return _any_of(
-            [
-                ir.Sequence((self._key(names, self._label(None), first=first), value))
-                for names, value in self._others
-            ]
+            [ir.Sequence((self._key(names, self._label(None), first=first), value)) for names, value in self._others]
         )
 
     def _linear(self, members: list[Member]) -> ir.Node | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-
 from functools import reduce
 
 from guidedgen.errors import UnsupportedFeature

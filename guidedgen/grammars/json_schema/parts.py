@@ -1,4 +1,4 @@
-"""What a location consists of once it is read: its own atoms, and groups of schemas that apply beside them. Data only."""
+"""What a location consists of once it is read: its own atoms, and groups of schemas that apply beside them. Data."""
 
 from __future__ import annotations
 

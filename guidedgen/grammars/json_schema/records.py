@@ -10,7 +10,7 @@ from typing import Final
 from guidedgen.errors import CompileError, UnsupportedFeature
 from guidedgen.grammars.json_schema.arrays import read_arrays
 from guidedgen.grammars.json_schema.groups import enumerated, groups_of, too_many_dependencies
-from guidedgen.grammars.json_schema.keywords import ALL, KINDS
+from guidedgen.grammars.json_schema.keywords import KINDS
 from guidedgen.grammars.json_schema.locations import Location, Locations
 from guidedgen.grammars.json_schema.negation import negation
 from guidedgen.grammars.json_schema.numbers import read_numbers
@@ -109,7 +109,9 @@ class Reader:
             parts = [item for part in record if isinstance(part, Group) for member in part.members for item in member]
             refused = any(isinstance(item, Simple) and item.unsupported for item in parts)
             if refused or location.pointer in self._loosened:
-                keyword = next((token for token in reversed(location.pointer.split("/")) if token in ("not", "if")), "not")
+                keyword = next(
+                    (token for token in reversed(location.pointer.split("/")) if token in ("not", "if")), "not"
+                )
                 self._drop(location.pointer, keyword, *self._options.dropped)
                 self._loosened.add(f"{location.pointer} (not)")
                 return ()
@@ -137,7 +139,9 @@ class Reader:
         scalars, alternatives = enumerated(view)
         excess = too_many_dependencies(view, groups)
         if excess:
-            groups = [group for group in groups if not group.pointer.startswith(tuple(view.at(k) + "/" for k in excess))]
+            groups = [
+                group for group in groups if not group.pointer.startswith(tuple(view.at(k) + "/" for k in excess))
+            ]
         simple = Simple(
             location.pointer,
             kinds,

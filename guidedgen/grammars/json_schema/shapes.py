@@ -1,4 +1,4 @@
-"""A branch, which is a conjunction of simple atoms, merged by kind of value; kinds that contradict themselves are left out."""
+"""A branch, which is a conjunction of simple atoms, merged by kind of value; what contradicts itself is left out."""
 
 from __future__ import annotations
 

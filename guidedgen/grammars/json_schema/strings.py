@@ -15,6 +15,7 @@ from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir, regex_text
 from guidedgen.grammars.char_emptiness import is_empty
 from guidedgen.grammars.char_set import ANY
+from guidedgen.grammars.json_schema.content import content_of, content_texts
 from guidedgen.grammars.json_schema.formats import CHECKED_AT_END, NOT_ENFORCED, format_expression
 from guidedgen.grammars.json_schema.options import Options
 from guidedgen.grammars.json_schema.reasons import Reason
@@ -47,6 +48,7 @@ def read_strings(view: View, options: Options, limits: Limits) -> StringAtoms:
         texts = _format(view, name, options, limits)
         if texts is not None:
             expressions.append((f"format {name!r}", texts, view.at("format")))
+    expressions += _content(view, limits)
     return StringAtoms(
         (low or 0, view.at("minLength")),
         None if high is None else (high, view.at("maxLength")),
@@ -76,6 +78,21 @@ def parse_pattern(pattern: str, pointer: str, limits: Limits, keyword: str = "pa
         error.pointer, error.keyword = pointer, keyword
         error.args = (error._text(),)
         raise
+
+
+def _content(view: View, limits: Limits) -> list[tuple[str, cr.Regex, str]]:
+    content = content_of(view)
+    if "string" not in view.kinds or not (content.base64 or content.document):
+        return []
+    if content.base64 and content.document and not view.drop("contentMediaType"):
+        raise UnsupportedFeature(
+            "JSON documents in base64 are not supported without the native kernel",
+            pointer=view.at("contentMediaType"),
+            keyword="contentMediaType",
+            hint='Remove it, have finished values checked with on_unsupported="validate", or drop it with "relax".',
+        )
+    name, keyword = ("base64", "contentEncoding") if content.base64 else ("a JSON document", "contentMediaType")
+    return [(name, content_texts(content, limits), view.at(keyword))]
 
 
 def _format(view: View, name: str, options: Options, limits: Limits) -> cr.Regex | None:

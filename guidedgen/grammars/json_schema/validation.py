@@ -20,6 +20,7 @@ import referencing
 from guidedgen.errors import CompileError, GrammarSyntaxError, LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import regex_text
+from guidedgen.grammars.json_schema.content import content_fault
 from guidedgen.grammars.json_schema.formats import format_expression
 from guidedgen.grammars.json_schema.locations import SPECIFICATIONS, escape
 from guidedgen.grammars.json_schema.options import Draft
@@ -112,6 +113,8 @@ def _validator_class(library: ModuleType, draft: Draft, formats: bool) -> Any:
         "uniqueItems": _unique_items,
         "format": _format if formats else _nothing,
     }
+    if draft is Draft.D7:
+        keywords |= {"contentEncoding": _content, "contentMediaType": _content}
     if draft is Draft.MIXED:
         keywords |= _of_older_drafts(library)
     return library.validators.extend(base, keywords, type_checker=types.redefine("integer", whole))
@@ -210,6 +213,12 @@ def _equality_key(value: Any) -> object:
     if isinstance(value, list):
         return ("array", tuple(map(_equality_key, value)))
     return Fraction(value) if is_number(value) else (type(value), value)
+
+
+def _content(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    fault = content_fault(schema, instance) if isinstance(instance, str) else None
+    if fault is not None:
+        yield _error(f"{instance!r} is {fault}")
 
 
 def _format(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:

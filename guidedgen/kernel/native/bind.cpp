@@ -87,8 +87,7 @@ Limits read_limits(const nb::dict& given) {
 std::shared_ptr<Grammar> make_grammar(std::shared_ptr<Vocabulary> vocabulary, Ints exprs, Ints symbols, Ints pool, Bytes byte_sets,
                                       nb::bytes literals, int32_t start, nb::dict limits) {
     Table t{exprs.data(), symbols.data(), pool.data(), static_cast<int64_t>(exprs.size() / 3),
-            static_cast<int64_t>(symbols.size() / 3), static_cast<int64_t>(pool.size()), byte_sets.data(),
-            reinterpret_cast<const uint8_t*>(literals.c_str()), start};
+            static_cast<int64_t>(symbols.size() / 3), byte_sets.data(), reinterpret_cast<const uint8_t*>(literals.c_str()), start};
     return std::make_shared<Grammar>(std::move(vocabulary), t, read_limits(limits));
 }
 

@@ -148,6 +148,7 @@ class Dump {
         d["max_length"] = s.max_length;
         d["pattern"] = text(s.pattern);
         d["format"] = text(s.format);
+        d["content"] = s.content;
     }
     void add(nb::dict& d, const ArrayKeywords& a) const {
         d["prefix"] = ids(a.prefix);

@@ -1,4 +1,4 @@
-// What an expression is made of; `expressions.h` makes and derives them.
+// What an expression is made of; `expression_table.h` keeps them, `expression_forms.h` makes and `expressions.h` derives them.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ struct Expr {
     int32_t shortest = 0;              // no text in it has fewer bytes; one has as many, unless `boolean` or `lazy`
     bool sure = false;                 // some text is in it, which is plain to see
     bool lazy = false;                 // contains Lazy
-    bool text = false;                 // all of it is in the universe; see Expressions::set_universe
+    bool text = false;                 // all of it is in the universe; see ExpressionTable::set_universe
     bool vague() const { return boolean || lazy; }   // `shortest` may not be the length of a text
 };
 

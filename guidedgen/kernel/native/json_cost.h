@@ -40,6 +40,7 @@ class Costs {
         } catch (...) {
             values_.erase(goal);
             --depth_;
+            lowest_ = outer;
             throw;
         }
         --depth_;

@@ -15,7 +15,7 @@ class Cubes {
     // Variables that a conjunction demands, as a goal; they are taken out of it.
     int32_t take_literals(int32_t& f) {
         std::vector<int32_t> literals, others;
-        std::vector<int32_t> parts = formulas_.at(f).op == FOp::And ? formulas_.args(f) : std::vector<int32_t>{f};
+        std::vector<int32_t> parts = formulas_.conjuncts(f);
         for (int32_t p : parts) (formulas_.at(variable(p)).op == FOp::Var ? literals : others).push_back(p);
         if (literals.empty()) return Formulas::kTrue;
         f = formulas_.all(std::move(others));
@@ -30,7 +30,7 @@ class Cubes {
     int32_t with_literal(int32_t cube, int32_t var, bool truth) {
         if (progress_.is_repeats(var)) return cube;   // no demand on the value itself
         if (cube == Formulas::kTrue) return truth ? var : formulas_.negate(var);
-        std::vector<int32_t> parts = formulas_.at(cube).op == FOp::And ? formulas_.args(cube) : std::vector<int32_t>{cube}, kept;
+        std::vector<int32_t> parts = formulas_.conjuncts(cube), kept;
         for (int32_t p : parts) {
             const bool apart = formulas_.at(variable(p)).op == FOp::Var && exclude_one_another(variable(p), var);
             if (!apart) kept.push_back(p);

@@ -47,13 +47,15 @@ class Formulas {
 
     Work& work() const { return work_; }
     const Formula& at(int32_t f) const { return nodes_[f]; }
-    int32_t size() const { return static_cast<int32_t>(nodes_.size()); }
     int64_t memory() const { return static_cast<int64_t>(nodes_.size() * kNodeBytes + args_.size() * sizeof(int32_t)); }
     int32_t arg(const Formula& f, int32_t i) const { return args_[f.args + i]; }
     std::vector<int32_t> args(int32_t f) const {
         const Formula& n = nodes_[f];
         return {args_.begin() + n.args, args_.begin() + n.args + n.count};
     }
+
+    // What a formula is the conjunction of: its arguments, or itself alone.
+    std::vector<int32_t> conjuncts(int32_t f) const { return nodes_[f].op == FOp::And ? args(f) : std::vector<int32_t>{f}; }
 
     int32_t atom(FOp op, int32_t a, int32_t b = 0, int32_t c = 0, int32_t d = 0, const std::vector<int32_t>& arguments = {}) {
         Formula f{op};
@@ -66,13 +68,11 @@ class Formulas {
 
     int32_t var(int32_t node, int32_t scope) { return atom(FOp::Var, node, scope); }
 
+    // "These members have been seen": true once nothing of it is left.
     int32_t required(std::vector<int32_t> keys) {
         sort_unique(keys);
         return keys.empty() ? kTrue : atom(FOp::Required, 0, 0, 0, 0, keys);
     }
-
-    // "The member has been seen": true once nothing of the requirement is left.
-    int32_t required_present(int32_t key) { return required({key}); }
 
     int32_t min_count(FOp op, int64_t n) { return n <= 0 ? kTrue : atom(op, static_cast<int32_t>(n)); }
     int32_t max_count(FOp op, int64_t n) { return n < 0 ? kFalse : atom(op, static_cast<int32_t>(n)); }

@@ -65,6 +65,37 @@ class Meaning : public Truths {
         return once_bounded(bounded_numbers_, f, all, [&] { return numbers_.at_most(bounds_.most_digits(f)); });
     }
 
+    // Texts out of an enumeration: as serialisers write them, or in every spelling.
+    int32_t spelled(std::vector<std::string> options, bool all = false) {
+        if (all || every_spelling_) return options.size() == 1 ? texts_.literal(options[0]) : texts_.literals(options);
+        std::vector<int32_t> plain;
+        for (const std::string& o : options) {
+            std::string text = plain_spelling(o);
+            plain.push_back(lexer_->expressions().literal(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
+        }
+        return lexer_->expressions().either(std::move(plain));
+    }
+
+    // A text between quotes as most serialisers write it: only what has to be escaped is.
+    static std::string plain_spelling(const std::string& text) {
+        static const char* hex = "0123456789abcdef";
+        std::string out;
+        for (char c : text) {
+            const auto b = static_cast<unsigned char>(c);
+            if (b == '"' || b == '\\') {
+                out += {'\\', c};
+            } else if (b < 0x20) {
+                const char* shorts = "\b\f\n\r\t";
+                const char* at = b ? std::strchr(shorts, c) : nullptr;
+                if (at) out += {'\\', "bfnrt"[at - shorts]};
+                else out += {'\\', 'u', '0', '0', hex[b >> 4], hex[b & 15]};
+            } else {
+                out += c;
+            }
+        }
+        return out;
+    }
+
     JsonBounds& bounds() { return bounds_; }
 
   private:
@@ -114,7 +145,8 @@ class Meaning : public Truths {
         }
         if (const StringKeywords* k = table_->nodes[node].string.get()) {
             try {
-                if (k->min_length > 0 || k->max_length >= 0) parts.push_back(texts_.length(k->min_length, k->max_length));
+                if (k->min_length > 0 || k->max_length >= 0) parts.push_back(length(*k));
+                if (k->content) parts.push_back(texts_.content(k->content));
                 if (k->pattern >= 0) parts.push_back(texts_.pattern(table_->text(k->pattern)));
                 if (k->format >= 0) {
                     auto own = table_->formats.find(k->format);
@@ -133,39 +165,12 @@ class Meaning : public Truths {
         return conjunction(std::move(parts));
     }
 
-  public:
-    // Texts out of an enumeration: as serialisers write them, or in every spelling.
-    int32_t spelled(std::vector<std::string> options, bool all = false) {
-        if (all || every_spelling_) return options.size() == 1 ? texts_.literal(options[0]) : texts_.literals(options);
-        std::vector<int32_t> plain;
-        for (const std::string& o : options) {
-            std::string text = plain_spelling(o);
-            plain.push_back(lexer_->expressions().literal(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
-        }
-        return lexer_->expressions().either(std::move(plain));
+    // Base64 has whole groups of four characters: no search has to find that out.
+    int32_t length(const StringKeywords& k) {
+        if (!(k.content & kBase64)) return texts_.length(k.min_length, k.max_length);
+        return texts_.length((k.min_length + 3) / 4 * 4, k.max_length < 0 ? -1 : k.max_length / 4 * 4);
     }
 
-    // A text between quotes as most serialisers write it: only what has to be escaped is.
-    static std::string plain_spelling(const std::string& text) {
-        static const char* hex = "0123456789abcdef";
-        std::string out;
-        for (char c : text) {
-            const auto b = static_cast<unsigned char>(c);
-            if (b == '"' || b == '\\') {
-                out += {'\\', c};
-            } else if (b < 0x20) {
-                const char* shorts = "\b\f\n\r\t";
-                const char* at = b ? std::strchr(shorts, c) : nullptr;
-                if (at) out += {'\\', "bfnrt"[at - shorts]};
-                else out += {'\\', 'u', '0', '0', hex[b >> 4], hex[b & 15]};
-            } else {
-                out += c;
-            }
-        }
-        return out;
-    }
-
-  private:
     template <class F>
     int32_t once_bounded(std::unordered_map<int32_t, int32_t>& memo, int32_t f, int32_t all, F bound) {
         auto known = memo.find(f);

@@ -156,11 +156,11 @@ class Progress {
         return result;
     }
 
-    // Whether the keywords of one node look at a member with such a key (as unevaluatedProperties asks).
-    bool evaluates(int32_t node, int32_t id) {
+    // Whether the keywords of a node look at a member with such a key. `other`: than the one whose unevaluatedProperties asks.
+    bool evaluates(int32_t node, int32_t id, bool other) {
         const ObjectKeywords* o = meaning_.table().nodes[node].object.get();
         if (!o) return false;
-        if (o->additional >= 0 || o->unevaluated >= 0) return true;
+        if (o->additional >= 0 || (other && o->unevaluated >= 0)) return true;
         if (key(id) >= 0 && meaning_.property(node, key(id)) >= 0) return true;
         return std::any_of(o->patterns.begin(), o->patterns.end(), [&](const auto& p) { return names_.satisfies(id, {p.first, -1}); });
     }
@@ -169,15 +169,12 @@ class Progress {
         const Formula n = formulas_.at(leaf);
         std::vector<int32_t> truths = formulas_.args(leaf);
         for (int32_t& t : truths) t = after_key(t, id);
-        const ObjectKeywords& o = *meaning_.table().nodes[n.a].object;
-        const bool own = o.additional >= 0 || (key(id) >= 0 && meaning_.property(n.a, key(id)) >= 0) ||
-                         std::any_of(o.patterns.begin(), o.patterns.end(), [&](const auto& p) { return names_.satisfies(id, {p.first, -1}); });
         const int32_t rest = formulas_.atom(FOp::UnevaluatedProps, n.a, n.b, 0, 0, truths);
-        if (own) return rest;
-        std::vector<int32_t> options{meaning_.var(o.unevaluated, n.b)};
+        if (evaluates(n.a, id, false)) return rest;
+        std::vector<int32_t> options{meaning_.var(meaning_.table().nodes[n.a].object->unevaluated, n.b)};
         const auto& contributors = meaning_.contributors(n.a, n.b, Kind::Object);
         for (size_t i = 0; i < contributors.size(); ++i)
-            if (evaluates(contributors[i].node, id)) options.push_back(truths[i]);
+            if (evaluates(contributors[i].node, id, true)) options.push_back(truths[i]);
         return formulas_.both(rest, formulas_.any(std::move(options)));
     }
 

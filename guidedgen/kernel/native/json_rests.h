@@ -11,6 +11,9 @@ struct Rest {
     bool object = false;
     int32_t plan = -1, seen = 0, rank = 0;   // rank: declared names before it may not come any more
     bool tracked = false;                    // a register keeps the undeclared names, or the items
+    bool operator==(const Rest& o) const {
+        return object == o.object && plan == o.plan && seen == o.seen && rank == o.rank && tracked == o.tracked;
+    }
 };
 
 // The parts of a conjunction about members by what they demand.
@@ -28,13 +31,12 @@ class Rests {
         : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order) {}
 
     bool any_order() const { return any_order_; }
-    SeenSets& seen_sets() { return seen_sets_; }
 
     const Members& members(int32_t f) {
         auto known = members_.find(f);
         if (known != members_.end()) return known->second;
         Members m;
-        std::vector<int32_t> parts = formulas_.at(f).op == FOp::And ? formulas_.args(f) : std::vector<int32_t>{f}, forms, others;
+        std::vector<int32_t> parts = formulas_.conjuncts(f), forms, others;
         for (int32_t p : parts) {
             const Formula n = formulas_.at(p);
             switch (n.op) {
@@ -141,16 +143,19 @@ class Rests {
                         for (int32_t p : formulas_.args(now)) work.emplace_back(p, positive);
             }
         }
-        std::vector<int32_t> places;
-        for (size_t i = 0; i < declared.size(); ++i)
-            if (declared[i]) places.push_back(static_cast<int32_t>(i));
-        if (others)
-            for (size_t i = 0; i < plan.others.size(); ++i) places.push_back(-1 - static_cast<int32_t>(i));
-        return places;
+        return places_of(declared, others ? plan.others.size() : 0);
     }
 
   protected:
     static constexpr int64_t kEntry = 64;           // bytes that a memoised answer takes
+
+    static std::vector<int32_t> places_of(const std::vector<uint8_t>& declared, size_t others) {
+        std::vector<int32_t> places;
+        for (size_t i = 0; i < declared.size(); ++i)
+            if (declared[i]) places.push_back(static_cast<int32_t>(i));
+        for (size_t i = 0; i < others; ++i) places.push_back(-1 - static_cast<int32_t>(i));
+        return places;
+    }
 
     Meaning& meaning_;
     Progress& progress_;

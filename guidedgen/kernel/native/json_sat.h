@@ -138,7 +138,8 @@ class Satisfiability : public Rests {
     }
 
   private:
-    static constexpr int32_t kDeepest = 400;
+    static constexpr int32_t kDeepest = 400;     // goals that need one another
+    static constexpr int kDeepestSearch = 400;   // members or items in one search: beyond, nothing is proved
     static constexpr size_t kMostOutcomes = 4096;
     static constexpr int32_t kFewLiterals = 8;
 
@@ -191,6 +192,24 @@ class Satisfiability : public Rests {
     // Whether looking for a value is worth it before all is decided: what many alternatives exclude is looked at once, at the end.
     bool few(int32_t cube) const { return formulas_.at(cube).op != FOp::And || formulas_.at(cube).count <= kFewLiterals; }
 
+    // What a search finds, remembered unless it is "no" only as long as a search further out is not finished.
+    template <class Memo, class Key, class F>
+    bool searched(Memo& memo, const Key& key, F search) {
+        const int32_t outer = lowest_;
+        lowest_ = INT32_MAX;
+        bool result = false;
+        try {
+            result = search();
+        } catch (...) {
+            lowest_ = outer;
+            throw;
+        }
+        formulas_.work().hold(kEntry);
+        if (result || lowest_ == INT32_MAX) memo[key] = result;
+        lowest_ = result ? outer : std::min(outer, lowest_);
+        return result;
+    }
+
     // --- arrays
 
     // An item's goal without the values that leave nothing for later items, which have to differ from it. Only values that the
@@ -223,25 +242,13 @@ class Satisfiability : public Rests {
         if (progress_.holds_at_end(f)) return true;
         auto known = arrays_.find(f);
         if (known != arrays_.end()) return known->second;
-        const int32_t outer = lowest_;
-        lowest_ = INT32_MAX;
         int64_t budget = steps_;
-        bool result = false;
-        try {
-            result = items(f, budget, 0);
-        } catch (...) {
-            lowest_ = outer;
-            throw;
-        }
-        formulas_.work().hold(kEntry);
-        if (result || lowest_ == INT32_MAX) arrays_[f] = result;
-        lowest_ = result ? outer : std::min(outer, lowest_);
-        return result;
+        return searched(arrays_, f, [&] { return items(f, budget, 0); });
     }
 
     // A conjunction of items with the counts taken out.
     int32_t without_counts(int32_t f, int64_t& low, int64_t& high) {
-        std::vector<int32_t> parts = formulas_.at(f).op == FOp::And ? formulas_.args(f) : std::vector<int32_t>{f}, others;
+        std::vector<int32_t> parts = formulas_.conjuncts(f), others;
         for (int32_t p : parts) {
             const Formula n = formulas_.at(p);
             if (n.op == FOp::MinItems) low = n.a;
@@ -258,7 +265,7 @@ class Satisfiability : public Rests {
         const int32_t open = without_counts(f, low, high);
         if (high == 0 || (high >= 0 && high < low)) return false;
         formulas_.work().spend(64);
-        if (--budget < 0 || depth > 400) return not_proved(f);
+        if (--budget < 0 || depth > kDeepestSearch) return not_proved(f);
         int32_t after = progress_.after_item(open);
         int32_t base = cubes_.take_literals(after);
         return any_outcome(after, base, [&](int32_t goal_, int32_t left) {
@@ -302,7 +309,7 @@ class Satisfiability : public Rests {
     }
 
     std::vector<int32_t> listed_values(int32_t goal_) {
-        for (int32_t p : formulas_.at(goal_).op == FOp::And ? formulas_.args(goal_) : std::vector<int32_t>{goal_}) {
+        for (int32_t p : formulas_.conjuncts(goal_)) {
             const Formula n = formulas_.at(p);
             if (n.op == FOp::Var && n.a >= 0 && meaning_.table().nodes[n.a].has_values) return meaning_.table().nodes[n.a].values;
         }
@@ -355,19 +362,7 @@ class Satisfiability : public Rests {
         const RestKey key{f, rest.plan, rest.seen, rest.rank};
         auto known = objects_.find(key);
         if (known != objects_.end()) return known->second;
-        const int32_t outer = lowest_;
-        lowest_ = INT32_MAX;
-        bool result;
-        try {
-            result = new_object(f, rest);
-        } catch (...) {
-            lowest_ = outer;
-            throw;
-        }
-        formulas_.work().hold(kEntry);
-        if (result || lowest_ == INT32_MAX) objects_[key] = result;
-        lowest_ = result ? outer : std::min(outer, lowest_);
-        return result;
+        return searched(objects_, key, [&] { return new_object(f, rest); });
     }
 
     bool new_object(int32_t f, const Rest& rest) {
@@ -412,7 +407,7 @@ class Satisfiability : public Rests {
         if (f == Formulas::kFalse) return false;
         if (progress_.holds_at_end(f)) return true;
         if (const Members& m = members(f); m.simple()) return simple_object(m, rest);
-        if (--budget < 0 || depth > 400) return not_proved(f);
+        if (--budget < 0 || depth > kDeepestSearch) return not_proved(f);
         const Plan& plan = progress_.plan(rest.plan);
         for (size_t i = from; i < useful.size(); ++i) {
             const int32_t place = useful[i];

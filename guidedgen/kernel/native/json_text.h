@@ -12,6 +12,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "json_base64.h"
 #include "json_formats.h"
 #include "json_regex.h"
 #include "regex_assertions.h"
@@ -85,6 +86,18 @@ class Texts {
         if (found->second.longest >= 0) content = e_.both({content, length(0, found->second.longest)});
         formats_.emplace(found->first, content);
         return content;
+    }
+
+    // The texts with a content (ContentBits, not 0): base64, a JSON document, or one in base64.
+    int32_t content(uint8_t what) {
+        if (what == kBase64) return whole(Base64Documents::kPattern);
+        if (what & kBase64)
+            return e_.lazily("JSON in base64", [this](int32_t self) { return std::make_unique<Base64Documents>(e_, spellings_, self); });
+        if (documents_ < 0) {
+            RegexTree tree;
+            documents_ = RegexEncoder(tree, spellings_, e_, any_).encode(JsonDocuments::build(tree));
+        }
+        return documents_;
     }
 
     bool enforced(std::string_view name) const { return JsonFormats::all().count(name) > 0; }
@@ -280,7 +293,7 @@ class Texts {
 
     Expressions& e_;
     Spellings spellings_;
-    int32_t any_, canonical_ = -1;
+    int32_t any_, canonical_ = -1, documents_ = -1;
     Memo patterns_, wholes_, formats_;
     std::unordered_map<int32_t, int32_t> complements_;
 };

@@ -64,8 +64,6 @@ class Truths {
         return id;
     }
 
-    const std::vector<int32_t>& scope(int32_t id) const { return scopes_[id]; }
-
     // The node that a property name selects among the declared ones, or -1.
     int32_t property(int32_t node, int32_t key) {
         const auto& list = table_->nodes[node].object->properties;
@@ -100,6 +98,26 @@ class Truths {
                 if (found != table_->resources[r].dynamic_anchors.end()) return found->second;
             }
         return k.dynamic;
+    }
+
+    // What is left of `contains`: at least `low` and at most `high` (-1: any number of) further matching items.
+    int32_t contains(int32_t node, int32_t scope, int32_t low, int32_t high) {
+        if (low <= 0 && high < 0) return Formulas::kTrue;
+        return formulas_.atom(FOp::Contains, node, scope, std::max(low, 0), high);
+    }
+
+    // A schema applied in place whose keywords count as having evaluated members or items if it, and all around it, holds.
+    struct Contributor {
+        int32_t node, scope, truth;
+    };
+
+    const std::vector<Contributor>& contributors(int32_t node, int32_t scope, Kind kind) {
+        const Place at{node, scope, kind};
+        auto known = contributors_.find(at);
+        if (known != contributors_.end()) return known->second;
+        std::vector<Contributor> found;
+        gather(node, scope, kind, Formulas::kTrue, found, 0);
+        return contributors_.emplace(at, std::move(found)).first->second;
     }
 
   protected:
@@ -218,7 +236,7 @@ class Truths {
         } else {
             const Value v = table_->values[value];
             SchemaNode n;
-                if (v.kind == Kind::Array) {
+            if (v.kind == Kind::Array) {
                 auto k = std::make_unique<ArrayKeywords>();
                 for (int32_t item : v.items) k->prefix.push_back(constant(item));
                 k->min_items = k->max_items = static_cast<int64_t>(v.items.size());
@@ -272,27 +290,6 @@ class Truths {
         }
     }
 
-  public:
-    // What is left of `contains`: at least `low` and at most `high` (-1: any number of) further matching items.
-    int32_t contains(int32_t node, int32_t scope, int32_t low, int32_t high) {
-        if (low <= 0 && high < 0) return Formulas::kTrue;
-        return formulas_.atom(FOp::Contains, node, scope, std::max(low, 0), high);
-    }
-
-    // A schema applied in place whose keywords count as having evaluated members or items if it, and all around it, holds.
-    struct Contributor {
-        int32_t node, scope, truth;
-    };
-
-    const std::vector<Contributor>& contributors(int32_t node, int32_t scope, Kind kind) {
-        const Place at{node, scope, kind};
-        auto known = contributors_.find(at);
-        if (known != contributors_.end()) return known->second;
-        std::vector<Contributor> found;
-        gather(node, scope, kind, Formulas::kTrue, found, 0);
-        return contributors_.emplace(at, std::move(found)).first->second;
-    }
-
   private:
     void gather(int32_t node, int32_t scope, Kind kind, int32_t around, std::vector<Contributor>& found, size_t depth) {
         if (depth > kDeepest) throw endless(node);
@@ -309,7 +306,7 @@ class Truths {
         };
         if (kind == Kind::Object && table_->nodes[node].object)
             for (const auto& d : table_->nodes[node].object->dependent_schemas)
-                add(d.second, scope, formulas_.both(around, formulas_.required_present(d.first)));
+                add(d.second, scope, formulas_.both(around, formulas_.required({d.first})));
         if (!table_->nodes[node].in_place) return;
         const InPlaceKeywords& k = *table_->nodes[node].in_place;
         if (k.ref >= 0) add(k.ref, scope, around);

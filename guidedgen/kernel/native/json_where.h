@@ -328,7 +328,7 @@ class JsonWhere {
             const char* order = "a key that is not there yet, in the order of the schema";
             return demands_.add_nowhere(m_.sat_.any_order() ? "a key that is not there yet" : order);
         }
-        const std::string below = "/" + escaped(name);
+        const std::string below = "/" + pointer_token(name);
         for (const Node& n : what.nodes) {
             const ObjectKeywords* o = table_.nodes[n.id].object.get();
             if (!o || demands_.synthetic(n.id)) continue;
@@ -355,7 +355,7 @@ class JsonWhere {
                 for (int32_t key : d.second)
                     if (in(left.missing, key) && !in(missing, key))
                         demands_.add(n.id, {Keyword::DependentRequired, Keyword::Dependencies},
-                                     "the key " + demands_.quoted(key) + " beside " + demands_.quoted(d.first), "/" + escaped(table_.text(d.first)));
+                                     "the key " + demands_.quoted(key) + " beside " + demands_.quoted(d.first), "/" + pointer_token(table_.text(d.first)));
             if (left.fewest_props && o->min_properties > 0) demands_.add(n.id, {Keyword::MinProperties}, "at least " + counted(o->min_properties, "member"));
         }
         if (demands_.list.empty()) choices(what);
@@ -407,7 +407,7 @@ class JsonWhere {
         }
         if (!o.patterns.empty() && (others || !rest.empty())) {
             for (const auto& p : o.patterns)
-                demands_.add(node, {Keyword::PatternProperties}, "a key that matches the pattern", "/" + escaped(table_.text(p.first)));
+                demands_.add(node, {Keyword::PatternProperties}, "a key that matches the pattern", "/" + pointer_token(table_.text(p.first)));
         }
         if (left.most_props >= 0 && o.max_properties >= 0 && left.most_props <= static_cast<int64_t>(left.missing.size()))
             demands_.add(node, {Keyword::MaxProperties}, "at most " + counted(o.max_properties, "member"));

@@ -15,13 +15,6 @@ struct Demand {
 // `3 items`, `1 item`.
 inline std::string counted(int64_t n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
 
-// A step of a JSON pointer.
-inline std::string escaped(const std::string& token) {
-    std::string result;
-    for (char c : token) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    return result;
-}
-
 class Demands {
   public:
     explicit Demands(const SchemaTable& table) : table_(table) {
@@ -65,6 +58,11 @@ class Demands {
         if (goes_on && s->max_length >= 0) add(node, {Keyword::MaxLength}, "at most " + counted(s->max_length, "character"));
         if (s->pattern >= 0) add(node, {Keyword::Pattern}, "a string that matches " + cut(table_.text(s->pattern)));
         if (s->format >= 0) add(node, {Keyword::Format}, "a string of format " + table_.text(s->format));
+        if (s->content) add(node, {Keyword::ContentEncoding, Keyword::ContentMediaType}, content(s->content));
+    }
+
+    static std::string content(uint8_t what) {
+        return std::string(what & kJsonDocument ? "a JSON document" : "a string") + (what & kBase64 ? " in base64" : "");
     }
 
     // `digit`: it was a digit that was refused.

@@ -44,12 +44,6 @@ class Moves {
         parts_.emplace_back(ByteSet::single(byte), target);
     }
 
-    // The letter before an exponent.
-    void add_letters(int32_t target) {
-        add('e', target);
-        add('E', target);
-    }
-
     Partition done() { return std::move(parts_); }
 
   private:

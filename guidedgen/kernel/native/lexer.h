@@ -321,7 +321,8 @@ class Lexer : public TrieWalks {
         for (size_t i = 0; i < one->edges.size(); ++i) {
             const ByteSet own = one->edges[i].bytes & bytes;
             for (size_t j = 0; j < other->edges.size() && !own.empty(); ++j)
-                if (const ByteSet common = own & other->edges[j].bytes; !common.empty() && target(one, i) == target(other, j)) found = found - common;
+                if (const ByteSet common = own & other->edges[j].bytes; !common.empty() && target(one, i) == target(other, j))
+                    found = found - common;
         }
         return found;
     }

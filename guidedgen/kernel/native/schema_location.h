@@ -44,10 +44,10 @@ class LocationForms {
         return mask;
     }
     static uint64_t about(uint8_t kinds) {
-        static const std::array<uint64_t, 4> masks{mask_of([](const KeywordInfo& k) { return k.kinds == kNumber; }),
-                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kString; }),
-                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kArray; }),
-                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kObject; })};
+        static const std::array<uint64_t, 4> masks{mask_of([](const KeywordInfo& k) { return k.kinds == kNumber && !k.annotation; }),
+                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kString && !k.annotation; }),
+                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kArray && !k.annotation; }),
+                                                   mask_of([](const KeywordInfo& k) { return k.kinds == kObject && !k.annotation; })};
         return masks[kinds == kNumber ? 0 : kinds == kString ? 1 : kinds == kArray ? 2 : 3];
     }
 

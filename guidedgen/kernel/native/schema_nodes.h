@@ -49,10 +49,14 @@ struct NumberKeywords {
     int32_t minimum = -1, maximum = -1, exclusive_minimum = -1, exclusive_maximum = -1, multiple_of = -1;
 };
 
+// What the content of a string is: base64, a JSON document, or one in base64.
+enum ContentBit : uint8_t { kBase64 = 1, kJsonDocument = 2 };
+
 struct StringKeywords {
     int64_t min_length = 0, max_length = -1;
     int32_t pattern = -1;   // text id
     int32_t format = -1;    // text id of a format that is to be enforced; the reader leaves others out
+    uint8_t content = 0;    // ContentBits: what draft 7 says about the text
 };
 
 struct ArrayKeywords {
@@ -108,7 +112,7 @@ struct Resource {
 enum class Treatment : uint8_t { Exact, Guarded, Validated, Annotation, Relaxed };
 
 // Why a keyword is no assertion; schema_report.h has the words.
-enum class Reason : uint8_t { None, OtherDraft, BesideRef, NoEffect, Unknown, FormatUnknown, FormatOff, NoVocabulary, Detail };
+enum class Reason : uint8_t { None, OtherDraft, BesideRef, NoEffect, Unknown, FormatUnknown, FormatOff, ContentUnknown, NoVocabulary, Detail };
 
 // One keyword of one location. Words are only made when somebody asks for the report.
 struct KeywordMark {
@@ -190,6 +194,13 @@ class TextTable {
     int64_t bytes_ = 0;
 };
 
+// A key as a token of a JSON pointer (RFC 6901, section 3).
+inline std::string pointer_token(const std::string& key) {
+    std::string result;
+    for (char c : key) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    return result;
+}
+
 class SchemaTable {
   public:
     SchemaTable() = default;
@@ -234,7 +245,7 @@ class SchemaTable {
         std::string result = text(at->token).empty() ? "" : "<" + text(at->token) + ">";
         for (size_t i = tokens.size(); i-- > 0;) {
             result += '/';
-            for (char c : text(tokens[i])) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+            result += pointer_token(text(tokens[i]));
         }
         return result;
     }

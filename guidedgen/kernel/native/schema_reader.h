@@ -56,12 +56,13 @@ class SchemaReader : private SchemaWalk {
         if (beside_ref_) present_ = bit(Keyword::Ref);
         idle_ = 0;
         format_ = {Treatment::Exact, Reason::None};
-        if (!(present_ & ~annotations())) {
+        read_content();
+        if (!(present_ & ~annotations()) && !content_) {
             node_.always = 1;
         } else {
             read_any();
             if (present_ & about(kNumber)) read_numbers();
-            if (present_ & about(kString)) read_strings();
+            if ((present_ & about(kString)) || content_) read_strings();
             if (present_ & about(kArray)) read_arrays();
             if (present_ & about(kObject)) read_objects();
             read_in_place();
@@ -100,6 +101,7 @@ class SchemaReader : private SchemaWalk {
             }
             const KeywordInfo& known = keyword_table()[static_cast<size_t>(mark.keyword)];
             uint64_t own = bit(known.keyword);
+            if (own & asserted_content_) continue;
             if (own & present_ & ~idle_ && !known.annotation) {
                 if (known.keyword == Keyword::Format) std::tie(mark.treatment, mark.reason) = format_;
                 if (known.keyword == Keyword::UniqueItems && slot(Keyword::UniqueItems) == Py_True) mark.treatment = Treatment::Guarded;
@@ -116,6 +118,8 @@ class SchemaReader : private SchemaWalk {
                 mark.reason = Reason::OtherDraft;
             } else if (!validation && known.validation) {
                 mark.reason = Reason::NoVocabulary;
+            } else if (own & unknown_content_) {
+                mark.reason = Reason::ContentUnknown;
             } else if (own & idle_) {
                 mark.reason = Reason::NoEffect;
             }
@@ -211,6 +215,7 @@ class SchemaReader : private SchemaWalk {
         StringKeywords& s = *node_.string;
         s.min_length = count(Keyword::MinLength, 0);
         s.max_length = count(Keyword::MaxLength, -1);
+        s.content = content_;
         if (has(Keyword::Pattern)) {
             PyObject* pattern = text(Keyword::Pattern);
             s.pattern = pattern_text(pattern, Keyword::Pattern, pointer(Keyword::Pattern));
@@ -227,6 +232,35 @@ class SchemaReader : private SchemaWalk {
                               std::string(info(keyword).name), "Write it as an escape.");
         budget_.spend(written.view.size());
         return table_.intern(written.view);
+    }
+
+    // What draft 7 says about the content of strings: encodings of RFC 2045, 6.1, and one media type. Neither minds case.
+    void read_content() {
+        content_ = 0;
+        asserted_content_ = unknown_content_ = 0;
+        if (draft_ != kDraft7) return;   // annotations since 2019-09
+        bool readable = true;
+        if (has(Keyword::ContentEncoding)) {
+            const std::string name = lower_case(text(Keyword::ContentEncoding));
+            const bool plain = name == "7bit" || name == "8bit" || name == "binary";
+            readable = plain || name == "base64";
+            if (plain) idle_ |= bit(Keyword::ContentEncoding);
+            else if (readable) content_ |= kBase64;
+            (readable ? asserted_content_ : unknown_content_) |= plain ? 0 : bit(Keyword::ContentEncoding);
+        }
+        if (!has(Keyword::ContentMediaType)) return;
+        std::string name = lower_case(text(Keyword::ContentMediaType));
+        name.resize(std::min(name.size(), name.find_first_of("; \t")));   // parameters
+        const bool known = readable && name == "application/json";
+        if (known) content_ |= kJsonDocument;
+        (known ? asserted_content_ : unknown_content_) |= bit(Keyword::ContentMediaType);
+    }
+
+    static std::string lower_case(PyObject* text) {
+        std::string name(PythonText(text).view);
+        for (char& c : name)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        return name;
     }
 
     // The format's text where it is to be enforced.
@@ -380,6 +414,8 @@ class SchemaReader : private SchemaWalk {
     uint64_t idle_ = 0;                // keywords without effect here
     bool beside_ref_ = false;
     std::pair<Treatment, Reason> format_;
+    uint8_t content_ = 0;              // ContentBits
+    uint64_t asserted_content_ = 0, unknown_content_ = 0;   // keywords about the content that are enforced, and that are not
 };
 
 }  // namespace guidedgen

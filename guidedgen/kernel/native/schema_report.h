@@ -1,6 +1,7 @@
 // The report in words: one line for each keyword of each location that was read. Made when somebody asks for it.
 #pragma once
 
+#include "json_embedded.h"
 #include "json_formats.h"
 #include "schema_keywords.h"
 
@@ -37,21 +38,18 @@ inline std::string note(const SchemaTable& table, const KeywordMark& mark) {
         case Reason::Unknown: return "not a keyword of JSON Schema";
         case Reason::FormatUnknown: return "the format is not known and not enforced";
         case Reason::FormatOff: return "not enforced: format=\"annotation\"";
+        case Reason::ContentUnknown: return "not enforced: only base64 and application/json are";
         case Reason::NoVocabulary: return "the dialect lacks the validation vocabulary";
         case Reason::Detail: return table.text(mark.detail);
     }
     return "";
 }
 
-inline std::string escaped(const std::string& token) {
-    std::string result;
-    for (char c : token) result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    return result;
-}
-
 // What registers enforce beside the masks of lexemes, and what of a format no expression says.
 inline void qualify(const SchemaTable& table, const SchemaNode& node, Keyword keyword, ReportLine& line) {
     if (keyword == Keyword::UniqueItems && node.array && node.array->unique) line.treatment = Treatment::Guarded;
+    if (keyword == Keyword::ContentMediaType)
+        line.note = "documents whose values nest more than " + std::to_string(JsonDocuments::kDeepest) + " deep are not taken";
     if (keyword != Keyword::Format || !node.string || node.string->format < 0 || table.formats.count(node.string->format)) return;
     auto known = JsonFormats::all().find(table.text(node.string->format));
     if (known != JsonFormats::all().end() && *known->second.unchecked) line.note = std::string("not checked: ") + known->second.unchecked;
@@ -65,7 +63,7 @@ inline std::vector<ReportLine> report_lines(const SchemaTable& table) {
         const SchemaNode& node = table.nodes[static_cast<size_t>(mark.node)];
         bool known = mark.keyword >= 0;
         std::string name = known ? std::string(keyword_table()[static_cast<size_t>(mark.keyword)].name) : table.text(~mark.keyword);
-        ReportLine line{table.pointer(node.place) + "/" + report::escaped(name), name, report::note(table, mark), mark.treatment};
+        ReportLine line{table.pointer(node.place) + "/" + pointer_token(name), name, report::note(table, mark), mark.treatment};
         const bool enforced = mark.treatment == Treatment::Exact || mark.treatment == Treatment::Guarded;
         if (known && enforced && !(keyword_table()[static_cast<size_t>(mark.keyword)].kinds & node.types)) {
             line.treatment = Treatment::Annotation;

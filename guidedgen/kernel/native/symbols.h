@@ -18,7 +18,7 @@ enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule
 
 struct Table {
     const int32_t *exprs, *symbols, *pool;
-    int64_t n_exprs, n_symbols, n_pool;
+    int64_t n_exprs, n_symbols;
     const uint8_t* byte_sets;
     const uint8_t* literals;
     int32_t start;

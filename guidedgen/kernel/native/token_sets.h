@@ -35,7 +35,8 @@ class TokenSets {
     void add(TokenSet& set, const LexMask& part) {
         if (part.dense.empty()) {
             const bool there = part.opening && part.opening == set.opening;
-            set.extra.insert(set.extra.end(), part.list.begin() + static_cast<ptrdiff_t>(there ? part.opening->list.size() : 0), part.list.end());
+            const size_t skipped = there ? part.opening->list.size() : 0;
+            set.extra.insert(set.extra.end(), part.list.begin() + static_cast<ptrdiff_t>(skipped), part.list.end());
             if (part.opening) set.opening = part.opening;
         } else {
             add_base(set, part.dense);

@@ -166,12 +166,14 @@ class TrieWalks : public Automaton {
             }
             if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
             const Subtrees::Below* all = now->accepting ? trie.subtrees.below(i) : below;
-            const bool few = all && each_child(i, *all, first(now), [&](uint32_t child) { walk_nodes(child, trie.nodes[child].skip, found); });
+            const auto descend = [&](uint32_t child) { walk_nodes(child, trie.nodes[child].skip, found); };
+            const bool few = all && each_child(i, *all, first(now), descend);
             i = few ? node.skip : i + 1;
         }
     }
 
-    // Calls `f` with the children of a node that some bytes lead to, where those are few of many; false, and nothing done, elsewhere.
+    // Calls `f` with the children of a node that some bytes lead to, where those are few of many; elsewhere it says false and
+    // does nothing.
     template <class F>
     bool each_child(uint32_t at, const Subtrees::Below& below, const ByteSet& bytes, F f) {
         const ByteSet common = bytes & below.next;

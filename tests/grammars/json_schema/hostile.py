@@ -132,7 +132,8 @@ def pigeons() -> Schema:
 
 @hostile
 def pigeons_with_own_holes() -> Schema:
-    prefix = [{"enum": [n, (n * 3 + 1) % 13, (n * 5 + 2) % 13]} for n in range(14)]
+    """Fourteen items, all different, each out of three of thirteen values."""
+    prefix = [{"enum": [n % 13, (n * 3 + 1) % 13, (n * 5 + 2) % 13]} for n in range(14)]
     return {"type": "array", "minItems": 14, "uniqueItems": True, "prefixItems": prefix}
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from guidedgen.grammars.json_schema.native_schema import read_native
-from guidedgen.grammars.json_schema.options import Draft, Options
+from guidedgen.grammars.json_schema.options import Options
 from guidedgen.limits import Limits
 from tests.grammars.json_schema.node_evaluator import Evaluator
 
 LIMITS = Limits()
 
 
-def nodes(schema: Any, *, draft: Draft = Draft.MIXED, limits: Limits = LIMITS, **options: Any) -> list[dict[str, Any]]:
+def nodes(schema: Any, *, limits: Limits = LIMITS, **options: Any) -> list[dict[str, Any]]:
     """What the reader makes of a schema; the root is first."""
-    dumped: list[dict[str, Any]] = read_native(schema, Options(**options), limits, draft=draft).dump()  # type: ignore[assignment]
+    dumped: list[dict[str, Any]] = read_native(schema, Options(**options), limits).dump()  # type: ignore[assignment]
     return dumped
 
 

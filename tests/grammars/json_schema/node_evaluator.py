@@ -6,6 +6,8 @@ checked against the official suite without any of the code that makes masks.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -186,7 +188,20 @@ def _strings(node: dict[str, Any], value: Any) -> bool:
         return True
     if len(value) < node["min_length"] or 0 <= node["max_length"] < len(value):
         return False
-    return node["pattern"] is None or _search(node["pattern"], value)
+    return (node["pattern"] is None or _search(node["pattern"], value)) and _content(node["content"], value)
+
+
+_BASE64, _DOCUMENT = 1, 2
+
+
+def _content(bits: int, text: str) -> bool:
+    try:
+        data = base64.b64decode(text, validate=True) if bits & _BASE64 else text
+        if bits & _DOCUMENT:
+            json.loads(data)
+    except ValueError:
+        return False
+    return True
 
 
 def _search(pattern: str, text: str) -> bool:

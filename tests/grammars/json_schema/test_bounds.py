@@ -75,7 +75,9 @@ def test_the_report_lists_the_bounds() -> None:
     assert not bounded(STRING, "reference").report.warnings
 
 
-@pytest.mark.parametrize("settings", [{"max_digits": 0}, {"max_string": -1}, {"max_items": 1.5}, {"max_whitespace": True}])
+@pytest.mark.parametrize(
+    "settings", [{"max_digits": 0}, {"max_string": -1}, {"max_items": 1.5}, {"max_whitespace": True}]
+)
 def test_bounds_that_leave_nothing_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(CompileError, match=next(iter(settings))):
         bounded(STRING, "reference", **settings)

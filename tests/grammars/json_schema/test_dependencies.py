@@ -66,7 +66,10 @@ def test_in_drafts_without_the_keyword_it_is_an_annotation() -> None:
 def test_the_old_keyword_counts_in_later_drafts() -> None:
     """As the optional part of the official test suite has it; the standard leaves it to implementations."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "dependencies": {"a": ["b"]}}
-    assert valid_ones(schema, [{"a": 1}, {"a": 1, "b": 1}, {"c": 1}], property_order="any") == [{"a": 1, "b": 1}, {"c": 1}]
+    assert valid_ones(schema, [{"a": 1}, {"a": 1, "b": 1}, {"c": 1}], property_order="any") == [
+        {"a": 1, "b": 1},
+        {"c": 1},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,18 @@ CASES: list[tuple[Any, set[str]]] = [
         {"/type", "/additionalProperties", "/required/1"},
     ),
     (
-        {"$ref": "#/$defs/x", "type": "null", "$defs": {"x": {"type": "string", "minLength": 1}, "y": {"type": "null"}}},
+        {
+            "$ref": "#/$defs/x",
+            "type": "null",
+            "$defs": {"x": {"type": "string", "minLength": 1}, "y": {"type": "null"}},
+        },
         {"/$ref", "/type", "/$defs/x/type"},
     ),
     ({"enum": [1, 2], "not": {"type": "integer"}, "description": ""}, {"/enum", "/not"}),
-    ({"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}], "type": "array"}, {"/type", "/anyOf/0/type", "/anyOf/1/type"}),
+    (
+        {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}], "type": "array"},
+        {"/type", "/anyOf/0/type", "/anyOf/1/type"},
+    ),
 ]  # fmt: skip
 
 
@@ -124,7 +131,10 @@ def test_the_place_that_the_kernel_found_is_looked_at() -> None:
     error = UnsatisfiableSchema("nothing is valid", pointer="/items")
     told = diagnosed(error, schema, options=Options(), limits=LIMITS)
     assert set(told.pointers) == {"/items/minLength", "/items/maxLength"}
-    assert diagnosed(UnsatisfiableSchema("?", pointer="/items/nothing"), schema, options=Options(), limits=LIMITS).reason == "?"
+    assert (
+        diagnosed(UnsatisfiableSchema("?", pointer="/items/nothing"), schema, options=Options(), limits=LIMITS).reason
+        == "?"
+    )
 
 
 def test_options_are_those_of_the_constraint() -> None:

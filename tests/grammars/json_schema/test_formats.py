@@ -68,9 +68,7 @@ def test_formats_as_annotations() -> None:
 def test_unknown_formats_are_annotations_or_refused() -> None:
     schema = {"type": "string", "format": "colour"}
     assert valid_ones(schema, ["x"]) == ["x"]
-    assert [entry.note for entry in compiled(schema).report.warnings] == [
-        "the format is not known and not enforced"
-    ]
+    assert [entry.note for entry in compiled(schema).report.warnings] == ["the format is not known and not enforced"]
     with pytest.raises(UnsupportedFeature) as caught:
         compiled(schema, format="strict")
     assert (caught.value.pointer, caught.value.keyword) == ("/format", "format")

@@ -83,7 +83,11 @@ def test_the_draft_is_that_of_the_options() -> None:
 
 
 def test_unsatisfiable_schemas_name_what_contradicts() -> None:
-    schema = {"type": "object", "properties": {"a": {"minLength": 2, "maxLength": 1, "type": "string"}}, "required": ["a"]}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"minLength": 2, "maxLength": 1, "type": "string"}},
+        "required": ["a"],
+    }
     with pytest.raises(UnsatisfiableSchema) as caught:
         form_of(schema)
     assert {"/properties/a/minLength", "/properties/a/maxLength"} <= set(caught.value.pointers)

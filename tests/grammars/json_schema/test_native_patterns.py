@@ -1,4 +1,4 @@
-"""Patterns that test the surrounding text inside unbounded repetitions, in whole constraints: walks end in matching strings."""
+"""Patterns that test the surrounding text inside unbounded repetitions: walks of constraints end in matching texts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ pytestmark = pytest.mark.skipif(
 )
 def test_walks_match(pattern: str, lengths: dict[str, Any]) -> None:
     vocabulary = crossing_vocabulary()
-    constraint = compile(JsonSchema({"type": "string", "pattern": pattern, **lengths}), vocabulary, implementation="native")
+    constraint = compile(
+        JsonSchema({"type": "string", "pattern": pattern, **lengths}), vocabulary, implementation="native"
+    )
     for seed in range(6):
         value = json.loads(text_of(constraint, vocabulary, Walk(40, seed)))
         assert re.search(pattern.replace("$", r"\Z"), value), value

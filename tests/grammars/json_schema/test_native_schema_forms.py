@@ -243,7 +243,7 @@ def test_keyword_tables_agree(draft: Draft) -> None:
     """The native table has each keyword in the drafts of the Python one; `dependencies` is known to later ones too."""
     for name, keyword in KEYWORDS.items():
         try:
-            notes = [line[3] for line in read_native({name: None}, Options(), LIMITS, draft=draft).report()]
+            notes = [line[3] for line in read_native({name: None}, Options(draft=draft), LIMITS).report()]
         except CompileError:
             notes = []  # a known keyword whose value is malformed
         foreign = any(note.startswith("not a keyword") for note in notes)
@@ -325,7 +325,7 @@ ANYTHING = st.recursive(
 def test_nothing_but_typed_errors(schema: Any, document: Any, draft: Draft) -> None:
     """Whatever stands where: a table whose parts can be shown, or an error of this package."""
     try:
-        read = read_native(schema, Options(registry={"http://x/": document, "a": schema}), LIMITS, draft=draft)
+        read = read_native(schema, Options(draft=draft, registry={"http://x/": document, "a": schema}), LIMITS)
     except GuidedGenError:
         return
     assert len(read.dump()) == read.nodes

@@ -52,7 +52,10 @@ SCHEMAS: dict[str, Any] = {
         "properties": {"b": True},
         "unevaluatedProperties": False,
     },
-    "property": {"properties": {"a": {"not": {"not": {"const": 1}}}}, "not": {"patternProperties": {"[bc]": {"type": "string"}}}},
+    "property": {
+        "properties": {"a": {"not": {"not": {"const": 1}}}},
+        "not": {"patternProperties": {"[bc]": {"type": "string"}}},
+    },
 }  # fmt: skip
 
 
@@ -63,7 +66,9 @@ def validated(schema: Any, vocabulary: Vocabulary = BYTES, **options: Any) -> Gr
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_complete_means_valid(kernel: str, name: str) -> None:
     schema = {"$schema": LATEST, **SCHEMAS[name]}
-    constraint = compile(JsonSchema(schema, on_unsupported="validate", property_order="any"), BYTES, implementation=kernel)
+    constraint = compile(
+        JsonSchema(schema, on_unsupported="validate", property_order="any"), BYTES, implementation=kernel
+    )
     oracle = jsonschema_rs.Draft202012Validator(schema)
     values = [*ARRAYS, *OBJECTS, 1, "a", None]
     verdicts = {json.dumps(value): (accepts(constraint, json.dumps(value)), oracle.is_valid(value)) for value in values}
@@ -96,7 +101,7 @@ def test_the_value_is_not_closed_while_it_is_not_valid() -> None:
     state: Any = validated({"type": "array", "items": {"type": "integer"}, "contains": {"const": 2}}).start()
     assert state.mask()[ord("[") // 32] >> ord("[") % 32 & 1
     state = state.advance_bytes(b"[1")
-    assert not chr(93) in map(chr, allowed_tokens(state.mask()))
+    assert chr(93) not in map(chr, allowed_tokens(state.mask()))
     assert state.advance_bytes(b"]") is None
     assert b"]"[0] not in [byte for byte in range(256) if int.from_bytes(state.allowed_bytes(), "little") >> byte & 1]
     told = state.explain(ord("]"))
@@ -184,7 +189,12 @@ def test_and_not_as_a_library_does(schema: Any, text: str) -> None:
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(first=RANDOM_SCHEMAS, second=RANDOM_SCHEMAS, candidates=st.lists(values(4), min_size=4, max_size=10), seed=st.integers(0, 99))
+@given(
+    first=RANDOM_SCHEMAS,
+    second=RANDOM_SCHEMAS,
+    candidates=st.lists(values(4), min_size=4, max_size=10),
+    seed=st.integers(0, 99),
+)
 def test_any_schema_below_them_is_checked(first: Any, second: Any, candidates: list[Any], seed: int) -> None:
     """What is accepted is what an independent validator accepts; what a random walk completes is valid."""
     schema = {"$schema": LATEST, "anyOf": [{"contains": first}, {"type": "object"}], "not": {"items": second}}
@@ -215,8 +225,13 @@ def test_older_keywords_count_where_no_draft_is_named() -> None:
     schema = {"items": [{"minimum": 1, "exclusiveMinimum": True}], "additionalItems": False, "uniqueItems": True}
     constraint = validated(schema)
     assert [text for text in ("[1]", "[2]", "[2, 3]", "[]") if accepts(constraint, text)] == ["[2]", "[]"]
-    rooted = {"$schema": LATEST, "anyOf": [{"type": "integer"}, {"items": {"$ref": "#"}, "uniqueItems": True, "type": "array"}]}
-    assert [text for text in ("1", "[[1], [true]]", "[[1], [2]]", "[[1], [1]]") if accepts(validated(rooted), text)] == [
+    rooted = {
+        "$schema": LATEST,
+        "anyOf": [{"type": "integer"}, {"items": {"$ref": "#"}, "uniqueItems": True, "type": "array"}],
+    }
+    assert [
+        text for text in ("1", "[[1], [true]]", "[[1], [2]]", "[[1], [1]]") if accepts(validated(rooted), text)
+    ] == [
         "1",
         "[[1], [2]]",
     ]
@@ -245,7 +260,9 @@ def test_masks_alone_where_they_are_enough() -> None:
 
 
 def test_it_works_beside_other_constraints() -> None:
-    constraint = compiled({"type": "array", "items": {"enum": [1]}, "minItems": 1, "contains": {"const": 1}}, on_unsupported="validate")
+    constraint = compiled(
+        {"type": "array", "items": {"enum": [1]}, "minItems": 1, "contains": {"const": 1}}, on_unsupported="validate"
+    )
     state: Any = AllOf([constraint, MaxTokens(20, BYTES)]).start()
     for token in b"[1]":
         out = np.zeros_like(state.mask())

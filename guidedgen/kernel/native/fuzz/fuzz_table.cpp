@@ -106,7 +106,7 @@ void check(Source source) {
     while (t.count() < symbols) symbol(source, t, symbols, names->size() - 1);
     t.pool.push_back(0);
     t.byte_sets.resize(t.byte_sets.size() + 32);
-    const Table table{t.exprs.data(), t.symbols.data(), t.pool.data(), expressions, symbols, static_cast<int64_t>(t.pool.size()), t.byte_sets.data(), t.literals.data(), symbols - 1};
+    const Table table{t.exprs.data(), t.symbols.data(), t.pool.data(), expressions, symbols, t.byte_sets.data(), t.literals.data(), symbols - 1};
     std::shared_ptr<Grammar> grammar;
     try {
         grammar = std::make_shared<Grammar>(names, table, fuzz::limits());
