@@ -17,7 +17,7 @@ class Budget {
         : arena_(arena), trie_(trie), shortest_(arena, trie, limits) {}
 
     void fill(Position* p, int64_t budget, uint32_t* out, size_t words) {
-        if (budget > 0 && worst(p, budget) < budget) return Arena::write(arena_.mask(p), out, words);
+        if (budget > 0 && worst(p, budget) < budget) return TokenSets::write(arena_.mask(p), out, words);
         std::memset(out, 0, words * 4);
         if (budget <= 0) return;
         for (auto& [next, tokens] : choices(p).groups)

@@ -4,6 +4,7 @@
 // tokens need not be walked: content tokens are one bit set, and only the way to the odd ones is looked at.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <vector>
@@ -99,9 +100,14 @@ struct Content {
         if (characters >= most_units && most_units < 255) return dense;
         auto& known = up_to_[characters];
         if (known.empty()) {
-            known.assign(dense.size(), 0);
-            for (uint32_t r = 0; r < by_rank.size(); ++r)
-                if (by_rank[r] && units[r] <= characters) known[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
+            if (by_units_.empty()) sort_by_units();
+            const uint32_t end = units_end_[std::min(characters, 255)];   // the fewer ones are set, or taken away
+            const bool most = end * 2 > by_units_.size();
+            known = most ? dense : std::vector<uint32_t>(dense.size(), 0);
+            for (uint32_t i = most ? end : 0; i < (most ? by_units_.size() : end); ++i) {
+                const int32_t token = trie.tokens[by_units_[i]];
+                known[token >> 5] ^= 1u << (token & 31);
+            }
         }
         return known;
     }
@@ -136,6 +142,19 @@ struct Content {
         return static_cast<uint32_t>(at - odd.begin());
     }
 
+    void sort_by_units() const {
+        std::array<uint32_t, 257> start{};
+        for (uint32_t r = 0; r < by_rank.size(); ++r)
+            if (by_rank[r]) ++start[units[r] + 1u];
+        for (size_t n = 1; n < start.size(); ++n) start[n] += start[n - 1];
+        std::copy(start.begin() + 1, start.end(), units_end_.begin());
+        by_units_.resize(start.back());
+        for (uint32_t r = 0; r < by_rank.size(); ++r)
+            if (by_rank[r]) by_units_[start[units[r]]++] = r;
+    }
+
+    mutable std::vector<uint32_t> by_units_;          // places in Trie::tokens of content tokens, those of few characters first
+    mutable std::array<uint32_t, 256> units_end_{};   // by number of characters: how many tokens have at most so many
     mutable std::unique_ptr<Whole> whole_;
     mutable std::map<int, std::vector<uint32_t>> up_to_;
 };

@@ -228,8 +228,7 @@ class JsonMachine : public JsonBranches {
         for (size_t i = 0; i < plan.declared.size(); ++i) {
             const auto place = static_cast<int32_t>(i);
             if (!sat_.available(f.rest, place) || !may_open(s.frame, f, plan.declared[i], place)) continue;
-            int32_t name = meaning_.spelled({meaning_.table().text(progress_.key(plan.declared[i]))});
-            add(edges, e.concat(before, e.concat(quote_, e.concat(name, e.concat(quote_, layout_.colon())))), Step::Key, place);
+            add(edges, e.concat(before, key_lexeme(progress_.key(plan.declared[i]))), Step::Key, place);
         }
         for (size_t i = 0; i < plan.others.size(); ++i) {
             const int32_t id = plan.others[i];
@@ -239,6 +238,16 @@ class JsonMachine : public JsonBranches {
             add(edges, e.concat(before, e.concat(quote_, e.concat(names, e.concat(quote_, layout_.colon())))), Step::OtherKey, static_cast<int32_t>(i));
         }
         close(f, first ? layout_.close_empty('}') : layout_.close(s.level, '}'), edges);
+    }
+
+    // A member's name in quotes, up to its value.
+    int32_t key_lexeme(int32_t text) {
+        int32_t& known = key_lexemes_[text];
+        if (known == 0) {
+            Expressions& e = lexer_.expressions();
+            known = e.concat(quote_, e.concat(meaning_.spelled({meaning_.table().text(text)}), e.concat(quote_, layout_.colon())));
+        }
+        return known;
     }
 
     void item(const State& s, std::vector<Edge>& edges) {
@@ -324,6 +333,7 @@ class JsonMachine : public JsonBranches {
     Costs costs_;
     Lexer& lexer_;
     int32_t quote_, root_ = 0;
+    std::unordered_map<int32_t, int32_t> key_lexemes_;    // memo, by the name's text
     std::unordered_map<int32_t, int32_t> item_origins_;   // of states after an item whose text is known: where it was read
 };
 

@@ -28,7 +28,7 @@ class Lexer : public TrieWalks {
         LexState* owner = s->clamped;
         if (!owner->mask) {
             auto made = std::make_unique<LexMask>();
-            if (from_wider(owner, *made) || count_characters(owner, *made)) {
+            if (from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
             } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
                 adapt(free, owner, *made);
             } else {
@@ -126,6 +126,65 @@ class Lexer : public TrieWalks {
 
     // --- masks made from those of other states
 
+    // Whitespace and punctuation up to the first quote, and what comes after it: many lexemes begin with the same opening.
+    struct Opening {
+        int32_t expr = -1;   // with the quote; -1: there is none
+        int32_t rest = -1;
+    };
+
+    // All of the opening is read byte by byte in one way only, and no text of it begins another.
+    Opening opening(int32_t expr) {
+        std::vector<int32_t> heads;
+        for (; heads.size() < kHeads && expressions_.at(expr).op == Op::Concat; expr = expressions_.at(expr).b) {
+            const int32_t head = expressions_.at(expr).a;
+            const Expr e = expressions_.at(head);
+            const bool run = e.op == Op::Repeat && e.low == 0 && expressions_.at(e.a).op == Op::Bytes;
+            if (e.op != Op::Bytes && !run) return {};
+            heads.push_back(head);
+            const ByteSet& bytes = expressions_.set_of(run ? e.a : head);
+            if (!run && bytes == ByteSet::single('"')) {
+                if (heads.size() < 2) return {};
+                int32_t made = Expressions::kEpsilon;
+                for (size_t i = heads.size(); i-- > 0;) made = expressions_.concat(heads[i], made);
+                return {made, expressions_.at(expr).b};
+            }
+            if (bytes.has('"')) return {};
+        }
+        return {};
+    }
+
+    // Calls `f` with each node of the trie that comes right after an opening, if it has one of these bytes.
+    template <class F>
+    void each_after(LexMask& opening, const ByteSet& bytes, F f) {
+        if (opening.remainders.empty()) return;
+        for (const auto& [byte, child] : children(opening, 0))
+            if (bytes.has(byte))
+                for (uint32_t node : opening.remainders[child].trie_nodes) f(node);
+    }
+
+    // The mask of a lexeme with an opening: that of the opening, and what is read after it. Where states that were reached are
+    // wanted: from those inside the opening the end is not farther than from its beginning.
+    bool after_opening(LexState* owner, LexMask& out) {
+        const Opening parts = opening(owner->expr);
+        if (parts.expr < 0 || expressions_.at(parts.rest).nullable) return false;
+        LexMask& shared = mask(state(parts.expr));
+        if (!shared.dense.empty()) return false;
+        LexState* rest = state(parts.rest);
+        Found found = new_walk(owner);
+        each_after(shared, first(rest), [&](uint32_t node) {
+            found.stack[trie_->nodes[node].depth - 1u] = rest;
+            walk_nodes(node, trie_->nodes[node].skip, found);
+        });
+        finish(found, out);
+        if (out.dense.empty()) {
+            out.list.insert(out.list.begin(), shared.list.begin(), shared.list.end());
+            out.opening = &shared;
+        } else {
+            for (int32_t t : shared.list) set_bit(out.dense, t);
+        }
+        return true;
+    }
+
     // The same expression without the complements in its first conjunction; -1 where there is none. In "any name but these"
     // all but the few ways into the names lead to the same states as in "any name", whose mask is known.
     int32_t wider(int32_t expr) {
@@ -155,16 +214,17 @@ class Lexer : public TrieWalks {
         const int32_t expr = wider(owner->expr);
         if (expr < 0) return false;
         LexState* whole = state(expr);
-        const LexMask& base = mask(whole);
+        LexMask& base = mask(whole);
         Difference found;
         if (!differ(owner, whole, found)) return false;
         out.like = whole;
         out.dense = base.dense;
         if (base.dense.empty()) {
+            if (!std::is_sorted(base.list.begin(), base.list.end())) std::sort(base.list.begin(), base.list.end());
+            base.opening = nullptr;
             std::sort(found.gone.begin(), found.gone.end());
             std::set_difference(base.list.begin(), base.list.end(), found.gone.begin(), found.gone.end(), std::back_inserter(out.list));
             out.list.insert(out.list.end(), found.come.begin(), found.come.end());
-            std::sort(out.list.begin(), out.list.end());
         } else {
             for (int32_t t : found.gone) out.dense[t >> 5] &= ~(1u << (t & 31));
             for (int32_t t : found.come) set_bit(out.dense, t);
@@ -184,7 +244,7 @@ class Lexer : public TrieWalks {
     // A bit set holds more tokens than it has words, as TokenSet::single relies on.
     static void keep_few_as_list(LexMask& out) {
         size_t count = 0;
-        for (uint32_t word : out.dense) count += static_cast<size_t>(__builtin_popcount(word));
+        for (size_t w = 0; w < out.dense.size() && count <= out.dense.size(); ++w) count += static_cast<size_t>(__builtin_popcount(out.dense[w]));
         if (out.dense.empty() || count > out.dense.size()) return;
         for (size_t w = 0; w < out.dense.size(); ++w)
             for (uint32_t bits = out.dense[w]; bits; bits &= bits - 1) out.list.push_back(static_cast<int32_t>(w * 32) + __builtin_ctz(bits));
@@ -193,20 +253,38 @@ class Lexer : public TrieWalks {
 
     struct Difference {
         std::vector<int32_t> gone, come;               // tokens
-        std::vector<uint32_t> crosses_not, crosses;    // nodes, ascending
+        std::vector<uint32_t> crosses_not, crosses;    // nodes; the former ascending
         std::vector<LexState*> reached;
+        std::vector<std::pair<LexState*, LexState*>> stack;   // by depth
+        uint32_t different = 0;                        // nodes
+        uint64_t walk = 0;
     };
 
     // How the tokens fare from one state and from another, wherever that differs; false where it does so too often.
     bool differ(LexState* one, LexState* other, Difference& found) {
-        std::vector<std::pair<LexState*, LexState*>> stack(trie_->longest + 1);
-        stack[0] = {one, other};
-        const uint64_t number = ++walks_;
+        found.stack.resize(trie_->longest + 1);
+        found.walk = ++walks_;
         found.reached.push_back(one);
-        uint32_t different = 0;
-        for (uint32_t i = 1; i < trie_->nodes.size();) {
+        const Opening mine = opening(one->expr), its = opening(other->expr);
+        if (mine.expr < 0 || mine.expr != its.expr) {
+            found.stack[0] = {one, other};
+            return differ_in(1, static_cast<uint32_t>(trie_->nodes.size()), found);
+        }
+        LexState *rest = state(mine.rest), *other_rest = state(its.rest);
+        bool few = true;
+        each_after(mask(state(mine.expr)), first(rest) | first(other_rest), [&](uint32_t node) {
+            found.stack[trie_->nodes[node].depth - 1u] = {rest, other_rest};
+            few = few && differ_in(node, trie_->nodes[node].skip, found);
+        });
+        std::sort(found.crosses_not.begin(), found.crosses_not.end());
+        return few;
+    }
+
+    // The same for nodes [from, to).
+    bool differ_in(uint32_t from, uint32_t to, Difference& found) {
+        for (uint32_t i = from; i < to;) {
             const TrieNode& node = trie_->nodes[i];
-            const auto [s, o] = stack[node.depth - 1];
+            const auto [s, o] = found.stack[node.depth - 1];
             ++visited_;
             expressions_.spend(1);
             LexState *now = s ? next(s, node.byte) : nullptr, *there = o ? next(o, node.byte) : nullptr;
@@ -214,19 +292,39 @@ class Lexer : public TrieWalks {
                 i = node.skip;
                 continue;
             }
-            if (++different > kMostDifferent) return false;
-            if (now && now->walk != number) {
-                now->walk = number;
+            if (++found.different > kMostDifferent) return false;
+            if (now && now->walk != found.walk) {
+                now->walk = found.walk;
                 found.reached.push_back(now);
             }
-            stack[node.depth] = {now, there};
+            found.stack[node.depth] = {now, there};
             if (!now != !there)
                 for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) (now ? found.come : found.gone).push_back(trie_->tokens[r]);
             const bool ends = now && now->accepting, ends_there = there && there->accepting;
             if (ends != ends_there && !trie_->leaf(i)) (ends ? found.crosses : found.crosses_not).push_back(i);
-            ++i;
+            bool so_far = true;
+            const Subtrees::Below* below = trie_->subtrees.below(i);
+            const bool few = below && each_child(i, *below, apart(now, there, below->next), [&](uint32_t child) {
+                so_far = so_far && differ_in(child, trie_->nodes[child].skip, found);
+            });
+            if (!so_far) return false;
+            i = few ? node.skip : i + 1;
         }
         return true;
+    }
+
+    // Which of some bytes lead from two states to two others, or from one alone; perhaps more of them.
+    ByteSet apart(LexState* one, LexState* other, const ByteSet& bytes) {
+        if (!one || !other) return first(one ? one : other) & bytes;
+        ByteSet found = (first(one) | first(other)) & bytes;
+        if (one->edges.size() * other->edges.size() > kManyPairs) return found;
+        for (size_t i = 0; i < one->edges.size(); ++i) {
+            const ByteSet own = one->edges[i].bytes & bytes;
+            for (size_t j = 0; j < other->edges.size() && !own.empty(); ++j)
+                if (const ByteSet common = own & other->edges[j].bytes; !common.empty() && target(one, i) == target(other, j))
+                    found = found - common;
+        }
+        return found;
     }
 
     // A state in the midst of a counted run of characters, X{low,high} R: what it shares with the state of any number of
@@ -301,7 +399,6 @@ class Lexer : public TrieWalks {
                 if (out.dense.empty()) out.list.push_back(trie_->tokens[r]);
                 else set_bit(out.dense, trie_->tokens[r]);
             }
-        std::sort(out.list.begin(), out.list.end());
         auto deep = [this](uint32_t node) { return trie_->nodes[node].depth > kShortToken; };
         std::vector<uint32_t> crossings;
         if (!base.remainders.empty()) crossings = base.remainders[0].trie_nodes;
@@ -317,6 +414,7 @@ class Lexer : public TrieWalks {
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
     static constexpr int64_t kUnfinished = 3;    // bytes that a character may lack at the end of a token
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
+    static constexpr size_t kManyPairs = 400;    // of edges
     static constexpr size_t kHeads = 8;          // of an expression, before its first conjunction
     static constexpr int kContentBytes = 16;   // bytes that have to lead back before a class is worth its memory
 

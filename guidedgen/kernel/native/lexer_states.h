@@ -25,9 +25,10 @@ struct Remainder {
 // What the vocabulary looks like from one lexer state.
 struct LexMask {
     std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
-    std::vector<int32_t> list;
+    std::vector<int32_t> list;           // in no order
     std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
+    const LexMask* opening = nullptr;    // `list` begins with all of the list of this one, which other masks share
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest

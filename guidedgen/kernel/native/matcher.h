@@ -140,7 +140,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
             if (worst < 0 || worst >= budget) return false;
         }
         const TokenSet* known = at.position->mask.load(std::memory_order_acquire);
-        if (known) Arena::write(*known, out, at.arena->words());
+        if (known) TokenSets::write(*known, out, at.arena->words());
         return known != nullptr;
     }
 
@@ -148,7 +148,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         if (fill_known(at, budget, out)) return;
         const size_t words = at.arena->words();
         Turn turn(*lexer_);
-        if (budget < 0) return Arena::write(at.arena->mask(at.position), out, words);
+        if (budget < 0) return TokenSets::write(at.arena->mask(at.position), out, words);
         Budget(*at.arena, vocabulary_->trie(), limits_).fill(at.position, budget, out, words);
     }
 

@@ -50,13 +50,12 @@ struct Position {
 
 class Arena {
   public:
-    explicit Arena(std::shared_ptr<Symbols> symbols) : rows_(symbols), lexer_(symbols->lexer_ptr()), registers_(lexer_->expressions().work()) {
-        words_ = (lexer_->trie().vocab_size + 31) / 32;
-    }
+    explicit Arena(std::shared_ptr<Symbols> symbols)
+        : rows_(symbols), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), registers_(lexer_->expressions().work()) {}
 
     Rows& rows() { return rows_; }
     Lexer& lexer() { return *lexer_; }
-    size_t words() const { return words_; }
+    size_t words() const { return sets_.words(); }
     int64_t memory() const { return bytes_ + rows_.memory() + registers_.memory(); }
     int64_t count() const { return static_cast<int64_t>(positions_.size()); }
 
@@ -120,24 +119,17 @@ class Arena {
             auto set = std::make_unique<TokenSet>();
             for (const Reading& r : p->front.reading) {
                 LexMask& part = lexer_->mask(r.state);
-                add(*set, part);
-                if (!part.remainders.empty()) add(*set, crossing(part, rows_.after(r.row, r.index)));
+                sets_.add(*set, part);
+                if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(r.row, r.index)));
             }
-            if (p->front.between) add(*set, row_mask(p->front.between));
-            finish(*set);
+            if (p->front.between) sets_.add(*set, row_mask(p->front.between));
+            sets_.finish(*set);
             if (p->front.registers || !set->perhaps.empty()) apply_registers(p->front, *set);   // a token may open what they are for
             bytes_ += static_cast<int64_t>(set->owned.size() * 4 + set->extra.size() * 4 + sizeof(TokenSet));
             p->made = std::move(set);
             p->mask.store(p->made.get(), std::memory_order_release);
         }
         return *p->made;
-    }
-
-    static void write(const TokenSet& set, uint32_t* out, size_t words) {
-        const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
-        if (base) std::memcpy(out, base->data(), words * 4);
-        else std::memset(out, 0, words * 4);
-        for (int32_t t : set.extra) out[t >> 5] |= 1u << (t & 31);
     }
 
     // Bytes that can come next.
@@ -335,65 +327,17 @@ class Arena {
         reading.erase(std::unique(reading.begin(), reading.end()), reading.end());
     }
 
-    void add(TokenSet& set, const LexMask& part) {
-        if (part.dense.empty()) {
-            set.extra.insert(set.extra.end(), part.list.begin(), part.list.end());
-        } else {
-            add_base(set, part.dense);
-        }
-    }
-
-    void add(TokenSet& set, const TokenSet& part) {
-        if (!part.owned.empty()) add_base(set, part.owned);
-        else if (part.base) add_base(set, *part.base);
-        add(set, part.extra);
-        set.perhaps.insert(set.perhaps.end(), part.perhaps.begin(), part.perhaps.end());
-    }
-
-    void add(TokenSet& set, const std::vector<int32_t>& tokens) { set.extra.insert(set.extra.end(), tokens.begin(), tokens.end()); }
-
-    void add_base(TokenSet& set, const std::vector<uint32_t>& bits) {
-        if (!set.base && set.owned.empty()) {
-            set.base = &bits;
-            return;
-        }
-        if (set.base == &bits && set.owned.empty()) return;
-        if (set.owned.empty()) set.owned = *set.base;
-        for (size_t i = 0; i < words_; ++i) set.owned[i] |= bits[i];
-    }
-
-    void finish(TokenSet& set) {
-        const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
-        auto& extra = set.extra;
-        if (marks_.empty()) marks_.assign(words_, 0);
-        size_t kept = 0;
-        for (int32_t t : extra) {
-            const uint32_t bit = 1u << (t & 31);
-            if ((marks_[t >> 5] & bit) || (base && ((*base)[t >> 5] & bit))) continue;
-            marks_[t >> 5] |= bit;
-            extra[kept++] = t;
-        }
-        extra.resize(kept);
-        for (int32_t t : extra) marks_[t >> 5] = 0;
-        if (extra.size() > words_) {   // a difference that is larger than the mask itself
-            if (set.owned.empty()) set.owned = base ? *base : std::vector<uint32_t>(words_, 0);
-            for (int32_t t : extra) set.owned[t >> 5] |= 1u << (t & 31);
-            extra.clear();
-        }
-        extra.shrink_to_fit();
-    }
-
     const TokenSet& row_mask(Row* row) {
         if (row->mask) return *row->mask;
         rows_.close(row);
         auto set = std::make_unique<TokenSet>();
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexMask& part = lexer_->mask(row->terminals[i].start);
-            add(*set, part);
-            if (!part.remainders.empty()) add(*set, crossing(part, rows_.after(row, i)));
+            sets_.add(*set, part);
+            if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(row, i)));
         }
-        for (const ExpectedTokens& e : row->tokens) add(*set, rows_.symbols().token_list(e.list));
-        finish(*set);
+        for (const ExpectedTokens& e : row->tokens) sets_.add(*set, rows_.symbols().token_list(e.list));
+        sets_.finish(*set);
         charge(*set);
         row->mask = std::move(set);
         return *row->mask;
@@ -408,7 +352,7 @@ class Arena {
         start.between = row;
         start.registers = rows_.symbols().has_json() ? registers_.unknown() : nullptr;
         cross(part, 0, start, depth, *set);
-        finish(*set);
+        sets_.finish(*set);
         charge(*set);
         row->crossing.emplace_back(&part, std::move(set));
         return *row->crossing.back().second;
@@ -452,8 +396,8 @@ class Arena {
         if (boundary.between) cross(part, at, boundary, depth + 1, set);
         for (const Reading& r : reading) {
             LexMask& below = lexer_->below(part, at, r.state);
-            add(set, below);
-            if (!below.remainders.empty()) add(set, crossing(below, rows_.after(r.row, r.index), depth + 1));
+            sets_.add(set, below);
+            if (!below.remainders.empty()) sets_.add(set, crossing(below, rows_.after(r.row, r.index), depth + 1));
         }
     }
 
@@ -476,17 +420,41 @@ class Arena {
                         break;
                     }
         }
-        for (int32_t t : set.perhaps)
-            if (readable(front, t)) set.extra.push_back(t);
-        set.perhaps.clear();
-        finish(set);
+        if (!set.perhaps.empty()) {
+            for (int32_t t : set.perhaps)
+                if (readable(front, t)) set.extra.push_back(t);
+            set.perhaps.clear();
+            sets_.finish(set);
+        }
         if (gone.empty()) return;
-        std::vector<uint32_t> bits(words_);
-        write(set, bits.data(), words_);
+        std::vector<uint32_t> bits(words());
+        TokenSets::write(set, bits.data(), words());
+        const ByteSet others = besides_names(front);
         for (int32_t t : gone)
-            if (!readable(front, t)) bits[t >> 5] &= ~(1u << (t & 31));
+            if (!others.has(trie.bytes(t)[0]) || !readable(front, t)) bits[t >> 5] &= ~(1u << (t & 31));
         set = TokenSet();
         set.owned = std::move(bits);
+    }
+
+    // Bytes that what is no member's name begins with, or goes on with: no other token can be read in spite of the name that it
+    // repeats. All bytes where names are at different places.
+    ByteSet besides_names(const Front& front) {
+        ByteSet found;
+        const Text* text = nullptr;
+        bool names = false;
+        for (const Reading& r : front.reading) {
+            if (!(r.flags() & JsonMachine::kName)) {
+                found = found | lexer_->first(r.state);
+                continue;
+            }
+            if (front.between || (names && r.text != text)) return ByteSet::all();
+            names = true;
+            text = r.text;
+        }
+        if (front.between)
+            for (const Expected& e : front.between->terminals)
+                if (!(e.flags & JsonMachine::kName)) found = found | lexer_->first(e.start);
+        return found;
     }
 
     bool readable(const Front& front, int32_t token) {
@@ -504,11 +472,10 @@ class Arena {
 
     Rows rows_;
     std::shared_ptr<Lexer> lexer_;
-    size_t words_;
+    TokenSets sets_;
     std::deque<Front> fronts_;   // scratch by depth
     std::deque<Position> positions_;
     IdTable index_;
-    std::vector<uint32_t> marks_;   // scratch of `finish`
     std::vector<Reading> ended_;
     uint8_t flagged_ = 0;       // of the lexemes that ended in the last step
     bool uncertain_ = false;    // a step needed registers that were not known

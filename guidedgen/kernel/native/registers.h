@@ -64,6 +64,16 @@ class NameReader {
     }
     // Whether the name so far can be the beginning of a text.
     bool begins(const std::string& text) const { return name.size() <= text.size() && text.compare(0, name.size(), name) == 0; }
+    // The bytes that may come next inside a name that begins a text so far.
+    template <class F>
+    void each_next(const std::string& text, F f) const {
+        if (!escape_.empty()) {
+            for (int b = 0x20; b < 0x7F; ++b) f(static_cast<uint8_t>(b));
+            return;
+        }
+        f(name.size() < text.size() ? static_cast<uint8_t>(text[name.size()]) : uint8_t{'"'});
+        f('\\');
+    }
     // Whether a name that begins a text so far, and ends where it ends, can do so after one more byte.
     bool may_read(uint8_t b, const std::string& text) const {
         if (where != Where::Inside || !escape_.empty() || b == '\\') return where != Where::After;
@@ -214,8 +224,9 @@ class Registers {
         for (const Names* n = r->names; n; n = n->before) {
             if (start.where == NameReader::Where::Inside) {
                 if (!start.begins(n->name)) continue;
-                for (uint32_t child : trie.root_child)
-                    if (child) descend(trie, child, start, n->name, found);
+                start.each_next(n->name, [&](uint8_t b) {
+                    if (trie.root_child[b]) descend(trie, trie.root_child[b], start, n->name, found);
+                });
             } else {
                 for (uint32_t node : whole(trie, *n)) found(node);
             }

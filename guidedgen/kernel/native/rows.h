@@ -8,6 +8,7 @@
 #pragma once
 
 #include "symbols.h"
+#include "token_sets.h"
 
 namespace guidedgen {
 
@@ -43,16 +44,6 @@ struct Expected {
 struct ExpectedTokens {
     int32_t list;
     std::vector<Item> after;
-};
-
-// A token set as a base bitmask plus the tokens that it lacks.
-struct TokenSet {
-    const std::vector<uint32_t>* base = nullptr;
-    std::vector<uint32_t> owned;
-    std::vector<int32_t> extra;
-    std::vector<int32_t> perhaps;    // tokens that depend on registers: in the set only where these allow them
-    // A base always holds more tokens than the mask has words.
-    bool single() const { return !base && owned.empty() && extra.size() == 1; }
 };
 
 struct Row {

@@ -35,6 +35,8 @@ class Subtrees {
     struct Below {
         ByteSet bytes;
         bool characters = false;   // the node ends between characters, and so begins whole UTF-8 what is below
+        ByteSet next;              // bytes of the node's children
+        uint32_t children = 0;     // where these begin in `children_`
     };
 
     Subtrees() = default;
@@ -59,22 +61,35 @@ class Subtrees {
             valid[up] = valid[up] && valid[i] && state[i] >= 0;
             if (nodes[i].skip - i < kLarge) continue;
             at_[i] = static_cast<uint32_t>(below_.size()) + 1;
-            below_.push_back({bytes[i], state[i] == 0 && valid[i]});
+            below_.push_back({bytes[i], state[i] == 0 && valid[i], {}, static_cast<uint32_t>(children_.size())});
+            for (uint32_t c = static_cast<uint32_t>(i) + 1; c < nodes[i].skip; c = nodes[c].skip) {
+                below_.back().next.add(nodes[c].byte);
+                children_.push_back(c);
+            }
         }
     }
 
     // For large subtrees; nullptr for others.
     const Below* below(uint32_t node) const { return at_[node] ? &below_[at_[node] - 1] : nullptr; }
 
+    // The child of a node that one of the bytes in its `next` leads to.
+    uint32_t child(const Below& at, uint8_t byte) const {
+        uint32_t before = 0;
+        for (int w = 0; w < byte >> 6; ++w) before += static_cast<uint32_t>(__builtin_popcountll(at.next.w[w]));
+        before += static_cast<uint32_t>(__builtin_popcountll(at.next.w[byte >> 6] & ((uint64_t{1} << (byte & 63)) - 1)));
+        return children_[at.children + before];
+    }
+
     // Bytes of the longest way down from a node, 255 where it is longer.
     int depth(uint32_t node) const { return depth_[node]; }
 
-    int64_t memory() const { return static_cast<int64_t>(depth_.size() * 5 + below_.size() * sizeof(Below)); }
+    int64_t memory() const { return static_cast<int64_t>(depth_.size() * 5 + below_.size() * sizeof(Below) + children_.size() * 4); }
 
   private:
     std::vector<uint8_t> depth_;
     std::vector<uint32_t> at_;
     std::vector<Below> below_;
+    std::vector<uint32_t> children_;
 };
 
 }  // namespace guidedgen

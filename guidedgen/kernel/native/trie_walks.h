@@ -105,7 +105,7 @@ class TrieWalks : public Automaton {
 
     void finish(Found& found, LexMask& out) {
         store(found, out);
-        std::sort(found.crossings.begin(), found.crossings.end());
+        if (!std::is_sorted(found.crossings.begin(), found.crossings.end())) std::sort(found.crossings.begin(), found.crossings.end());
         out.reached = std::move(found.reached);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(found.crossings), out);
@@ -165,8 +165,21 @@ class TrieWalks : public Automaton {
                 }
             }
             if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
-            ++i;
+            const Subtrees::Below* all = now->accepting ? trie.subtrees.below(i) : below;
+            const auto descend = [&](uint32_t child) { walk_nodes(child, trie.nodes[child].skip, found); };
+            const bool few = all && each_child(i, *all, first(now), descend);
+            i = few ? node.skip : i + 1;
         }
+    }
+
+    // Calls `f` with the children of a node that some bytes lead to, where those are few of many; elsewhere it says false and
+    // does nothing.
+    template <class F>
+    bool each_child(uint32_t at, const Subtrees::Below& below, const ByteSet& bytes, F f) {
+        const ByteSet common = bytes & below.next;
+        if (trie_->nodes[at].depth > kDeepest || common.count() * 2 >= below.next.count()) return false;
+        common.each([&](uint8_t b) { f(trie_->subtrees.child(below, b)); });
+        return true;
     }
 
     // What is below a node from a state of text that only some bytes lead elsewhere from: text without them is inside, other
@@ -265,7 +278,6 @@ class TrieWalks : public Automaton {
         for (auto& [from, to] : found.text)
             for (uint32_t r = from; r < to; ++r)
                 if (c.by_rank[r]) out.list.push_back(trie_->tokens[r]);
-        std::sort(out.list.begin(), out.list.end());
     }
 
     // Ranges that cover most of the text are written as all of it less the gaps between them.
@@ -297,6 +309,7 @@ class TrieWalks : public Automaton {
 
     static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
 
+    static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     static constexpr int kMostLeaving = 40;   // bytes of ASCII that lead elsewhere from a state of text
 
     std::shared_ptr<const Trie> trie_;

@@ -1,0 +1,92 @@
+// Sets of tokens that masks are made of: a share of the vocabulary that somebody else holds, and a few tokens beside it.
+#pragma once
+
+#include <cstring>
+
+#include "lexer_states.h"
+
+namespace guidedgen {
+
+// A token set as a base bitmask plus the tokens that it lacks.
+struct TokenSet {
+    const std::vector<uint32_t>* base = nullptr;
+    std::vector<uint32_t> owned;
+    std::vector<int32_t> extra;
+    std::vector<int32_t> perhaps;    // tokens that depend on registers: in the set only where these allow them
+    const LexMask* opening = nullptr;   // all of its list is in the set
+    // A base always holds more tokens than the mask has words.
+    bool single() const { return !base && owned.empty() && extra.size() == 1; }
+};
+
+// Unions of token sets of one vocabulary.
+class TokenSets {
+  public:
+    explicit TokenSets(size_t words) : words_(words) {}
+
+    size_t words() const { return words_; }
+
+    static void write(const TokenSet& set, uint32_t* out, size_t words) {
+        const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
+        if (base) std::memcpy(out, base->data(), words * 4);
+        else std::memset(out, 0, words * 4);
+        for (int32_t t : set.extra) out[t >> 5] |= 1u << (t & 31);
+    }
+
+    void add(TokenSet& set, const LexMask& part) {
+        if (part.dense.empty()) {
+            const bool there = part.opening && part.opening == set.opening;
+            const size_t skipped = there ? part.opening->list.size() : 0;
+            set.extra.insert(set.extra.end(), part.list.begin() + static_cast<ptrdiff_t>(skipped), part.list.end());
+            if (part.opening) set.opening = part.opening;
+        } else {
+            add_base(set, part.dense);
+        }
+    }
+
+    void add(TokenSet& set, const TokenSet& part) {
+        if (!part.owned.empty()) add_base(set, part.owned);
+        else if (part.base) add_base(set, *part.base);
+        add(set, part.extra);
+        set.perhaps.insert(set.perhaps.end(), part.perhaps.begin(), part.perhaps.end());
+    }
+
+    void add(TokenSet& set, const std::vector<int32_t>& tokens) { set.extra.insert(set.extra.end(), tokens.begin(), tokens.end()); }
+
+    // Leaves each token in the set once.
+    void finish(TokenSet& set) {
+        const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
+        auto& extra = set.extra;
+        if (marks_.empty()) marks_.assign(words_, 0);
+        size_t kept = 0;
+        for (int32_t t : extra) {
+            const uint32_t bit = 1u << (t & 31);
+            if ((marks_[t >> 5] & bit) || (base && ((*base)[t >> 5] & bit))) continue;
+            marks_[t >> 5] |= bit;
+            extra[kept++] = t;
+        }
+        extra.resize(kept);
+        for (int32_t t : extra) marks_[t >> 5] = 0;
+        if (extra.size() > words_) {   // a difference that is larger than the mask itself
+            if (set.owned.empty()) set.owned = base ? *base : std::vector<uint32_t>(words_, 0);
+            for (int32_t t : extra) set.owned[t >> 5] |= 1u << (t & 31);
+            extra.clear();
+        }
+        extra.shrink_to_fit();
+    }
+
+  private:
+    void add_base(TokenSet& set, const std::vector<uint32_t>& bits) {
+        if (!set.base && set.owned.empty()) {
+            set.base = &bits;
+            return;
+        }
+        if (set.base == &bits && set.owned.empty()) return;
+        if (set.owned.empty()) set.owned = *set.base;
+        for (size_t i = 0; i < words_; ++i) set.owned[i] |= bits[i];
+    }
+
+    size_t words_;
+    std::vector<uint32_t> marks_;   // scratch of `finish`
+};
+
+}  // namespace guidedgen
