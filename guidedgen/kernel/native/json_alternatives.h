@@ -1,19 +1,20 @@
 // The alternatives of a container that is one of many: followed side by side, since what a member means for all of them at
 // once can be as much as two to the power of their number.
 //
-// `oneOf` is `anyOf` where no value satisfies two of its schemas. That is plain to see where all of them require a name whose
-// values they list, and no value is listed twice: the tags that tell kinds of objects apart.
+// `oneOf` is `anyOf` where no value satisfies two of its schemas. That is plain to see where all of them require a name, and
+// list different values for it: the tags that tell kinds of objects apart. A few may describe their tag in another way.
 #pragma once
 
 #include <unordered_set>
 
-#include "json_progress.h"
+#include "json_sat.h"
 
 namespace guidedgen {
 
 class Alternatives {
   public:
-    Alternatives(Meaning& meaning, Progress& progress) : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()) {}
+    Alternatives(Meaning& meaning, Progress& progress, Satisfiability& sat)
+        : meaning_(meaning), progress_(progress), sat_(sat), formulas_(meaning.formulas()) {}
 
     // The largest disjunction of a conjunction multiplied out, if it is large; else the formula itself.
     std::vector<int32_t> of(int32_t f) {
@@ -54,15 +55,20 @@ class Alternatives {
 
     bool is_tag(int32_t name, const std::vector<int32_t>& options) {
         std::unordered_set<int32_t> met;
+        std::vector<int32_t> goals, unlisted;
         for (int32_t option : options) {
             const std::vector<int32_t> names = required(option);
             if (std::find(names.begin(), names.end(), name) == names.end()) return false;
-            const std::vector<int32_t>* values = listed(option, name);
-            if (!values) return false;
-            for (int32_t v : *values)
-                if (!met.insert(v).second) return false;
+            goals.push_back(goal(option, name));
+            const std::vector<int32_t>* values = listed(goals.back());
+            if (!values) unlisted.push_back(goals.back());
+            else if (!std::all_of(values->begin(), values->end(), [&](int32_t v) { return met.insert(v).second; })) return false;
         }
-        return true;
+        if (unlisted.size() > kFew) return false;
+        for (int32_t one : unlisted)
+            for (int32_t other : goals)
+                if (one != other && sat_.goal(formulas_.both(one, other))) return false;
+        return std::unordered_set<int32_t>(unlisted.begin(), unlisted.end()).size() == unlisted.size();
     }
 
     std::vector<int32_t> required(int32_t option) {
@@ -71,23 +77,31 @@ class Alternatives {
         return {};
     }
 
-    // The values that an option lists for a property, or nullptr.
-    const std::vector<int32_t>* listed(int32_t option, int32_t name) {
+    // What an option asks of a property.
+    int32_t goal(int32_t option, int32_t name) {
         const Plan& plan = progress_.plan(progress_.plan_of({option}));
         const int32_t id = plan.declared[plan.index.at(name)];
+        std::vector<int32_t> literals;
         for (int32_t p : formulas_.conjuncts(option)) {
             if (formulas_.at(p).op != FOp::Props) continue;
-            for (int32_t literal : formulas_.conjuncts(progress_.after_key(p, id))) {
-                const Formula n = formulas_.at(literal);
-                if (n.op == FOp::Var && !progress_.is_repeats(literal) && meaning_.table().nodes[n.a].has_values)
-                    return &meaning_.table().nodes[n.a].values;
-            }
+            for (int32_t literal : formulas_.conjuncts(progress_.after_key(p, id)))
+                if (formulas_.at(literal).op == FOp::Var && !progress_.is_repeats(literal)) literals.push_back(literal);
+        }
+        return formulas_.all(std::move(literals));
+    }
+
+    // The values that a goal lists, or nullptr.
+    const std::vector<int32_t>* listed(int32_t goal) {
+        for (int32_t literal : formulas_.conjuncts(goal)) {
+            const Formula n = formulas_.at(literal);
+            if (n.op == FOp::Var && meaning_.table().nodes[n.a].has_values) return &meaning_.table().nodes[n.a].values;
         }
         return nullptr;
     }
 
     Meaning& meaning_;
     Progress& progress_;
+    Satisfiability& sat_;
     Formulas& formulas_;
     std::unordered_map<int32_t, bool> tagged_;   // by `oneOf`
 };

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "json_alternatives.h"
-#include "json_sat.h"
 #include "json_states.h"
 
 namespace guidedgen {
@@ -101,7 +100,7 @@ class JsonBranches : public JsonStates {
     Meaning meaning_;
     Progress progress_;
     Satisfiability sat_;
-    Alternatives alternatives_{meaning_, progress_};
+    Alternatives alternatives_{meaning_, progress_, sat_};
 
   private:
     static constexpr int32_t kItem = -1;   // stands for the class of a key

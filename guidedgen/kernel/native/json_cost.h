@@ -8,7 +8,6 @@
 
 #include "json_alternatives.h"
 #include "json_layout.h"
-#include "json_sat.h"
 
 namespace guidedgen {
 
@@ -236,7 +235,7 @@ class Costs {
     Satisfiability& sat_;
     JsonLayout& layout_;
     Formulas& formulas_;
-    Alternatives alternatives_{meaning_, progress_};
+    Alternatives alternatives_{meaning_, progress_, sat_};
     int32_t depth_ = 0, lowest_ = INT32_MAX;
     std::unordered_map<int32_t, int64_t> values_;   // below 0: -1 - place among the searches under way
     std::unordered_map<int32_t, int64_t> items_;
