@@ -141,8 +141,14 @@ class Shortest {
         for (const Reading& r : front.reading)
             if (!ends || !r.state->accepting || !(r.flags() & JsonMachine::kEndsItem)) consider(r.state, r);
         if (Row* row = front.between) {
-            rows.close(row);
-            for (uint32_t i = 0; i < row->terminals.size(); ++i) consider(row->terminals[i].start, {nullptr, row, i});
+            // Nothing is cheaper than the row, so what costs as much ends the search: to know what all others cost may be work.
+            const int64_t least = rows.cost(row);
+            for (bool closing : {true, false})
+                for (uint32_t i = 0; i < row->terminals.size() && best > least; ++i) {
+                    LexState* start = row->terminals[i].start;
+                    const ByteSet& first = arena_.lexer().first(start);
+                    if ((first.has('}') || first.has(']')) == closing) consider(start, {nullptr, row, i});
+                }
         }
         return best_state;
     }
