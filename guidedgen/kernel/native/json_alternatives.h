@@ -7,22 +7,23 @@
 
 #include <unordered_set>
 
-#include "json_sat.h"
+#include "json_progress.h"
 
 namespace guidedgen {
 
 class Alternatives {
   public:
-    Alternatives(Meaning& meaning, Progress& progress, Satisfiability& sat)
-        : meaning_(meaning), progress_(progress), sat_(sat), formulas_(meaning.formulas()) {}
+    Alternatives(Meaning& meaning, Progress& progress) : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()) {}
 
-    // The largest disjunction of a conjunction multiplied out, if it is large; else the formula itself.
-    std::vector<int32_t> of(int32_t f) {
+    // The largest disjunction of a conjunction multiplied out, if it is large; else the formula itself. `possible` says
+    // whether some value may satisfy a goal.
+    template <class F>
+    std::vector<int32_t> of(int32_t f, const F& possible) {
         std::vector<int32_t> parts = formulas_.conjuncts(f);
         size_t largest = parts.size();
         int32_t most = kFew;
         for (size_t i = 0; i < parts.size(); ++i)
-            if (formulas_.at(parts[i]).count > most && is_disjunction(parts[i])) {
+            if (formulas_.at(parts[i]).count > most && is_disjunction(parts[i], possible)) {
                 most = formulas_.at(parts[i]).count;
                 largest = i;
             }
@@ -41,19 +42,22 @@ class Alternatives {
   private:
     static constexpr int32_t kFew = 4;
 
-    bool is_disjunction(int32_t f) {
+    template <class F>
+    bool is_disjunction(int32_t f, const F& possible) {
         if (formulas_.at(f).op != FOp::One) return formulas_.at(f).op == FOp::Or;
         auto known = tagged_.find(f);
-        if (known == tagged_.end()) known = tagged_.emplace(f, tagged(formulas_.args(f))).first;
+        if (known == tagged_.end()) known = tagged_.emplace(f, tagged(formulas_.args(f), possible)).first;
         return known->second;
     }
 
-    bool tagged(const std::vector<int32_t>& options) {
+    template <class F>
+    bool tagged(const std::vector<int32_t>& options, const F& possible) {
         const std::vector<int32_t> names = required(options[0]);
-        return std::any_of(names.begin(), names.end(), [&](int32_t name) { return is_tag(name, options); });
+        return std::any_of(names.begin(), names.end(), [&](int32_t name) { return is_tag(name, options, possible); });
     }
 
-    bool is_tag(int32_t name, const std::vector<int32_t>& options) {
+    template <class F>
+    bool is_tag(int32_t name, const std::vector<int32_t>& options, const F& possible) {
         std::unordered_set<int32_t> met;
         std::vector<int32_t> goals, unlisted;
         for (int32_t option : options) {
@@ -67,7 +71,7 @@ class Alternatives {
         if (unlisted.size() > kFew) return false;
         for (int32_t one : unlisted)
             for (int32_t other : goals)
-                if (one != other && sat_.goal(formulas_.both(one, other))) return false;
+                if (one != other && possible(formulas_.both(one, other))) return false;
         return std::unordered_set<int32_t>(unlisted.begin(), unlisted.end()).size() == unlisted.size();
     }
 
@@ -101,7 +105,6 @@ class Alternatives {
 
     Meaning& meaning_;
     Progress& progress_;
-    Satisfiability& sat_;
     Formulas& formulas_;
     std::unordered_map<int32_t, bool> tagged_;   // by `oneOf`
 };

@@ -4,7 +4,7 @@
 // member or item branches: its value has one of several disjoint goals, each with the frame that it leads to.
 #pragma once
 
-#include "json_alternatives.h"
+#include "json_sat.h"
 #include "json_states.h"
 
 namespace guidedgen {
@@ -46,7 +46,7 @@ class JsonBranches : public JsonStates {
         f.rest.object = kind == Kind::Object;
         std::vector<Frame> alternatives;
         if (f.tuple.size() == 1)
-            for (int32_t g : alternatives_.of(f.tuple[0])) alternatives.push_back({{g}, f.rest});
+            for (int32_t g : sat_.alternatives(f.tuple[0])) alternatives.push_back({{g}, f.rest});
         else alternatives.push_back(f);
         std::vector<Frame> open;
         bool tracked = false;
@@ -100,7 +100,6 @@ class JsonBranches : public JsonStates {
     Meaning meaning_;
     Progress progress_;
     Satisfiability sat_;
-    Alternatives alternatives_{meaning_, progress_, sat_};
 
   private:
     static constexpr int32_t kItem = -1;   // stands for the class of a key

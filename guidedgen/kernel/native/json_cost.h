@@ -6,8 +6,8 @@
 
 #include <queue>
 
-#include "json_alternatives.h"
 #include "json_layout.h"
+#include "json_sat.h"
 
 namespace guidedgen {
 
@@ -84,7 +84,7 @@ class Costs {
         if (best <= 2) return best;
         const int32_t object = meaning_.expand(goal, Kind::Object);
         if (object == Formulas::kFalse) return best;
-        for (int32_t o : alternatives_.of(object)) {
+        for (int32_t o : sat_.alternatives(object)) {
             Rest rest;
             rest.object = true;
             rest.plan = progress_.plan_of({o});
@@ -235,7 +235,6 @@ class Costs {
     Satisfiability& sat_;
     JsonLayout& layout_;
     Formulas& formulas_;
-    Alternatives alternatives_{meaning_, progress_, sat_};
     int32_t depth_ = 0, lowest_ = INT32_MAX;
     std::unordered_map<int32_t, int64_t> values_;   // below 0: -1 - place among the searches under way
     std::unordered_map<int32_t, int64_t> items_;

@@ -6,6 +6,7 @@
 // Where a search exceeds its budget the answer is "yes", and the rest is counted as not proved.
 #pragma once
 
+#include "json_alternatives.h"
 #include "json_cubes.h"
 #include "json_rests.h"
 
@@ -135,6 +136,11 @@ class Satisfiability : public Rests {
         }
         if (m.high >= 0 && missing + 1 > m.high) return false;
         return m.low - 1 <= missing || enough(m, after(rest, place), m.low - 1 - missing);
+    }
+
+    // The kinds of container that a formula is a disjunction of; see Alternatives.
+    std::vector<int32_t> alternatives(int32_t f) {
+        return alternatives_.of(f, [this](int32_t g) { return goal(g) || lowest_ != INT32_MAX; });   // "no" for certain
     }
 
   private:
@@ -368,6 +374,8 @@ class Satisfiability : public Rests {
     bool new_object(int32_t f, const Rest& rest) {
         const Members m = members(f);
         if (m.simple()) return simple_object(m, rest);
+        if (const std::vector<int32_t> kinds = alternatives(f); kinds.size() > 1)
+            return std::any_of(kinds.begin(), kinds.end(), [&](int32_t kind) { return object(kind, rest); });
         int64_t budget = steps_;
         std::vector<int32_t> useful = useful_places(f, rest);
         return search(f, rest, useful, 0, budget, 0);
@@ -431,6 +439,7 @@ class Satisfiability : public Rests {
     }
 
     Cubes cubes_;
+    Alternatives alternatives_{meaning_, progress_};
     int32_t depth_ = 0, lowest_ = INT32_MAX;
     int64_t steps_;   // of one search through members or items
     std::vector<int32_t> unproved_;
