@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from guidedgen.evaluate.records import Record
+from tests.docs.scripts import ROOT, script_named
 from tests.evaluate.test_report import compiled, reading, written
 
-ROOT = Path(__file__).resolve().parents[2]
 FAST = compiled("one", [reading([100, 200], [10])], second=[reading([1, 1], [1])])
 SLOW = compiled("one", [reading([100, 600], [30])], second=[reading([1, 1], [1])])
 REFUSED = Record(name="one", tests=1, compile_ns=1, compile_cpu_ns=1, compile_error={"type": "E", "message": "no"})
@@ -19,11 +18,7 @@ REFUSED = Record(name="one", tests=1, compile_ns=1, compile_cpu_ns=1, compile_er
 
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("engines_table", ROOT / "scripts" / "engines_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script_named("engines_table")
     page = tmp_path / "engines.md"
     page.write_text(f"before\n{module.BEGIN}\nold\n{module.END}\nafter\n", encoding="utf-8")
     monkeypatch.setattr(module, "PAGE", page)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,8 +12,8 @@ from guidedgen.grammars.json_schema import translate_schema
 from guidedgen.grammars.json_schema.keywords import KEYWORDS
 from guidedgen.grammars.json_schema.options import Draft, Options
 from guidedgen.limits import Limits
+from tests.docs.scripts import script_named
 
-ROOT = Path(__file__).resolve().parents[2]
 META_SCHEMAS = {
     Draft.D4: "Draft4Validator",
     Draft.D6: "Draft6Validator",
@@ -34,12 +32,7 @@ VALUES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("keyword_table", ROOT / "scripts" / "keyword_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_named("keyword_table")
 
 
 def test_the_page_is_up_to_date(script: ModuleType) -> None:

@@ -49,3 +49,10 @@ def text(word: bytes, label: str | None = None) -> ir.Terminal:
 def byte_set(members: bytes) -> ir.ByteSet:
     """One byte out of a set."""
     return ir.ByteSet(sum(1 << byte for byte in set(members)))
+
+
+def tokens_agreed(state: State, vocabulary: Vocabulary) -> set[int]:
+    """The tokens that can be read, which must be those in the mask."""
+    read = {token for token in range(vocabulary.size) if state.advance(token) is not None}
+    assert allowed(state, vocabulary) == read
+    return read

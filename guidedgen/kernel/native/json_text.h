@@ -57,24 +57,10 @@ class Texts {
     }
 
     // The texts in which an ECMA-262 pattern finds something.
-    int32_t pattern(std::string_view ecma) {
-        std::string key(ecma);
-        auto known = patterns_.find(key);
-        if (known != patterns_.end()) return known->second;
-        const int32_t content = build(ecma, true);
-        patterns_.emplace(std::move(key), content);
-        return content;
-    }
+    int32_t pattern(std::string_view ecma) { return built(patterns_, ecma, true); }
 
     // The texts that an ECMA-262 pattern matches as a whole.
-    int32_t whole(std::string_view ecma) {
-        std::string key(ecma);
-        auto known = wholes_.find(key);
-        if (known != wholes_.end()) return known->second;
-        const int32_t content = build(ecma, false);
-        wholes_.emplace(std::move(key), content);
-        return content;
-    }
+    int32_t whole(std::string_view ecma) { return built(wholes_, ecma, false); }
 
     // The texts of a format, or -1 where it is not enforced.
     int32_t format(std::string_view name) {
@@ -266,6 +252,15 @@ class Texts {
     int32_t regex() {
         RegexTree tree;
         return RegexEncoder(tree, spellings_, e_, any_).encode(RegexLanguage::build(tree));
+    }
+
+    int32_t built(Memo& memo, std::string_view pattern, bool search) {
+        std::string key(pattern);
+        auto known = memo.find(key);
+        if (known != memo.end()) return known->second;
+        const int32_t content = build(pattern, search);
+        memo.emplace(std::move(key), content);
+        return content;
     }
 
     int32_t build(std::string_view pattern, bool search) {

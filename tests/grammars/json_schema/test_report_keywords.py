@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
@@ -172,19 +171,8 @@ def test_formats_off_or_unknown_are_annotations() -> None:
         assert accepts(compiled({"format": name}, **options), '"x"')
 
 
-def page() -> str:
-    spec = importlib.util.spec_from_file_location("keyword_table", ROOT / "scripts" / "keyword_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    text: str = module.page()
-    return text
-
-
-def test_the_documented_table_is_the_generated_one_and_lists_the_formats_of_the_kernel() -> None:
-    text = page()
-    assert (ROOT / "docs" / "reference" / "keywords.md").read_text(encoding="utf-8") == text
+def test_the_documented_table_lists_the_formats_of_the_kernel() -> None:
+    text = (ROOT / "docs" / "reference" / "keywords.md").read_text(encoding="utf-8")
     section = text.partition("## Formats")[2].partition("## ")[0]
     listed = section.partition("\n\n")[2].partition("\n\n")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([\w-]+)`", listed)) == set(native_module.formats())

@@ -72,3 +72,25 @@ def test_every_place_has_a_completion_that_is_found_at_once(written: str, order:
     state: Any = compiled(schema, property_order=order).start().advance_bytes(b"[" + written.encode())
     text = "[" + written + BYTES.decode_bytes(state.shortest()).decode()
     assert Standard(schema, draft=2020).is_valid(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    "equal",
+    [
+        ("1", "1.0"),
+        ('{"a": 1, "b": 2}', '{"b": 2, "a": 1}'),
+        ('[1, {"x": 1}]', '[1.0, {"x": 1.0}]'),
+        ('"a"', r'"\u0061"'),
+    ],
+    ids=repr,
+)
+def test_equal_tags_tell_nothing_apart(equal: tuple[str, str]) -> None:
+    kinds = [
+        f'{{"type": "object", "required": ["kind"], '
+        f'"properties": {{"kind": {{"const": {tag}}}, "p": {{"minimum": {least}}}}}}}'
+        for least, tag in enumerate([*equal, "2", "3", "4", "5"])
+    ]
+    constraint = compiled(f'{{"oneOf": [{", ".join(kinds)}]}}', property_order="any", whitespace="flexible")
+    assert not any(accepts(constraint, f'{{"kind": {tag}}}') for tag in equal)  # valid under both
+    assert all(accepts(constraint, f'{{"kind": {tag}, "p": 0}}') for tag in equal)
+    assert accepts(constraint, '{"kind": 3}')
