@@ -165,7 +165,26 @@ class JsonText:
     bounds: Any = None
 
 
-Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered | Scope | JsonText
+@dataclass(frozen=True, slots=True, eq=False)
+class Limited:
+    """A node whose texts are a regular language, held short.
+
+    Attributes:
+        node: what is limited.
+        max_tokens: the most tokens that may have a byte of the text, those that it shares with its neighbours included.
+        max_chars: the most characters.
+        label: what people call it.
+    """
+
+    node: Node
+    max_tokens: int | None = None
+    max_chars: int | None = None
+    label: str | None = None
+
+
+Node: TypeAlias = (
+    Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered | Scope | JsonText | Limited
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

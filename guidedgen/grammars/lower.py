@@ -16,6 +16,7 @@ import numpy as np
 from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.embedded import native_text, translated
+from guidedgen.grammars.regular import expression_of, within_chars
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
@@ -88,7 +89,7 @@ class _Lowering:
             texts=tuple(self._texts),
         )
 
-    def _lower(self, root: ir.Node) -> int:
+    def _lower(self, root: _AnyNode) -> int:
         """Children first, with an explicit stack."""
         ids = self._ids
         stack: list[_AnyNode] = [root]
@@ -240,6 +241,17 @@ class _Lowering:
             self._pending.append((grammar, grammar.start, rule))
         return self._grammars[grammar]
 
+    def emit_limited(self, node: ir.Limited) -> int:
+        """LIMITED, or a TERMINAL where tokens are not counted."""
+        text = expression_of(node.node, self._scope, "a limit")
+        expression = self._lower(within_chars(text, node.max_chars))
+        if node.max_tokens is None:
+            return self._symbol(SymOp.TERMINAL, expression, label=node.label)
+        if node.max_tokens <= 0:
+            nothing = self._lower(ir.Intersection((text, ir.Epsilon())))
+            return self._symbol(SymOp.TERMINAL, nothing, label=node.label)
+        return self._symbol(SymOp.LIMITED, expression, min(node.max_tokens, _LARGEST_COUNT), node.label)
+
     def emit_json(self, node: ir.JsonText) -> int:
         """JSON, or the rules that stand for it."""
         if not self._native:
@@ -296,6 +308,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.SpecialToken: (_no_children, _Lowering.emit_special),
     ir.Scope: (_no_children, _Lowering.emit_scope),
     ir.JsonText: (_no_children, _Lowering.emit_json),
+    ir.Limited: (_no_children, _Lowering.emit_limited),
 }
 
 
