@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
 from guidedgen.describe import Detail, describe_choice, describe_grammar, describe_pattern, describe_schema
 from guidedgen.errors import ValidationFailed
+from guidedgen.grammars import marked_text
+from guidedgen.grammars.combinators import Composite
 from guidedgen.grammars.compile import GrammarConstraint, compile
+from guidedgen.grammars.marked_text import visible_bytes
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
 from guidedgen.limits import Limits
@@ -39,11 +42,19 @@ class Output:
         return None if detail == "none" or self.spec is None else describe_spec(self.spec, detail)
 
     def scanner(self) -> Scanner:
-        """A scanner for one text."""
+        """A scanner for one text, as `spell` writes it."""
         return JsonScanner() if self.spec is not None and writes_json(self.spec) else TextScanner()
 
-    def parse(self, text: str) -> Any:
-        """The value of a finished text. Raises `ValidationFailed`."""
+    def spell(self, tokens: Iterable[int], vocabulary: Vocabulary) -> bytes:
+        """The bytes of tokens. Where a combination may name special tokens, these are marked (`marked_text.py`)."""
+        marked = isinstance(self.spec, Composite)
+        return visible_bytes(vocabulary, tokens) if marked else vocabulary.decode_bytes(tokens)
+
+    def parse(self, data: bytes) -> Any:
+        """The value of a finished text, as `spell` writes it. Raises `ValidationFailed`."""
+        if isinstance(self.spec, Composite):
+            return self.spec.parse(marked_text.decode(data))
+        text = data.decode("utf-8", errors="replace")
         return text if self.spec is None else self.spec.parse(text)
 
 
