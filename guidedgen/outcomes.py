@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from guidedgen.constraint import AllOfState, State
 from guidedgen.errors import DeadEnd, ValidationFailed
 from guidedgen.events import pointer_of
-from guidedgen.grammars.marked_text import without_marks
+from guidedgen.grammars.marked_text import decode, without_marks
 from guidedgen.outputs import complaint
 from guidedgen.result import OutputReport, Result, TokenNote, field_reports
 from guidedgen.stop_text import cut_at
@@ -91,7 +91,7 @@ def _parsed(result: Result[Any], data: bytes, output: Output) -> Result[Any]:
     collector cannot look into, and its traceback holds every frame up to here: kept, none of that would ever be freed.
     """
     try:
-        return replace(result, parsed=output.parse(data))
+        return replace(result, parsed=output.parse(decode(data) if output.marked else result.text))
     except ValidationFailed as refused:
         error = ValidationFailed(str(refused), raw=result.text, attempts=result.attempts)
         return replace(result, error=error, complaint=complaint(refused))

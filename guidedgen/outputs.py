@@ -12,7 +12,6 @@ from typing import Any
 
 from guidedgen.describe import Detail, describe_choice, describe_grammar, describe_pattern, describe_schema
 from guidedgen.errors import ValidationFailed
-from guidedgen.grammars import marked_text
 from guidedgen.grammars.combinators import Composite
 from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.marked_text import visible_bytes
@@ -45,16 +44,17 @@ class Output:
         """A scanner for one text, as `spell` writes it."""
         return JsonScanner() if self.spec is not None and writes_json(self.spec) else TextScanner()
 
-    def spell(self, tokens: Iterable[int], vocabulary: Vocabulary) -> bytes:
-        """The bytes of tokens. Where a combination may name special tokens, these are marked (`marked_text.py`)."""
-        marked = isinstance(self.spec, Composite)
-        return visible_bytes(vocabulary, tokens) if marked else vocabulary.decode_bytes(tokens)
+    @property
+    def marked(self) -> bool:
+        """Whether special tokens are visible in its texts (`marked_text.py`): a combination may name them."""
+        return isinstance(self.spec, Composite)
 
-    def parse(self, data: bytes) -> Any:
-        """The value of a finished text, as `spell` writes it. Raises `ValidationFailed`."""
-        if isinstance(self.spec, Composite):
-            return self.spec.parse(marked_text.decode(data))
-        text = data.decode("utf-8", errors="replace")
+    def spell(self, tokens: Iterable[int], vocabulary: Vocabulary) -> bytes:
+        """The bytes of tokens, with special tokens where they are visible."""
+        return visible_bytes(vocabulary, tokens) if self.marked else vocabulary.decode_bytes(tokens)
+
+    def parse(self, text: str) -> Any:
+        """The value of a finished text. Raises `ValidationFailed`."""
         return text if self.spec is None else self.spec.parse(text)
 
 
