@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +143,29 @@ class Unordered:
     high: int | None = None
 
 
-Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """A whole grammar as a node: the names of its rules are its own."""
+
+    grammar: Grammar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JsonText:
+    """A JSON text that is valid under a schema; what is not set here is as in `json_schema.Options`.
+
+    Attributes:
+        schema: the schema, or its JSON text.
+        options: `json_schema.Options`.
+        bounds: `json_schema.bounds.Bounds`; None: none.
+    """
+
+    schema: Any
+    options: Any
+    bounds: Any = None
+
+
+Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered | Scope | JsonText
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -95,6 +95,7 @@ def _check_symbols(
     terminal_ok = (a >= 0) & (a < len(table.exprs))
     _require("symbols", (op != SymOp.TERMINAL) | terminal_ok, "no such expression")
     _require("symbols", (op != SymOp.RULE) | ((a >= 0) & (a < len(rows))), "no such symbol")
+    _require("symbols", (op != SymOp.JSON) | ((a >= 0) & (a < len(table.texts))), "no such JSON text")
     repeats = op == SymOp.REPETITION
     _require("symbols", ~repeats | ((a >= 0) & (a < ids)), "a child must come before its parent")
     _check_bounds("symbols", repeats, b, pool, limits)

@@ -83,20 +83,9 @@ class Budget {
         return costs_are_bounds() ? bytes + 3 * worst : bytes;
     }
 
-    // Whether a JSON Schema can demand several undeclared names in one object, or several different items of one kind.
     bool costs_are_bounds() {
-        if (bounds_ < 0) bounds_ = arena_.rows().symbols().has_json() && demands_different(arena_.rows().symbols().json().table());
-        return bounds_ == 1;
-    }
-
-    static bool demands_different(const SchemaTable& table) {
-        bool many = false, unique = false;
-        for (const SchemaNode& n : table.nodes) {
-            if (n.object && (n.object->min_properties > 1 || n.object->max_properties > 0)) return true;
-            many |= n.array && (n.array->min_items > 1 || n.array->min_contains > 1);
-            unique |= n.array && n.array->unique;
-        }
-        return many && unique;
+        Symbols& symbols = arena_.rows().symbols();
+        return symbols.has_json() && symbols.json().demands_different();
     }
 
     int64_t worst(Position* p, Unit unit) {
@@ -267,7 +256,6 @@ class Budget {
     std::deque<Front> fronts_;   // scratch of `cross` by depth
     std::vector<Front> stack_;   // scratch of `choices` by depth in the trie
     std::unordered_set<int32_t> named_;   // tokens that the grammar names here
-    int bounds_ = -1;                     // memo of `costs_are_bounds`
 };
 
 }  // namespace guidedgen

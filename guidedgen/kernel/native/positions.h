@@ -70,7 +70,9 @@ class Arena {
         for (Reading& r : front.reading) {
             const Expected& expected = r.row->terminals[r.index];
             r.row = rows_.import(r.row);
-            while (!r.row->terminals[r.index].same(expected)) r.index = (r.index + 1) % r.row->terminals.size();
+            Row* around = expected.item.row ? rows_.import(expected.item.row) : nullptr;
+            auto same = [&](const Expected& e) { return e.same(expected) && e.item.nonterminal == expected.item.nonterminal && e.item.row == around; };
+            while (!same(r.row->terminals[r.index])) r.index = (r.index + 1) % r.row->terminals.size();
         }
         if (front.between) front.between = rows_.import(front.between);
         front.registers = registers_.import(front.registers);
@@ -164,12 +166,15 @@ class Arena {
     std::vector<JsonPlace> where(const Position* p, int byte) {
         std::vector<JsonPlace> places;
         if (!rows_.symbols().has_json()) return places;
-        JsonWhere where(rows_.symbols().json());
+        JsonTexts& json = rows_.symbols().json();
+        auto add = [&](int32_t state, const std::vector<Begun>& begun) {
+            places.push_back(JsonWhere(json.machine(state)).at(json.local(state), begun, byte));
+        };
         Row* row = p->front.between;
         // Where a text can stop being a number, or whitespace, only a number's own bytes can be about what has begun.
         const bool goes_on = byte > 0 && std::strchr("0123456789.eE+-", byte);
         if (!row || goes_on)
-            for (const auto& state : begun(p->front, byte, row != nullptr)) places.push_back(where.at(state.first, state.second, byte));
+            for (const auto& state : begun(p->front, byte, row != nullptr)) add(state.first, state.second);
         if (!row || !places.empty()) return places;
         rows_.close(row);
         std::set<int32_t> states;
@@ -177,7 +182,7 @@ class Arena {
             if (is_json(item)) states.insert(json_state(item));
         for (const Expected& e : row->terminals)
             if (e.edge >= 0) states.insert(json_state(e.item));
-        for (int32_t state : states) places.push_back(where.at(state, {}, byte));
+        for (int32_t state : states) add(state, {});
         return places;
     }
 
@@ -203,6 +208,7 @@ class Arena {
         } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
             out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
         }
+        if (Registers::lost(out.registers) && !inside_json(out)) out.registers = nullptr;
     }
 
     Position* intern(Front& front) {
@@ -273,7 +279,7 @@ class Arena {
 
     // Whether the name that ends here came already. Without registers the answer is "no, but look again".
     bool repeats_name(const Text* text, const Register* registers) {
-        if (!registers) return false;
+        if (!registers || Registers::lost(registers)) return false;
         const NameReader name = name_in(text);
         if (name.where != NameReader::Where::After) return false;
         if (registers_.is_unknown(registers)) {
@@ -283,12 +289,31 @@ class Arena {
         return Registers::has(registers, name.name);
     }
 
+    // Whether all that was read so far is JSON in which a container opens or closes with this byte. A text that may be something
+    // else as well has no registers: they would not know whose containers and names they keep.
+    bool one_json_text(const Front& out) {
+        constexpr uint8_t around = JsonMachine::kOpens | JsonMachine::kCloses;
+        return out.reading.empty() && std::all_of(ended_.begin(), ended_.end(), [&](const Reading& e) {
+                   return e.row->terminals[e.index].edge >= 0 && (e.flags() & around) == (flagged_ & around);
+               });
+    }
+
+    // Whether a JSON text has begun, and is not complete.
+    bool inside_json(const Front& front) {
+        auto inside = [&](const Item& i) { return is_json(i) && !rows_.symbols().json().complete(json_state(i)); };
+        const bool reading = std::any_of(front.reading.begin(), front.reading.end(), [](const Reading& r) { return r.row->terminals[r.index].edge >= 0; });
+        return reading || (front.between && std::any_of(front.between->items.begin(), front.between->items.end(), inside));
+    }
+
     // The row after lexemes that registers have to know of; they are in `out` with this byte. Alternatives that are read side
     // by side are alternatives for the same text: containers open and close in all of them at once.
     Row* end_flagged(Front& out) {
         const Register* r = out.registers;
-        if (flagged_ & JsonMachine::kOpens) r = registers_.open(r, flagged_ & JsonMachine::kOpensArray);
-        auto is_known = [this](const Register* now) { return now && !registers_.is_unknown(now); };
+        const bool mixed = rows_.symbols().mixed();
+        if (mixed && (flagged_ & (JsonMachine::kOpens | JsonMachine::kCloses)) && !registers_.is_unknown(r) && !one_json_text(out)) r = Registers::lost();
+        const bool open = (flagged_ & JsonMachine::kOpens) && !Registers::lost(r) && !(mixed && registers_.is_unknown(r));
+        if (open) r = registers_.open(r, flagged_ & JsonMachine::kOpensArray);
+        auto is_known = [this](const Register* now) { return now && !registers_.is_unknown(now) && !Registers::lost(now); };
         if ((flagged_ & JsonMachine::kName) && is_known(r))
             for (const Reading& e : ended_)
                 if (e.text) r = registers_.with_name(r, name_in(e.text).name);
@@ -303,7 +328,7 @@ class Arena {
         if (flagged_ & JsonMachine::kNextItem) {
             if (is_known(r)) {
                 r = registers_.next_item(r);
-            } else if (r) {   // what the next item may be depends on the one before
+            } else if (r && !Registers::lost(r)) {   // what the next item may be depends on the one before
                 auto any = [this](const Reading& e) { return rows_.takes_any_string(e.row, e.index); };
                 if (std::all_of(ended_.begin(), ended_.end(), any)) r = registers_.unknown_string();
                 else uncertain_ = true;

@@ -321,7 +321,7 @@ class Rows {
                     row->callers.emplace_back(-2 - slot.value, after);
                     frame = {0, -2 - slot.value, row};
                 }
-                push(json_item(symbols_->json().start(), frame));
+                push(json_item(symbols_->json().start(slot.value), frame));
                 break;
             }
             case SlotKind::Nonterminal: {

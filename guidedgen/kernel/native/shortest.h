@@ -72,7 +72,7 @@ class Shortest {
     }
 
     std::vector<Piece> completion(const Front& front) {
-        if (arena_.rows().symbols().has_json()) return json_completion(front);
+        if (needs_registers(front)) return json_completion(front);
         std::vector<Piece> pieces(1);
         int64_t left = cost(front);
         check_size(left);
@@ -100,10 +100,17 @@ class Shortest {
     std::vector<Piece> json_completion(const Front& front) {
         Front now = front, next;
         std::vector<Piece> pieces(1);
-        std::vector<uint8_t>& text = pieces.back().text;
         const int64_t before = arena_.memory();
         check_size(cost(front));
         while (!(now.between && (arena_.rows().close(now.between), now.between->accepting))) {
+            if (token_is_cheapest(now)) {
+                Row* after = read_token(now.between, arena_.rows().cost(now.between), pieces.back().token);
+                pieces.emplace_back();
+                now = {};
+                now.between = after;
+                continue;
+            }
+            std::vector<uint8_t>& text = pieces.back().text;
             LexState* state = cheapest_lexeme(now);
             if (!state) throw std::logic_error("a row of JSON without completion");
             bool first = true;
@@ -120,6 +127,25 @@ class Shortest {
             check_size(static_cast<int64_t>(text.size()));
         }
         return pieces;
+    }
+
+    // Whether costs say nothing of names and items that came: then the registers have to.
+    bool needs_registers(const Front& front) {
+        Symbols& symbols = arena_.rows().symbols();
+        if (!symbols.has_json()) return false;
+        if (!symbols.mixed() || symbols.json().demands_different()) return true;
+        const Register* r = front.registers;
+        while (r && !r->names && !r->item) r = r->outer;
+        return r != nullptr;
+    }
+
+    // Whether a special token begins a completion that is shorter than all others.
+    bool token_is_cheapest(const Front& front) {
+        Rows& rows = arena_.rows();
+        if (!front.between || front.between->tokens.empty() || rows.cost(front.between) > cost(front)) return false;
+        return std::any_of(front.between->tokens.begin(), front.between->tokens.end(), [&](const ExpectedTokens& e) {
+            return 1 + rows.cost(rows.make(e.after)) == rows.cost(front.between);
+        });
     }
 
     int32_t lexeme_length(LexState* state) { return state->accepting ? length_of_nonempty(state) : arena_.lexer().distance(state); }
