@@ -27,8 +27,10 @@ if TYPE_CHECKING:
         VocabularyError,
     )
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
+    from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
+    from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
@@ -47,6 +49,7 @@ __all__ = [
     "Deadline",
     "Delta",
     "Done",
+    "Either",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
@@ -58,14 +61,23 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "MaxTokens",
+    "Maybe",
     "Model",
     "ModelError",
+    "Named",
     "Plain",
     "Regex",
+    "Repeat",
     "Result",
     "Sampling",
+    "Segments",
+    "Sequence",
+    "SpecialToken",
     "State",
     "StopOn",
+    "Tag",
+    "Tagged",
+    "Tags",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
     "ValidationFailed",
@@ -105,8 +117,10 @@ _SOURCES = {
         "VocabularyError",
     ),
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
+    "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
+    "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),
