@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
@@ -47,9 +48,11 @@ __all__ = [
     "Deadline",
     "Delta",
     "Done",
+    "Ebnf",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
+    "Gbnf",
     "GrammarSyntaxError",
     "GuidedGenError",
     "Indent",
@@ -106,6 +109,7 @@ _SOURCES = {
     ),
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),

@@ -13,6 +13,7 @@ from typing import Any
 from guidedgen.describe import Detail, describe_choice, describe_grammar, describe_pattern, describe_schema
 from guidedgen.errors import ValidationFailed
 from guidedgen.grammars.compile import GrammarConstraint, compile
+from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
 from guidedgen.limits import Limits
@@ -137,6 +138,16 @@ def _(spec: Choice, detail: Detail) -> str:  # type: ignore[type-arg]
 @describe_spec.register
 def _(spec: Regex, detail: Detail) -> str:
     return describe_pattern(spec.pattern)
+
+
+@describe_spec.register
+def _(spec: Gbnf, detail: Detail) -> str:
+    return describe_grammar(spec.text)
+
+
+@describe_spec.register
+def _(spec: Ebnf, detail: Detail) -> str:
+    return describe_grammar(spec.text)
 
 
 @describe_spec.register

@@ -78,7 +78,7 @@ def compile(
     """Compile a spec, or anything that `spec_of` takes, for a vocabulary.
 
     Args:
-        spec: a `Regex`, `Choice`, `Lark`, `JsonSchema` or `TypeSpec`, or a Python type.
+        spec: a `Regex`, `Choice`, `Lark`, `Gbnf`, `Ebnf`, `JsonSchema` or `TypeSpec`, or a Python type.
         vocabulary: the tokens.
         limits: how much work and memory the input may cost; the spec's own, else the defaults.
         implementation: "native" or "reference"; None takes the native kernel where it is built.
@@ -120,7 +120,7 @@ def _natively(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implement
 
 def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None) -> Form:
     translation = spec.translate(limits)
-    table = lower(translation.grammar, special=vocabulary.special, limits=limits)
+    table = lower(translation.grammar, special=vocabulary.special, limits=limits, vocabulary=vocabulary)
     try:
         compiled = compile_table(table, vocabulary, limits=limits, implementation=implementation)
     except UnsatisfiableSchema as error:
@@ -129,7 +129,7 @@ def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, impleme
         raise UnsatisfiableSchema(
             f"no text matches {_short(spec)}", pointer=translation.root, hint=error.hint
         ) from error
-    return Form(compiled=compiled, report=lambda: translation.report, check=translation.check)
+    return Form(compiled=compiled, report=translation.full_report, check=translation.check)
 
 
 def _short(spec: Spec[Any]) -> str:

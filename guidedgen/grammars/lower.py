@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from array import array
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -18,24 +18,30 @@ from guidedgen.grammars import ir
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
+if TYPE_CHECKING:
+    from guidedgen.vocabulary import Vocabulary
+
 _AnyNode: TypeAlias = ir.Expression | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
 
 
-def lower(grammar: ir.Grammar, *, special: Mapping[str, int], limits: Limits) -> GrammarTable:
+def lower(
+    grammar: ir.Grammar, *, special: Mapping[str, int], limits: Limits, vocabulary: Vocabulary | None = None
+) -> GrammarTable:
     """Flatten a grammar.
 
     Args:
         grammar: the start node and the rules it may refer to.
         special: token id of every special or added token by its text; what `ir.SpecialToken` may name.
         limits: `repeat` bounds counts; `expressions` and `symbols` bound the size of the table.
+        vocabulary: what `ir.TokenSet` needs.
 
     Raises:
         CompileError: an undefined rule, an unknown special token, or a malformed node.
         LimitExceeded: one of the limits above.
     """
-    lowering = _Lowering(grammar.rules, special, limits)
+    lowering = _Lowering(grammar.rules, special, limits, vocabulary)
     start = lowering.run(grammar.start)
     return lowering.table(start)
 
@@ -43,7 +49,10 @@ def lower(grammar: ir.Grammar, *, special: Mapping[str, int], limits: Limits) ->
 class _Lowering:
     """The growing table. Expressions and symbols have separate ids; a node's type says which one `_ids` holds."""
 
-    def __init__(self, rules: Mapping[str, ir.Node], special: Mapping[str, int], limits: Limits) -> None:
+    def __init__(
+        self, rules: Mapping[str, ir.Node], special: Mapping[str, int], limits: Limits, vocabulary: Vocabulary | None
+    ) -> None:
+        self._vocabulary = vocabulary
         self._rules = rules
         self._special = special
         self._limits = limits
@@ -223,11 +232,32 @@ class _Lowering:
 
     def emit_special(self, node: ir.SpecialToken) -> int:
         """TOKEN."""
-        name = node.name
+        return self._symbol(SymOp.TOKEN, *self._list([self._token_named(node.name)]), label=node.name)
+
+    def emit_token_set(self, node: ir.TokenSet) -> int:
+        """TOKEN with several ids."""
+        if self._vocabulary is None:
+            raise CompileError("tokens by id need a vocabulary", hint="Hand it to `lower`.")
+        ids = {*map(self._token_named, node.names), *node.ids}
+        size = self._vocabulary.size
+        beyond = next((number for number in sorted(ids) if not 0 <= number < size), None)
+        if beyond is not None:
+            raise CompileError(f"there is no token {beyond}", hint=f"The vocabulary has {size} tokens.")
+        if node.excluded:
+            ids = _text_tokens(self._vocabulary) - ids
+        return self._symbol(SymOp.TOKEN, *self._list(sorted(ids)), label=node.label)
+
+    def _token_named(self, name: str) -> int:
         if name not in self._special:
             hint = _suggestion(name, self._special) or "Use a token that this tokenizer has."
             raise CompileError(f"the vocabulary has no special token {name!r}", keyword=name, hint=hint)
-        return self._symbol(SymOp.TOKEN, *self._list([self._special[name]]), label=name)
+        return self._special[name]
+
+
+def _text_tokens(vocabulary: Vocabulary) -> set[int]:
+    """The tokens that can stand in a text: with bytes or a name, and no end token."""
+    with_bytes = np.flatnonzero(np.diff(vocabulary.offsets)).tolist()
+    return {*with_bytes, *vocabulary.special.values()} - vocabulary.eos
 
 
 def _impossible(low: int, high: int | None) -> bool:
@@ -268,4 +298,5 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Unordered: (_items, _Lowering.emit_unordered),
     ir.Reference: (_no_children, _Lowering.emit_reference),
     ir.SpecialToken: (_no_children, _Lowering.emit_special),
+    ir.TokenSet: (_no_children, _Lowering.emit_token_set),
 }
