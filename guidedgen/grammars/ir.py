@@ -121,6 +121,19 @@ class SpecialToken:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TokenSet:
+    """One token, whole: one of those with these names or ids; `excluded`: any but those that can stand in a text.
+
+    A token that has bytes may be named by its id too; it then stands for itself, however else its bytes could be read.
+    """
+
+    names: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    excluded: bool = False
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """An item of `Unordered` that may come once."""
 
@@ -183,7 +196,17 @@ class Limited:
 
 
 Node: TypeAlias = (
-    Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered | Scope | JsonText | Limited
+    Terminal
+    | Sequence
+    | Choice
+    | Repetition
+    | Reference
+    | SpecialToken
+    | TokenSet
+    | Unordered
+    | Scope
+    | JsonText
+    | Limited
 )
 
 
