@@ -73,7 +73,8 @@ def outcome(
         attempts=(*attempts, text),
     )
     if complete:
-        return _parsed(result, data, output)
+        captures = output.captures(sequence.generated(), vocabulary)
+        return _parsed(replace(result, captures=captures), data, output)
     refusal = _refusal(sequence.state) if finish == "dead_end" else None
     return replace(result, error=_unfinished(result, sequence.state, scanner, request), complaint=refusal)
 

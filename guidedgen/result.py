@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -72,6 +72,8 @@ class Result(Generic[T_co]):
         prompt_tokens: length of the (last) prompt in tokens.
         report: what was enforced, and the log-probability and damage of every field.
         trace: counts and times of the whole call.
+        captures: of a grammar, what rules with a capture have read, by name: texts, or lists of those that can come
+            several times.
     """
 
     text: str
@@ -86,6 +88,7 @@ class Result(Generic[T_co]):
     complaint: str | None = None
     parsed: T_co | None = None
     samples: tuple[Result[T_co], ...] = ()
+    captures: Mapping[str, str | list[str]] = field(default_factory=dict)
 
     @property
     def value(self) -> T_co:

@@ -81,7 +81,7 @@ def parse(
 
 def load_extended(extended: Extended, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:
     """What lark makes of a text without its extensions; errors are about the text that was given."""
-    keep = bool(extended.terminals or extended.literals)
+    keep = bool(extended.terminals or extended.literals or extended.attributes)
     try:
         return load(extended.text, start=start, import_paths=import_paths, limits=limits, keep_terminals=keep)
     except GrammarSyntaxError as error:
@@ -118,7 +118,8 @@ def _expression(terminal: TerminalDef, extended: Extended, limits: Limits) -> cr
     except GrammarSyntaxError as error:
         text, place = extended.source.text, extended.literals.get(terminal.name)
         line, column = place_of(text, terminal.name) if place is None else extended.source.line_and_column(place)
-        message = f"terminal {terminal.name}: {error.reason} in /{pattern.to_regexp()}/"
+        called = f"terminal {terminal.name}" if place is None else "a pattern"
+        message = f"{called}: {error.reason} in /{pattern.to_regexp()}/"
         hint = error.hint or "Correct the pattern."
         raise GrammarSyntaxError(
             message, line=line, column=column, source=text, keyword=terminal.name, hint=hint

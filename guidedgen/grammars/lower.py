@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _AnyNode: TypeAlias = ir.Expression | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
+_NAMED = 12  # special tokens that an error lists
 
 
 def lower(
@@ -295,9 +296,16 @@ class _Lowering:
 
     def _token_named(self, name: str) -> int:
         if name not in self._special:
-            hint = _suggestion(name, self._special) or "Use a token that this tokenizer has."
+            hint = _suggestion(name, self._special) or _known_names(self._special)
             raise CompileError(f"the vocabulary has no special token {name!r}", keyword=name, hint=hint)
         return self._special[name]
+
+
+def _known_names(special: Mapping[str, int]) -> str:
+    """A hint that names what a vocabulary has."""
+    names = [*special]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"It has {', '.join(names[:_NAMED])}{more}." if names else "It names no tokens: write the text instead."
 
 
 def _text_tokens(vocabulary: Vocabulary) -> set[int]:
