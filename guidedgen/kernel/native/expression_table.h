@@ -27,8 +27,8 @@ class ExpressionTable {
         nodes_.push_back({Op::Bytes, false, false, 0, 0, 0, 0, -1, 1});
         sets_.push_back(ByteSet::all());
         set_index_[ByteSet::all().hash()].push_back(0);
-        index_.insert(key_hash(nodes_[2]), 2);
-        index_.insert(key_hash(nodes_[3]), 3);
+        index_.insert(last_part(nodes_[2]), key_hash(nodes_[2]), 2);
+        index_.insert(last_part(nodes_[3]), key_hash(nodes_[3]), 3);
     }
 
     ExpressionTable(const ExpressionTable&) = delete;
@@ -93,17 +93,18 @@ class ExpressionTable {
 
     int32_t intern(const Expr& e) {
         const uint64_t h = key_hash(e);
-        const int32_t known = index_.find(h, [&](int32_t id) {
+        const int32_t known = index_.find(last_part(e), h, [&](int32_t id) {
             const Expr& o = nodes_[id];
             return o.op == e.op && o.a == e.a && o.b == e.b && o.low == e.low && o.high == e.high;
         });
-        return known >= 0 ? known : add(e, h);
+        return known >= 0 ? known : add(e, last_part(e), h);
     }
 
     int32_t intern_list(Op op, const std::vector<int32_t>& items) {
         uint64_t h = mix(static_cast<uint64_t>(op), items.size());
         for (int32_t id : items) h = mix(h, id);
-        const int32_t known = index_.find(h, [&](int32_t id) {
+        const auto last = static_cast<size_t>(*std::max_element(items.begin(), items.end()));
+        const int32_t known = index_.find(last, h, [&](int32_t id) {
             const Expr& o = nodes_[id];
             return o.op == op && o.b == static_cast<int32_t>(items.size()) && std::equal(items.begin(), items.end(), args_.begin() + o.a);
         });
@@ -119,7 +120,7 @@ class ExpressionTable {
         }
         work_.hold(static_cast<int64_t>(items.size() * sizeof(int32_t)));
         args_.insert(args_.end(), items.begin(), items.end());
-        return add(e, h);
+        return add(e, last, h);
     }
 
     Limits limits_;
@@ -164,13 +165,16 @@ class ExpressionTable {
         return all_parts(e, [&](int32_t part) { return ends_with(part, ends, depth + 1); });
     }
 
-    int32_t add(const Expr& e, uint64_t hash) {
+    // Where an expression that is no list stands in the index.
+    static size_t last_part(const Expr& e) { return static_cast<size_t>(e.op == Op::Concat ? std::max(e.a, e.b) : e.op == Op::Lazy ? e.b : e.a); }
+
+    int32_t add(const Expr& e, size_t last, uint64_t hash) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
         work_.hold(sizeof(Expr));
         int32_t id = static_cast<int32_t>(nodes_.size());
         nodes_.push_back(e);
         settle(nodes_.back());
-        index_.insert(hash, id);
+        index_.insert(last, hash, id);
         return id;
     }
 
@@ -191,7 +195,7 @@ class ExpressionTable {
         e.sure |= e.nullable || !e.boolean;
     }
 
-    IdTable index_;
+    NearTable index_;
     std::unordered_map<uint64_t, std::vector<int32_t>> set_index_;
     int64_t held_ = 0;
 };
