@@ -25,6 +25,8 @@ class ExpressionTable {
         nodes_.push_back({Op::Epsilon, true, false, 0});
         nodes_.push_back({Op::Repeat, true, false, 0, 3, 0, 0, -1});  // kAll = any byte, any number of times
         nodes_.push_back({Op::Bytes, false, false, 0, 0, 0, 0, -1, 1});
+        nodes_[0].finite = nodes_[1].finite = nodes_[3].finite = nodes_[2].endless = true;
+        nodes_[1].sure = nodes_[2].sure = nodes_[3].sure = true;
         sets_.push_back(ByteSet::all());
         set_index_[ByteSet::all().hash()].push_back(0);
         index_.insert(last_part(nodes_[2]), key_hash(nodes_[2]), 2);
@@ -191,8 +193,42 @@ class ExpressionTable {
             e.text = all_parts(e, text);
             e.sure = any_part(e, sure);
         }
-        if (e.op == Op::And) e.text = any_part(e, text);
+        if (e.op == Op::And) e.text = any_part(e, text), e.sure = all_but_few(e);
         e.sure |= e.nullable || !e.boolean;
+        settle_size(e);
+    }
+
+    void settle_size(Expr& e) const {
+        auto finite = [this](int32_t id) { return nodes_[id].finite; };
+        auto endless = [this](int32_t id) { return nodes_[id].endless; };
+        switch (e.op) {
+            case Op::Bytes: e.finite = true; break;
+            case Op::Concat:
+                e.finite = finite(e.a) && finite(e.b);
+                e.endless = e.sure && (endless(e.a) || endless(e.b));
+                break;
+            case Op::Repeat:
+                e.finite = finite(e.a) && e.high >= 0;
+                e.endless = nodes_[e.a].sure && (e.high < 0 || endless(e.a));
+                break;
+            case Op::Or:
+                e.finite = all_parts(e, finite);
+                e.endless = any_part(e, endless);
+                break;
+            case Op::And: e.finite = any_part(e, finite); break;
+            default: break;
+        }
+    }
+
+    // An intersection of one endless language and of complements of finite ones.
+    bool all_but_few(const Expr& e) const {
+        size_t complements = 0;
+        for (int32_t i = e.a; i < e.a + e.b; ++i) {
+            const Expr& part = nodes_[args_[i]];
+            if (part.op == Op::Not && nodes_[part.a].finite) ++complements;
+            else if (!part.endless) return false;
+        }
+        return complements + 1 == static_cast<size_t>(e.b);
     }
 
     NearTable index_;
