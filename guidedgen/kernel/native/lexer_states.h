@@ -16,8 +16,9 @@ struct Remainder {
         uint8_t byte;
         uint32_t at;   // in LexMask::remainders
     };
-    bool expanded = false;
+    bool expanded = false, listed = false;
     std::vector<uint32_t> trie_nodes;
+    std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
 };
