@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         GuidedGenError,
         LimitExceeded,
         ModelError,
+        ToolError,
         UnsatisfiableSchema,
         UnsupportedFeature,
         ValidationFailed,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
+    from guidedgen.grammars.tool_specs import Tool
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
@@ -66,6 +68,8 @@ __all__ = [
     "Sampling",
     "State",
     "StopOn",
+    "Tool",
+    "ToolError",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
     "ValidationFailed",
@@ -99,6 +103,7 @@ _SOURCES = {
         "GuidedGenError",
         "LimitExceeded",
         "ModelError",
+        "ToolError",
         "UnsatisfiableSchema",
         "UnsupportedFeature",
         "ValidationFailed",
@@ -107,6 +112,7 @@ _SOURCES = {
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
+    "guidedgen.grammars.tool_specs": ("Tool",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),
