@@ -28,8 +28,10 @@ if TYPE_CHECKING:
         VocabularyError,
     )
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
+    from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
+    from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
     from guidedgen.grammars.tool_specs import Tool
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
@@ -49,6 +51,7 @@ __all__ = [
     "Deadline",
     "Delta",
     "Done",
+    "Either",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
@@ -60,14 +63,23 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "MaxTokens",
+    "Maybe",
     "Model",
     "ModelError",
+    "Named",
     "Plain",
     "Regex",
+    "Repeat",
     "Result",
     "Sampling",
+    "Segments",
+    "Sequence",
+    "SpecialToken",
     "State",
     "StopOn",
+    "Tag",
+    "Tagged",
+    "Tags",
     "Tool",
     "ToolError",
     "UnsatisfiableSchema",
@@ -110,8 +122,10 @@ _SOURCES = {
         "VocabularyError",
     ),
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
+    "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
+    "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
     "guidedgen.grammars.tool_specs": ("Tool",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from guidedgen.errors import CompileError, UnsatisfiableSchema
 from guidedgen.grammars.lower import lower
+from guidedgen.grammars.marked_text import special_names
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import spec_of
-from guidedgen.grammars.translation import Form, Spec
+from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.grammars.validated import Checking, ValidatedState
 from guidedgen.kernel import compile_table, default_implementation
 from guidedgen.limits import Limits
@@ -119,7 +120,10 @@ def _natively(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implement
 
 
 def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None) -> Form:
-    translation = spec.translate(limits)
+    translate_for = getattr(spec, "translate_for", None)
+    translation: Translation = (
+        spec.translate(limits) if translate_for is None else translate_for(limits, special_names(vocabulary))
+    )
     table = lower(translation.grammar, special=vocabulary.special, limits=limits)
     try:
         compiled = compile_table(table, vocabulary, limits=limits, implementation=implementation)

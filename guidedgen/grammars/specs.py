@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_origin
 
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_text, regex_text
+from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.keywords import draft_named
@@ -35,7 +36,7 @@ __all__ = ["Choice", "Indent", "JsonSchema", "Lark", "Regex", "Spec", "TypeSpec"
 T = TypeVar("T")
 
 
-class _Translated:
+class Translated(Combinable):
     """`grammar` for specs that say how they are translated."""
 
     def translate(self, limits: Limits) -> Translation:
@@ -48,7 +49,7 @@ class _Translated:
 
 
 @dataclass(frozen=True)
-class Regex(_Translated):
+class Regex(Translated):
     """A text that a regular expression matches as a whole; its value is the text.
 
     Args:
@@ -75,7 +76,7 @@ class Regex(_Translated):
 
 
 @dataclass(frozen=True)
-class Choice(_Translated, Generic[T]):
+class Choice(Translated, Generic[T]):
     """One of a few options; its value is the option.
 
     Strings and enum members with string values stand for themselves; every other option is written as JSON.
@@ -126,7 +127,7 @@ def _option_text(option: object) -> str:
 
 
 @dataclass(frozen=True)
-class Lark(_Translated):
+class Lark(Translated):
     """A text of a context-free grammar in Lark's notation; its value is the text.
 
     Args:
@@ -150,7 +151,7 @@ class Lark(_Translated):
 
 
 @dataclass(frozen=True, eq=False)
-class JsonSchema(_Translated):
+class JsonSchema(Translated):
     """A JSON text that is valid under a JSON Schema (drafts 4 to 2020-12, by `$schema`); its value is the JSON value.
 
     Args:
