@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
+    from guidedgen.grammars.tool_calls import ToolCall, ToolCalls
+    from guidedgen.grammars.tool_formats import ToolFormat
     from guidedgen.grammars.tool_specs import Tool
+    from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
@@ -81,7 +84,11 @@ __all__ = [
     "Tagged",
     "Tags",
     "Tool",
+    "ToolCall",
+    "ToolCalls",
     "ToolError",
+    "ToolFormat",
+    "Tools",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
     "ValidationFailed",
@@ -126,7 +133,10 @@ _SOURCES = {
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
+    "guidedgen.grammars.tool_calls": ("ToolCall", "ToolCalls"),
+    "guidedgen.grammars.tool_formats": ("ToolFormat",),
     "guidedgen.grammars.tool_specs": ("Tool",),
+    "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),

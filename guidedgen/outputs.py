@@ -17,6 +17,7 @@ from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.marked_text import visible_bytes
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
+from guidedgen.grammars.tools import Tools
 from guidedgen.limits import Limits
 from guidedgen.streaming import JsonScanner, Scanner, TextScanner
 from guidedgen.vocabulary import Vocabulary
@@ -132,6 +133,16 @@ def _(spec: JsonSchema) -> Hashable:
 @cache_key.register
 def _(spec: TypeSpec) -> Hashable:  # type: ignore[type-arg]
     return spec if _hashable(spec) else id(spec)
+
+
+@cache_key.register
+def _(spec: Tools) -> Hashable:
+    """What is called counts as well: the value of a text holds the functions."""
+    tools = tuple(
+        (tool.name, tool.function, tool.parameters if _hashable(tool.parameters) else json.dumps(tool.schema))
+        for tool in spec.tools
+    )
+    return (Tools, tools, spec.choice, spec.parallel, spec.format) if _hashable(tools) else id(spec)
 
 
 @singledispatch
