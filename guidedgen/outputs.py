@@ -20,6 +20,7 @@ from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, Type
 from guidedgen.grammars.tools import Tools
 from guidedgen.limits import Limits
 from guidedgen.streaming import JsonScanner, Scanner, TextScanner
+from guidedgen.tool_streaming import ToolScanner
 from guidedgen.vocabulary import Vocabulary
 
 _KEPT = 64  # compiled constraints; the kernels bound the memory of each
@@ -43,6 +44,8 @@ class Output:
 
     def scanner(self) -> Scanner:
         """A scanner for one text, as `spell` writes it."""
+        if isinstance(self.spec, Tools):
+            return ToolScanner(self.spec)
         return JsonScanner() if self.spec is not None and writes_json(self.spec) else TextScanner()
 
     @property
