@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
+    from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
     from guidedgen.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
@@ -88,6 +89,8 @@ __all__ = [
     "ToolCalls",
     "ToolError",
     "ToolFormat",
+    "ToolRun",
+    "ToolStep",
     "Tools",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
@@ -95,10 +98,12 @@ __all__ = [
     "Vocabulary",
     "VocabularyError",
     "__version__",
+    "arun_tools",
     "compile",
     "fill_masks",
     "guided",
     "load",
+    "run_tools",
 ]
 
 _SOURCES = {
@@ -140,6 +145,7 @@ _SOURCES = {
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),
+    "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),
     "guidedgen.vocabulary": ("Vocabulary",),
 }
 _SOURCE_OF = {name: source for source, names in _SOURCES.items() for name in names}

@@ -18,6 +18,7 @@ from guidedgen.decoders import STRATEGIES
 from guidedgen.decoders.base import Chunk, Strategy
 from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError
 from guidedgen.events import Done, Event
+from guidedgen.grammars.specs import spec_of
 from guidedgen.grammars.tools import Tools
 from guidedgen.options import Request
 from guidedgen.outcomes import outcome
@@ -83,10 +84,12 @@ class Call:
         self._cancel = cancel or threading.Event()
         self._deadline = None if request.timeout is None else time.monotonic() + request.timeout
         self._strategy = _strategy(request.strategy)
-        if isinstance(output, Tools):
-            output = engine.prompter.settled(output)
-        self._output: Output = engine.outputs.get(output, request.limits)
-        self._tools = output if isinstance(output, Tools) and request.describe != "none" else None
+        spec = spec_of(output)
+        self._tools = None
+        if isinstance(spec, Tools):
+            spec = engine.prompter.settled(spec)
+            self._tools = None if request.describe == "none" else spec
+        self._output: Output = engine.outputs.get(spec, request.limits)
 
     def results(self, conversations: Sequence[Conversation]) -> list[Result[Any]]:
         """One result for each conversation, each with its samples.
