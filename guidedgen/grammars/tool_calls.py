@@ -99,6 +99,9 @@ class ToolCalls(list[ToolCall]):
         same_text = self.text == other.text if isinstance(other, ToolCalls) else True
         return same_text and super().__eq__(other)
 
+    def __ne__(self, other: object) -> bool:  # a list's own would look at the items only
+        return not self == other
+
     __hash__ = None
 
     def __repr__(self) -> str:
