@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.library import library
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
@@ -75,6 +76,7 @@ __all__ = [
     "compile",
     "fill_masks",
     "guided",
+    "library",
     "load",
 ]
 
@@ -106,6 +108,7 @@ _SOURCES = {
     ),
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
