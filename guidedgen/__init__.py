@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
+    from guidedgen.grammars.substring import Excerpt, Substring
     from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
@@ -50,6 +51,7 @@ __all__ = [
     "Delta",
     "Done",
     "Either",
+    "Excerpt",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
@@ -75,6 +77,7 @@ __all__ = [
     "SpecialToken",
     "State",
     "StopOn",
+    "Substring",
     "Tag",
     "Tagged",
     "Tags",
@@ -120,6 +123,7 @@ _SOURCES = {
     "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
+    "guidedgen.grammars.substring": ("Excerpt", "Substring"),
     "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),

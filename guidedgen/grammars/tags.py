@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 from guidedgen.errors import CompileError
 from guidedgen.grammars import ir
-from guidedgen.grammars.combinators import AnyTextSpec, Composite, Text, depth_of, part_of
 from guidedgen.grammars.assembly import Assembly
+from guidedgen.grammars.combinators import AnyTextSpec, Composite, Text, depth_of, part_of
 from guidedgen.grammars.free_text import ANY_TEXT, Triggers, text_until
 from guidedgen.grammars.reading import Reading, boundaries, chain, split
 from guidedgen.grammars.tag_rules import Counts, State, TagRules
