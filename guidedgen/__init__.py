@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.grammars.substring import Excerpt, Substring
     from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
@@ -50,11 +51,13 @@ __all__ = [
     "Deadline",
     "Delta",
     "Done",
+    "Ebnf",
     "Either",
     "Excerpt",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
+    "Gbnf",
     "GrammarSyntaxError",
     "GuidedGenError",
     "Indent",
@@ -122,6 +125,7 @@ _SOURCES = {
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
     "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.grammars.substring": ("Excerpt", "Substring"),
     "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),

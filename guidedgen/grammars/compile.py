@@ -81,7 +81,7 @@ def compile(
     """Compile a spec, or anything that `spec_of` takes, for a vocabulary.
 
     Args:
-        spec: a `Regex`, `Choice`, `Lark`, `JsonSchema` or `TypeSpec`, or a Python type.
+        spec: a `Regex`, `Choice`, `Lark`, `Gbnf`, `Ebnf`, `JsonSchema` or `TypeSpec`, or a Python type.
         vocabulary: the tokens.
         limits: how much work and memory the input may cost; the spec's own, else the defaults.
         implementation: "native" or "reference"; None takes the native kernel where it is built.
@@ -127,7 +127,7 @@ def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, impleme
         spec.translate(limits) if translate_for is None else translate_for(limits, special_names(vocabulary))
     )
     native = (implementation or default_implementation()) == "native"
-    table = lower(translation.grammar, special=vocabulary.special, limits=limits, native=native)
+    table = lower(translation.grammar, special=vocabulary.special, limits=limits, native=native, vocabulary=vocabulary)
     try:
         compiled = compile_table(table, vocabulary, limits=limits, implementation=implementation)
     except UnsatisfiableSchema as error:
@@ -140,9 +140,9 @@ def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, impleme
     def report() -> Report:
         texts = json_texts(translation.grammar)
         if not texts:
-            return translation.report
+            return translation.full_report()
         entries = [entry for text in texts for entry in report_entries(text, limits, native=native)]
-        return Report((*translation.report, *entries), compiled.unproved)
+        return Report((*translation.full_report(), *entries), compiled.unproved)
 
     return Form(compiled=compiled, report=report, check=translation.check)
 

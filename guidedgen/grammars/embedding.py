@@ -44,7 +44,7 @@ def json_texts(grammar: ir.Grammar) -> list[ir.JsonText]:
     """The JSON texts that stand in a grammar, those of grammars inside it as well, each once."""
     found: list[ir.JsonText] = []
     seen: set[object] = set()
-    work: list[object] = [*reversed(grammar.rules.values()), grammar.start]
+    work: list[object] = [*reversed([*grammar.rules.values()]), grammar.start]
     while work:
         node = work.pop()
         if node in seen:
@@ -53,7 +53,7 @@ def json_texts(grammar: ir.Grammar) -> list[ir.JsonText]:
         if isinstance(node, ir.JsonText):
             found.append(node)
         elif isinstance(node, ir.Scope):
-            work += [*reversed(node.grammar.rules.values()), node.grammar.start]
+            work += [*reversed([*node.grammar.rules.values()]), node.grammar.start]
         elif not isinstance(node, ir.Terminal):
             work += reversed(children_of(node))
     return found

@@ -134,6 +134,19 @@ class SpecialToken:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TokenSet:
+    """One token, whole: one of those with these names or ids; `excluded`: any but those that can stand in a text.
+
+    A token that has bytes may be named by its id too; it then stands for itself, however else its bytes could be read.
+    """
+
+    names: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    excluded: bool = False
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """An item of `Unordered` that may come once."""
 
@@ -178,7 +191,36 @@ class JsonText:
     bounds: Any = None
 
 
-Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered | Scope | JsonText
+@dataclass(frozen=True, slots=True, eq=False)
+class Limited:
+    """A node whose texts are a regular language, held short.
+
+    Attributes:
+        node: what is limited.
+        max_tokens: the most tokens that may have a byte of the text, those that it shares with its neighbours included.
+        max_chars: the most characters.
+        label: what people call it.
+    """
+
+    node: Node
+    max_tokens: int | None = None
+    max_chars: int | None = None
+    label: str | None = None
+
+
+Node: TypeAlias = (
+    Terminal
+    | Sequence
+    | Choice
+    | Repetition
+    | Reference
+    | SpecialToken
+    | TokenSet
+    | Unordered
+    | Scope
+    | JsonText
+    | Limited
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

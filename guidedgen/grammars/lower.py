@@ -16,18 +16,27 @@ import numpy as np
 from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.embedded import native_text, translated
+from guidedgen.grammars.regular import expression_of, within_chars
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
 if TYPE_CHECKING:
     from guidedgen.kernel._native import Schema
+    from guidedgen.vocabulary import Vocabulary
 
 _AnyNode: TypeAlias = ir.Expression | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
 
 
-def lower(grammar: ir.Grammar, *, special: Mapping[str, int], limits: Limits, native: bool = False) -> GrammarTable:
+def lower(
+    grammar: ir.Grammar,
+    *,
+    special: Mapping[str, int],
+    limits: Limits,
+    native: bool = False,
+    vocabulary: Vocabulary | None = None,
+) -> GrammarTable:
     """Flatten a grammar.
 
     Args:
@@ -35,12 +44,13 @@ def lower(grammar: ir.Grammar, *, special: Mapping[str, int], limits: Limits, na
         special: token id of every special or added token by its text; what `ir.SpecialToken` may name.
         limits: `repeat` bounds counts; `expressions` and `symbols` bound the size of the table.
         native: leave `ir.JsonText` to the native kernel; otherwise its translation takes its place.
+        vocabulary: what `ir.TokenSet` needs.
 
     Raises:
         CompileError: an undefined rule, an unknown special token, or a malformed node.
         LimitExceeded: one of the limits above.
     """
-    lowering = _Lowering(special, limits, native)
+    lowering = _Lowering(special, limits, native, vocabulary)
     start = lowering.run(grammar)
     return lowering.table(start)
 
@@ -48,7 +58,8 @@ def lower(grammar: ir.Grammar, *, special: Mapping[str, int], limits: Limits, na
 class _Lowering:
     """The growing table. Expressions and symbols have separate ids; a node's type says which one `_ids` holds."""
 
-    def __init__(self, special: Mapping[str, int], limits: Limits, native: bool) -> None:
+    def __init__(self, special: Mapping[str, int], limits: Limits, native: bool, vocabulary: Vocabulary | None) -> None:
+        self._vocabulary = vocabulary
         self._special = special
         self._limits = limits
         self._native = native
@@ -88,7 +99,7 @@ class _Lowering:
             texts=tuple(self._texts),
         )
 
-    def _lower(self, root: ir.Node) -> int:
+    def _lower(self, root: _AnyNode) -> int:
         """Children first, with an explicit stack."""
         ids = self._ids
         stack: list[_AnyNode] = [root]
@@ -250,6 +261,17 @@ class _Lowering:
             self._pending.append((grammar, grammar.start, rule))
         return self._grammars[grammar]
 
+    def emit_limited(self, node: ir.Limited) -> int:
+        """LIMITED, or a TERMINAL where tokens are not counted."""
+        text = expression_of(node.node, self._scope, "a limit")
+        expression = self._lower(within_chars(text, node.max_chars))
+        if node.max_tokens is None:
+            return self._symbol(SymOp.TERMINAL, expression, label=node.label)
+        if node.max_tokens <= 0:
+            nothing = self._lower(ir.Intersection((text, ir.Epsilon())))
+            return self._symbol(SymOp.TERMINAL, nothing, label=node.label)
+        return self._symbol(SymOp.LIMITED, expression, min(node.max_tokens, _LARGEST_COUNT), node.label)
+
     def emit_json(self, node: ir.JsonText) -> int:
         """JSON, or the rules that stand for it."""
         if not self._native:
@@ -259,11 +281,32 @@ class _Lowering:
 
     def emit_special(self, node: ir.SpecialToken) -> int:
         """TOKEN."""
-        name = node.name
+        return self._symbol(SymOp.TOKEN, *self._list([self._token_named(node.name)]), label=node.name)
+
+    def emit_token_set(self, node: ir.TokenSet) -> int:
+        """TOKEN with several ids."""
+        if self._vocabulary is None:
+            raise CompileError("tokens by id need a vocabulary", hint="Hand it to `lower`.")
+        ids = {*map(self._token_named, node.names), *node.ids}
+        size = self._vocabulary.size
+        beyond = next((number for number in sorted(ids) if not 0 <= number < size), None)
+        if beyond is not None:
+            raise CompileError(f"there is no token {beyond}", hint=f"The vocabulary has {size} tokens.")
+        if node.excluded:
+            ids = _text_tokens(self._vocabulary) - ids
+        return self._symbol(SymOp.TOKEN, *self._list(sorted(ids)), label=node.label)
+
+    def _token_named(self, name: str) -> int:
         if name not in self._special:
             hint = _suggestion(name, self._special) or "Use a token that this tokenizer has."
             raise CompileError(f"the vocabulary has no special token {name!r}", keyword=name, hint=hint)
-        return self._symbol(SymOp.TOKEN, *self._list([self._special[name]]), label=name)
+        return self._special[name]
+
+
+def _text_tokens(vocabulary: Vocabulary) -> set[int]:
+    """The tokens that can stand in a text: with bytes or a name, and no end token."""
+    with_bytes = np.flatnonzero(np.diff(vocabulary.offsets)).tolist()
+    return {*with_bytes, *vocabulary.special.values()} - vocabulary.eos
 
 
 def _impossible(low: int, high: int | None) -> bool:
@@ -307,6 +350,8 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.SpecialToken: (_no_children, _Lowering.emit_special),
     ir.Scope: (_no_children, _Lowering.emit_scope),
     ir.JsonText: (_no_children, _Lowering.emit_json),
+    ir.Limited: (_no_children, _Lowering.emit_limited),
+    ir.TokenSet: (_no_children, _Lowering.emit_token_set),
 }
 
 

@@ -30,6 +30,7 @@ accepting states as bits, 32 to a number. The edges of one state are of ascendin
     RULE           body symbol           -              a named symbol; the only way to be recursive
     UNORDERED      offset in pool        members        members in any order, see below
     JSON           row of texts          -              a JSON text of a schema (native kernel only)
+    LIMITED        expression            tokens         a text in its language in so many tokens at most
 
 The pool row of UNORDERED is: separator, rest (-1: none), minimum, maximum (-1: none), then for each member its symbol
 and 1 where it is required, else 0. It derives all sequences of items with the separator between two of them, where an
@@ -79,6 +80,7 @@ class SymOp(IntEnum):
     RULE = 5
     UNORDERED = 6
     JSON = 7
+    LIMITED = 8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -166,7 +166,7 @@ class Budget {
         stack_[0] = p->front;
         named_.clear();
         if (p->front.between) group_named(p, groups);
-        const Content* content = p->front.between || p->front.reading.size() != 1 ? nullptr : arena_.lexer().content(p->front.reading[0].state);
+        const Content* content = p->front.between || p->front.reading.size() != 1 || p->front.reading[0].left >= 0 ? nullptr : arena_.lexer().content(p->front.reading[0].state);
         if (content) group_around(p, content->whole(trie_), groups);
         else
             arena_.allowed(p->front).each([&](uint8_t b) {
@@ -208,7 +208,11 @@ class Budget {
         for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) {
             const int32_t token = trie_.tokens[r];
             if (done && ((*done)[token >> 5] >> (token & 31)) & 1) continue;
-            if (!next) next = arena_.intern(now);
+            if (!next) {
+                Front ended = now;
+                if (!arena_.end_token(ended)) break;
+                next = arena_.intern(ended);
+            }
             if (named_.count(token)) read_either(token, next, groups);
             else groups[next].tokens.push_back(token);
         }

@@ -126,7 +126,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         // A named token may have bytes as well: then it can be read as either.
         Arena& arena = *from.arena;
         Position* next = vocabulary_->length(token) > 0
-                             ? arena.advance(from.position, vocabulary_->bytes(token), vocabulary_->length(token))
+                             ? arena.advance(from.position, vocabulary_->bytes(token), vocabulary_->length(token), true)
                              : nullptr;
         if (Position* named = arena.advance_special(from.position, token)) next = next ? arena.either(next, named) : named;
         if (!next) return {};
@@ -136,7 +136,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
     Handle advance_bytes(const Handle& from, const uint8_t* bytes, size_t length) {
         Turn turn(*lexer_);
-        Position* next = from.arena->advance(from.position, bytes, length);
+        Position* next = from.arena->advance(from.position, bytes, length, false);
         return next ? settle(from.arena, next) : Handle{};
     }
 

@@ -17,7 +17,9 @@ struct Reading {
     Row* row;
     uint32_t index;
     const Text* text = nullptr;   // of a member's name: its bytes so far
-    bool operator==(const Reading& o) const { return state == o.state && row == o.row && index == o.index && text == o.text; }
+    int32_t left = -1;            // how many tokens it may still take, the one that is being read included; -1: any number
+    bool same_place(const Reading& o) const { return state == o.state && row == o.row && index == o.index && text == o.text; }
+    bool operator==(const Reading& o) const { return same_place(o) && left == o.left; }
     uint8_t flags() const { return row->terminals[index].flags; }
 };
 
@@ -80,7 +82,8 @@ class Arena {
         return intern(front);
     }
 
-    Position* advance(Position* from, const uint8_t* bytes, size_t length) {
+    // `token`: whether the bytes are one, which counts for terminals that may take so many only.
+    Position* advance(Position* from, const uint8_t* bytes, size_t length, bool token) {
         Front *now = &scratch_[0], *next = &scratch_[1];
         *now = from->front;
         for (size_t i = 0; i < length; ++i) {
@@ -88,7 +91,19 @@ class Arena {
             if (next->dead()) return nullptr;
             std::swap(now, next);
         }
+        if (token && !end_token(*now)) return nullptr;
         return intern(*now);
+    }
+
+    // Counts a token whose bytes led here: terminals that cannot end in the tokens left to them are given up. False where
+    // nothing is left.
+    bool end_token(Front& front) {
+        if (!rows_.symbols().has_limits()) return true;
+        auto& reading = front.reading;
+        for (Reading& r : reading)
+            if (r.left >= 0) --r.left;
+        reading.erase(std::remove_if(reading.begin(), reading.end(), [this](const Reading& r) { return !may_go_on(r, r.left); }), reading.end());
+        return !front.dead();
     }
 
     // After a special token, which may only stand between terminals.
@@ -121,7 +136,7 @@ class Arena {
             auto set = std::make_unique<TokenSet>();
             for (const Reading& r : p->front.reading) {
                 LexMask& part = lexer_->mask(r.state);
-                sets_.add(*set, part);
+                add_inside(*set, part, r.state, r.left);
                 if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(r.row, r.index)));
             }
             if (p->front.between) sets_.add(*set, row_mask(p->front.between));
@@ -196,7 +211,8 @@ class Arena {
         if (in.between) {
             Row* row = in.between;
             rows_.close(row);
-            for (uint32_t i = 0; i < row->terminals.size(); ++i) step_one({nullptr, row, i}, lexer_->next(row->terminals[i].start, byte), byte, out);
+            for (uint32_t i = 0; i < row->terminals.size(); ++i)
+                step_one({nullptr, row, i, nullptr, row->terminals[i].limit}, lexer_->next(row->terminals[i].start, byte), byte, out);
         }
         if (out.reading.size() > kFew) sort_unique(out.reading);
         if (in.registers) out.registers = registers_.append(in.registers, byte);
@@ -215,7 +231,7 @@ class Arena {
         auto& reading = front.reading;
         sort_unique(reading);
         uint64_t h = mix(reading.size(), front.between ? front.between->id + 1 : 0);
-        for (const Reading& r : reading) h = mix(mix(mix(h, r.state->id), mix(r.row->id, r.index)), reinterpret_cast<uintptr_t>(r.text));
+        for (const Reading& r : reading) h = mix(mix(mix(h, r.state->id), mix(r.row->id, r.index)), reinterpret_cast<uintptr_t>(r.text) ^ static_cast<uint32_t>(r.left + 1));
         h = mix(h, reinterpret_cast<uintptr_t>(front.registers));
         const int32_t known = index_.find(h, [&](int32_t id) {
             const Position& p = positions_[static_cast<size_t>(id)];
@@ -256,7 +272,7 @@ class Arena {
         lexer_->expressions().spend(1);
         if (!target) return;
         const uint8_t flags = r.flags();
-        Reading next{target, r.row, r.index, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr};
+        Reading next{target, r.row, r.index, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr, r.left};
         if ((flags & JsonMachine::kName) && byte == '"' && repeats_name(next.text, out.registers)) return;
         if ((flags & JsonMachine::kNextItem) && out.registers == registers_.unknown() && !rows_.takes_any_string(r.row, r.index))
             uncertain_ = true;   // whether there may be a next item, too
@@ -347,9 +363,10 @@ class Arena {
         std::sort(reading.begin(), reading.end(), [](const Reading& a, const Reading& b) {
             if (a.row != b.row) return a.row->id < b.row->id;
             if (a.index != b.index) return a.index < b.index;
-            return a.state != b.state ? a.state->id < b.state->id : a.text < b.text;
+            if (a.state != b.state) return a.state->id < b.state->id;
+            return a.text != b.text ? a.text < b.text : a.left > b.left;   // of two that are the same, the one with more tokens left
         });
-        reading.erase(std::unique(reading.begin(), reading.end()), reading.end());
+        reading.erase(std::unique(reading.begin(), reading.end(), [](const Reading& a, const Reading& b) { return a.same_place(b); }), reading.end());
     }
 
     const TokenSet& row_mask(Row* row) {
@@ -358,7 +375,7 @@ class Arena {
         auto set = std::make_unique<TokenSet>();
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexMask& part = lexer_->mask(row->terminals[i].start);
-            sets_.add(*set, part);
+            add_inside(*set, part, row->terminals[i].start, row->terminals[i].limit);
             if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(row, i)));
         }
         for (const ExpectedTokens& e : row->tokens) sets_.add(*set, rows_.symbols().token_list(e.list));
@@ -366,6 +383,20 @@ class Arena {
         charge(*set);
         row->mask = std::move(set);
         return *row->mask;
+    }
+
+    // The tokens that stay inside a terminal, which may take `left` more of them.
+    void add_inside(TokenSet& set, LexMask& part, LexState* state, int32_t left) {
+        if (left < 0 || (lexer_->trie().spells_text && lexer_->farthest(state, part) < left)) return sets_.add(set, part);
+        sets_.add(set, rows_.symbols().counts().inside(state, left));
+    }
+
+    bool may_go_on(const Reading& r, int32_t left) { return r.left < 0 || (left > 0 && rows_.symbols().counts().fits(r.state, left)); }
+
+    // Whether something could be read on if a token ended here.
+    bool may_end_token(const Front& front) {
+        if (front.between || !rows_.symbols().has_limits()) return true;
+        return std::any_of(front.reading.begin(), front.reading.end(), [this](const Reading& r) { return may_go_on(r, r.left - 1); });
     }
 
     // Tokens that cross the end of a terminal and whose remainder `row` can read. `depth`: scratch in use by callers.
@@ -386,7 +417,6 @@ class Arena {
     // Depth is bounded by the longest token. `doubtful`: what was read so far may contradict registers.
     void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set, bool doubtful = false) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
-        const Trie& trie = lexer_->trie();
         const std::vector<Remainder::Child>& children = lexer_->children(part, at);
         if (children.empty()) return;
         const ByteSet first = allowed(front);
@@ -396,15 +426,12 @@ class Arena {
             uncertain_ = doubtful;
             step(front, byte, next);
             if (next.dead()) continue;
-            const Remainder& node = part.remainders[child];
             const bool perhaps = uncertain_;
             ++walked_;
+            const std::vector<int32_t>& ending = lexer_->tokens(part.remainders[child]);
             auto& tokens = perhaps ? set.perhaps : set.extra;
-            for (uint32_t n : node.trie_nodes) {
-                const TrieNode& t = trie.nodes[n];
-                tokens.insert(tokens.end(), trie.tokens.begin() + t.tok, trie.tokens.begin() + t.tok + t.ntok);
-            }
-            auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0; };
+            if (!ending.empty() && may_end_token(next)) tokens.insert(tokens.end(), ending.begin(), ending.end());
+            auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || r.left >= 0; };
             const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
             if (!alone && lexer_->many_below(part, child)) cross_whole(part, child, next, depth, set);
             else cross(part, child, next, depth + 1, set, perhaps);
@@ -490,7 +517,7 @@ class Arena {
             if (next.dead()) return false;
             std::swap(now, next);
         }
-        return true;
+        return may_end_token(now);
     }
 
     void charge(const TokenSet& set) { rows_.charge(static_cast<int64_t>(set.owned.size() * 4 + set.extra.size() * 4 + sizeof(TokenSet))); }

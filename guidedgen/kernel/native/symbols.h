@@ -10,12 +10,12 @@
 
 #include "explicit_automaton.h"
 #include "json_texts.h"
-#include "lexer.h"
+#include "token_counts.h"
 #include "unordered.h"
 
 namespace guidedgen {
 
-enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered, Json };
+enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered, Json, Limited };
 
 struct Table {
     const int32_t *exprs, *symbols, *pool;
@@ -45,14 +45,15 @@ struct Nonterminal {
 class Symbols {
   public:
     // `json`: the texts that symbols of the table stand for.
-    Symbols(const Table& table, JsonTexts json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), json_(std::move(json)), mixed_(true) {
+    Symbols(const Table& table, JsonTexts json, std::shared_ptr<Lexer> lexer)
+        : lexer_(std::move(lexer)), counts_(*lexer_), json_(std::move(json)), mixed_(true) {
         finish_production();   // the end of JSON texts
         json_end_ = 0;
         read_expressions(table);
         read_symbols(table);
         nullable_ = fixpoint([this](int32_t s) { return lexer_->state(expr_[s])->accepting; }, false,
                              [](const Unordered& u, const std::vector<uint8_t>&) { return u.required == 0 && u.low == 0; });
-        productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])); }, true,
+        productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])) && fits_its_limit(s); }, true,
                                [](const Unordered& u, const std::vector<uint8_t>& holds) { return u.productive(holds); });
         for (const Unordered& u : unordered_) u.check_nonempty(nullable_);
         if (!productive_[table.start]) throw UnsatisfiableError("the grammar derives no text at all");
@@ -60,7 +61,7 @@ class Symbols {
     }
 
     // A grammar that is nothing but the JSON texts of a schema.
-    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)) {
+    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), counts_(*lexer_) {
         json_.add(std::move(json));
         slots_.push_back({SlotKind::Json, false, 0, -1});
         finish_production();
@@ -79,10 +80,14 @@ class Symbols {
     const Slot& slot(int32_t at) const { return slots_[at]; }
     Nonterminal& nonterminal(int32_t id) { return nonterminals_[id]; }
     LexState* terminal(int32_t id) const { return terminals_[id]; }
+    // How many tokens it may take; -1: any number.
+    int32_t limit(int32_t terminal) const { return limit_of_[terminal]; }
+    bool has_limits() const { return has_limits_; }
+    TokenCounts& counts() { return counts_; }
     const std::vector<int32_t>& token_list(int32_t id) const { return token_lists_[id]; }
     int64_t memory() const {
         return static_cast<int64_t>(slots_.size() * sizeof(Slot) + nonterminals_.size() * (sizeof(Nonterminal) + 64)) +
-               json_.memory();
+               json_.memory() + counts_.memory();
     }
     int64_t count() const { return static_cast<int64_t>(nonterminals_.size()) + json_.count(); }
 
@@ -169,6 +174,11 @@ class Symbols {
                     break;
                 case SymOp::Rule: children_.push_back(row[1]); break;
                 case SymOp::Json: low_[s] = row[1]; break;
+                case SymOp::Limited:
+                    expr_[s] = expr_of_[row[1]];
+                    high_[s] = row[2];
+                    has_limits_ = true;
+                    break;
                 case SymOp::Unordered:
                     low_[s] = static_cast<int32_t>(unordered_.size());
                     unordered_.emplace_back(t.pool + row[1], row[2]);
@@ -191,7 +201,7 @@ class Symbols {
         for (size_t s = 0; s < n; ++s) {
             int32_t id = static_cast<int32_t>(s), parts = first_[s + 1] - first_[s];
             bool now = false;
-            if (op_[s] == SymOp::Terminal) {
+            if (is_terminal(id)) {
                 now = of_terminal(id);
             } else if (op_[s] == SymOp::Token || op_[s] == SymOp::Json) {
                 now = of_token;
@@ -249,10 +259,18 @@ class Symbols {
         return id;
     }
 
+    bool is_terminal(int32_t s) const { return op_[s] == SymOp::Terminal || op_[s] == SymOp::Limited; }
+
+    bool fits_its_limit(int32_t s) { return op_[s] != SymOp::Limited || counts_.fits(lexer_->state(expr_[s]), high_[s]); }
+
     int32_t terminal_of(int32_t s) {
         LexState* start = lexer_->state(expr_[s]);
-        auto found = terminal_ids_.emplace(start, static_cast<int32_t>(terminals_.size()));
-        if (found.second) terminals_.push_back(start);
+        const int32_t limit = op_[s] == SymOp::Limited ? high_[s] : -1;
+        auto found = terminal_ids_[limit].emplace(start, static_cast<int32_t>(terminals_.size()));
+        if (found.second) {
+            terminals_.push_back(start);
+            limit_of_.push_back(limit);
+        }
         return found.first->second;
     }
 
@@ -261,6 +279,7 @@ class Symbols {
         s = resolve(s);
         switch (op_[s]) {
             case SymOp::Terminal:
+            case SymOp::Limited:
                 if (lexer_->can_continue(lexer_->state(expr_[s]))) {
                     slots_.push_back({SlotKind::Terminal, nullable_[s] != 0, terminal_of(s), s});
                 }
@@ -384,7 +403,7 @@ class Symbols {
             for (size_t s = 0; s < n; ++s) {
                 if (!productive_[s]) continue;
                 int32_t id = static_cast<int32_t>(s);
-                int64_t now = op_[s] == SymOp::Terminal ? (min_length_[s] < kFar ? min_length_[s] : terminal_length(id))
+                int64_t now = is_terminal(id) ? (min_length_[s] < kFar ? min_length_[s] : terminal_length(id))
                               : op_[s] == SymOp::Token  ? 1
                               : op_[s] == SymOp::Json   ? json_.cost(json_.start(low_[s]))
                                                         : combine(id);
@@ -399,8 +418,9 @@ class Symbols {
     int64_t terminal_length(int32_t s) { return nullable_[s] ? 0 : lexer_->distance(lexer_->state(expr_[s])); }
 
     std::shared_ptr<Lexer> lexer_;
+    TokenCounts counts_;
     JsonTexts json_;
-    bool mixed_ = false;
+    bool mixed_ = false, has_limits_ = false;
     int32_t json_end_ = 1;
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<SymOp> op_;
@@ -414,7 +434,8 @@ class Symbols {
     std::deque<Nonterminal> nonterminals_;
     std::unordered_map<uint64_t, std::vector<int32_t>> by_key_;
     std::vector<LexState*> terminals_;
-    std::unordered_map<LexState*, int32_t> terminal_ids_;
+    std::vector<int32_t> limit_of_;   // by terminal
+    std::map<int32_t, std::unordered_map<LexState*, int32_t>> terminal_ids_;   // by limit
     std::vector<std::vector<int32_t>> token_lists_;
 };
 
