@@ -18,8 +18,10 @@ from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.marked_text import visible_bytes
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
+from guidedgen.grammars.tools import Tools
 from guidedgen.limits import Limits
 from guidedgen.streaming import JsonScanner, Scanner, TextScanner
+from guidedgen.tool_streaming import ToolScanner
 from guidedgen.vocabulary import Vocabulary
 
 _KEPT = 64  # compiled constraints; the kernels bound the memory of each
@@ -43,6 +45,8 @@ class Output:
 
     def scanner(self) -> Scanner:
         """A scanner for one text, as `spell` writes it."""
+        if isinstance(self.spec, Tools):
+            return ToolScanner(self.spec)
         return JsonScanner() if self.spec is not None and writes_json(self.spec) else TextScanner()
 
     @property
@@ -133,6 +137,16 @@ def _(spec: JsonSchema) -> Hashable:
 @cache_key.register
 def _(spec: TypeSpec) -> Hashable:  # type: ignore[type-arg]
     return spec if _hashable(spec) else id(spec)
+
+
+@cache_key.register
+def _(spec: Tools) -> Hashable:
+    """What is called counts as well: the value of a text holds the functions."""
+    tools = tuple(
+        (tool.name, tool.function, tool.parameters if _hashable(tool.parameters) else json.dumps(tool.schema))
+        for tool in spec.tools
+    )
+    return (Tools, tools, spec.choice, spec.parallel, spec.format) if _hashable(tools) else id(spec)
 
 
 @singledispatch

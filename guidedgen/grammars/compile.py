@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from guidedgen.errors import CompileError, UnsatisfiableSchema
+from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
 from guidedgen.grammars.embedding import json_texts
 from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
@@ -100,9 +100,15 @@ def compile(
             hint='Use Regex("(?s:.*)") for a constraint that allows all.',
         )
     bounds = limits or getattr(wanted, "limits", None) or _DEFAULT_LIMITS
-    form = _natively(wanted, vocabulary, bounds, implementation) or _translated(
-        wanted, vocabulary, bounds, implementation
-    )
+    try:
+        form = _natively(wanted, vocabulary, bounds, implementation) or _translated(
+            wanted, vocabulary, bounds, implementation
+        )
+    except (CompileError, LimitExceeded):
+        blame = getattr(wanted, "blame", None)
+        if blame is not None:
+            blame(lambda part: compile(part, vocabulary, limits=bounds, implementation=implementation))
+        raise
     return GrammarConstraint(
         compiled=form.compiled,
         vocabulary=vocabulary,

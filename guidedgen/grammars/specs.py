@@ -13,7 +13,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_text, regex_text
@@ -247,7 +247,7 @@ def spec_of(output: Any) -> Spec[Any] | None:
     """The spec of an output type; None where it means free text (`None`, `str`).
 
     Takes specs, Python types and annotations, a list of options that are not types (a `Choice`), a list of types (their
-    union), and a dict that is a JSON Schema.
+    union), a dict that is a JSON Schema, and `Annotated[type, spec]`.
 
     Raises:
         CompileError: nothing of the kind.
@@ -262,7 +262,16 @@ def spec_of(output: Any) -> Spec[Any] | None:
         return JsonSchema(dict(output))
     if isinstance(output, list | tuple):
         return _spec_of_list(output)
-    return TypeSpec(output)
+    return _annotated_spec(output) or TypeSpec(output)
+
+
+def _annotated_spec(output: Any) -> Spec[Any] | None:
+    """The spec that an annotation carries: `Annotated[str, Regex("[0-9]+")]` is that regex."""
+    notes = get_args(output)[1:] if get_origin(output) is Annotated else ()
+    found = [note for note in notes if isinstance(note, Spec) and not isinstance(note, type)]
+    if len(found) > 1:
+        raise CompileError(f"{output!r} carries several specs", hint="Leave one.")
+    return found[0] if found else None
 
 
 def _spec_of_list(options: Sequence[Any]) -> Spec[Any]:
