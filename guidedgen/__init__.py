@@ -27,13 +27,15 @@ if TYPE_CHECKING:
         ValidationFailed,
         VocabularyError,
     )
-    from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
+    from guidedgen.events import Delta, Done, FieldClosed, FieldStarted, ThinkingDelta
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.library import library
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
+    from guidedgen.grammars.substring import Excerpt, Substring
     from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
+    from guidedgen.grammars.thinking import Thinking
     from guidedgen.grammars.tool_calls import ToolCall, ToolCalls
     from guidedgen.grammars.tool_formats import ToolFormat
     from guidedgen.grammars.tool_specs import Tool
@@ -59,6 +61,7 @@ __all__ = [
     "Done",
     "Ebnf",
     "Either",
+    "Excerpt",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
@@ -85,9 +88,12 @@ __all__ = [
     "SpecialToken",
     "State",
     "StopOn",
+    "Substring",
     "Tag",
     "Tagged",
     "Tags",
+    "Thinking",
+    "ThinkingDelta",
     "Tool",
     "ToolCall",
     "ToolCalls",
@@ -138,13 +144,15 @@ _SOURCES = {
         "ValidationFailed",
         "VocabularyError",
     ),
-    "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
+    "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted", "ThinkingDelta"),
     "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
+    "guidedgen.grammars.substring": ("Excerpt", "Substring"),
     "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
+    "guidedgen.grammars.thinking": ("Thinking",),
     "guidedgen.grammars.tool_calls": ("ToolCall", "ToolCalls"),
     "guidedgen.grammars.tool_formats": ("ToolFormat",),
     "guidedgen.grammars.tool_specs": ("Tool",),

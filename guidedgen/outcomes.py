@@ -71,6 +71,7 @@ def outcome(
         report=_report(output, notes, scanner),
         trace=trace,
         attempts=(*attempts, text),
+        thinking=getattr(scanner, "thinking", None),
     )
     if complete:
         captures = output.captures(sequence.generated(), vocabulary)

@@ -68,6 +68,7 @@ class Result(Generic[T_co]):
         finish: `stop` (complete), `length` (max_tokens reached), `timeout`, `dead_end` or `cancelled`.
         error: why there is no value, or None.
         complaint: what a validator refused, in the few words that the model is told when it is asked again.
+        thinking: the reasoning before the value, where `Thinking` was asked for; also of an unfinished output.
         attempts: every text that was tried, oldest first; the last one is `text`.
         prompt_tokens: length of the (last) prompt in tokens.
         report: what was enforced, and the log-probability and damage of every field.
@@ -87,6 +88,7 @@ class Result(Generic[T_co]):
     error: GuidedGenError | None = None
     complaint: str | None = None
     parsed: T_co | None = None
+    thinking: str | None = None
     samples: tuple[Result[T_co], ...] = ()
     captures: Mapping[str, str | list[str]] = field(default_factory=dict)
 

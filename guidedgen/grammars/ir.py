@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +76,16 @@ class Repeat:
     high: int | None
 
 
-Expression: TypeAlias = Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat
+@dataclass(frozen=True, slots=True, eq=False)
+class Automaton:
+    """The texts that an automaton accepts; `table` is written as `kernel/table.py` says of AUTOMATON."""
+
+    table: NDArray[np.int32]
+
+
+Expression: TypeAlias = (
+    Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat | Automaton
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -211,6 +211,16 @@ class _Lowering:
             self._known[key] = self._expression(ExprOp.REPEAT, child, self._bounds(node.low, node.high))
         return self._known[key]
 
+    def emit_automaton(self, node: ir.Automaton) -> int:
+        """AUTOMATON."""
+        words = np.ascontiguousarray(node.table, dtype=np.int32).tobytes()
+        key = (ExprOp.AUTOMATON, words)
+        if key not in self._known:
+            offset = len(self._pool)
+            self._pool.frombytes(words)
+            self._known[key] = self._expression(ExprOp.AUTOMATON, offset, len(words) // 4)
+        return self._known[key]
+
     def emit_terminal(self, node: ir.Terminal) -> int:
         """TERMINAL."""
         return self._symbol(SymOp.TERMINAL, self._ids[node.expression], label=node.label)
@@ -345,6 +355,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Intersection: (lambda node: node.parts, lambda low, node: low.emit_expressions(ExprOp.AND, node.parts)),
     ir.Complement: (lambda node: (node.inner,), _Lowering.emit_complement),
     ir.Repeat: (lambda node: (node.inner,), _Lowering.emit_repeat),
+    ir.Automaton: (_no_children, _Lowering.emit_automaton),
     ir.Terminal: (lambda node: (node.expression,), _Lowering.emit_terminal),
     ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
     ir.Choice: (lambda node: node.options, lambda low, node: low.emit_symbols(SymOp.CHOICE, node.options)),
