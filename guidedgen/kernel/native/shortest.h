@@ -136,10 +136,11 @@ class Shortest {
             best = total;
             best_state = state;
         };
-        // What follows an item that must differ from others is only known where it ends: an item that may end here does.
+        // A lexeme that may end here does: going on costs at least a byte, and what the registers rule out behind it is only known
+        // where it ends, so the costs of going on and of ending cannot be compared.
         const bool ends = front.registers && front.between && (rows.close(front.between), !front.between->terminals.empty());
         for (const Reading& r : front.reading)
-            if (!ends || !r.state->accepting || !(r.flags() & JsonMachine::kEndsItem)) consider(r.state, r);
+            if (!ends || !r.state->accepting) consider(r.state, r);
         if (Row* row = front.between) {
             // Nothing is cheaper than the row, so what costs as much ends the search: to know what all others cost may be work.
             const int64_t least = rows.cost(row);
