@@ -10,6 +10,7 @@ quantifiers stop as in `re.match`; the order of its alternatives does not matter
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -47,8 +48,9 @@ def parse(
     loaded = load(text, start=start, import_paths=import_paths, limits=limits)
     expressions = {terminal.name: _expression(terminal, text, limits) for terminal in loaded.terminals}
     ignored = _ignored(expressions, loaded.ignored)
+    labels = {terminal.name: _label(terminal, loaded) for terminal in loaded.terminals}
     lexemes: dict[str, ir.Node] = {
-        name: _followed_by(ir.Terminal(cr.to_utf8(expression), name), ignored)
+        name: _followed_by(ir.Terminal(cr.to_utf8(expression), labels[name]), ignored)
         for name, expression in expressions.items()
     }
     rules = {name: _body(name, options, lexemes) for name, options in _by_origin(loaded.rules).items()}
@@ -61,7 +63,12 @@ def lint(
 ) -> tuple[str, ...]:
     """Return notes about a grammar that can be read but may not say what was meant; raises as `parse` does."""
     loaded = load(text, start=start, import_paths=import_paths, limits=limits)
-    return (*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, text, limits))
+    return tuple(told for _, told in remarks(loaded, text, limits))
+
+
+def remarks(loaded: Loaded, text: str, limits: Limits) -> list[tuple[str, str]]:
+    """The same for a loaded grammar: names of rules and terminals, each with what is odd about it."""
+    return [*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, text, limits)]
 
 
 def _expression(terminal: TerminalDef, text: str, limits: Limits) -> cr.Regex:
@@ -80,6 +87,14 @@ def _expression(terminal: TerminalDef, text: str, limits: Limits) -> cr.Regex:
     except UnsupportedFeature as error:
         message = f"terminal {terminal.name}: {error.reason}"
         raise UnsupportedFeature(message, keyword=terminal.name, hint=error.hint) from None
+
+
+def _label(terminal: TerminalDef, loaded: Loaded) -> str:
+    """What people call a terminal: its name, or its text where lark made the name up."""
+    pattern = terminal.pattern
+    if terminal.name in loaded.defined_terminals or not isinstance(pattern, PatternStr):
+        return str(terminal.name)
+    return json.dumps(pattern.value, ensure_ascii=False) + "i" * ("i" in pattern.flags)
 
 
 def _ignored(expressions: Mapping[str, cr.Regex], names: Iterable[str]) -> ir.Terminal | None:
@@ -129,12 +144,12 @@ def _node(symbol: Symbol, lexemes: Mapping[str, ir.Node]) -> ir.Node:
     return lexemes[name]
 
 
-def _unused_rules(loaded: Loaded) -> list[str]:
+def _unused_rules(loaded: Loaded) -> list[tuple[str, str]]:
     used = {str(rule.origin.name).split("{")[0] for rule in loaded.rules}
-    return [f"rule {name} is never reached" for name in loaded.defined_rules if name not in used]
+    return [(name, f"rule {name} is never reached") for name in loaded.defined_rules if name not in used]
 
 
-def _unused_terminals(loaded: Loaded, text: str) -> list[str]:
+def _unused_terminals(loaded: Loaded, text: str) -> list[tuple[str, str]]:
     used = {terminal.name for terminal in loaded.terminals}
     bare = without_comments(text)
 
@@ -142,22 +157,24 @@ def _unused_terminals(loaded: Loaded, text: str) -> list[str]:
         return len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", bare))
 
     return [
-        f"terminal {name} is never used"
+        (name, f"terminal {name} is never used")
         for name in loaded.defined_terminals
         if name not in used and mentions(name) == 1
     ]
 
 
-def _odd_terminals(loaded: Loaded, text: str, limits: Limits) -> list[str]:
-    notes = []
+def _odd_terminals(loaded: Loaded, text: str, limits: Limits) -> list[tuple[str, str]]:
+    notes: list[tuple[str, str]] = []
     for terminal in loaded.terminals:
         try:
             nullable = _expression(terminal, text, limits).nullable
         except CompileError as error:
-            notes.append(str(error))
+            notes.append((terminal.name, str(error)))
             continue
         if nullable:
-            notes.append(f"terminal {terminal.name} matches the empty text, which lark's own Earley parser refuses")
+            told = f"terminal {terminal.name} matches the empty text, which lark's own Earley parser refuses"
+            notes.append((terminal.name, told))
         if not isinstance(terminal.pattern, PatternStr) and _LOOK_AHEAD.search(terminal.pattern.value):
-            notes.append(f"terminal {terminal.name} looks ahead, but only at its own text, not at what follows it")
+            told = f"terminal {terminal.name} looks ahead, but only at its own text, not at what follows it"
+            notes.append((terminal.name, told))
     return notes

@@ -23,6 +23,7 @@ from guidedgen.grammars.json_schema.keywords import draft_named
 from guidedgen.grammars.json_schema.native_compile import native_form
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
+from guidedgen.grammars.lark_notes import lark_notes
 from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.limits import Limits
@@ -142,7 +143,9 @@ class Lark(_Translated):
         if not all(isinstance(given, str) for given in (self.text, self.start)):
             raise CompileError("a Lark grammar and the name of its start rule must be strings")
         limits.check("schema_bytes", len(self.text))
-        return Translation(grammar=lark_text.parse(self.text, start=self.start, limits=limits))
+        grammar = lark_text.parse(self.text, start=self.start, limits=limits)
+        notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
+        return Translation(grammar=grammar, notes=notes)
 
     def parse(self, text: str) -> str:
         """The text itself."""

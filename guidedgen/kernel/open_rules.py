@@ -1,12 +1,13 @@
 """Which rules of a grammar a text is in the midst of: asked of the reference kernel, whose rows can be read.
 
-Rows forget a rule whose last part is being read (a tail call), so the table is changed first: every rule gets a last part
-that is empty, and names it. Only diagnostics use this; a text costs what it costs in the reference kernel.
+Rows forget a rule whose last part is being read (a tail call), so the table is changed first: every rule gets a last
+part that is empty, and names it. Only diagnostics use this; a text costs what it costs in the reference kernel.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -48,11 +49,11 @@ def with_markers(table: GrammarTable) -> tuple[GrammarTable, dict[int, str]]:
 
 
 def rules_around(state: State, names: dict[int, str]) -> tuple[tuple[str, ...], ...]:
-    """The rules that are open at a state of a marked table, outermost first; one tuple for each way to read the text."""
-    found: dict[tuple[str, ...], None] = {}
+    """The rules that are open at a state of a marked table, outermost first: one tuple for each way to read."""
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}  # by the names without repetition
     items = [item for _, row, part in state.readings for item in row.terminals[part]]
     if state.row is not None:
-        items += state.row.items
+        items += [item for item in state.row.items if not _is_over(item, names)]
     stack: list[tuple[Item, tuple[str, ...], frozenset[Item]]] = [(item, (), frozenset()) for item in reversed(items)]
     for _ in range(_STEPS):
         if not stack or len(found) == _WAYS:
@@ -62,10 +63,17 @@ def rules_around(state: State, names: dict[int, str]) -> tuple[tuple[str, ...], 
         name = names.get(production.parts[-1].symbol)
         outer = inner if name is None else (name, *inner)
         if frame is None:
-            found[outer] = None
+            ways = tuple(name for name, _ in groupby(outer))
+            found[ways] = min(found.get(ways, outer), outer, key=len)
         elif item not in seen:  # a left-recursive rule is open any number of times at one place: once is enough
             stack.extend((caller, outer, seen | {item}) for caller in reversed(frame[0].callers[frame[1]]))
-    return tuple(found)
+    return tuple(found.values())
+
+
+def _is_over(item: Item, names: dict[int, str]) -> bool:
+    """Whether only the marker is left."""
+    production, dot, _ = item
+    return dot == len(production.parts) - 1 and production.parts[dot].symbol in names
 
 
 def open_rules(table: GrammarTable, text: bytes) -> tuple[tuple[str, ...], ...]:
