@@ -27,9 +27,11 @@ if TYPE_CHECKING:
         VocabularyError,
     )
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
+    from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
+    from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
@@ -49,6 +51,7 @@ __all__ = [
     "Delta",
     "Done",
     "Ebnf",
+    "Either",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
@@ -61,14 +64,23 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "MaxTokens",
+    "Maybe",
     "Model",
     "ModelError",
+    "Named",
     "Plain",
     "Regex",
+    "Repeat",
     "Result",
     "Sampling",
+    "Segments",
+    "Sequence",
+    "SpecialToken",
     "State",
     "StopOn",
+    "Tag",
+    "Tagged",
+    "Tags",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
     "ValidationFailed",
@@ -108,9 +120,11 @@ _SOURCES = {
         "VocabularyError",
     ),
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
+    "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
+    "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),

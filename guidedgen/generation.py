@@ -123,7 +123,7 @@ class Call:
                 raise DeadEnd(
                     "the constraints took back text that was streamed already. Use generate instead of stream."
                 )
-            yield from scanner.feed(trimmer.feed(self._vocabulary.decode_bytes(chunk.tokens)))
+            yield from scanner.feed(trimmer.feed(self._output.spell(chunk.tokens, self._vocabulary)))
             if chunk.finish is not None:
                 yield from scanner.feed(trimmer.finish())
                 result = self._result(job, chunk)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
 from guidedgen.describe import Detail, describe_choice, describe_grammar, describe_pattern, describe_schema
 from guidedgen.errors import ValidationFailed
+from guidedgen.grammars.combinators import Composite
 from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+from guidedgen.grammars.marked_text import visible_bytes
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
 from guidedgen.limits import Limits
@@ -40,8 +42,17 @@ class Output:
         return None if detail == "none" or self.spec is None else describe_spec(self.spec, detail)
 
     def scanner(self) -> Scanner:
-        """A scanner for one text."""
+        """A scanner for one text, as `spell` writes it."""
         return JsonScanner() if self.spec is not None and writes_json(self.spec) else TextScanner()
+
+    @property
+    def marked(self) -> bool:
+        """Whether special tokens are visible in its texts (`marked_text.py`): a combination may name them."""
+        return isinstance(self.spec, Composite)
+
+    def spell(self, tokens: Iterable[int], vocabulary: Vocabulary) -> bytes:
+        """The bytes of tokens, with special tokens where they are visible."""
+        return visible_bytes(vocabulary, tokens) if self.marked else vocabulary.decode_bytes(tokens)
 
     def parse(self, text: str) -> Any:
         """The value of a finished text. Raises `ValidationFailed`."""

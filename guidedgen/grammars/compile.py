@@ -11,10 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from guidedgen.errors import CompileError, UnsatisfiableSchema
+from guidedgen.grammars.embedding import json_texts
+from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
+from guidedgen.grammars.marked_text import special_names
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import spec_of
-from guidedgen.grammars.translation import Form, Spec
+from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.grammars.validated import Checking, ValidatedState
 from guidedgen.kernel import compile_table, default_implementation
 from guidedgen.limits import Limits
@@ -119,8 +122,12 @@ def _natively(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implement
 
 
 def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None) -> Form:
-    translation = spec.translate(limits)
-    table = lower(translation.grammar, special=vocabulary.special, limits=limits, vocabulary=vocabulary)
+    translate_for = getattr(spec, "translate_for", None)
+    translation: Translation = (
+        spec.translate(limits) if translate_for is None else translate_for(limits, special_names(vocabulary))
+    )
+    native = (implementation or default_implementation()) == "native"
+    table = lower(translation.grammar, special=vocabulary.special, limits=limits, native=native, vocabulary=vocabulary)
     try:
         compiled = compile_table(table, vocabulary, limits=limits, implementation=implementation)
     except UnsatisfiableSchema as error:
@@ -129,7 +136,15 @@ def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, impleme
         raise UnsatisfiableSchema(
             f"no text matches {_short(spec)}", pointer=translation.root, hint=error.hint
         ) from error
-    return Form(compiled=compiled, report=translation.full_report, check=translation.check)
+
+    def report() -> Report:
+        texts = json_texts(translation.grammar)
+        if not texts:
+            return translation.full_report()
+        entries = [entry for text in texts for entry in report_entries(text, limits, native=native)]
+        return Report((*translation.full_report(), *entries), compiled.unproved)
+
+    return Form(compiled=compiled, report=report, check=translation.check)
 
 
 def _short(spec: Spec[Any]) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_origin
 
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_text, regex_text
+from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.keywords import draft_named
@@ -36,7 +37,7 @@ __all__ = ["Choice", "Indent", "JsonSchema", "Lark", "Regex", "Spec", "TypeSpec"
 T = TypeVar("T")
 
 
-class _Translated:
+class Translated(Combinable):
     """`grammar` for specs that say how they are translated."""
 
     def translate(self, limits: Limits) -> Translation:
@@ -49,7 +50,7 @@ class _Translated:
 
 
 @dataclass(frozen=True)
-class Regex(_Translated):
+class Regex(Translated):
     """A text that a regular expression matches as a whole; its value is the text.
 
     Args:
@@ -76,7 +77,7 @@ class Regex(_Translated):
 
 
 @dataclass(frozen=True)
-class Choice(_Translated, Generic[T]):
+class Choice(Translated, Generic[T]):
     """One of a few options; its value is the option.
 
     Strings and enum members with string values stand for themselves; every other option is written as JSON.
@@ -127,7 +128,7 @@ def _option_text(option: object) -> str:
 
 
 @dataclass(frozen=True)
-class Lark(_Translated):
+class Lark(Translated):
     """A text of a context-free grammar in Lark's notation; its value is the text.
 
     Args:
@@ -153,7 +154,7 @@ class Lark(_Translated):
 
 
 @dataclass(frozen=True, eq=False)
-class JsonSchema(_Translated):
+class JsonSchema(Translated):
     """A JSON text that is valid under a JSON Schema (drafts 4 to 2020-12, by `$schema`); its value is the JSON value.
 
     Args:
@@ -205,6 +206,10 @@ class JsonSchema(_Translated):
         if form is not None:
             self.__dict__["_check"] = form.check
         return form
+
+    def node(self, limits: Limits) -> ir.Node:
+        """The text as a part of a grammar."""
+        return ir.JsonText(self.schema, self._options(), self._bounds())
 
     def _bounds(self) -> Bounds:
         return Bounds(
