@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         GuidedGenError,
         LimitExceeded,
         ModelError,
+        SavedConstraintError,
         UnsatisfiableSchema,
         UnsupportedFeature,
         ValidationFailed,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.compile_cache import compile_cache
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
@@ -73,6 +75,7 @@ __all__ = [
     "Repeat",
     "Result",
     "Sampling",
+    "SavedConstraintError",
     "Segments",
     "Sequence",
     "SpecialToken",
@@ -88,6 +91,7 @@ __all__ = [
     "VocabularyError",
     "__version__",
     "compile",
+    "compile_cache",
     "fill_masks",
     "guided",
     "load",
@@ -114,6 +118,7 @@ _SOURCES = {
         "GuidedGenError",
         "LimitExceeded",
         "ModelError",
+        "SavedConstraintError",
         "UnsatisfiableSchema",
         "UnsupportedFeature",
         "ValidationFailed",
@@ -122,6 +127,7 @@ _SOURCES = {
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
     "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.compile_cache": ("compile_cache",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),

@@ -80,7 +80,7 @@ def compile_timed(
 ) -> tuple[GrammarConstraint, Costs]:
     """Compile and measure. Raises as `compile` does."""
     began = time.perf_counter()
-    constraint = compile(spec, vocabulary, limits=limits)
+    constraint = compile(spec, vocabulary, limits=limits, cache=False)
     compiled = time.perf_counter()
     start = constraint.start()
     mask = start.mask()

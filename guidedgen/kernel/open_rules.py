@@ -51,7 +51,7 @@ def with_markers(table: GrammarTable) -> tuple[GrammarTable, dict[int, str]]:
 def rules_around(state: State, names: dict[int, str]) -> tuple[tuple[str, ...], ...]:
     """The rules that are open at a state of a marked table, outermost first: one tuple for each way to read."""
     found: dict[tuple[str, ...], tuple[str, ...]] = {}  # by the names without repetition
-    items = [item for _, row, part in state.readings for item in row.terminals[part]]
+    items = [item for _, row, part, *_ in state.readings for item in row.terminals[part]]
     if state.row is not None:
         items += [item for item in state.row.items if not _is_over(item, names)]
     stack: list[tuple[Item, tuple[str, ...], frozenset[Item]]] = [(item, (), frozenset()) for item in reversed(items)]
