@@ -95,7 +95,7 @@ def save(constraint: GrammarConstraint, path: str | Path) -> None:
     try:
         if table is None:
             node: Any = spec if isinstance(spec, SavedSchema) else spec.node(constraint.limits)  # type: ignore[attr-defined]
-            header["schema"] = schema_fields(node.schema, node.options, node.bounds or Bounds())
+            header["schema"] = _schema_fields(node)
         else:
             header["texts"] = [_text_fields(source) for source in table.sources]
             header["report"] = [dataclasses.astuple(entry) for entry in constraint.report]
@@ -128,7 +128,7 @@ def load(
         bounds = limits or Limits(**header["limits"])
         if table is None:
             known = SavedSchema(*schema_of_fields(header["schema"]))
-            made = compile(known, vocabulary, limits=bounds, implementation=implementation)
+            made = compile(known, vocabulary, limits=bounds, implementation=implementation, cache=False)
         else:
             made = _of_table(header, table, vocabulary, bounds, implementation)
     except (KeyError, TypeError, AttributeError) as error:
@@ -172,4 +172,8 @@ def _of_table(
 def _text_fields(source: object) -> dict[str, Any]:
     if not isinstance(source, ir.JsonText):
         raise TypeError(f"it embeds {type(source).__name__}")
-    return schema_fields(source.schema, source.options, source.bounds or Bounds())
+    return _schema_fields(source)
+
+
+def _schema_fields(node: ir.JsonText | SavedSchema) -> dict[str, Any]:
+    return schema_fields(node.schema, node.options, node.bounds or Bounds())
