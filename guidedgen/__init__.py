@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         GuidedGenError,
         LimitExceeded,
         ModelError,
+        SavedConstraintError,
         ToolError,
         UnsatisfiableSchema,
         UnsupportedFeature,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted, ThinkingDelta
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.compile_cache import compile_cache
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.library import library
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
@@ -83,6 +85,7 @@ __all__ = [
     "Repeat",
     "Result",
     "Sampling",
+    "SavedConstraintError",
     "Segments",
     "Sequence",
     "SpecialToken",
@@ -110,6 +113,7 @@ __all__ = [
     "__version__",
     "arun_tools",
     "compile",
+    "compile_cache",
     "fill_masks",
     "guided",
     "library",
@@ -138,6 +142,7 @@ _SOURCES = {
         "GuidedGenError",
         "LimitExceeded",
         "ModelError",
+        "SavedConstraintError",
         "ToolError",
         "UnsatisfiableSchema",
         "UnsupportedFeature",
@@ -147,6 +152,7 @@ _SOURCES = {
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted", "ThinkingDelta"),
     "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.compile_cache": ("compile_cache",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
