@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
     from guidedgen.grammars.tool_calls import ToolCall, ToolCalls
@@ -55,10 +56,12 @@ __all__ = [
     "Deadline",
     "Delta",
     "Done",
+    "Ebnf",
     "Either",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
+    "Gbnf",
     "GrammarSyntaxError",
     "GuidedGenError",
     "Indent",
@@ -136,6 +139,7 @@ _SOURCES = {
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
     "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
     "guidedgen.grammars.tool_calls": ("ToolCall", "ToolCalls"),

@@ -14,6 +14,7 @@ from guidedgen.describe import Detail, describe_choice, describe_grammar, descri
 from guidedgen.errors import ValidationFailed
 from guidedgen.grammars.combinators import Composite
 from guidedgen.grammars.compile import GrammarConstraint, compile
+from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.marked_text import visible_bytes
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
@@ -162,6 +163,16 @@ def _(spec: Choice, detail: Detail) -> str:  # type: ignore[type-arg]
 @describe_spec.register
 def _(spec: Regex, detail: Detail) -> str:
     return describe_pattern(spec.pattern)
+
+
+@describe_spec.register
+def _(spec: Gbnf, detail: Detail) -> str:
+    return describe_grammar(spec.text)
+
+
+@describe_spec.register
+def _(spec: Ebnf, detail: Detail) -> str:
+    return describe_grammar(spec.text)
 
 
 @describe_spec.register

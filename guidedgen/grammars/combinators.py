@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import char_regex, ir
-from guidedgen.grammars.embedding import Scope
+from guidedgen.grammars.assembly import Assembly
 from guidedgen.grammars.marked_text import encode, match_literal
 from guidedgen.grammars.reading import Reading, boundaries, chain, split
 from guidedgen.grammars.report import Report
@@ -29,7 +29,7 @@ class Composite(Translated):
 
     depth: int
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """The grammar of this spec, inside another one."""
         raise NotImplementedError
 
@@ -47,7 +47,7 @@ class Composite(Translated):
 
     def translate_for(self, limits: Limits, special: collections.abc.Mapping[str, int]) -> Translation:
         """As `translate`, where the names of a vocabulary's special tokens stand for these tokens."""
-        scope = Scope(limits=limits, special=special)
+        scope = Assembly(limits=limits, special=special)
         node = scope.node(self)
         entries = tuple(entry for report in scope.reports for entry in report.entries)
         grammar = ir.Grammar(start=node, rules=scope.rules)
@@ -103,7 +103,7 @@ class Text(Composite):
             hint = "Remove the lone surrogate."
             raise CompileError(f"the text {self.text!r} cannot be encoded as UTF-8", hint=hint) from None
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """One lexeme; names of special tokens in it are those tokens."""
         return scope.literal(self.text, repr(self.text))
 
@@ -124,7 +124,7 @@ class SpecialToken(Composite):
     name: str
     depth = 0
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """The token."""
         return ir.SpecialToken(self.name)
 
@@ -144,7 +144,7 @@ class AnyTextSpec(Composite):
 
     depth = 0
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """One lexeme."""
         return ir.Terminal(char_regex.to_utf8(char_regex.ANY_TEXT), "text")
 
@@ -174,7 +174,7 @@ class Named(Composite):
         object.__setattr__(self, "part", part_of(self.part))
         object.__setattr__(self, "depth", depth_of((self.part,)))
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """The part."""
         return scope.node(self.part)
 
@@ -212,7 +212,7 @@ class Sequence(Composite):
         object.__setattr__(self, "parts", tuple(flat))
         object.__setattr__(self, "depth", depth_of(flat))
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """The parts' nodes in order."""
         return ir.Sequence(tuple(scope.node(part) for part in self.parts))
 
@@ -254,7 +254,7 @@ class Either(Composite):
         object.__setattr__(self, "options", tuple(flat))
         object.__setattr__(self, "depth", depth_of(flat))
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """Any of the options' nodes."""
         return ir.Choice(tuple(scope.node(option) for option in self.options))
 
@@ -279,7 +279,7 @@ class Maybe(Composite):
         object.__setattr__(self, "part", part_of(self.part))
         object.__setattr__(self, "depth", depth_of((self.part,)))
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """The part at most once."""
         return ir.Repetition(scope.node(self.part), 0, 1)
 
@@ -321,7 +321,7 @@ class Repeat(Composite):
         object.__setattr__(self, "separator", between)
         object.__setattr__(self, "depth", depth_of((self.part, between or self.part)))
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """A repetition, with the separator before all parts but the first."""
         part = scope.node(self.part)
         if self.separator is None or self.max == 0:

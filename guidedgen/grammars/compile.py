@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
+from guidedgen.grammars.embedding import json_texts
+from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
 from guidedgen.grammars.marked_text import special_names
 from guidedgen.grammars.report import Report
@@ -79,7 +81,7 @@ def compile(
     """Compile a spec, or anything that `spec_of` takes, for a vocabulary.
 
     Args:
-        spec: a `Regex`, `Choice`, `Lark`, `JsonSchema` or `TypeSpec`, or a Python type.
+        spec: a `Regex`, `Choice`, `Lark`, `Gbnf`, `Ebnf`, `JsonSchema` or `TypeSpec`, or a Python type.
         vocabulary: the tokens.
         limits: how much work and memory the input may cost; the spec's own, else the defaults.
         implementation: "native" or "reference"; None takes the native kernel where it is built.
@@ -130,7 +132,8 @@ def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, impleme
     translation: Translation = (
         spec.translate(limits) if translate_for is None else translate_for(limits, special_names(vocabulary))
     )
-    table = lower(translation.grammar, special=vocabulary.special, limits=limits)
+    native = (implementation or default_implementation()) == "native"
+    table = lower(translation.grammar, special=vocabulary.special, limits=limits, native=native, vocabulary=vocabulary)
     try:
         compiled = compile_table(table, vocabulary, limits=limits, implementation=implementation)
     except UnsatisfiableSchema as error:
@@ -139,7 +142,15 @@ def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, impleme
         raise UnsatisfiableSchema(
             f"no text matches {_short(spec)}", pointer=translation.root, hint=error.hint
         ) from error
-    return Form(compiled=compiled, report=lambda: translation.report, check=translation.check)
+
+    def report() -> Report:
+        texts = json_texts(translation.grammar)
+        if not texts:
+            return translation.full_report()
+        entries = [entry for text in texts for entry in report_entries(text, limits, native=native)]
+        return Report((*translation.full_report(), *entries), compiled.unproved)
+
+    return Form(compiled=compiled, report=report, check=translation.check)
 
 
 def _short(spec: Spec[Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 
 from guidedgen.byte_search import ByteSearch
 from guidedgen.grammars import char_regex, ir
-from guidedgen.grammars.embedding import Scope
+from guidedgen.grammars.assembly import Assembly
 from guidedgen.grammars.marked_text import split_special
 
 ANY_TEXT: Final = char_regex.to_utf8(char_regex.ANY_TEXT)
@@ -75,7 +75,7 @@ def _any_of(texts: Iterable[bytes]) -> ir.Expression:
     return literals[0] if len(literals) == 1 else ir.Union(tuple(literals))
 
 
-def text_until(triggers: Triggers, trigger: str, scope: Scope) -> ir.Node:
+def text_until(triggers: Triggers, trigger: str, scope: Assembly) -> ir.Node:
     """Free text and a trigger. Special tokens in the trigger stand by themselves; what is before them is text."""
     first, *others = split_special(trigger, scope.special)
     label = f"text {trigger!r}"

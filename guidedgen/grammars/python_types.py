@@ -97,6 +97,12 @@ class TypeSpec(Combinable, Generic[T]):
             return None
         return native_form(self.schema, vocabulary, options=self._options(), limits=limits)
 
+    def node(self, limits: Limits) -> ir.Node:
+        """The text as a part of a grammar."""
+        if self.texts is not None:
+            return self.translate(limits).grammar.start
+        return ir.JsonText(self.schema, self._options())
+
     def _options(self) -> Options:
         return Options(closed=True, canonical_numbers=True, formats=PYTHON_FORMATS, whitespace=self.whitespace)
 

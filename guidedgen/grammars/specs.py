@@ -204,6 +204,10 @@ class JsonSchema(Translated):
             self.__dict__["_check"] = form.check
         return form
 
+    def node(self, limits: Limits) -> ir.Node:
+        """The text as a part of a grammar."""
+        return ir.JsonText(self.schema, self._options(), self._bounds())
+
     def _bounds(self) -> Bounds:
         return Bounds(
             whitespace=self.max_whitespace, digits=self.max_digits, string=self.max_string, items=self.max_items

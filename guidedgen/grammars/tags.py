@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 from guidedgen.errors import CompileError
 from guidedgen.grammars import ir
+from guidedgen.grammars.assembly import Assembly
 from guidedgen.grammars.combinators import AnyTextSpec, Composite, Text, depth_of, part_of
-from guidedgen.grammars.embedding import Scope
 from guidedgen.grammars.free_text import ANY_TEXT, Triggers, text_until
 from guidedgen.grammars.reading import Reading, boundaries, chain, split
 from guidedgen.grammars.tag_rules import Counts, State, TagRules
@@ -185,7 +185,7 @@ class Tags(Composite):
             last=frozenset(names.index(name) for name in self.stop),
         )
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """A right-linear grammar: a rule for each state of the counts."""
         return _TagGrammar(self, scope).start()
 
@@ -204,7 +204,7 @@ class Tags(Composite):
 class _TagGrammar:
     """Builds the rules of one `Tags`."""
 
-    def __init__(self, spec: Tags, scope: Scope) -> None:
+    def __init__(self, spec: Tags, scope: Assembly) -> None:
         self._spec, self._scope = spec, scope
         self._free = Triggers(spec._triggers.texts, _free_expression(spec.text, scope.limits))
         self._openings = {trigger: self._opening(trigger) for trigger in spec._groups}
@@ -272,7 +272,7 @@ class UntilEnd(Composite):
     end: str
     depth = 0
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """Never asked for: the grammar takes `end` in."""
         raise NotImplementedError
 

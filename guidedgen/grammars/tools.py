@@ -15,8 +15,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from guidedgen.errors import CompileError, LimitExceeded, ValidationFailed
 from guidedgen.grammars import ir, regex_text
+from guidedgen.grammars.assembly import Assembly
 from guidedgen.grammars.combinators import Composite
-from guidedgen.grammars.embedding import Scope
 from guidedgen.grammars.free_text import Triggers, text_until
 from guidedgen.grammars.marked_text import encode, without_marks
 from guidedgen.grammars.reading import Reading, boundaries
@@ -99,7 +99,7 @@ class Tools(Composite):
             raise CompileError(f"the tool format {written.name!r} has at most {written.most} calls", hint=hint)
         return int(self.parallel) or 1
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """The grammar, as part of another one. Raises `CompileError` with the name of the tool that is at fault."""
         words = self._words(scope.limits)
         if self.choice == "none":
@@ -175,7 +175,7 @@ class Tools(Composite):
 class _Calls:
     """The grammar of the calls of one `Tools`; equal texts are one node."""
 
-    def __init__(self, tools: Tools, scope: Scope) -> None:
+    def __init__(self, tools: Tools, scope: Assembly) -> None:
         self._tools, self._scope = tools, scope
         self._written = tools.written
         self._texts: dict[str, ir.Node] = {}
