@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+    from guidedgen.grammars.library import library
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
     from guidedgen.grammars.tool_calls import ToolCall, ToolCalls
@@ -105,6 +106,7 @@ __all__ = [
     "compile",
     "fill_masks",
     "guided",
+    "library",
     "load",
     "run_tools",
 ]
@@ -140,6 +142,7 @@ _SOURCES = {
     "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
+    "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
     "guidedgen.grammars.tool_calls": ("ToolCall", "ToolCalls"),

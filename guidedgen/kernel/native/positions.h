@@ -417,7 +417,6 @@ class Arena {
     // Depth is bounded by the longest token. `doubtful`: what was read so far may contradict registers.
     void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set, bool doubtful = false) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
-        const Trie& trie = lexer_->trie();
         const std::vector<Remainder::Child>& children = lexer_->children(part, at);
         if (children.empty()) return;
         const ByteSet first = allowed(front);
@@ -427,16 +426,11 @@ class Arena {
             uncertain_ = doubtful;
             step(front, byte, next);
             if (next.dead()) continue;
-            const Remainder& node = part.remainders[child];
             const bool perhaps = uncertain_;
             ++walked_;
+            const std::vector<int32_t>& ending = lexer_->tokens(part.remainders[child]);
             auto& tokens = perhaps ? set.perhaps : set.extra;
-            const bool ends = node.trie_nodes.empty() || may_end_token(next);
-            for (uint32_t n : node.trie_nodes) {
-                if (!ends) break;
-                const TrieNode& t = trie.nodes[n];
-                tokens.insert(tokens.end(), trie.tokens.begin() + t.tok, trie.tokens.begin() + t.tok + t.ntok);
-            }
+            if (!ending.empty() && may_end_token(next)) tokens.insert(tokens.end(), ending.begin(), ending.end());
             auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || r.left >= 0; };
             const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
             if (!alone && lexer_->many_below(part, child)) cross_whole(part, child, next, depth, set);
