@@ -25,6 +25,7 @@ from guidedgen.terminal import (
     quiet_libraries,
     reported,
 )
+from guidedgen.tool_options import call_facts, call_lines, calls_of, tools_named
 
 if TYPE_CHECKING:
     from guidedgen.api import Model
@@ -85,6 +86,8 @@ guidedgen generate "Is water wet?" --choice yes --choice no
 
 guidedgen generate "A date in May 2024" --regex "2024-05-[0-3][0-9]"
 
+guidedgen generate "Weather in Ulm?" --tools my_module:search,book --tool-choice auto
+
 cat mail.txt | guidedgen generate - --schema ticket.json --stream"""
 
 
@@ -97,6 +100,10 @@ def generate(
     regex: Annotated[str | None, typer.Option(help="A regular expression, Python syntax.")] = None,
     choice: Annotated[list[str] | None, typer.Option(help="An option; give it several times.")] = None,
     lark: Annotated[Path | None, typer.Option(help="A Lark grammar file.")] = None,
+    tools: Annotated[
+        str | None, typer.Option(help="Functions to call: a JSON file of tools, or module:function,other.")
+    ] = None,
+    tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
     strategy: Annotated[str, typer.Option(help="Decoding strategy.")] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
@@ -116,7 +123,7 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Generate one output of a type and print it."""
-    output = _output(schema=schema, type_=type_, regex=regex, choice=choice, lark=lark)
+    output = _output(schema=schema, type_=type_, regex=regex, choice=choice, lark=lark, tools=tools, how=tool_choice)
     text = sys.stdin.read() if prompt == "-" else prompt
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": text})
@@ -227,12 +234,21 @@ def _load(name: str, device: str, dtype: str) -> Model:
 
 
 def _output(
-    *, schema: Path | None, type_: str | None, regex: str | None, choice: list[str] | None, lark: Path | None
+    *,
+    schema: Path | None,
+    type_: str | None,
+    regex: str | None,
+    choice: list[str] | None,
+    lark: Path | None,
+    tools: str | None,
+    how: str,
 ) -> Any:
     """The output type that exactly one of the options names; None where there is none."""
-    given = [value for value in (schema, type_, regex, choice or None, lark) if value is not None]
+    given = [value for value in (schema, type_, regex, choice or None, lark, tools) if value is not None]
     if len(given) > 1:
-        raise typer.BadParameter("give only one of --schema, --type, --regex, --choice and --lark")
+        raise typer.BadParameter("give only one of --schema, --type, --regex, --choice, --lark and --tools")
+    if tools is not None:
+        return tools_named(tools, how)
     if schema is not None:
         return JsonSchema(schema.read_text(encoding="utf-8"))
     if lark is not None:
@@ -257,8 +273,10 @@ def _import_type(name: str) -> Any:
 
 def _facts(result: Result[Any]) -> dict[str, Any]:
     """A result as JSON; the value as it stands in the text, or its error."""
+    calls = calls_of(result)
+    value = result.raw if calls is None else call_facts(calls)
     return {
-        "value": result.raw if result.error is None else None,
+        "value": value if result.error is None else None,
         "text": result.text,
         "finish": result.finish,
         "error": None if result.error is None else str(result.error),
@@ -276,7 +294,8 @@ def _print_result(result: Result[Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(facts if len(facts) > 1 else facts[0]))
     else:
         for sample in result.samples:
-            typer.echo(sample.text)
+            calls = calls_of(sample)
+            typer.echo(sample.text if calls is None else "\n".join(call_lines(calls)))
     failed = next((sample.error for sample in result.samples if sample.error is not None), None)
     if failed is not None:
         _end_with(failed)
