@@ -42,6 +42,12 @@ struct LexEdge {
     int32_t rest, tail;
 };
 
+// States that accept nothing, and that text leads to each other but for characters that begin with some bytes.
+struct Region {
+    std::vector<struct LexState*> states;
+    uint64_t walk = 0;   // the last walk over the trie that noted them
+};
+
 // What each step looks at comes first, in one line of a cache.
 struct alignas(64) LexState {
     int32_t id = 0, expr = 0;
@@ -57,11 +63,13 @@ struct alignas(64) LexState {
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
     uint64_t walk = 0;                 // the last walk over the trie that noted it
+    uint64_t met = 0;                  // the last search for a region that came by
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
     int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte
     bool content_known = false;
     int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
     int8_t textual = -1;               // 1: text is read without end, but for characters that begin with `leaving`; -1: not known yet
+    Region* region = nullptr;          // ... where it leads, if not back here
     const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
     int64_t farthest = -1;             // memo of Lexer::farthest
     ByteSet leaving;
