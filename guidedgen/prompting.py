@@ -12,10 +12,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from guidedgen.errors import ModelError
-from guidedgen.grammars.tool_formats import FORMATS, ToolFormat
+from guidedgen.grammars.tool_formats import FORMATS
 from guidedgen.grammars.tools import Tools
 from guidedgen.tool_prompts import (
     Message,
+    TemplateTools,
     arguments_of,
     native_messages,
     plain_messages,
@@ -100,13 +101,13 @@ class Prompter:
         return bool(getattr(self.tokenizer, "chat_template", None))
 
     @cached_property
-    def tool_format(self) -> ToolFormat | None:
-        """How the model's chat template writes calls of tools, None where it knows none."""
-        return template_tools(self._render).format if self.has_template else None
+    def tools(self) -> TemplateTools:
+        """What the model's chat template can do with tools."""
+        return template_tools(self._render) if self.has_template else TemplateTools()
 
     def settled(self, tools: Tools) -> Tools:
         """The tools with the format that they are called in: the one asked for, else the template's, else JSON."""
-        known, asked = self.tool_format, tools.format
+        known, asked = self.tools.format, tools.format
         if known is not None and asked in (None, known.name):
             return replace(tools, format=known)
         return tools if asked is not None else replace(tools, format=FORMATS["json"])
@@ -121,11 +122,12 @@ class Prompter:
         Raises:
             ModelError: the template refuses the conversation.
         """
-        known = self.tool_format if tools is not None or _mentions_tools(conversation) else None
-        if known is not None and (tools is None or tools.format == known):
-            declared = None if tools is None else tools.declarations
-            return self._templated(tuple(native_messages(conversation)), declared)
         if tools is not None or _mentions_tools(conversation):
+            known = self.tools
+            if known.format is not None and (tools is None or tools.format == known.format):
+                told = None if tools is None or known.tells else told_of(tools)
+                declared = None if tools is None or not known.tells else tools.declarations
+                return self._templated(native_messages(conversation, text=known.text, told=told), declared)
             written = FORMATS["json"] if tools is None else tools.written
             conversation = plain_messages(conversation, written, None if tools is None else told_of(tools))
         if not self.has_template:

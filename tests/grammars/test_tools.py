@@ -133,7 +133,7 @@ def test_whatever_masks_allow_can_be_read_and_is_valid(name: str) -> None:
     constraint, chance, seen = compiled(tools), random.Random(5), set[str]()
     for _ in range(40):
         state, tokens = constraint.start(), list[int]()
-        for _ in range(chance.randrange(60)):
+        for _ in range(len(FORMATS[name].opening.encode()) + chance.randrange(60)):
             options = allowed_tokens(state.mask())
             if not len(options):
                 break
