@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 from guidedgen import __version__
 from guidedgen.errors import CompileError, GuidedGenError
 from guidedgen.evaluate.command import app as evaluate_app
+from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
 from guidedgen.terminal import (
     BAD_INPUT,
@@ -29,6 +31,7 @@ from guidedgen.tool_options import call_facts, call_lines, calls_of, tools_named
 
 if TYPE_CHECKING:
     from guidedgen.api import Model
+    from guidedgen.grammars.tools import Tools
     from guidedgen.result import Result
 
 app = typer.Typer(
@@ -100,6 +103,8 @@ def generate(
     regex: Annotated[str | None, typer.Option(help="A regular expression, Python syntax.")] = None,
     choice: Annotated[list[str] | None, typer.Option(help="An option; give it several times.")] = None,
     lark: Annotated[Path | None, typer.Option(help="A Lark grammar file.")] = None,
+    gbnf: Annotated[Path | None, typer.Option(help="A GBNF grammar file, as llama.cpp has them.")] = None,
+    ebnf: Annotated[Path | None, typer.Option(help="An EBNF grammar file, ISO 14977 or W3C.")] = None,
     tools: Annotated[
         str | None, typer.Option(help="Functions to call: a JSON file of tools, or module:function,other.")
     ] = None,
@@ -123,7 +128,9 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Generate one output of a type and print it."""
-    output = _output(schema=schema, type_=type_, regex=regex, choice=choice, lark=lark, tools=tools, how=tool_choice)
+    files = {"--schema": schema, "--lark": lark, "--gbnf": gbnf, "--ebnf": ebnf}
+    called = None if tools is None else tools_named(tools, tool_choice)
+    output = _output(files, type_=type_, regex=regex, choice=choice, tools=called)
     text = sys.stdin.read() if prompt == "-" else prompt
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": text})
@@ -149,9 +156,14 @@ def generate(
 @app.command(epilog='Example: guidedgen check ticket.json --tokenizer tokenizer.json --text \'{"title": "x"}\'')
 @reported
 def check(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .json schema or a .lark grammar.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="A .json schema, or a .lark, .gbnf or .ebnf grammar.")
+    ],
     tokenizer: Annotated[Path | None, typer.Option(exists=True, help="tokenizer.json, tekken.json, ...")] = None,
     text: Annotated[str | None, typer.Option(help="A text to test; the exit code is 1 if it is not valid.")] = None,
+    text_file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Like --text, with the text of a file.")
+    ] = None,
     explain: Annotated[
         str | None, typer.Option(help="Like --text; tells how the text is read and where it stops.")
     ] = None,
@@ -160,7 +172,7 @@ def check(
 ) -> None:
     """Compile a schema or grammar without a model: what is enforced, sizes, warnings, errors with their line."""
     from guidedgen import checking
-    from guidedgen.check_output import print_check, print_reading, reading_facts
+    from guidedgen.check_output import print_check, print_place, print_reading, print_verdict, reading_facts
     from guidedgen.testing import byte_vocabulary
     from guidedgen.vocabulary import Vocabulary
 
@@ -169,7 +181,10 @@ def check(
         constraint, costs = checking.compile_timed(checking.read_spec(file), vocabulary)
     except CompileError as error:
         fail(checking.show_error(file, error), BAD_INPUT)
-    tested = text if explain is None else explain
+    given = [one for one in (text, explain, text_file) if one is not None]
+    if len(given) > 1:
+        raise typer.BadParameter("give only one of --text, --text-file and --explain")
+    tested = _exact_text(text_file) if text_file is not None else text if explain is None else explain
     verdict = None if tested is None else checking.accepts(constraint, tested)
     reading = None if explain is None else checking.explain(constraint, explain)
     facts = {"kernel": constraint.implementation, "vocabulary": vocabulary.size}
@@ -185,11 +200,17 @@ def check(
         print_check(file, constraint.report, facts, full=report)
         if reading is not None:
             print_reading(tested or "", reading)
+            if verdict is not None and not verdict.accepted:
+                print_place(tested or "", verdict)
         elif verdict is not None:
-            told = "valid" if verdict.accepted else f"not valid: {verdict.read} bytes read, expected {verdict.expected}"
-            typer.echo(f"text: {told}")
+            print_verdict(tested or "", verdict)
     if verdict is not None and not verdict.accepted:
         raise typer.Exit(BAD_INPUT)
+
+
+def _exact_text(path: Path) -> str:
+    """A file's text with its own line ends."""
+    return path.read_bytes().decode("utf-8")
 
 
 @models_app.command("list", epilog="Example: guidedgen models list --json")
@@ -233,26 +254,26 @@ def _load(name: str, device: str, dtype: str) -> Model:
         return load(name, device=device, dtype=dtype, progress=told)
 
 
+_FILES: Mapping[str, Callable[[str], Any]] = {"--schema": JsonSchema, "--lark": Lark, "--gbnf": Gbnf, "--ebnf": Ebnf}
+
+
 def _output(
+    files: Mapping[str, Path | None],
     *,
-    schema: Path | None,
     type_: str | None,
     regex: str | None,
     choice: list[str] | None,
-    lark: Path | None,
-    tools: str | None,
-    how: str,
+    tools: Tools | None,
 ) -> Any:
-    """The output type that exactly one of the options names; None where there is none."""
-    given = [value for value in (schema, type_, regex, choice or None, lark, tools) if value is not None]
-    if len(given) > 1:
-        raise typer.BadParameter("give only one of --schema, --type, --regex, --choice, --lark and --tools")
+    """The output type that exactly one of the options names; None where there is none. `files`: by option."""
+    named = {option: path for option, path in files.items() if path is not None}
+    given = [value for value in (type_, regex, choice or None, tools) if value is not None]
+    if len(named) + len(given) > 1:
+        raise typer.BadParameter(f"give only one of {', '.join(_FILES)}, --type, --regex, --choice and --tools")
+    for option, path in named.items():
+        return _FILES[option](path.read_text(encoding="utf-8"))
     if tools is not None:
-        return tools_named(tools, how)
-    if schema is not None:
-        return JsonSchema(schema.read_text(encoding="utf-8"))
-    if lark is not None:
-        return Lark(lark.read_text(encoding="utf-8"))
+        return tools
     if regex is not None:
         return Regex(regex)
     return Choice(choice) if choice else None if type_ is None else _import_type(type_)
@@ -306,7 +327,7 @@ def _print_stream(
 ) -> None:
     from guidedgen.events import Delta, Done, FieldClosed
 
-    free = output is None or isinstance(output, Regex | Choice | Lark)
+    free = output is None or isinstance(output, Regex | Choice | Lark | Gbnf | Ebnf)
     for event in model.stream(output=output, messages=messages, **options):
         if isinstance(event, Done):
             if as_json:

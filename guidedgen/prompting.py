@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from guidedgen.errors import ModelError
+from guidedgen.grammars.thinking import Markers, markers_of
 from guidedgen.grammars.tool_formats import FORMATS
 from guidedgen.grammars.tools import Tools
 from guidedgen.tool_prompts import (
@@ -105,6 +106,20 @@ class Prompter:
         """What the model's chat template can do with tools."""
         return template_tools(self._render) if self.has_template else TemplateTools()
 
+    @cached_property
+    def thinking(self) -> Markers | None:
+        """The markers that the model puts around its reasoning, None where nothing tells."""
+        template = getattr(self.tokenizer, "chat_template", None) or ""
+        opening = self._opening() if self.has_template else ""
+        return markers_of(self.vocabulary.special.keys(), str(template), opening)
+
+    def _opening(self) -> str:
+        """The end of a prompt, as the chat template writes it."""
+        try:
+            return self._render([{"role": "user", "content": "?"}], [])
+        except Exception:  # a template that refuses this says so when the conversation comes
+            return ""
+
     def settled(self, tools: Tools) -> Tools:
         """The tools with the format that they are called in: the one asked for, else the template's, else JSON."""
         known, asked = self.tools.format, tools.format
@@ -156,7 +171,7 @@ class Prompter:
 
     def _render(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> str:
         text = self.tokenizer.apply_chat_template(
-            list(messages), tools=list(tools), add_generation_prompt=True, tokenize=False
+            list(messages), tools=list(tools) or None, add_generation_prompt=True, tokenize=False
         )
         return str(text)
 

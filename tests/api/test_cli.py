@@ -167,7 +167,7 @@ def test_check_reports_keyword_by_keyword(run: Any, schema: Path) -> None:
     told = json.loads(run("check", schema, "--json", "--text", TEXT).stdout)
     assert told["exact"] is True
     assert told["facts"]["shortest"] == '{"title": "", "urgent": true}'
-    assert told["text"] == {"accepted": True, "read": len(TEXT), "expected": ""}
+    assert told["text"].items() >= {"accepted": True, "read": len(TEXT), "expected": ""}.items()
 
 
 def test_check_tests_a_text(run: Any, schema: Path) -> None:
