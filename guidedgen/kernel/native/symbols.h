@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "json_machine.h"
-#include "lexer.h"
+#include "obligations.h"
 #include "unordered.h"
 
 namespace guidedgen {
@@ -43,7 +43,7 @@ struct Nonterminal {
 
 class Symbols {
   public:
-    Symbols(const Table& table, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)) {
+    Symbols(const Table& table, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), obligations_(*lexer_) {
         read_expressions(table);
         read_symbols(table);
         nullable_ = fixpoint([this](int32_t s) { return lexer_->state(expr_[s])->accepting; }, false,
@@ -56,7 +56,7 @@ class Symbols {
     }
 
     // A grammar that is nothing but the JSON texts of a schema.
-    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), json_(std::move(json)) {
+    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), obligations_(*lexer_), json_(std::move(json)) {
         slots_.push_back({SlotKind::Json, false, 0, -1});
         finish_production();
         start_slot_ = 0;
@@ -72,10 +72,43 @@ class Symbols {
     const Slot& slot(int32_t at) const { return slots_[at]; }
     Nonterminal& nonterminal(int32_t id) { return nonterminals_[id]; }
     LexState* terminal(int32_t id) const { return terminals_[id]; }
+
+    // Whether some terminals oblige what follows them.
+    bool lexes() const { return lexes_; }
+    Obligations& obligations() { return obligations_; }
+
+    // A terminal that texts need, and what any number of may always stand behind it.
+    struct Needed {
+        LexState* start;
+        std::vector<LexState*> fillers;
+        bool operator<(const Needed& o) const { return start != o.start ? start->id < o.start->id : fillers < o.fillers; }
+    };
+    std::set<Needed> needed_terminals() const {
+        std::vector<int32_t> fillers(op_.size(), -1);   // by terminal: the repetition behind it, -2: not always the same
+        std::vector<uint8_t> filler(op_.size(), 0);
+        for (size_t s = 0; s < op_.size(); ++s) {
+            const bool pair = op_[s] == SymOp::Sequence && first_[s + 1] - first_[s] == 2 && fills(children_[first_[s] + 1]);
+            for (int32_t k = first_[s]; op_[s] != SymOp::Token && k < first_[s + 1]; ++k) {
+                int32_t& known = fillers[children_[k]];
+                const int32_t now = pair && k == first_[s] ? children_[k + 1] : -2;
+                known = known == -1 || known == now ? now : -2;
+            }
+        }
+        for (size_t s = 0; s < op_.size(); ++s)
+            if (fillers[s] >= 0) each_filler(fillers[s], [&](int32_t t) { filler[t] = 1; });
+        std::set<Needed> found;
+        for (size_t s = 0; s < op_.size(); ++s) {
+            if (op_[s] != SymOp::Terminal || !productive_[s] || filler[s]) continue;
+            Needed n{lexer_->state(expr_[s]), {}};
+            if (fillers[s] >= 0) each_filler(fillers[s], [&](int32_t t) { n.fillers.push_back(lexer_->state(expr_[t])); });
+            found.insert(std::move(n));
+        }
+        return found;
+    }
     const std::vector<int32_t>& token_list(int32_t id) const { return token_lists_[id]; }
     int64_t memory() const {
         return static_cast<int64_t>(slots_.size() * sizeof(Slot) + nonterminals_.size() * (sizeof(Nonterminal) + 64)) +
-               (json_ ? json_->memory() : 0);
+               obligations_.memory() + (json_ ? json_->memory() : 0);
     }
     int64_t count() const { return static_cast<int64_t>(nonterminals_.size()) + (json_ ? json_->count() : 0); }
 
@@ -107,12 +140,33 @@ class Symbols {
     }
 
   private:
+    // Whether a symbol is any number of some terminals.
+    bool fills(int32_t s) const {
+        if (op_[s] != SymOp::Repetition || low_[s] != 0 || high_[s] >= 0) return false;
+        const int32_t child = children_[first_[s]];
+        if (op_[child] == SymOp::Terminal) return true;
+        auto terminal = [this](int32_t c) { return op_[c] == SymOp::Terminal; };
+        return op_[child] == SymOp::Choice && std::all_of(children_.begin() + first_[child], children_.begin() + first_[child + 1], terminal);
+    }
+
+    template <class F>
+    void each_filler(int32_t repetition, F f) const {
+        const int32_t child = children_[first_[repetition]];
+        if (op_[child] == SymOp::Terminal) return f(child);
+        for (int32_t k = first_[child]; k < first_[child + 1]; ++k) f(children_[k]);
+    }
+
     void read_expressions(const Table& t) {
         Expressions& e = lexer_->expressions();
         expr_of_.resize(t.n_exprs);
         for (int64_t i = 0; i < t.n_exprs; ++i) {
             int32_t op = t.exprs[3 * i], a = t.exprs[3 * i + 1], b = t.exprs[3 * i + 2], id = 0;
             std::vector<int32_t> items;
+            if (op == kLongest) {   // terminals that are read by rules of a lexer are never empty
+                expr_of_[i] = e.longest(e.nonempty(expr_of_[a]), expr_of_[b]);
+                lexes_ = true;
+                continue;
+            }
             if (op >= 4 && op <= 6)
                 for (int32_t k = 0; k < b; ++k) items.push_back(expr_of_[t.pool[a + k]]);
             switch (static_cast<Op>(op)) {
@@ -133,7 +187,8 @@ class Symbols {
                 case Op::And: id = e.both(std::move(items)); break;
                 case Op::Not: id = e.negate(expr_of_[a]); break;
                 case Op::Repeat: id = e.repeat(expr_of_[a], t.pool[b], t.pool[b + 1]); break;
-                case Op::Lazy: break;   // never in a table
+                case Op::Lazy:
+                case Op::Longest: break;   // not by these numbers
             }
             expr_of_[i] = id;
         }
@@ -388,7 +443,10 @@ class Symbols {
 
     int64_t terminal_length(int32_t s) { return nullable_[s] ? 0 : lexer_->distance(lexer_->state(expr_[s])); }
 
+    static constexpr int32_t kLongest = 10;   // opcode in a table
+
     std::shared_ptr<Lexer> lexer_;
+    Obligations obligations_;
     std::unique_ptr<JsonMachine> json_;
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<SymOp> op_;
@@ -398,6 +456,7 @@ class Symbols {
     std::vector<Unordered> unordered_;
     SeenSets seen_sets_;
     int32_t start_ = 0, start_slot_ = -1;
+    bool lexes_ = false;
     std::vector<Slot> slots_;
     std::deque<Nonterminal> nonterminals_;
     std::unordered_map<uint64_t, std::vector<int32_t>> by_key_;
