@@ -107,15 +107,17 @@ class Budget {
     }
 
     int64_t worst(Row* row, Unit unit) {
-        if (row->worst[unit] >= 0) return row->worst[unit];
+        if (const int64_t known = bounds(row).worst[unit]; known >= 0) return known;
         Rows& rows = arena_.rows();
         rows.close(row);
         int64_t most = 0;
         for (uint32_t i = 0; i < row->terminals.size(); ++i)
             most = std::max(most, through(row->terminals[i].start, rows.after(row, i), unit));
         for (const ExpectedTokens& e : row->tokens) most = std::max(most, rest(rows.make(e.after), unit));
-        return row->worst[unit] = most;
+        return bounds(row).worst[unit] = most;
     }
+
+    static RowBounds& bounds(Row* row) { return *(row->bounds ? row->bounds : row->bounds = std::make_unique<RowBounds>()); }
 
     int64_t rest(Row* row, Unit unit) { return unit == kBytes ? arena_.rows().cost(row) : need(row); }
     int64_t rest(const Front& front, Unit unit) { return unit == kBytes ? shortest_.cost(front) : bound(front); }
@@ -129,12 +131,12 @@ class Budget {
 
     // Tokens that cross the end of a terminal into `row`; `depth` as in Arena::cross.
     int64_t crossing(LexMask& part, Row* row, size_t depth, Unit unit) {
-        for (const auto& entry : row->crossing_worst[unit])
+        for (const auto& entry : bounds(row).crossing[unit])
             if (entry.first == &part.remainders[0]) return entry.second;
         Front start;
         start.between = row;
         const int64_t most = cross(part, 0, start, depth, unit);
-        row->crossing_worst[unit].emplace_back(&part.remainders[0], most);
+        bounds(row).crossing[unit].emplace_back(&part.remainders[0], most);
         return most;
     }
 

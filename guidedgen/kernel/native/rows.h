@@ -54,9 +54,14 @@ struct ExpectedTokens {
     std::vector<Item> after;
 };
 
+// Memo of Budget, by Budget::Unit.
+struct RowBounds {
+    std::array<int64_t, 2> worst{-1, -1};
+    std::vector<std::pair<const Remainder*, int64_t>> crossing[2];
+};
+
 struct Row {
     int32_t id = 0;
-    uint64_t hash = 0;
     std::vector<Item> items;         // sorted; none at the end of its production
     bool complete_before = false;    // the start symbol was completed by what was read
     bool accepting = false;
@@ -71,8 +76,7 @@ struct Row {
     std::unique_ptr<TokenSet> mask;
     std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
     int64_t cost = -1;
-    std::array<int64_t, 2> worst{-1, -1};                                    // memo of Budget, by Budget::Unit
-    std::vector<std::pair<const Remainder*, int64_t>> crossing_worst[2];       // memo of Budget, by Budget::Unit
+    std::unique_ptr<RowBounds> bounds;
 };
 
 class Rows {
@@ -297,7 +301,6 @@ class Rows {
         rows_.emplace_back();
         Row* row = &rows_.back();
         row->id = static_cast<int32_t>(rows_.size()) - 1;
-        row->hash = h;
         row->items = std::move(items);
         row->complete_before = complete;
         index_.insert(h, row->id);
