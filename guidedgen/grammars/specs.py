@@ -13,10 +13,11 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_text, regex_text
+from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.keywords import draft_named
@@ -35,7 +36,7 @@ __all__ = ["Choice", "Indent", "JsonSchema", "Lark", "Regex", "Spec", "TypeSpec"
 T = TypeVar("T")
 
 
-class _Translated:
+class Translated(Combinable):
     """`grammar` for specs that say how they are translated."""
 
     def translate(self, limits: Limits) -> Translation:
@@ -48,7 +49,7 @@ class _Translated:
 
 
 @dataclass(frozen=True)
-class Regex(_Translated):
+class Regex(Translated):
     """A text that a regular expression matches as a whole; its value is the text.
 
     Args:
@@ -75,7 +76,7 @@ class Regex(_Translated):
 
 
 @dataclass(frozen=True)
-class Choice(_Translated, Generic[T]):
+class Choice(Translated, Generic[T]):
     """One of a few options; its value is the option.
 
     Strings and enum members with string values stand for themselves; every other option is written as JSON.
@@ -126,7 +127,7 @@ def _option_text(option: object) -> str:
 
 
 @dataclass(frozen=True)
-class Lark(_Translated):
+class Lark(Translated):
     """A text of a context-free grammar in Lark's notation; its value is the text.
 
     Args:
@@ -150,7 +151,7 @@ class Lark(_Translated):
 
 
 @dataclass(frozen=True, eq=False)
-class JsonSchema(_Translated):
+class JsonSchema(Translated):
     """A JSON text that is valid under a JSON Schema (drafts 4 to 2020-12, by `$schema`); its value is the JSON value.
 
     Args:
@@ -203,6 +204,10 @@ class JsonSchema(_Translated):
             self.__dict__["_check"] = form.check
         return form
 
+    def node(self, limits: Limits) -> ir.Node:
+        """The text as a part of a grammar."""
+        return ir.JsonText(self.schema, self._options(), self._bounds())
+
     def _bounds(self) -> Bounds:
         return Bounds(
             whitespace=self.max_whitespace, digits=self.max_digits, string=self.max_string, items=self.max_items
@@ -242,7 +247,7 @@ def spec_of(output: Any) -> Spec[Any] | None:
     """The spec of an output type; None where it means free text (`None`, `str`).
 
     Takes specs, Python types and annotations, a list of options that are not types (a `Choice`), a list of types (their
-    union), and a dict that is a JSON Schema.
+    union), a dict that is a JSON Schema, and `Annotated[type, spec]`.
 
     Raises:
         CompileError: nothing of the kind.
@@ -257,7 +262,16 @@ def spec_of(output: Any) -> Spec[Any] | None:
         return JsonSchema(dict(output))
     if isinstance(output, list | tuple):
         return _spec_of_list(output)
-    return TypeSpec(output)
+    return _annotated_spec(output) or TypeSpec(output)
+
+
+def _annotated_spec(output: Any) -> Spec[Any] | None:
+    """The spec that an annotation carries: `Annotated[str, Regex("[0-9]+")]` is that regex."""
+    notes = get_args(output)[1:] if get_origin(output) is Annotated else ()
+    found = [note for note in notes if isinstance(note, Spec) and not isinstance(note, type)]
+    if len(found) > 1:
+        raise CompileError(f"{output!r} carries several specs", hint="Leave one.")
+    return found[0] if found else None
 
 
 def _spec_of_list(options: Sequence[Any]) -> Spec[Any]:

@@ -25,6 +25,8 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     TOKEN          offset in pool        count          exactly one of these token ids (special tokens)
     RULE           body symbol           -              a named symbol; the only way to be recursive
     UNORDERED      offset in pool        members        members in any order, see below
+    JSON           row of texts          -              a JSON text of a schema (native kernel only)
+    LIMITED        expression            tokens         a text in its language in so many tokens at most
 
 The pool row of UNORDERED is: separator, rest (-1: none), minimum, maximum (-1: none), then for each member its symbol
 and 1 where it is required, else 0. It derives all sequences of items with the separator between two of them, where an
@@ -42,9 +44,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from guidedgen.kernel._native import Schema
 
 
 class ExprOp(IntEnum):
@@ -72,6 +78,8 @@ class SymOp(IntEnum):
     TOKEN = 4
     RULE = 5
     UNORDERED = 6
+    JSON = 7
+    LIMITED = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +87,8 @@ class GrammarTable:
     """A grammar as arrays; see the module for the meaning of the opcodes.
 
     `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
+    `texts` are the schemas that JSON symbols name, as the native kernel read them, and how their texts are laid out;
+    each serves one compilation.
     """
 
     exprs: NDArray[np.int32]  # [E, 3] op, a, b
@@ -88,3 +98,4 @@ class GrammarTable:
     literals: bytes
     start: int
     labels: dict[int, str] = field(default_factory=dict)
+    texts: tuple[tuple[Schema, dict[str, int]], ...] = ()

@@ -98,8 +98,11 @@ def _check_symbols(
     ids = np.arange(len(rows))
     _require("symbols", (op >= 0) & (op <= max(SymOp)), "unknown opcode")
     terminal_ok = (a >= 0) & (a < len(table.exprs))
-    _require("symbols", (op != SymOp.TERMINAL) | terminal_ok, "no such expression")
+    limited = op == SymOp.LIMITED
+    _require("symbols", ~((op == SymOp.TERMINAL) | limited) | terminal_ok, "no such expression")
+    _require("symbols", ~limited | (b > 0), "a limit of less than one token")
     _require("symbols", (op != SymOp.RULE) | ((a >= 0) & (a < len(rows))), "no such symbol")
+    _require("symbols", (op != SymOp.JSON) | ((a >= 0) & (a < len(table.texts))), "no such JSON text")
     repeats = op == SymOp.REPETITION
     _require("symbols", ~repeats | ((a >= 0) & (a < ids)), "a child must come before its parent")
     _check_bounds("symbols", repeats, b, pool, limits)

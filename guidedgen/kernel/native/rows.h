@@ -43,6 +43,7 @@ struct Expected {
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
     int32_t obligation = -1;    // under which it begins; -1: none that matters
+    int32_t limit = -1;         // how many tokens it may take; -1: any number
 
     bool same(const Expected& o) const {
         return terminal == o.terminal && obligation == o.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
@@ -332,7 +333,7 @@ class Rows {
                     row->callers.emplace_back(-2 - slot.value, obliged(after, -1));
                     frame = {0, -2 - slot.value, row};
                 }
-                push(json_item(symbols_->json().start(), frame));
+                push(json_item(symbols_->json().start(slot.value), frame));
                 break;
             }
             case SlotKind::Nonterminal: {
@@ -360,6 +361,7 @@ class Rows {
         row->terminals.push_back({start, {-1, -1, nullptr}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
         row->terminals.back().terminal = terminal;
         row->terminals.back().obligation = obligation;
+        row->terminals.back().limit = symbols_->limit(terminal);
     }
 
     void visit_json(Row* row, const Item& item) {

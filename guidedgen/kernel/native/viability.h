@@ -6,6 +6,7 @@
 // such an obligation again, all rows are viable. A settled row expects only what leads to viable rows.
 #pragma once
 
+#include "needed_terminals.h"
 #include "rows.h"
 
 namespace guidedgen {
@@ -199,7 +200,7 @@ class Viability {
     // Whatever terminal was read, and whichever comes next: perhaps behind fillers it can be read, and leave what this holds for
     // again. (A greatest fixed point: what some terminal cannot follow is taken out.)
     bool reaches_everything() {
-        const std::set<Symbols::Needed> needed = symbols_.needed_terminals();
+        const std::set<NeededTerminals::Needed> needed = NeededTerminals::of(symbols_);
         const std::vector<LexState*> none;
         std::vector<Left> left{{-1, &none}};
         std::map<Left, size_t> numbers{{left[0], 0}};
@@ -212,7 +213,7 @@ class Viability {
         for (size_t i = 0; i < left.size(); ++i) {
             after.emplace_back();
             const std::set<int32_t> before = behind_fillers(left[i]);
-            for (const Symbols::Needed& n : needed) {
+            for (const NeededTerminals::Needed& n : needed) {
                 std::set<size_t> ways;
                 for (int32_t obligation : before)
                     each_obligation(n.start, obligation, [&](int32_t o) { ways.insert(number({o, &n.fillers})); });
