@@ -83,16 +83,32 @@ class Automaton:
     table: NDArray[np.int32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Longest:
+    """Non-empty texts w of `accepted`, each where what follows begins with no v for which w v is in `tracked`.
+
+    The whole of a terminal, never a part of another expression. `Longest(x, x)` is the longest match.
+    """
+
+    accepted: Expression
+    tracked: Expression
+
+
 Expression: TypeAlias = (
     Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat | Automaton
 )
+
+
+def accepted(expression: Expression | Longest) -> Expression:
+    """The texts of a terminal, whatever may follow it."""
+    return expression.accepted if isinstance(expression, Longest) else expression
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terminal:
     """A text in the expression's language. `label` is what people call it (a terminal name, a JSON pointer)."""
 
-    expression: Expression
+    expression: Expression | Longest
     label: str | None = None
 
 

@@ -126,7 +126,7 @@ def with_attributes(
     if not attributes.captures_only:
         made = _held(rule, body, grammar, attributes, named, ending)
     if attributes.capture is not None or attributes.stop_capture is not None:
-        trailing = None if ignored is None or made is not body else ignored.expression
+        trailing = None if ignored is None or made is not body else ir.accepted(ignored.expression)
         made = ir.Capture(
             made, attributes.capture, ending=ending, ending_name=attributes.stop_capture, trailing=trailing
         )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from guidedgen.kernel._native import Schema
     from guidedgen.vocabulary import Vocabulary
 
-_AnyNode: TypeAlias = ir.Expression | ir.Node
+_AnyNode: TypeAlias = ir.Expression | ir.Longest | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
 _NAMED = 12  # special tokens that an error lists
@@ -201,6 +201,13 @@ class _Lowering:
             self._known[key] = self._expression(ExprOp.NOT, child)
         return self._known[key]
 
+    def emit_longest(self, node: ir.Longest) -> int:
+        """LONGEST."""
+        key = (ExprOp.LONGEST, self._ids[node.accepted], self._ids[node.tracked])
+        if key not in self._known:
+            self._known[key] = self._expression(*key)
+        return self._known[key]
+
     def emit_repeat(self, node: ir.Repeat) -> int:
         """REPEAT; impossible bounds give the empty language."""
         if _impossible(node.low, node.high):
@@ -356,6 +363,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Complement: (lambda node: (node.inner,), _Lowering.emit_complement),
     ir.Repeat: (lambda node: (node.inner,), _Lowering.emit_repeat),
     ir.Automaton: (_no_children, _Lowering.emit_automaton),
+    ir.Longest: (lambda node: (node.accepted, node.tracked), _Lowering.emit_longest),
     ir.Terminal: (lambda node: (node.expression,), _Lowering.emit_terminal),
     ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
     ir.Choice: (lambda node: node.options, lambda low, node: low.emit_symbols(SymOp.CHOICE, node.options)),

@@ -34,7 +34,7 @@ class _Reading:
     def of(self, node: ir.Node, grammar: ir.Grammar) -> ir.Expression:
         match node:
             case ir.Terminal():
-                return node.expression
+                return ir.accepted(node.expression)
             case ir.Sequence():
                 return ir.Concat(tuple(self.of(part, grammar) for part in node.parts)) if node.parts else ir.Epsilon()
             case ir.Choice():
