@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
 from guidedgen.grammars import ir
 from guidedgen.grammars.captures import Captures
-from guidedgen.grammars.embedding import json_texts
+from guidedgen.grammars.dynamic import Dynamics, DynamicState, Thread
+from guidedgen.grammars.embedding import dynamic_terminals, json_texts
 from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
 from guidedgen.grammars.marked_text import encode, special_names
@@ -68,6 +69,12 @@ class GrammarConstraint:
     def start(self) -> InspectableState:
         """The position before the first token."""
         start = self.compiled.start()
+        if self._dynamics is not None:
+            first = DynamicState.at([Thread(start)], self._dynamics, b"")
+            if first is None:
+                hint = "The functions of its terminals answer with nothing at the beginning."
+                raise UnsatisfiableSchema("no text can begin", hint=hint)
+            return first
         return start if self.checking is None else cast("InspectableState", ValidatedState(start, self.checking))
 
     def captures(self, text: str) -> dict[str, str | list[str]]:
@@ -81,6 +88,15 @@ class GrammarConstraint:
         """
         return {} if self._captures is None else self._captures.of(encode(text))
 
+    @cached_property
+    def _dynamics(self) -> Dynamics | None:
+        terminals = [] if self._grammar is None else dynamic_terminals(self._grammar)
+        if not terminals:
+            return None
+        return Dynamics(
+            terminals=terminals, vocabulary=self.vocabulary, kernel=self.implementation, limits=self._limits
+        )
+
     @property
     def has_captures(self) -> bool:
         """Whether `captures` can say anything."""
@@ -92,7 +108,9 @@ class GrammarConstraint:
             return None
         special = {token: name for name, token in self.vocabulary.special.items()}
         native = self.implementation == "native"
-        return Captures(grammar=self._grammar, special=special, native=native, limits=self._limits)
+        return Captures(
+            grammar=self._grammar, special=special, native=native, limits=self._limits, dynamics=self._dynamics
+        )
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
+from guidedgen.errors import CompileError, GrammarSyntaxError, LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.options import Options
@@ -197,10 +197,15 @@ def given_terminals(
         if name not in declared:
             hint = f"Write `%declare {name}` into the grammar."
             raise CompileError(f"the grammar declares no terminal {name!r}", keyword=name, hint=hint)
-    nodes = {}
+    nodes: dict[str, ir.Node] = {}
+    asked = 0
     for name, value in terminals.items():
-        if callable(value) and not isinstance(value, type):
-            hint = "Give a list of texts or a spec, and compile again where it changes."
-            raise UnsupportedFeature(f"terminal {name} is given by a function", keyword=name, hint=hint)
-        nodes[name] = node_of(value, limits)
+        if callable(value) and not isinstance(value, type) and not hasattr(value, "translate"):
+            if asked == len(ir.MARKERS):
+                hint = "Answer for several of them in one function."
+                raise LimitExceeded("terminals", asked, "functions for terminals of one grammar", remedy=hint)
+            nodes[name] = ir.Dynamic(name, value, asked)
+            asked += 1
+        else:
+            nodes[name] = node_of(value, limits)
     return nodes

@@ -285,6 +285,10 @@ class _Lowering:
             return self._symbol(SymOp.TERMINAL, nothing, label=node.label)
         return self._symbol(SymOp.LIMITED, expression, min(node.max_tokens, _LARGEST_COUNT), node.label)
 
+    def emit_dynamic(self, node: ir.Dynamic) -> int:
+        """TERMINAL, of a text that no token spells."""
+        return self._symbol(SymOp.TERMINAL, self._emit_literal(ir.MARKERS[node.number]), label=node.name)
+
     def emit_json(self, node: ir.JsonText) -> int:
         """JSON, or the rules that stand for it."""
         if not self._native:
@@ -374,6 +378,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Scope: (_no_children, _Lowering.emit_scope),
     ir.JsonText: (_no_children, _Lowering.emit_json),
     ir.Limited: (_no_children, _Lowering.emit_limited),
+    ir.Dynamic: (_no_children, _Lowering.emit_dynamic),
     ir.Capture: (lambda node: (node.node,), lambda low, node: low._ids[node.node]),
     ir.TokenSet: (_no_children, _Lowering.emit_token_set),
 }

@@ -75,6 +75,7 @@ _NAMES: dict[type, str] = {
     ir.JsonText: "JSON",
     ir.SpecialToken: "a special token",
     ir.TokenSet: "a special token",
+    ir.Dynamic: "a terminal that a function answers for",
     ir.Unordered: "an unordered collection",
     ir.Limited: "a part with a limit of its own on tokens",
 }
