@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         GuidedGenError,
         LimitExceeded,
         ModelError,
+        SavedConstraintError,
         ToolError,
         UnsatisfiableSchema,
         UnsupportedFeature,
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted, ThinkingDelta
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.compile_cache import compile_cache
+    from guidedgen.grammars.date_specs import Date, DateTime, Time
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.library import library
+    from guidedgen.grammars.number_specs import Integer, Number
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.grammars.substring import Excerpt, Substring
     from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
@@ -55,6 +59,8 @@ __all__ = [
     "Choice",
     "CompileError",
     "Constraint",
+    "Date",
+    "DateTime",
     "DeadEnd",
     "Deadline",
     "Delta",
@@ -69,6 +75,7 @@ __all__ = [
     "GrammarSyntaxError",
     "GuidedGenError",
     "Indent",
+    "Integer",
     "JsonSchema",
     "Lark",
     "LimitExceeded",
@@ -78,11 +85,13 @@ __all__ = [
     "Model",
     "ModelError",
     "Named",
+    "Number",
     "Plain",
     "Regex",
     "Repeat",
     "Result",
     "Sampling",
+    "SavedConstraintError",
     "Segments",
     "Sequence",
     "SpecialToken",
@@ -94,6 +103,7 @@ __all__ = [
     "Tags",
     "Thinking",
     "ThinkingDelta",
+    "Time",
     "Tool",
     "ToolCall",
     "ToolCalls",
@@ -110,6 +120,7 @@ __all__ = [
     "__version__",
     "arun_tools",
     "compile",
+    "compile_cache",
     "fill_masks",
     "guided",
     "library",
@@ -138,6 +149,7 @@ _SOURCES = {
         "GuidedGenError",
         "LimitExceeded",
         "ModelError",
+        "SavedConstraintError",
         "ToolError",
         "UnsatisfiableSchema",
         "UnsupportedFeature",
@@ -147,8 +159,11 @@ _SOURCES = {
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted", "ThinkingDelta"),
     "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.compile_cache": ("compile_cache",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.library": ("library",),
+    "guidedgen.grammars.date_specs": ("Date", "DateTime", "Time"),
+    "guidedgen.grammars.number_specs": ("Integer", "Number"),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.grammars.substring": ("Excerpt", "Substring"),
     "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),

@@ -56,11 +56,16 @@ class Dynamics:
     _starts: OrderedDict[ir.Node, InspectableState] = field(default_factory=OrderedDict)
 
     @cached_property
+    def marks(self) -> bytes:
+        """The bytes that markers are made of."""
+        return bytes(FIRST_MARKER + terminal.number for terminal in self.terminals)
+
+    @cached_property
     def unspeakable(self) -> Mask:
         """The tokens that have a byte of a marker."""
         tokens = np.zeros(self.vocabulary.size, dtype=np.bool_)
         data = np.frombuffer(self.vocabulary.data, dtype=np.uint8)
-        places = np.flatnonzero((data >= FIRST_MARKER) & (data < FIRST_MARKER + len(self.terminals)))
+        places = np.flatnonzero(np.isin(data, np.frombuffer(self.marks, dtype=np.uint8)))
         tokens[np.searchsorted(self.vocabulary.offsets, places, side="right") - 1] = True
         return mask_of(tokens)
 
@@ -199,7 +204,7 @@ class DynamicState:
         return state
 
     def _after(self, reached: Sequence[InspectableState | None], data: bytes) -> DynamicState | None:
-        if any(FIRST_MARKER <= byte < FIRST_MARKER + len(self.dynamics.terminals) for byte in data):
+        if any(byte in self.dynamics.marks for byte in data):
             return None
         threads = [
             Thread(after) if thread.word is None else Thread(thread.grammar, after)
@@ -328,11 +333,11 @@ def _fits(after: DynamicState, budget: int) -> bool:
 def _begun(state: InspectableState, dynamics: Dynamics, text: bytes) -> Iterator[Thread]:
     """The terminals that may begin here, with what is answered for them."""
     live = _live(state)
-    for number, terminal in enumerate(dynamics.terminals):
-        if not live >> (FIRST_MARKER + number) & 1:
+    for terminal in dynamics.terminals:
+        if not live >> (FIRST_MARKER + terminal.number) & 1:
             continue
         node = dynamics.answer(terminal, text.decode("utf-8", errors="replace"))
-        behind = None if node is None else state.advance_bytes(ir.MARKERS[number])
+        behind = None if node is None else state.advance_bytes(ir.MARKERS[terminal.number])
         if node is not None and behind is not None:
             yield Thread(behind, dynamics.start(node))
 

@@ -47,9 +47,16 @@ def json_texts(grammar: ir.Grammar) -> list[ir.JsonText]:
 
 
 def dynamic_terminals(grammar: ir.Grammar) -> list[ir.Dynamic]:
-    """The terminals that functions answer for, by their numbers."""
-    found = [node for node in _nodes(grammar) if isinstance(node, ir.Dynamic)]
-    return sorted(found, key=lambda node: node.number)
+    """The terminals that functions answer for, by their numbers.
+
+    Raises:
+        UnsupportedFeature: they are those of several grammars.
+    """
+    found = sorted((node for node in _nodes(grammar) if isinstance(node, ir.Dynamic)), key=lambda node: node.number)
+    if len({node.number for node in found}) < len(found):
+        hint = "Put the terminals that functions answer for into one grammar."
+        raise UnsupportedFeature("several grammars of one output ask functions", hint=hint)
+    return found
 
 
 def _nodes(grammar: ir.Grammar) -> Iterator[object]:

@@ -78,6 +78,7 @@ class _Lowering:
         self._literals = bytearray()
         self._labels: dict[int, str] = {}
         self._texts: list[tuple[Schema, dict[str, int]]] = []
+        self._sources: list[object] = []
         self._grammars: dict[ir.Grammar, int] = {}  # grammars within the grammar, as rules
         self._rule_ids: dict[tuple[ir.Grammar, str], int] = {}
         self._pending: list[tuple[ir.Grammar, ir.Node, int]] = []  # bodies, whose names they use, and for which rule
@@ -103,6 +104,7 @@ class _Lowering:
             start=start,
             labels=self._labels,
             texts=tuple(self._texts),
+            sources=tuple(self._sources),
         )
 
     def _lower(self, root: _AnyNode) -> int:
@@ -294,6 +296,7 @@ class _Lowering:
         if not self._native:
             return self._emit_grammar(translated(node, self._limits))
         self._texts.append(native_text(node, self._limits))
+        self._sources.append(node)
         return self._symbol(SymOp.JSON, len(self._texts) - 1)
 
     def emit_special(self, node: ir.SpecialToken) -> int:

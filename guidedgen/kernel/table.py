@@ -94,7 +94,7 @@ class GrammarTable:
 
     `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
     `texts` are the schemas that JSON symbols name, as the native kernel read them, and how their texts are laid out;
-    each serves one compilation.
+    each serves one compilation. `sources` are what they were read from, to do it again.
     """
 
     exprs: NDArray[np.int32]  # [E, 3] op, a, b
@@ -105,3 +105,4 @@ class GrammarTable:
     start: int
     labels: dict[int, str] = field(default_factory=dict)
     texts: tuple[tuple[Schema, dict[str, int]], ...] = ()
+    sources: tuple[object, ...] = ()
