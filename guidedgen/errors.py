@@ -11,6 +11,7 @@
     ├── BudgetTooSmall(minimum)                   also ValueError: max_tokens cannot hold any valid value
     ├── DeadEnd                                   also RuntimeError: no token is allowed and the text is incomplete
     ├── ValidationFailed(raw, attempts)           also ValueError: a finished text did not validate
+    ├── ToolError                                 also RuntimeError: a tool that cannot be run
     └── ModelError                                also RuntimeError: a model cannot be loaded or run
 
 Each message says where the fault is and what to do next.
@@ -194,6 +195,10 @@ class ValidationFailed(GuidedGenError, ValueError):
         self.raw = raw
         self.attempts = tuple(attempts)
         super().__init__(message)
+
+
+class ToolError(GuidedGenError, RuntimeError):
+    """A call of a tool that cannot be run: it has no function, or took too long."""
 
 
 class ModelError(GuidedGenError, RuntimeError):

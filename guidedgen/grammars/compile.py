@@ -11,14 +11,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from guidedgen.errors import CompileError, UnsatisfiableSchema
-from guidedgen.grammars import table_cache
+from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
+from guidedgen.grammars import ir, table_cache
+from guidedgen.grammars.captures import Captures
 from guidedgen.grammars.compile_cache import compile_cache
 from guidedgen.grammars.content import digest_of
 from guidedgen.grammars.embedding import json_texts
 from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
-from guidedgen.grammars.marked_text import special_names
+from guidedgen.grammars.marked_text import encode, special_names
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import spec_of
 from guidedgen.grammars.translation import Form, Spec, Translation
@@ -51,6 +52,7 @@ class GrammarConstraint:
     checking: Checking | None = None
     limits: Limits = _DEFAULT_LIMITS
     _read_report: Callable[[], Report] = field(repr=False)
+    _grammar: ir.Grammar | None = field(default=None, repr=False)
 
     @cached_property
     def report(self) -> Report:
@@ -71,6 +73,30 @@ class GrammarConstraint:
         """The position before the first token."""
         start = self.compiled.start()
         return start if self.checking is None else cast("InspectableState", ValidatedState(start, self.checking))
+
+    def captures(self, text: str) -> dict[str, str | list[str]]:
+        """The parts of a finished text that rules of a grammar with a capture have read, by name.
+
+        A capture that can come several times is a list, the others are texts; one that did not come is left out, unless
+        it is a list. Special tokens stand in the text as `marked_text.py` writes them.
+
+        Raises:
+            ValidationFailed: it is no text of the grammar.
+        """
+        return {} if self._captures is None else self._captures.of(encode(text))
+
+    @property
+    def has_captures(self) -> bool:
+        """Whether `captures` can say anything."""
+        return self._captures is not None and bool(self._captures.names)
+
+    @cached_property
+    def _captures(self) -> Captures | None:
+        if self._grammar is None:
+            return None
+        special = {token: name for name, token in self.vocabulary.special.items()}
+        native = self.implementation == "native"
+        return Captures(grammar=self._grammar, special=special, native=native, limits=self.limits)
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""
@@ -126,7 +152,13 @@ def compile(
         return _natively(wanted, vocabulary, bounds, kernel) or _translated(wanted, vocabulary, bounds, kernel, cache)
 
     content = digest_of(wanted) if cache else None
-    form = made() if content is None else compile_cache.get((content, vocabulary.fingerprint, bounds, kernel), made)
+    try:
+        form = made() if content is None else compile_cache.get((content, vocabulary.fingerprint, bounds, kernel), made)
+    except (CompileError, LimitExceeded):
+        blame = getattr(wanted, "blame", None)
+        if blame is not None:
+            blame(lambda part: compile(part, vocabulary, limits=bounds, implementation=implementation))
+        raise
     return GrammarConstraint(
         compiled=form.compiled,
         vocabulary=vocabulary,
@@ -134,6 +166,7 @@ def compile(
         checking=None if form.check is None else Checking(vocabulary, form.check),
         limits=bounds,
         _read_report=form.report,
+        _grammar=form.grammar,
     )
 
 
@@ -187,7 +220,7 @@ def _read(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) 
         entries = [entry for text in texts for entry in report_entries(text, limits, native=native)]
         return Report((*translation.full_report(), *entries), compiled.unproved)
 
-    return Form(compiled=compiled, report=report, check=translation.check)
+    return Form(compiled=compiled, report=report, check=translation.check, grammar=translation.grammar)
 
 
 def _short(spec: Spec[Any]) -> str:

@@ -11,7 +11,9 @@ from guidedgen.errors import UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
-from guidedgen.grammars.lark_loader import Loaded, load
+from guidedgen.grammars.lark_extensions import extend
+from guidedgen.grammars.lark_loader import Loaded
+from guidedgen.grammars.lark_text import load_extended
 from guidedgen.grammars.rule_grammar import rules_by_name
 from guidedgen.grammars.rule_tree import Body, Chain, Chars, Either, Name, Rule, Times, Token
 from guidedgen.grammars.specs import Lark
@@ -39,7 +41,7 @@ def _(spec: Gbnf | Ebnf, limits: Limits) -> Sequence[Rule]:
 
 @drawable_rules.register
 def _(spec: Lark, limits: Limits) -> Sequence[Rule]:
-    loaded = load(spec.text, start=spec.start, import_paths=(), limits=limits)
+    loaded = load_extended(extend(spec.text), start=spec.start, import_paths=(), limits=limits)
     grammar = spec.grammar(limits)
     made_up = {name: body for name, body in grammar.rules.items() if name.startswith("__")}
     rules = [Rule(name, _body(body, made_up), 0) for name, body in grammar.rules.items() if name not in made_up]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from guidedgen.errors import CompileError
 from guidedgen.grammars import ir
-from guidedgen.grammars.lark_loader import load, place_of
-from guidedgen.grammars.lark_text import remarks
+from guidedgen.grammars.lark_extensions import extend
+from guidedgen.grammars.lark_loader import place_of
+from guidedgen.grammars.lark_text import load_extended, remarks
 from guidedgen.grammars.notes import NO_TEXT, note, unproductive
 from guidedgen.grammars.report import Entry
 from guidedgen.limits import Limits
@@ -21,8 +22,10 @@ def lark_notes(text: str, grammar: ir.Grammar, *, start: str, limits: Limits) ->
         limits: as for reading it.
     """
     try:
-        told = remarks(load(text, start=start, import_paths=(), limits=limits), text, limits)
-    except CompileError:  # a text that lark alone does not read: it was read in another way
+        extended = extend(text)
+        loaded = load_extended(extended, start=start, import_paths=(), limits=limits)
+        told = remarks(loaded, extended, text, limits)
+    except CompileError:  # what the text declares was handed in beside it
         told = []
     entries: list[tuple[int, Entry]] = []
     for name, remark in [*told, *((name, NO_TEXT) for name in unproductive(grammar))]:

@@ -101,6 +101,8 @@ def save(constraint: GrammarConstraint, path: str | Path) -> None:
             header["report"] = [dataclasses.astuple(entry) for entry in constraint.report]
             if constraint.checking is not None:
                 raise TypeError("finished texts are checked outside of the masks")
+            if constraint.has_captures:
+                raise TypeError("captures need the grammar itself")
         json.dumps(header)
     except (AttributeError, TypeError, ValueError) as error:
         raise UnsupportedFeature(

@@ -158,11 +158,12 @@ def default_implementation() -> str:
         if wanted not in _MODULES:
             raise ValueError(f"GUIDEDGEN_KERNEL={wanted!r}: use one of {', '.join(_MODULES)}.")
         return wanted
-    return "native" if _native_is_installed() else "reference"
+    return "native" if native_is_installed() else "reference"
 
 
 @cache
-def _native_is_installed() -> bool:
+def native_is_installed() -> bool:
+    """Whether the native kernel is there; says so in the log, once, where it is not."""
     try:
         importlib.import_module(_MODULES["native"])
     except ImportError as error:
