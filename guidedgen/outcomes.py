@@ -71,9 +71,11 @@ def outcome(
         report=_report(output, notes, scanner),
         trace=trace,
         attempts=(*attempts, text),
+        thinking=getattr(scanner, "thinking", None),
     )
     if complete:
-        return _parsed(result, data, output)
+        captures = output.captures(sequence.generated(), vocabulary)
+        return _parsed(replace(result, captures=captures), data, output)
     refusal = _refusal(sequence.state) if finish == "dead_end" else None
     return replace(result, error=_unfinished(result, sequence.state, scanner, request), complaint=refusal)
 

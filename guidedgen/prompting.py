@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from guidedgen.errors import ModelError
+from guidedgen.grammars.thinking import Markers, markers_of
 from guidedgen.grammars.tool_formats import FORMATS, ToolFormat
 from guidedgen.grammars.tools import Tools
 from guidedgen.tool_prompts import (
@@ -103,6 +104,20 @@ class Prompter:
     def tool_format(self) -> ToolFormat | None:
         """How the model's chat template writes calls of tools, None where it knows none."""
         return template_tools(self._render).format if self.has_template else None
+
+    @cached_property
+    def thinking(self) -> Markers | None:
+        """The markers that the model puts around its reasoning, None where nothing tells."""
+        template = getattr(self.tokenizer, "chat_template", None) or ""
+        opening = self._opening() if self.has_template else ""
+        return markers_of(self.vocabulary.special.keys(), str(template), opening)
+
+    def _opening(self) -> str:
+        """The end of a prompt, as the chat template writes it."""
+        try:
+            return self._render([{"role": "user", "content": "?"}], [])
+        except Exception:  # a template that refuses this says so when the conversation comes
+            return ""
 
     def settled(self, tools: Tools) -> Tools:
         """The tools with the format that they are called in: the one asked for, else the template's, else JSON."""

@@ -8,6 +8,7 @@ from functools import partial
 
 from guidedgen.errors import CompileError
 from guidedgen.grammars import ebnf_text, gbnf_text, ir
+from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.notes import NO_TEXT, note, unproductive
 from guidedgen.grammars.report import Entry
 from guidedgen.grammars.rule_grammar import assemble, unreached_rules
@@ -17,7 +18,7 @@ from guidedgen.grammars.translation import Translation
 from guidedgen.limits import Limits
 
 
-class _Rules:
+class _Rules(Combinable):
     """What the two have in common. There is no lexer: terminals may end wherever they can."""
 
     def translate(self, limits: Limits) -> Translation:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +76,16 @@ class Repeat:
     high: int | None
 
 
-Expression: TypeAlias = Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat
+@dataclass(frozen=True, slots=True, eq=False)
+class Automaton:
+    """The texts that an automaton accepts; `table` is written as `kernel/table.py` says of AUTOMATON."""
+
+    table: NDArray[np.int32]
+
+
+Expression: TypeAlias = (
+    Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat | Automaton
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,6 +192,25 @@ class JsonText:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Capture:
+    """A node whose text is returned by a name; the language is the node's.
+
+    Attributes:
+        node: what is captured.
+        name: the name; None: only the ending is captured.
+        ending: what the text ends with that is not part of what is captured.
+        ending_name: the name under which that is returned.
+        trailing: texts that may stand behind what is captured, as far as they are the last part of it.
+    """
+
+    node: Node
+    name: str | None
+    ending: Expression | None = None
+    ending_name: str | None = None
+    trailing: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Limited:
     """A node whose texts are a regular language, held short.
 
@@ -207,6 +239,7 @@ Node: TypeAlias = (
     | Scope
     | JsonText
     | Limited
+    | Capture
 )
 
 

@@ -14,6 +14,11 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     AND            offset in pool        count
     NOT            child                 -              complement with respect to all byte strings
     REPEAT         child                 offset in pool pool[b:b+2] = minimum, maximum (-1: no maximum)
+    AUTOMATON      offset in pool        length         texts that lead from state 0 to an accepting one, see below
+
+The pool row of AUTOMATON is: number of states S, number of edges E, S + 1 numbers that say where each state's edges
+begin (and end), then for each edge its lowest byte + 256 * its highest byte and the state that it leads to, then the
+accepting states as bits, 32 to a number. The edges of one state are of ascending bytes and do not overlap.
 
 *Symbols* are the context-free structure over them. RULE may refer forward, everything else only backward.
 
@@ -61,6 +66,7 @@ class ExprOp(IntEnum):
     AND = 6
     NOT = 7
     REPEAT = 8
+    AUTOMATON = 9
 
 
 class SymOp(IntEnum):
@@ -83,7 +89,7 @@ class GrammarTable:
 
     `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
     `texts` are the schemas that JSON symbols name, as the native kernel read them, and how their texts are laid out;
-    each serves one compilation.
+    each serves one compilation. `sources` are what they were read from, to do it again.
     """
 
     exprs: NDArray[np.int32]  # [E, 3] op, a, b
@@ -94,3 +100,4 @@ class GrammarTable:
     start: int
     labels: dict[int, str] = field(default_factory=dict)
     texts: tuple[tuple[Schema, dict[str, int]], ...] = ()
+    sources: tuple[object, ...] = ()

@@ -28,7 +28,9 @@ class Lexer : public TrieWalks {
         LexState* owner = s->clamped;
         if (!owner->mask) {
             auto made = std::make_unique<LexMask>();
-            if (from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
+            if (const ByteGraph* graph = expressions_.graph(owner->expr)) {
+                walk_graph(owner, *graph, *made);
+            } else if (from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
             } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
                 adapt(free, owner, *made);
             } else {
@@ -424,7 +426,6 @@ class Lexer : public TrieWalks {
 
     static constexpr size_t kManyBelow = 64;     // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
-    static constexpr int64_t kUnfinished = 3;    // bytes that a character may lack at the end of a token
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kManyPairs = 400;    // of edges
     static constexpr size_t kHeads = 8;          // of an expression, before its first conjunction

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "automaton.h"
+#include "explicit_automaton.h"
 #include "text_tokens.h"
 
 namespace guidedgen {
@@ -101,6 +102,40 @@ class TrieWalks : public Automaton {
             });
         }
         finish(found, out);
+    }
+
+    // The same for a state of an explicit automaton: its own numbers are the states on the way, and no others are made.
+    void walk_graph(LexState* start, const ByteGraph& graph, LexMask& out) {
+        const Trie& trie = *trie_;
+        Found found;
+        std::vector<int32_t> stack(static_cast<size_t>(trie.longest) + 1);
+        stack[0] = expressions_.at(start->expr).b;
+        int32_t most = 0;
+        const auto walk = [&](const auto& self, uint32_t from, uint32_t to) -> void {
+            for (uint32_t i = from; i < to;) {
+                const TrieNode& node = trie.nodes[i];
+                const int32_t now = graph.next(stack[node.depth - 1u], node.byte);
+                ++visited_;
+                expressions_.spend(1);
+                if (now < 0) {
+                    i = node.skip;
+                    continue;
+                }
+                stack[node.depth] = now;
+                most = std::max(most, graph.nearest(now));
+                if (graph.accepts(now) && !trie.leaf(i)) found.crossings.push_back(i);
+                if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
+                const Subtrees::Below* below = trie.subtrees.below(i);
+                const auto descend = [&](uint32_t child) { self(self, child, trie.nodes[child].skip); };
+                i = below && each_child(i, *below, graph.bytes(now), descend) ? node.skip : i + 1;
+            }
+        };
+        graph.bytes(stack[0]).each([&](uint8_t b) {
+            if (const uint32_t node = trie.root_child[b]) walk(walk, node, trie.nodes[node].skip);
+        });
+        found.reached.push_back(start);
+        finish(found, out);
+        out.farthest = most + kUnfinished;
     }
 
     void finish(Found& found, LexMask& out) {
@@ -309,6 +344,7 @@ class TrieWalks : public Automaton {
 
     static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
 
+    static constexpr int64_t kUnfinished = 3;  // bytes that a character may lack at the end of a token
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     static constexpr int kMostLeaving = 40;   // bytes of ASCII that lead elsewhere from a state of text
 
