@@ -53,6 +53,11 @@ class ToyStore:
         self.tokens = torch.cat((self.tokens, missing))
         self.positions = torch.cat((self.positions, missing))
 
+    def move(self, old: torch.Tensor, new: torch.Tensor) -> None:
+        """Copy the content of slots to others."""
+        self.tokens[new] = self.tokens[old]
+        self.positions[new] = self.positions[old]
+
 
 class ToyModel:
     """Logits are a fixed random function of the last `order` tokens (of all tokens where `order` is None).
