@@ -153,6 +153,9 @@ class FreshSampler:
         """Logits after each sequence [B, logits_size]."""
         return torch.cat([self._one(sequence.tokens()) for sequence in sequences])
 
+    def discard(self, drafts: ListOf[Sequence], *, base: Sequence, keep: Sequence) -> None:
+        """Nothing is kept."""
+
     def _one(self, tokens: tuple[int, ...]) -> torch.Tensor:
         count = len(tokens)
         whole = Segment(start=0, stop=count, context=torch.empty(0, dtype=torch.int64))

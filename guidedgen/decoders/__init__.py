@@ -2,8 +2,9 @@
 
 from guidedgen.decoders.base import Chunk, Finish, LogitsSource, Strategy
 from guidedgen.decoders.plain import Plain
+from guidedgen.decoders.speculative import Speculative
 
-STRATEGIES: dict[str, type[Strategy]] = {"plain": Plain}
+STRATEGIES: dict[str, type[Strategy]] = {"plain": Plain, "speculative": Speculative}
 """Every strategy by the name that the command line and settings files use."""
 
-__all__ = ["STRATEGIES", "Chunk", "Finish", "LogitsSource", "Plain", "Strategy"]
+__all__ = ["STRATEGIES", "Chunk", "Finish", "LogitsSource", "Plain", "Speculative", "Strategy"]
