@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +76,16 @@ class Repeat:
     high: int | None
 
 
-Expression: TypeAlias = Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat
+@dataclass(frozen=True, slots=True, eq=False)
+class Automaton:
+    """The texts that an automaton accepts; `table` is written as `kernel/table.py` says of AUTOMATON."""
+
+    table: NDArray[np.int32]
+
+
+Expression: TypeAlias = (
+    Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat | Automaton
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +134,19 @@ class SpecialToken:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TokenSet:
+    """One token, whole: one of those with these names or ids; `excluded`: any but those that can stand in a text.
+
+    A token that has bytes may be named by its id too; it then stands for itself, however else its bytes could be read.
+    """
+
+    names: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    excluded: bool = False
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """An item of `Unordered` that may come once."""
 
@@ -143,7 +169,78 @@ class Unordered:
     high: int | None = None
 
 
-Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """A whole grammar as a node: the names of its rules are its own."""
+
+    grammar: Grammar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JsonText:
+    """A JSON text that is valid under a schema; what is not set here is as in `json_schema.Options`.
+
+    Attributes:
+        schema: the schema, or its JSON text.
+        options: `json_schema.Options`.
+        bounds: `json_schema.bounds.Bounds`; None: none.
+    """
+
+    schema: Any
+    options: Any
+    bounds: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Capture:
+    """A node whose text is returned by a name; the language is the node's.
+
+    Attributes:
+        node: what is captured.
+        name: the name; None: only the ending is captured.
+        ending: what the text ends with that is not part of what is captured.
+        ending_name: the name under which that is returned.
+        trailing: texts that may stand behind what is captured, as far as they are the last part of it.
+    """
+
+    node: Node
+    name: str | None
+    ending: Expression | None = None
+    ending_name: str | None = None
+    trailing: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limited:
+    """A node whose texts are a regular language, held short.
+
+    Attributes:
+        node: what is limited.
+        max_tokens: the most tokens that may have a byte of the text, those that it shares with its neighbours included.
+        max_chars: the most characters.
+        label: what people call it.
+    """
+
+    node: Node
+    max_tokens: int | None = None
+    max_chars: int | None = None
+    label: str | None = None
+
+
+Node: TypeAlias = (
+    Terminal
+    | Sequence
+    | Choice
+    | Repetition
+    | Reference
+    | SpecialToken
+    | TokenSet
+    | Unordered
+    | Scope
+    | JsonText
+    | Limited
+    | Capture
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -83,20 +83,9 @@ class Budget {
         return costs_are_bounds() ? bytes + 3 * worst : bytes;
     }
 
-    // Whether a JSON Schema can demand several undeclared names in one object, or several different items of one kind.
     bool costs_are_bounds() {
-        if (bounds_ < 0) bounds_ = arena_.rows().symbols().has_json() && demands_different(arena_.rows().symbols().json().table());
-        return bounds_ == 1;
-    }
-
-    static bool demands_different(const SchemaTable& table) {
-        bool many = false, unique = false;
-        for (const SchemaNode& n : table.nodes) {
-            if (n.object && (n.object->min_properties > 1 || n.object->max_properties > 0)) return true;
-            many |= n.array && (n.array->min_items > 1 || n.array->min_contains > 1);
-            unique |= n.array && n.array->unique;
-        }
-        return many && unique;
+        Symbols& symbols = arena_.rows().symbols();
+        return symbols.has_json() && symbols.json().demands_different();
     }
 
     int64_t worst(Position* p, Unit unit) {
@@ -177,7 +166,7 @@ class Budget {
         stack_[0] = p->front;
         named_.clear();
         if (p->front.between) group_named(p, groups);
-        const Content* content = p->front.between || p->front.reading.size() != 1 ? nullptr : arena_.lexer().content(p->front.reading[0].state);
+        const Content* content = p->front.between || p->front.reading.size() != 1 || p->front.reading[0].left >= 0 ? nullptr : arena_.lexer().content(p->front.reading[0].state);
         if (content) group_around(p, content->whole(trie_), groups);
         else
             arena_.allowed(p->front).each([&](uint8_t b) {
@@ -219,7 +208,11 @@ class Budget {
         for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) {
             const int32_t token = trie_.tokens[r];
             if (done && ((*done)[token >> 5] >> (token & 31)) & 1) continue;
-            if (!next) next = arena_.intern(now);
+            if (!next) {
+                Front ended = now;
+                if (!arena_.end_token(ended)) break;
+                next = arena_.intern(ended);
+            }
             if (named_.count(token)) read_either(token, next, groups);
             else groups[next].tokens.push_back(token);
         }
@@ -267,7 +260,6 @@ class Budget {
     std::deque<Front> fronts_;   // scratch of `cross` by depth
     std::vector<Front> stack_;   // scratch of `choices` by depth in the trie
     std::unordered_set<int32_t> named_;   // tokens that the grammar names here
-    int bounds_ = -1;                     // memo of `costs_are_bounds`
 };
 
 }  // namespace guidedgen

@@ -23,6 +23,8 @@ struct Expr {
     bool sure = false;                 // some text is in it, which is plain to see
     bool lazy = false;                 // contains Lazy
     bool text = false;                 // all of it is in the universe; see ExpressionTable::set_universe
+    bool finite = false;               // it is plain to see that it has finitely many texts
+    bool endless = false;              // ... and here, that it has not
     bool vague() const { return boolean || lazy; }   // `shortest` may not be the length of a text
 };
 
@@ -37,6 +39,7 @@ struct Derivation {
     virtual bool accepts(int32_t state) const = 0;
     virtual bool sure() const { return true; }
     virtual int32_t nearest(int32_t state) const = 0;    // no text from the state has fewer bytes; falls by 1 a byte at most
+    virtual const class ByteGraph* graph() const { return nullptr; }   // where its states are those of an explicit automaton
 };
 
 // All derivations of one set of expressions, by name.

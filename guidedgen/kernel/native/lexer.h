@@ -28,7 +28,9 @@ class Lexer : public TrieWalks {
         LexState* owner = s->clamped;
         if (!owner->mask) {
             auto made = std::make_unique<LexMask>();
-            if (from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
+            if (const ByteGraph* graph = expressions_.graph(owner->expr)) {
+                walk_graph(owner, *graph, *made);
+            } else if (from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
             } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
                 adapt(free, owner, *made);
             } else {
@@ -74,6 +76,18 @@ class Lexer : public TrieWalks {
         size_t nodes = 0;
         for (uint32_t node : mask.remainders[at].trie_nodes) nodes += trie_->nodes[node].skip - node - 1;
         return nodes >= kManyBelow;
+    }
+
+    // Tokens that end where a remainder does.
+    const std::vector<int32_t>& tokens(Remainder& remainder) {
+        if (remainder.listed) return remainder.tokens;
+        for (uint32_t n : remainder.trie_nodes) {
+            const TrieNode& node = trie_->nodes[n];
+            remainder.tokens.insert(remainder.tokens.end(), trie_->tokens.begin() + node.tok, trie_->tokens.begin() + node.tok + node.ntok);
+        }
+        remainder.listed = true;
+        bytes_ += static_cast<int64_t>(remainder.tokens.size() * 4);
+        return remainder.tokens;
     }
 
     const std::vector<Remainder::Child>& children(LexMask& mask, uint32_t at) {
@@ -268,7 +282,11 @@ class Lexer : public TrieWalks {
         const Opening mine = opening(one->expr), its = opening(other->expr);
         if (mine.expr < 0 || mine.expr != its.expr) {
             found.stack[0] = {one, other};
-            return differ_in(1, static_cast<uint32_t>(trie_->nodes.size()), found);
+            bool few = true;
+            apart(one, other, first(one) | first(other)).each([&](uint8_t b) {
+                if (const uint32_t node = trie_->root_child[b]) few = few && differ_in(node, trie_->nodes[node].skip, found);
+            });
+            return few;
         }
         LexState *rest = state(mine.rest), *other_rest = state(its.rest);
         bool few = true;
@@ -412,7 +430,6 @@ class Lexer : public TrieWalks {
 
     static constexpr size_t kManyBelow = 64;     // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
-    static constexpr int64_t kUnfinished = 3;    // bytes that a character may lack at the end of a token
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kManyPairs = 400;    // of edges
     static constexpr size_t kHeads = 8;          // of an expression, before its first conjunction

@@ -16,8 +16,9 @@ struct Remainder {
         uint8_t byte;
         uint32_t at;   // in LexMask::remainders
     };
-    bool expanded = false;
+    bool expanded = false, listed = false;
     std::vector<uint32_t> trie_nodes;
+    std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
 };
@@ -37,32 +38,41 @@ struct LexMask {
 // Where some bytes lead from a state.
 struct LexEdge {
     ByteSet bytes;
-    struct LexState* to;     // made when it is first gone to, where it is the state of `rest` and then LexState::tail
-    int32_t rest;
+    struct LexState* to;     // made when it is first gone to: the state of `rest` and then `tail`
+    int32_t rest, tail;
 };
 
-struct LexState {
+// States that accept nothing, and that text leads to each other but for characters that begin with some bytes.
+struct Region {
+    std::vector<struct LexState*> states;
+    uint64_t walk = 0;   // the last walk over the trie that noted them
+};
+
+// What each step looks at comes first, in one line of a cache.
+struct alignas(64) LexState {
     int32_t id = 0, expr = 0;
     bool accepting = false;
     bool expanded = false;    // transitions are there
     bool pruned = false;      // transitions into empty languages are gone
     int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
+    int32_t asked = 0;                 // how often an edge was looked for
     std::vector<LexEdge> edges;        // of disjoint bytes
-    std::unique_ptr<uint16_t[]> edge_of;   // by byte: number of its edge, from 1 on; only where there are many
-    int32_t tail = -1;
+    std::unique_ptr<uint16_t[]> edge_of;   // by byte: number of its edge, from 1 on; only where there are many, and used often
+    LexState* clamped = nullptr;       // the state whose mask this one shares
+    std::unique_ptr<LexMask> mask;
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
-    LexState* clamped = nullptr;       // the state whose mask this one shares
-    const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
+    uint64_t walk = 0;                 // the last walk over the trie that noted it
+    uint64_t met = 0;                  // the last search for a region that came by
+    int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
+    int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte
     bool content_known = false;
     int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
     int8_t textual = -1;               // 1: text is read without end, but for characters that begin with `leaving`; -1: not known yet
-    ByteSet leaving;
-    std::unique_ptr<LexMask> mask;
-    int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
-    int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte
+    Region* region = nullptr;          // ... where it leads, if not back here
+    const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
     int64_t farthest = -1;             // memo of Lexer::farthest
-    uint64_t walk = 0;                 // the last walk over the trie that noted it
+    ByteSet leaving;
 };
 
 }  // namespace guidedgen

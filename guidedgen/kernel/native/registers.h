@@ -137,6 +137,12 @@ class Registers {
     const Register* unknown() const { return &unknown_; }
     // The same in an item that any string may be but those that came: JsonMachine::takes_any_string.
     const Register* unknown_string() const { return &unknown_string_; }
+    // Stands for registers that nothing is kept in until no JSON text is being read.
+    static const Register* lost() {
+        static const Register none{nullptr, false, false, nullptr, nullptr};
+        return &none;
+    }
+    static bool lost(const Register* r) { return r == lost(); }
     bool is_unknown(const Register* r) const { return r == &unknown_ || r == &unknown_string_; }
     int64_t memory() const { return bytes_; }
 
@@ -202,6 +208,7 @@ class Registers {
 
     // The same of another arena.
     const Register* import(const Register* r) {
+        if (lost(r)) return r;
         std::vector<const Register*> open;
         for (; r; r = r->outer) open.push_back(r);
         const Register* outer = nullptr;
@@ -239,8 +246,7 @@ class Registers {
         NameReader inside;
         inside.read('"');
         auto note = [&](uint32_t node) { n.repeated.push_back(node); };
-        for (uint32_t quote : trie.name_starts)
-            for (uint32_t c = quote + 1; c < trie.nodes[quote].skip; c = trie.nodes[c].skip) descend(trie, c, inside, n.name, note);
+        for (uint32_t quote : trie.name_starts) descend_below(trie, quote, inside, n.name, note);
         n.known = true;
         return n.repeated;
     }
@@ -275,7 +281,17 @@ class Registers {
             if (reader.name == name) found(node);
             return;
         }
-        if (!reader.begins(name)) return;
+        if (reader.begins(name)) descend_below(trie, node, reader, name, found);
+    }
+
+    template <class F>
+    static void descend_below(const Trie& trie, uint32_t node, const NameReader& reader, const std::string& name, F& found) {
+        if (const Subtrees::Below* below = trie.subtrees.below(node)) {
+            reader.each_next(name, [&](uint8_t b) {
+                if (below->next.has(b)) descend(trie, trie.subtrees.child(*below, b), reader, name, found);
+            });
+            return;
+        }
         for (uint32_t c = node + 1; c < trie.nodes[node].skip; c = trie.nodes[c].skip) descend(trie, c, reader, name, found);
     }
 

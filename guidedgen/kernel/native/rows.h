@@ -35,6 +35,7 @@ struct Expected {
     int32_t terminal = -1;      // -1: a lexeme of JSON
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
+    int32_t limit = -1;         // how many tokens it may take; -1: any number
 
     bool same(const Expected& o) const {
         return terminal == o.terminal && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
@@ -307,6 +308,7 @@ class Rows {
                 if (!found) {
                     row->terminals.push_back({symbols_->terminal(slot.value), {-1, -1, nullptr}, std::make_unique<std::vector<Item>>()});
                     row->terminals.back().terminal = slot.value;
+                    row->terminals.back().limit = symbols_->limit(slot.value);
                     found = &row->terminals.back();
                 }
                 found->after->push_back(after);
@@ -321,7 +323,7 @@ class Rows {
                     row->callers.emplace_back(-2 - slot.value, after);
                     frame = {0, -2 - slot.value, row};
                 }
-                push(json_item(symbols_->json().start(), frame));
+                push(json_item(symbols_->json().start(slot.value), frame));
                 break;
             }
             case SlotKind::Nonterminal: {

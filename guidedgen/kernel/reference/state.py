@@ -28,7 +28,8 @@ from guidedgen.kernel.reference.structure import Cost, Part
 if TYPE_CHECKING:
     from guidedgen.kernel.reference.grammar import Grammar
 
-Reading: TypeAlias = tuple[Expression, Row, Part]
+Reading: TypeAlias = tuple[Expression, Row, Part, int | None]
+"""Where a terminal is, the row and part that expected it, and how many tokens it may still take (None: any number)."""
 
 _MOST_FORCED = 256
 
@@ -173,20 +174,33 @@ class States:
         """The state after one byte, or None."""
         if byte in state.after:
             return state.after[byte]
-        readings: dict[Reading, None] = {}
+        readings: dict[tuple[Expression, Row, Part], int | None] = {}
         rows: set[Row] = set()
-        for lexeme, row, part in _candidates(state):
+        for lexeme, row, part, left in _candidates(state):
             target = self._lexemes.steps(lexeme)[byte]
             if target is None:
                 continue
             if target.nullable:
                 rows.add(self._rows.after(row, part))
             if self._lexemes.live_bytes(target):
-                readings[target, row, part] = None
+                known = readings.get((target, row, part))
+                readings[target, row, part] = left if left is None or known is None else max(left, known)
         row_between = self._rows.merge(rows) if rows else None
-        after = self.make(readings, row_between) if readings or rows else None
+        counted = [(*reading, left) for reading, left in readings.items()]
+        after = self.make(counted, row_between) if readings or rows else None
         state.after[byte] = after
         return after
+
+    def end_token(self, state: State) -> State | None:
+        """The state if a token ends here: terminals that cannot end in the tokens left to them are given up."""
+        if not any(left is not None for *_, left in state.readings):
+            return state
+        kept = []
+        for lexeme, row, part, left in state.readings:
+            after = None if left is None else left - 1
+            if after is None or (after > 0 and self._grammar.counts.fits(lexeme, after)):
+                kept.append((lexeme, row, part, after))
+        return self.make(kept, state.row) if kept or state.row is not None else None
 
     def step_special(self, state: State, token: int) -> State | None:
         """The state after a special token, which may only stand between terminals."""
@@ -203,11 +217,11 @@ class States:
 
     def live_bytes(self, state: State) -> int:
         """The set of bytes that may come next; bit b stands for byte b."""
-        return reduce(operator.or_, (self._lexemes.live_bytes(lexeme) for lexeme, _, _ in _candidates(state)), 0)
+        return reduce(operator.or_, (self._lexemes.live_bytes(lexeme) for lexeme, *_ in _candidates(state)), 0)
 
     def expected(self, state: State) -> Iterator[Part]:
         """The terminals that are being read or may begin, and the special tokens that may come next."""
-        yield from (part for lexeme, _, part in _candidates(state) if self._lexemes.live_bytes(lexeme))
+        yield from (part for lexeme, _, part, _ in _candidates(state) if self._lexemes.live_bytes(lexeme))
         if state.row is not None:
             for items in state.row.tokens.values():
                 yield from (production.parts[dot - 1] for production, dot, _ in items)
@@ -227,7 +241,7 @@ class States:
         if state.cost is None:
             ways = [
                 self._lexemes.distance(lexeme) + self._rows.after(row, part).cost
-                for lexeme, row, part in state.readings
+                for lexeme, row, part, _ in state.readings
             ]
             state.cost = min(ways, default=math.inf) if state.row is None else min([state.row.cost, *ways])
         return state.cost
@@ -236,7 +250,7 @@ class States:
         """The set of bytes that a shortest completion, not an empty one, may begin with."""
         least = self.cost(state)
         result = 0
-        for lexeme, row, part in _candidates(state):
+        for lexeme, row, part, _ in _candidates(state):
             left = least - self._rows.after(row, part).cost
             result |= self._lexemes.nearer_bytes(lexeme, left) if left > 0 else 0
         return result
@@ -248,4 +262,4 @@ def _candidates(state: State) -> Iterator[Reading]:
     if state.row is not None:
         for part in state.row.terminals:
             assert part.expression is not None
-            yield part.expression, state.row, part
+            yield part.expression, state.row, part, part.limit
