@@ -138,7 +138,13 @@ class _Batch:
     def _drafts(self, lanes: list[Lane]) -> list[Draft]:
         room = self._sampler.model.info.context_length
         requests = [
-            Request(lane=lane.index, tip=lane.tip, most=max(0, min(self._settings.most, room - lane.tip.length)))
+            Request(
+                lane=lane.index,
+                tip=lane.tip,
+                most=max(0, min(self._settings.most, room - lane.tip.length)),
+                seed=lane.seed,
+                sample=lane.sample,
+            )
             for lane in lanes
         ]
         trees = self._session.propose(requests)

@@ -9,16 +9,17 @@ from collections.abc import Sequence as ListOf
 import pytest
 
 from guidedgen.constraint import AllOf, MaxTokens
-from guidedgen.decoders import STRATEGIES, Plain, Speculative
-from guidedgen.decoders.drafters import DRAFTERS, Outcome, Request, Setting
+from guidedgen.decoders import STRATEGIES, Plain, Speculative, strategy_named
+from guidedgen.decoders.drafters import DRAFTERS, ModelDrafter, Outcome, Request, Setting
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS
+from guidedgen.errors import ModelError
 from guidedgen.grammars.compile import compile as compile_constraint
 from guidedgen.grammars.specs import Regex
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
-from guidedgen.toy import ToyModel, toy_vocabulary
+from guidedgen.toy import OneOf, ToyModel, toy_vocabulary
 from guidedgen.toy_laws import check_strategy, exact_outcomes, replay, toy_constraint
 
 SETTINGS = (Sampling(temperature=1.0), Sampling(temperature=1.3, top_p=0.8, repetition_penalty=2.0))
@@ -56,6 +57,35 @@ DRAFTED = [*DRAFTERS.values(), Everything()]
 @pytest.mark.parametrize("drafter", DRAFTED, ids=[*DRAFTERS, "everything"])
 def test_the_laws_of_strategies(drafter: object) -> None:
     check_strategy(Speculative(drafter=drafter), settings=SETTINGS, samples=500)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("widths", "verifier"),
+    [((1, 1, 1), "leviathan"), ((1, 1, 1), "recursive"), ((2, 2), "recursive"), ((3, 1), "point-mass")],
+)
+def test_the_laws_with_a_second_model(widths: tuple[int, ...], verifier: str) -> None:
+    drafter = ModelDrafter(model=ToyModel(seed=9), widths=widths)
+    check_strategy(Speculative(drafter=drafter, verifier=verifier), settings=SETTINGS, samples=1000)
+
+
+def test_a_drafter_like_the_target_is_always_accepted() -> None:
+    """Where no text may end early: ends are never drafted, so that their share is taken from all other drafts."""
+    model = ToyModel(order=None)
+    constraint = OneOf(list(itertools.product(range(3), repeat=4)), model.vocabulary.size)
+    prompts = [Sequence.prompt((0, 1), constraint.start())] * 20
+    strategy = Speculative(drafter=ModelDrafter(model=ToyModel(order=None)), verifier="leviathan")
+    sampler = Sampler(model)
+    replay(list(strategy.run(sampler, prompts, Sampling(temperature=1.0, seed=1))), prompts)
+    for step in sampler.trace.snapshot().steps:
+        for _, depth, accepted in step.drafts:
+            assert accepted == depth
+
+
+def test_a_drafter_with_another_vocabulary_is_refused() -> None:
+    prompt = Sequence.prompt((0, 1), toy_constraint(8).start())
+    strategy = Speculative(drafter=ModelDrafter(model=ToyModel(vocabulary=toy_vocabulary(9))))
+    with pytest.raises(ModelError, match="another vocabulary"):
+        list(strategy.run(Sampler(ToyModel()), [prompt], Sampling()))
 
 
 @pytest.mark.parametrize("verifier", sorted(set(VERIFIERS) - {"leviathan"}))
@@ -121,6 +151,11 @@ def test_dead_ends_are_backed_out_of() -> None:
 
 def test_names_are_checked() -> None:
     assert STRATEGIES["speculative"]() == Speculative()
+    assert strategy_named("speculative:copy:recursive") == Speculative(drafter="copy", verifier="recursive")
+    assert strategy_named("plain") == Plain()
+    for wrong in ("plain:copy", "speculative:copy:recursive:more", "speculative:nothing", "hasty"):
+        with pytest.raises(ValueError, match="says too much|no drafter|no strategy"):
+            strategy_named(wrong)
     with pytest.raises(ValueError, match=r"no drafter is called 'x'. There are: copy"):
         Speculative(drafter="x")
     with pytest.raises(ValueError, match="no verifier"):

@@ -6,6 +6,7 @@ from guidedgen.decoders.drafters.base import Drafter, DraftSession, Outcome, Req
 from guidedgen.decoders.drafters.combined import Fallback, Union
 from guidedgen.decoders.drafters.copying import Copy
 from guidedgen.decoders.drafters.grammar import Forced
+from guidedgen.decoders.drafters.model import ModelDrafter
 from guidedgen.decoders.drafters.recycling import Recycle
 
 DRAFTERS: dict[str, Drafter] = {
@@ -23,6 +24,7 @@ __all__ = [
     "Drafter",
     "Fallback",
     "Forced",
+    "ModelDrafter",
     "Outcome",
     "Recycle",
     "Request",

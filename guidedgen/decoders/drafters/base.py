@@ -11,7 +11,10 @@ import torch
 from guidedgen.decoders.tree import DraftTree
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
+from guidedgen.sampler.streams import uniform
 from guidedgen.vocabulary import Vocabulary
+
+_DRAFTING = 1 << 32  # the draws of drafters begin here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +40,19 @@ class Request:
         lane: number of the sequence in the run.
         tip: the sequence.
         most: drafts for it, at most; forced tokens do not count.
+        seed: of the sample's random stream.
+        sample: number of the sample among those of its prompt.
     """
 
     lane: int
     tip: Sequence
     most: int
+    seed: int = 0
+    sample: int = 0
+
+    def uniform(self, depth: int, draw: int) -> float:
+        """A number in [0, 1) of the sample's stream, `depth` tokens after the tip; verifiers use others."""
+        return uniform(self.seed, self.sample, self.tip.length + depth, _DRAFTING + draw)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -155,7 +155,7 @@ def test_siblings_without_replacement(seed: int, masked: bool, widths: tuple[int
 
 @MASKS
 @SEEDS
-@pytest.mark.parametrize("widths", [(2, 1), (3,), (2, 2)])
+@pytest.mark.parametrize("widths", [(2, 1), (3,), pytest.param((2, 2), marks=pytest.mark.slow)])
 def test_siblings_with_replacement(seed: int, masked: bool, widths: tuple[int, ...]) -> None:
     target, drafter = models(seed, masked)
     came = speculative(target, drawn_tree(drafter, widths, replacement=True), KSequential())
