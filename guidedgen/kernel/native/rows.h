@@ -184,10 +184,10 @@ class Rows {
     // The row after a lexeme that ends an item whose text is known.
     Row* after_item(Row* row, size_t index, const std::string& text) { return make(items_after_item(row, index, text)); }
 
-    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text) {
+    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text, int32_t obligation = -1) {
         const Expected& e = row->terminals[index];
-        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index);
-        return {json_item(symbols_->json().follow_item(json_state(e.item), e.edge, text), e.item)};
+        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index, obligation);
+        return {obliged(json_item(symbols_->json().follow_item(json_state(e.item), e.edge, text), e.item), obligation)};
     }
 
     // Whether behind a lexeme that comes before an item any string may come, and the array may end after it.
@@ -215,7 +215,7 @@ class Rows {
                 for (Item& item : items) item.obligation = obligation;
             return items;
         }
-        return {json_item(symbols_->json().follow(json_state(e.item), e.edge), e.item)};
+        return {obliged(json_item(symbols_->json().follow(json_state(e.item), e.edge), e.item), obligation)};
     }
 
     template <class F>
@@ -333,7 +333,7 @@ class Rows {
                     row->callers.emplace_back(-2 - slot.value, obliged(after, -1));
                     frame = {0, -2 - slot.value, row};
                 }
-                push(json_item(symbols_->json().start(slot.value), frame));
+                push(obliged(json_item(symbols_->json().start(slot.value), frame), item.obligation));
                 break;
             }
             case SlotKind::Nonterminal: {
@@ -367,7 +367,12 @@ class Rows {
     void visit_json(Row* row, const Item& item) {
         const auto& edges = symbols_->json().expect(json_state(item));
         row->terminals.reserve(row->terminals.size() + edges.size());
-        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({edges[i].start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
+        for (size_t i = 0; i < edges.size(); ++i) {
+            LexState* start = symbols_->obligations().start(edges[i].start, item.obligation);
+            if (!start) continue;
+            row->terminals.push_back({start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
+            if (start != edges[i].start) row->terminals.back().obligation = item.obligation;
+        }
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {

@@ -172,6 +172,7 @@ class Lexemes:
             if len(order) > self._limit:
                 raise LimitExceeded("states", self._limit, "looking for the ways in which a terminal can end")
         return list(found.values())
+
     def nearer_bytes(self, state: Expression, left: Length) -> int:
         """The set of bytes after which `left` - 1 bytes are the shortest rest; bit b stands for byte b."""
         return sum(mask for mask, target in self.live_successors(state) if self.distance(target) == left - 1)
