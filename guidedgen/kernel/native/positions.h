@@ -219,13 +219,8 @@ class Arena {
         if (out.reading.size() > kFew) sort_unique(out.reading);
         if (in.registers) out.registers = registers_.append(in.registers, byte);
         if (out.registers == registers_.unknown_string() && !begins_string(out)) uncertain_ = true;
-        if (flagged_) {
-            out.between = end_flagged(out);
-        } else if (ended_.size() == 1) {
-            out.between = rows_.after(ended_[0].row, ended_[0].index, lexer_->obligation(ended_[0].state));
-        } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
-            out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index, lexer_->obligation(e.state)); });
-        }
+        if (flagged_) out.between = end_flagged(out);
+        else if (!ended_.empty()) out.between = behind_ended();
         if (Registers::lost(out.registers) && !inside_json(out)) out.registers = nullptr;
     }
 
@@ -354,9 +349,13 @@ class Arena {
             }
         }
         out.registers = r;
-        if (row) return row;
-        if (ended_.size() == 1) return rows_.after(ended_[0].row, ended_[0].index);
-        return rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
+        return row ? row : behind_ended();
+    }
+
+    // The row after what has ended. Several terminals may end at once: one row for all of them keeps ambiguity polynomial.
+    Row* behind_ended() {
+        if (ended_.size() == 1) return rows_.after(ended_[0].row, ended_[0].index, lexer_->obligation(ended_[0].state));
+        return rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index, lexer_->obligation(e.state)); });
     }
 
     static constexpr size_t kFew = 32;   // up to here a linear search for duplicates beats sorting
