@@ -200,11 +200,13 @@ def _pattern_errors(terminal: TerminalDef, extended: Extended) -> Iterator[None]
 
 
 def _label(terminal: TerminalDef, loaded: Loaded) -> str:
-    """What people call a terminal: its name, or its text where lark made the name up."""
+    """What people call a terminal: its name, or its text or pattern where lark made the name up."""
     pattern = terminal.pattern
-    if terminal.name in loaded.defined_terminals or not isinstance(pattern, PatternStr):
+    if terminal.name in loaded.defined_terminals:
         return str(terminal.name)
-    return json.dumps(pattern.value, ensure_ascii=False) + "i" * ("i" in pattern.flags)
+    literal = isinstance(pattern, PatternStr)
+    written = json.dumps(pattern.value, ensure_ascii=False) if literal else f"/{pattern.value}/"
+    return written + "".join(sorted(pattern.flags))
 
 
 def _by_origin(rules: Iterable[Rule]) -> dict[str, list[list[Symbol]]]:
