@@ -16,11 +16,11 @@ from typing import Final, Literal, TypeAlias
 from lark.grammar import NonTerminal, Rule, Symbol
 from lark.lexer import PatternStr, TerminalDef
 
-from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
+from guidedgen.errors import CompileError, GrammarSyntaxError, LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir, lark_lexing
 from guidedgen.grammars.lark_extensions import Extended, extend
-from guidedgen.grammars.lark_loader import Loaded, load, place_of, without_comments
+from guidedgen.grammars.lark_loader import Loaded, check_text, load, place_of, without_comments
 from guidedgen.grammars.lark_rules import Terminals, placeholder_nodes, with_attributes
 from guidedgen.grammars.preferred import Preferred, preferred, preferred_literal
 from guidedgen.grammars.regex_text import parse_terminal
@@ -58,11 +58,28 @@ def parse(
             in a way that is not enforced.
         LimitExceeded: one of `limits`.
     """
-    limits.check("schema_bytes", len(text))
+    check_text(text, limits)
     extended = extend(text)
     loaded = load_extended(extended, start=start, import_paths=import_paths, limits=limits)
-    nodes = {**(terminals or {}), **placeholder_nodes(extended, json)}
-    named = _terminals(extended, loaded, terminals or {}, limits)
+    try:
+        return _assembled(extended, loaded, start, lexer, limits, terminals or {}, json)
+    except RecursionError:
+        detail = "terminals or rules are made of each other more levels deep than can be followed"
+        raise LimitExceeded("depth", limits.depth, detail) from None
+
+
+def _assembled(
+    extended: Extended,
+    loaded: Loaded,
+    start: str,
+    lexer: EarleyLexer,
+    limits: Limits,
+    terminals: Mapping[str, ir.Node],
+    json: ir.JsonText | None,
+) -> ir.Grammar:
+    """The grammar of what lark has read; see `parse`."""
+    nodes = {**terminals, **placeholder_nodes(extended, json)}
+    named = _terminals(extended, loaded, terminals, limits)
     lexemes = _lexemes(extended, loaded, named, lexer, limits)
     bare = {**lexemes.bare, **nodes}
     followed = {
