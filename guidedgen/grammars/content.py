@@ -30,12 +30,8 @@ def digest_of(spec: Any) -> str | None:
 
 
 def fields_of(spec: Any) -> dict[str, Any]:
-    """The fields of a spec that make its language, as JSON can hold them; raises TypeError where it cannot."""
-    found = {name: value for name, value in vars(spec).items() if not name.startswith("_")}
-    for name, value in found.items():
-        if value is not None and not isinstance(value, str | int):
-            raise TypeError(f"{name}={value!r}")
-    return found
+    """The fields of a spec that make its language."""
+    return {entry.name: getattr(spec, entry.name) for entry in dataclasses.fields(spec) if entry.init}
 
 
 @content_of.register
@@ -111,14 +107,11 @@ def schema_of_fields(fields: dict[str, Any]) -> tuple[Any, Options, Bounds]:
 
 
 def _of_fields(kind: str, spec: Any) -> str | None:
-    try:
-        return _written(kind, fields_of(spec))
-    except TypeError:  # a field that is no text: a callable, a set of terminals
-        return None
+    return _written(kind, fields_of(spec))
 
 
 def _written(kind: str, value: Any) -> str | None:
     try:
         return kind + json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):  # not JSON: compiling it says so, with the place
+    except (TypeError, ValueError, RecursionError):  # not JSON: compiling a schema says so, a type is known to nobody
         return None
