@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
     from guidedgen.grammars.compile_cache import compile_cache
+    from guidedgen.grammars.date_specs import Date, DateTime, Time
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.library import library
+    from guidedgen.grammars.number_specs import Integer, Number
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
     from guidedgen.grammars.substring import Excerpt, Substring
     from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
@@ -57,6 +59,8 @@ __all__ = [
     "Choice",
     "CompileError",
     "Constraint",
+    "Date",
+    "DateTime",
     "DeadEnd",
     "Deadline",
     "Delta",
@@ -71,6 +75,7 @@ __all__ = [
     "GrammarSyntaxError",
     "GuidedGenError",
     "Indent",
+    "Integer",
     "JsonSchema",
     "Lark",
     "LimitExceeded",
@@ -80,6 +85,7 @@ __all__ = [
     "Model",
     "ModelError",
     "Named",
+    "Number",
     "Plain",
     "Regex",
     "Repeat",
@@ -97,6 +103,7 @@ __all__ = [
     "Tags",
     "Thinking",
     "ThinkingDelta",
+    "Time",
     "Tool",
     "ToolCall",
     "ToolCalls",
@@ -155,6 +162,8 @@ _SOURCES = {
     "guidedgen.grammars.compile_cache": ("compile_cache",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.library": ("library",),
+    "guidedgen.grammars.date_specs": ("Date", "DateTime", "Time"),
+    "guidedgen.grammars.number_specs": ("Integer", "Number"),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.grammars.substring": ("Excerpt", "Substring"),
     "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),

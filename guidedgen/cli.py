@@ -27,6 +27,7 @@ from guidedgen.terminal import (
     quiet_libraries,
     reported,
 )
+from guidedgen.tool_options import call_facts, call_lines, calls_of, tools_named
 
 if TYPE_CHECKING:
     from guidedgen.api import Model
@@ -87,6 +88,8 @@ guidedgen generate "Is water wet?" --choice yes --choice no
 
 guidedgen generate "A date in May 2024" --regex "2024-05-[0-3][0-9]"
 
+guidedgen generate "Weather in Ulm?" --tools my_module:search,book --tool-choice auto
+
 cat mail.txt | guidedgen generate - --schema ticket.json --stream"""
 
 
@@ -101,6 +104,10 @@ def generate(
     lark: Annotated[Path | None, typer.Option(help="A Lark grammar file.")] = None,
     gbnf: Annotated[Path | None, typer.Option(help="A GBNF grammar file, as llama.cpp has them.")] = None,
     ebnf: Annotated[Path | None, typer.Option(help="An EBNF grammar file, ISO 14977 or W3C.")] = None,
+    tools: Annotated[
+        str | None, typer.Option(help="Functions to call: a JSON file of tools, or module:function,other.")
+    ] = None,
+    tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
     strategy: Annotated[str, typer.Option(help="Decoding strategy.")] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
@@ -121,7 +128,7 @@ def generate(
 ) -> None:
     """Generate one output of a type and print it."""
     files = {"--schema": schema, "--lark": lark, "--gbnf": gbnf, "--ebnf": ebnf}
-    output = _output(files, type_=type_, regex=regex, choice=choice)
+    output = _output(files, type_=type_, regex=regex, choice=choice, tools=tools, how=tool_choice)
     text = sys.stdin.read() if prompt == "-" else prompt
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": text})
@@ -262,14 +269,24 @@ def _load(name: str, device: str, dtype: str) -> Model:
 _FILES: Mapping[str, Callable[[str], Any]] = {"--schema": JsonSchema, "--lark": Lark, "--gbnf": Gbnf, "--ebnf": Ebnf}
 
 
-def _output(files: Mapping[str, Path | None], *, type_: str | None, regex: str | None, choice: list[str] | None) -> Any:
+def _output(
+    files: Mapping[str, Path | None],
+    *,
+    type_: str | None,
+    regex: str | None,
+    choice: list[str] | None,
+    tools: str | None,
+    how: str,
+) -> Any:
     """The output type that exactly one of the options names; None where there is none. `files`: by option."""
     named = {option: path for option, path in files.items() if path is not None}
-    given = [value for value in (type_, regex, choice or None) if value is not None]
+    given = [value for value in (type_, regex, choice or None, tools) if value is not None]
     if len(named) + len(given) > 1:
-        raise typer.BadParameter(f"give only one of {', '.join(_FILES)}, --type, --regex and --choice")
+        raise typer.BadParameter(f"give only one of {', '.join(_FILES)}, --type, --regex, --choice and --tools")
     for option, path in named.items():
         return _FILES[option](path.read_text(encoding="utf-8"))
+    if tools is not None:
+        return tools_named(tools, how)
     if regex is not None:
         return Regex(regex)
     return Choice(choice) if choice else None if type_ is None else _import_type(type_)
@@ -290,8 +307,10 @@ def _import_type(name: str) -> Any:
 
 def _facts(result: Result[Any]) -> dict[str, Any]:
     """A result as JSON; the value as it stands in the text, or its error."""
+    calls = calls_of(result)
+    value = result.raw if calls is None else call_facts(calls)
     return {
-        "value": result.raw if result.error is None else None,
+        "value": value if result.error is None else None,
         "text": result.text,
         "finish": result.finish,
         "error": None if result.error is None else str(result.error),
@@ -309,7 +328,8 @@ def _print_result(result: Result[Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(facts if len(facts) > 1 else facts[0]))
     else:
         for sample in result.samples:
-            typer.echo(sample.text)
+            calls = calls_of(sample)
+            typer.echo(sample.text if calls is None else "\n".join(call_lines(calls)))
     failed = next((sample.error for sample in result.samples if sample.error is not None), None)
     if failed is not None:
         _end_with(failed)

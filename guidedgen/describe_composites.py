@@ -7,6 +7,8 @@ from functools import singledispatch
 from typing import Any
 
 from guidedgen.grammars.combinators import AnyTextSpec, Either, Maybe, Named, Repeat, Sequence, SpecialToken, Text
+from guidedgen.grammars.date_specs import Date, DateTime, Time
+from guidedgen.grammars.number_specs import Integer, Number
 from guidedgen.grammars.specs import Regex
 from guidedgen.grammars.substring import Substring
 from guidedgen.grammars.tags import Tags
@@ -89,6 +91,15 @@ def _(spec: AnyTextSpec, form: Callable[[Any], str]) -> str:
 @_forms.register
 def _(spec: Regex, form: Callable[[Any], str]) -> str | None:
     return f"{{text that matches {spec.pattern}}}" if len(spec.pattern) <= _LONGEST else None
+
+
+@_forms.register(Integer)
+@_forms.register(Number)
+@_forms.register(Date)
+@_forms.register(Time)
+@_forms.register(DateTime)
+def _(spec: Any, form: Callable[[Any], str]) -> str:
+    return f"{{{spec.form}}}"
 
 
 @_forms.register

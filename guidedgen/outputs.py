@@ -15,8 +15,10 @@ from guidedgen.describe_composites import describe_composite
 from guidedgen.errors import ValidationFailed
 from guidedgen.grammars.combinators import Composite
 from guidedgen.grammars.compile import GrammarConstraint, compile
+from guidedgen.grammars.date_specs import Date, DateTime, Time
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.marked_text import decode, special_names, visible_bytes, visible_text
+from guidedgen.grammars.number_specs import Integer, Number
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
 from guidedgen.grammars.substring import Substring
@@ -206,6 +208,15 @@ def describe_spec(spec: Any, detail: Detail) -> str | None:
 @describe_spec.register
 def _(spec: Choice, detail: Detail) -> str:  # type: ignore[type-arg]
     return describe_choice(list(spec._texts))
+
+
+@describe_spec.register(Integer)
+@describe_spec.register(Number)
+@describe_spec.register(Date)
+@describe_spec.register(Time)
+@describe_spec.register(DateTime)
+def _(spec: Any, detail: Detail) -> str:
+    return f"Answer with {spec.form}"
 
 
 @describe_spec.register

@@ -149,16 +149,18 @@ def compile(
     kernel = implementation or default_implementation()
 
     def made() -> Form:
-        return _natively(wanted, vocabulary, bounds, kernel) or _translated(wanted, vocabulary, bounds, kernel, cache)
+        try:
+            return _natively(wanted, vocabulary, bounds, kernel) or _translated(
+                wanted, vocabulary, bounds, kernel, cache
+            )
+        except (CompileError, LimitExceeded):
+            blame = getattr(wanted, "blame", None)
+            if blame is not None:
+                blame(lambda part: compile(part, vocabulary, limits=bounds, implementation=implementation))
+            raise
 
     content = digest_of(wanted) if cache else None
-    try:
-        form = made() if content is None else compile_cache.get((content, vocabulary.fingerprint, bounds, kernel), made)
-    except (CompileError, LimitExceeded):
-        blame = getattr(wanted, "blame", None)
-        if blame is not None:
-            blame(lambda part: compile(part, vocabulary, limits=bounds, implementation=implementation))
-        raise
+    form = made() if content is None else compile_cache.get((content, vocabulary.fingerprint, bounds, kernel), made)
     return GrammarConstraint(
         compiled=form.compiled,
         vocabulary=vocabulary,

@@ -40,7 +40,10 @@ def _(spec: Regex) -> str | None:
 
 @content_of.register
 def _(spec: Lark) -> str | None:
-    return _of_fields("lark", spec)
+    if spec.terminals:  # they may be anything, callables too
+        return None
+    fields = {name: value for name, value in vars(spec).items() if name != "terminals"}
+    return _written("lark", {**fields, "json": dict(spec.json)})
 
 
 @content_of.register

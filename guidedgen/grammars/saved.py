@@ -102,7 +102,7 @@ def save(constraint: GrammarConstraint, path: str | Path) -> None:
             if constraint.checking is not None:
                 raise TypeError("finished texts are checked outside of the masks")
             if constraint.has_captures:
-                raise TypeError("captures need the grammar itself")
+                raise TypeError("captures are read with the grammar's text, which is not saved")
         json.dumps(header)
     except (AttributeError, TypeError, ValueError) as error:
         raise UnsupportedFeature(

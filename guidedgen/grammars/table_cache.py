@@ -43,6 +43,8 @@ def entry_of(spec: Any, vocabulary: Vocabulary, limits: Limits, implementation: 
         return None
     if not isinstance(spec, Lark | Gbnf | Ebnf) or len(spec.text) < _LARGE or _NOT_KEPT.search(spec.text):
         return None
+    if isinstance(spec, Lark) and "capture" in spec.text:  # captures are read with the grammar, not with its table
+        return None
     content = content_of(spec)
     if content is None:
         return None

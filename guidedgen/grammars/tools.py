@@ -254,7 +254,7 @@ class _Reader:
         self._at = name_end + len(self._written.between)
         try:
             _, end = _DECODER.raw_decode(self._text, self._at)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._fault(f"the arguments of {name} stand") from None
         text = self._text[self._at : end]
         self._at = end
