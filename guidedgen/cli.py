@@ -31,6 +31,7 @@ from guidedgen.tool_options import call_facts, call_lines, calls_of, tools_named
 
 if TYPE_CHECKING:
     from guidedgen.api import Model
+    from guidedgen.grammars.tools import Tools
     from guidedgen.result import Result
 
 app = typer.Typer(
@@ -128,7 +129,8 @@ def generate(
 ) -> None:
     """Generate one output of a type and print it."""
     files = {"--schema": schema, "--lark": lark, "--gbnf": gbnf, "--ebnf": ebnf}
-    output = _output(files, type_=type_, regex=regex, choice=choice, tools=tools, how=tool_choice)
+    called = None if tools is None else tools_named(tools, tool_choice)
+    output = _output(files, type_=type_, regex=regex, choice=choice, tools=called)
     text = sys.stdin.read() if prompt == "-" else prompt
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": text})
@@ -275,8 +277,7 @@ def _output(
     type_: str | None,
     regex: str | None,
     choice: list[str] | None,
-    tools: str | None,
-    how: str,
+    tools: Tools | None,
 ) -> Any:
     """The output type that exactly one of the options names; None where there is none. `files`: by option."""
     named = {option: path for option, path in files.items() if path is not None}
@@ -286,7 +287,7 @@ def _output(
     for option, path in named.items():
         return _FILES[option](path.read_text(encoding="utf-8"))
     if tools is not None:
-        return tools_named(tools, how)
+        return tools
     if regex is not None:
         return Regex(regex)
     return Choice(choice) if choice else None if type_ is None else _import_type(type_)

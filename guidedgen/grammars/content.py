@@ -14,6 +14,7 @@ from guidedgen.grammars.json_schema.options import Draft, Options
 from guidedgen.grammars.json_schema.whitespace import Indent
 from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
+from guidedgen.grammars.tools import Tools
 
 
 @singledispatch
@@ -71,6 +72,15 @@ def _(spec: TypeSpec) -> str | None:  # type: ignore[type-arg]
     if spec.texts is not None:
         return _written("choice", list(spec.texts))
     return schema_content(spec.schema, spec._options(), Bounds())
+
+
+@content_of.register
+def _(spec: Tools) -> str | None:
+    """Not the functions: they do not count for what may be written."""
+    arguments = [[tool.name, content_of(tool.spec)] for tool in spec.callable]
+    if any(content is None for _, content in arguments):
+        return None
+    return _written("tools", [arguments, spec.speaks, spec.most, dataclasses.asdict(spec.written)])
 
 
 def schema_content(schema: Any, options: Options, bounds: Bounds) -> str | None:

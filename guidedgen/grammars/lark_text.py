@@ -78,9 +78,16 @@ def parse(
         if name in rules:
             single = all(len(option) == 1 and str(option[0].name) in bare for option in origins[name])
             body = _body(name, origins[name], bare) if single else rules[name]
-            held = with_attributes(name, body, grammar, attributes, named, ignored)
+            closed = single and all(_is_closed(expressions.get(str(option[0].name))) for option in origins[name])
+            held = with_attributes(name, body, grammar, attributes, named, ignored, closed)
             rules[name] = _followed_by(held, ignored) if single or not attributes.captures_only else held
     return grammar
+
+
+def _is_closed(expression: cr.Regex | None) -> bool:
+    """Whether all that its texts begin with is among its texts, as far as the form shows."""
+    free = isinstance(expression, cr.Repeat) and expression.low == 0 and isinstance(expression.inner, cr.CharSet)
+    return free or isinstance(expression, cr.Epsilon)
 
 
 def load_extended(extended: Extended, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:

@@ -38,6 +38,11 @@ class GuidedGen:
         return _Matcher(constraint)
 
 
+def matcher_of(constraint: gg.Constraint) -> _Matcher:
+    """A matcher at the start of what was compiled."""
+    return _Matcher(constraint)
+
+
 class _Matcher:
     """Immutable states behind the surface of a matcher; `fill` is the state's own method, called without a detour."""
 
