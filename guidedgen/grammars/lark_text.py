@@ -22,6 +22,7 @@ from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeatur
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.lark_extensions import Extended, extend
+from guidedgen.grammars.lark_hints import place_of_pattern
 from guidedgen.grammars.lark_loader import Loaded, load, place_of, without_comments
 from guidedgen.grammars.lark_rules import Terminals, placeholder_nodes, with_attributes
 from guidedgen.grammars.regex_text import parse_terminal
@@ -134,7 +135,9 @@ def _expression(terminal: TerminalDef, extended: Extended, limits: Limits) -> cr
     except GrammarSyntaxError as error:
         text, place = extended.source.text, extended.literals.get(terminal.name)
         line, column = place_of(text, terminal.name) if place is None else extended.source.line_and_column(place)
-        called = f"terminal {terminal.name}" if place is None else "a pattern"
+        called = f"terminal {terminal.name}" if place is None and line is not None else "a pattern"
+        if line is None:  # lark made the name up
+            line, column = place_of_pattern(text, pattern.value)
         message = f"{called}: {error.reason} in /{pattern.to_regexp()}/"
         hint = error.hint or "Correct the pattern."
         raise GrammarSyntaxError(
