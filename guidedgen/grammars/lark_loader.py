@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lark import Tree
@@ -18,6 +18,7 @@ from lark.lexer import TerminalDef
 from lark.load_grammar import Grammar, load_grammar
 
 from guidedgen.errors import CompileError, GrammarSyntaxError, LimitExceeded, UnsupportedFeature
+from guidedgen.grammars.lark_hints import Fault, explained
 from guidedgen.limits import Limits
 
 _POSITION: Final = re.compile(r",? *at line (\d+),? column (\d+)[^\n]*")
@@ -145,14 +146,11 @@ def _from_message(text: str, message: str) -> GrammarSyntaxError:
 def _syntax_error(
     text: str, message: str, line: int | None, column: int | None, *, hint: str | None = None
 ) -> GrammarSyntaxError:
-    advice = hint or "See the grammar reference of lark."
     known = line is not None and line > 0
+    fault = Fault(message.rstrip("."), line if known else None, column if known else None)
+    told = explained(text, fault) if hint is None else replace(fault, hint=hint)
     return GrammarSyntaxError(
-        f"invalid Lark grammar: {message.rstrip('.')}",
-        line=line if known else None,
-        column=column if known else None,
-        source=text,
-        hint=advice,
+        f"invalid Lark grammar: {told.message}", line=told.line, column=told.column, source=text, hint=told.hint
     )
 
 

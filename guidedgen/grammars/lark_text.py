@@ -20,6 +20,7 @@ from guidedgen.errors import CompileError, GrammarSyntaxError, LimitExceeded, Un
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir, lark_lexing
 from guidedgen.grammars.lark_extensions import Extended, extend
+from guidedgen.grammars.lark_hints import place_of_pattern
 from guidedgen.grammars.lark_loader import Loaded, check_text, load, place_of, without_comments
 from guidedgen.grammars.lark_rules import Terminals, placeholder_nodes, with_attributes
 from guidedgen.grammars.preferred import Preferred, preferred, preferred_literal
@@ -207,6 +208,9 @@ def _pattern_errors(terminal: TerminalDef, extended: Extended) -> Iterator[None]
     except GrammarSyntaxError as error:
         text = extended.source.text
         line, column = place_of(text, terminal.name) if place is None else extended.source.line_and_column(place)
+        called = f"terminal {terminal.name}" if place is None and line is not None else "a pattern"
+        if line is None:  # lark made the name up
+            line, column = place_of_pattern(text, terminal.pattern.value)
         message = f"{called}: {error.reason} in /{terminal.pattern.to_regexp()}/"
         hint = error.hint or "Correct the pattern."
         raise GrammarSyntaxError(

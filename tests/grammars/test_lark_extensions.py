@@ -187,7 +187,7 @@ def _ends(pattern: str, stop: str, text: str) -> bool:
         ('start: %json {"type": "object"} missing', 1, 33, "'missing' used but not defined"),
         ('\nstart: %json {\n"type": "object"\n} %json {} "x', 4, 12, "Unexpected input"),
         ('start: x{2,} y\nx[capture]: "x"\ny: "z" -> Z', 3, 11, "Unexpected token"),
-        ('start: A\nA: "x" & /y/\n\nstart: "b"', 1, 1, "defined more than once"),
+        ('start: A\nA: "x" & /y/\n\nstart: "b"', 4, 1, "defined more than once"),
     ],
 )
 def test_errors_name_line_and_column_of_the_text_that_was_given(
