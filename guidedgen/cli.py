@@ -31,6 +31,7 @@ from guidedgen.tool_options import call_facts, call_lines, calls_of, tools_named
 
 if TYPE_CHECKING:
     from guidedgen.api import Model
+    from guidedgen.grammars.tools import Tools
     from guidedgen.result import Result
 
 app = typer.Typer(
@@ -128,7 +129,8 @@ def generate(
 ) -> None:
     """Generate one output of a type and print it."""
     files = {"--schema": schema, "--lark": lark, "--gbnf": gbnf, "--ebnf": ebnf}
-    output = _output(files, type_=type_, regex=regex, choice=choice, tools=tools, how=tool_choice)
+    called = None if tools is None else tools_named(tools, tool_choice)
+    output = _output(files, type_=type_, regex=regex, choice=choice, tools=called)
     text = sys.stdin.read() if prompt == "-" else prompt
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": text})
@@ -165,23 +167,28 @@ def check(
     explain: Annotated[
         str | None, typer.Option(help="Like --text; tells how the text is read and where it stops.")
     ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the grammar's rules into an SVG file.")] = None,
+    tree: Annotated[Path | None, typer.Option(help="Draw how the text is read into an SVG file.")] = None,
     report: Annotated[bool, typer.Option("--report", help="Every keyword, how it is enforced, and notes.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compile a schema or grammar without a model: what is enforced, sizes, warnings, errors with their line."""
-    from guidedgen import checking
+    from guidedgen import checking, pictures
     from guidedgen.check_output import print_check, print_place, print_reading, print_verdict, reading_facts
     from guidedgen.testing import byte_vocabulary
     from guidedgen.vocabulary import Vocabulary
 
     vocabulary = byte_vocabulary() if tokenizer is None else Vocabulary.from_file(tokenizer)
+    spec = checking.read_spec(file)
     try:
-        constraint, costs = checking.compile_timed(checking.read_spec(file), vocabulary)
+        constraint, costs = checking.compile_timed(spec, vocabulary)
     except CompileError as error:
         fail(checking.show_error(file, error), BAD_INPUT)
     given = [one for one in (text, explain, text_file) if one is not None]
     if len(given) > 1:
         raise typer.BadParameter("give only one of --text, --text-file and --explain")
+    if tree is not None and not given:
+        raise typer.BadParameter("--tree draws a text: give --text or --text-file")
     tested = _exact_text(text_file) if text_file is not None else text if explain is None else explain
     verdict = None if tested is None else checking.accepts(constraint, tested)
     reading = None if explain is None else checking.explain(constraint, explain)
@@ -202,8 +209,17 @@ def check(
                 print_place(tested or "", verdict)
         elif verdict is not None:
             print_verdict(tested or "", verdict)
+    if picture is not None:
+        _write(picture, pictures.railroad(spec))
+    if tree is not None and verdict is not None and verdict.accepted:
+        _write(tree, pictures.tree(spec, tested or ""))
     if verdict is not None and not verdict.accepted:
         raise typer.Exit(BAD_INPUT)
+
+
+def _write(path: Path, svg: str) -> None:
+    path.write_text(svg, encoding="utf-8")
+    logs.print(f"drawn: {path}", highlight=False, soft_wrap=True)
 
 
 def _exact_text(path: Path) -> str:
@@ -261,8 +277,7 @@ def _output(
     type_: str | None,
     regex: str | None,
     choice: list[str] | None,
-    tools: str | None,
-    how: str,
+    tools: Tools | None,
 ) -> Any:
     """The output type that exactly one of the options names; None where there is none. `files`: by option."""
     named = {option: path for option, path in files.items() if path is not None}
@@ -272,7 +287,7 @@ def _output(
     for option, path in named.items():
         return _FILES[option](path.read_text(encoding="utf-8"))
     if tools is not None:
-        return tools_named(tools, how)
+        return tools
     if regex is not None:
         return Regex(regex)
     return Choice(choice) if choice else None if type_ is None else _import_type(type_)

@@ -16,7 +16,8 @@ from guidedgen.grammars import ir, table_cache
 from guidedgen.grammars.captures import Captures
 from guidedgen.grammars.compile_cache import compile_cache
 from guidedgen.grammars.content import digest_of
-from guidedgen.grammars.embedding import json_texts
+from guidedgen.grammars.dynamic import Dynamics, DynamicState, Thread
+from guidedgen.grammars.embedding import dynamic_terminals, json_texts
 from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
 from guidedgen.grammars.marked_text import encode, special_names
@@ -72,6 +73,12 @@ class GrammarConstraint:
     def start(self) -> InspectableState:
         """The position before the first token."""
         start = self.compiled.start()
+        if self._dynamics is not None:
+            first = DynamicState.at([Thread(start)], self._dynamics, b"")
+            if first is None:
+                hint = "The functions of its terminals answer with nothing at the beginning."
+                raise UnsatisfiableSchema("no text can begin", hint=hint)
+            return first
         return start if self.checking is None else cast("InspectableState", ValidatedState(start, self.checking))
 
     def captures(self, text: str) -> dict[str, str | list[str]]:
@@ -85,6 +92,13 @@ class GrammarConstraint:
         """
         return {} if self._captures is None else self._captures.of(encode(text))
 
+    @cached_property
+    def _dynamics(self) -> Dynamics | None:
+        terminals = [] if self._grammar is None else dynamic_terminals(self._grammar)
+        if not terminals:
+            return None
+        return Dynamics(terminals=terminals, vocabulary=self.vocabulary, kernel=self.implementation, limits=self.limits)
+
     @property
     def has_captures(self) -> bool:
         """Whether `captures` can say anything."""
@@ -96,7 +110,9 @@ class GrammarConstraint:
             return None
         special = {token: name for name, token in self.vocabulary.special.items()}
         native = self.implementation == "native"
-        return Captures(grammar=self._grammar, special=special, native=native, limits=self.limits)
+        return Captures(
+            grammar=self._grammar, special=special, native=native, limits=self.limits, dynamics=self._dynamics
+        )
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""
@@ -161,7 +177,7 @@ def compile(
 
     content = digest_of(wanted) if cache else None
     form = made() if content is None else compile_cache.get((content, vocabulary.fingerprint, bounds, kernel), made)
-    return GrammarConstraint(
+    made_of = GrammarConstraint(
         compiled=form.compiled,
         vocabulary=vocabulary,
         spec=wanted,
@@ -170,6 +186,8 @@ def compile(
         _read_report=form.report,
         _grammar=form.grammar,
     )
+    made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
+    return made_of
 
 
 def _natively(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) -> Form | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from functools import singledispatch
@@ -13,6 +14,7 @@ from guidedgen.grammars.json_schema.options import Draft, Options
 from guidedgen.grammars.json_schema.whitespace import Indent
 from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
+from guidedgen.grammars.tools import Tools
 
 
 @singledispatch
@@ -28,12 +30,8 @@ def digest_of(spec: Any) -> str | None:
 
 
 def fields_of(spec: Any) -> dict[str, Any]:
-    """The fields of a spec that make its language, as JSON can hold them; raises TypeError where it cannot."""
-    found = {name: value for name, value in vars(spec).items() if not name.startswith("_")}
-    for name, value in found.items():
-        if value is not None and not isinstance(value, str | int):
-            raise TypeError(f"{name}={value!r}")
-    return found
+    """The fields of a spec that make its language."""
+    return {entry.name: getattr(spec, entry.name) for entry in dataclasses.fields(spec) if entry.init}
 
 
 @content_of.register
@@ -76,6 +74,15 @@ def _(spec: TypeSpec) -> str | None:  # type: ignore[type-arg]
     return schema_content(spec.schema, spec._options(), Bounds())
 
 
+@content_of.register
+def _(spec: Tools) -> str | None:
+    """Not the functions: they do not count for what may be written."""
+    arguments = [[tool.name, content_of(tool.spec)] for tool in spec.callable]
+    if any(content is None for _, content in arguments):
+        return None
+    return _written("tools", [arguments, spec.speaks, spec.most, dataclasses.asdict(spec.written)])
+
+
 def schema_content(schema: Any, options: Options, bounds: Bounds) -> str | None:
     """The same for a JSON Schema: its text, with properties in their order, and how it is read."""
     return _written("schema", schema_fields(schema, options, bounds))
@@ -100,14 +107,11 @@ def schema_of_fields(fields: dict[str, Any]) -> tuple[Any, Options, Bounds]:
 
 
 def _of_fields(kind: str, spec: Any) -> str | None:
-    try:
-        return _written(kind, fields_of(spec))
-    except TypeError:  # a field that is no text: a callable, a set of terminals
-        return None
+    return _written(kind, fields_of(spec))
 
 
 def _written(kind: str, value: Any) -> str | None:
     try:
         return kind + json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):  # not JSON: compiling it says so, with the place
+    except (TypeError, ValueError, RecursionError):  # not JSON: compiling a schema says so, a type is known to nobody
         return None

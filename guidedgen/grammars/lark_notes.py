@@ -20,9 +20,12 @@ def lark_notes(text: str, grammar: ir.Grammar, *, start: str, limits: Limits) ->
         start: the rule to begin with.
         limits: as for reading it.
     """
-    extended = extend(text)
-    loaded = load_extended(extended, start=start, import_paths=(), limits=limits)
-    told = remarks(loaded, extended, text, limits)
+    try:
+        extended = extend(text)
+        loaded = load_extended(extended, start=start, import_paths=(), limits=limits)
+        told = remarks(loaded, extended, text, limits)
+    except CompileError:  # what the text declares was handed in beside it
+        told = []
     entries: list[tuple[int, Entry]] = []
     for name, remark in [*told, *((name, NO_TEXT) for name in unproductive(grammar))]:
         line, _ = place_of(text, name)

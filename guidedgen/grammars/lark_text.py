@@ -78,9 +78,16 @@ def parse(
         if name in rules:
             single = all(len(option) == 1 and str(option[0].name) in bare for option in origins[name])
             body = _body(name, origins[name], bare) if single else rules[name]
-            held = with_attributes(name, body, grammar, attributes, named, ignored)
+            closed = single and all(_is_closed(expressions.get(str(option[0].name))) for option in origins[name])
+            held = with_attributes(name, body, grammar, attributes, named, ignored, closed)
             rules[name] = _followed_by(held, ignored) if single or not attributes.captures_only else held
     return grammar
+
+
+def _is_closed(expression: cr.Regex | None) -> bool:
+    """Whether all that its texts begin with is among its texts, as far as the form shows."""
+    free = isinstance(expression, cr.Repeat) and expression.low == 0 and isinstance(expression.inner, cr.CharSet)
+    return free or isinstance(expression, cr.Epsilon)
 
 
 def load_extended(extended: Extended, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:
@@ -139,11 +146,13 @@ def _expression(terminal: TerminalDef, extended: Extended, limits: Limits) -> cr
 
 
 def _label(terminal: TerminalDef, loaded: Loaded) -> str:
-    """What people call a terminal: its name, or its text where lark made the name up."""
+    """What people call a terminal: its name, or its text or pattern where lark made the name up."""
     pattern = terminal.pattern
-    if terminal.name in loaded.defined_terminals or not isinstance(pattern, PatternStr):
+    if terminal.name in loaded.defined_terminals:
         return str(terminal.name)
-    return json.dumps(pattern.value, ensure_ascii=False) + "i" * ("i" in pattern.flags)
+    literal = isinstance(pattern, PatternStr)
+    written = json.dumps(pattern.value, ensure_ascii=False) if literal else f"/{pattern.value}/"
+    return written + "".join(sorted(pattern.flags))
 
 
 def _ignored(expressions: Mapping[str, cr.Regex], names: Iterable[str]) -> ir.Terminal | None:

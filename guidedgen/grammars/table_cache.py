@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 _LARGE: Final = 2_000  # characters of a text from which on it is worth a file
 _LARGEST_FILE: Final = 64 * 2**20
 _FOLDER_LIMIT: Final = 256 * 2**20
-_FOREIGN_IMPORT: Final = re.compile(r"%import\s+(?!(?:common|python|unicode|lark)\b)")
+# Files that may change, and captures, which need the grammar itself.
+_NOT_KEPT: Final = re.compile(r"%import\s+(?!(?:common|python|unicode|lark)\b)|\bcapture\b")
 _logger = logging.getLogger(__name__)
 
 
 def entry_of(spec: Any, vocabulary: Vocabulary, limits: Limits, implementation: str) -> Path | None:
-    """The file in which a grammar's table belongs; None where it is not kept: small, or with files of its own."""
+    """The file in which a grammar's table belongs; None where it is not kept."""
     if os.environ.get("GUIDEDGEN_TABLE_CACHE") == "0":
         return None
-    if not isinstance(spec, Lark | Gbnf | Ebnf) or len(spec.text) < _LARGE or _FOREIGN_IMPORT.search(spec.text):
+    if not isinstance(spec, Lark | Gbnf | Ebnf) or len(spec.text) < _LARGE or _NOT_KEPT.search(spec.text):
         return None
     if isinstance(spec, Lark) and "capture" in spec.text:  # captures are read with the grammar, not with its table
         return None

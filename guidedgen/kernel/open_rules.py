@@ -59,7 +59,7 @@ def rules_around(state: State, names: dict[int, str]) -> tuple[tuple[str, ...], 
         if not stack or len(found) == _WAYS:
             break
         item, inner, seen = stack.pop()
-        production, _, frame = item
+        production, frame = item[0], item[2]
         name = names.get(production.parts[-1].symbol)
         outer = inner if name is None else (name, *inner)
         if frame is None:
@@ -72,7 +72,7 @@ def rules_around(state: State, names: dict[int, str]) -> tuple[tuple[str, ...], 
 
 def _is_over(item: Item, names: dict[int, str]) -> bool:
     """Whether only the marker is left."""
-    production, dot, _ = item
+    production, dot = item[:2]
     return dot == len(production.parts) - 1 and production.parts[dot].symbol in names
 
 

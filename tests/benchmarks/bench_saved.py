@@ -64,10 +64,10 @@ def python_grammar() -> gg.Lark:
 
 def large_gbnf(rules: int = 2_000) -> gg.Gbnf:
     """Rules as converters of schemas write them: objects with keys, each value another rule."""
-    lines = [
-        f'r{i} ::= "{{" ws "\\"key{i}\\":" ws (r{i * 7 % rules} | string | number) ("," ws "\\"also{i}\\":" r{i * 3 % rules})? "}}" ws'
-        for i in range(rules)
-    ]
+    lines = []
+    for i in range(rules):
+        first = f'"{{" ws "\\"key{i}\\":" ws (r{i * 7 % rules} | string | number)'
+        lines.append(f'r{i} ::= {first} ("," ws "\\"also{i}\\":" r{i * 3 % rules})? "}}" ws')
     tail = ['string ::= "\\"" [^"\\\\]* "\\"" ws', 'number ::= "-"? [0-9]+ ("." [0-9]+)? ws', "ws ::= [ \\t\\n]*"]
     return gg.Gbnf("\n".join([*lines, *tail]), start="r0")
 

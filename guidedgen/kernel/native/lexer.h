@@ -282,7 +282,11 @@ class Lexer : public TrieWalks {
         const Opening mine = opening(one->expr), its = opening(other->expr);
         if (mine.expr < 0 || mine.expr != its.expr) {
             found.stack[0] = {one, other};
-            return differ_in(1, static_cast<uint32_t>(trie_->nodes.size()), found);
+            bool few = true;
+            apart(one, other, first(one) | first(other)).each([&](uint8_t b) {
+                if (const uint32_t node = trie_->root_child[b]) few = few && differ_in(node, trie_->nodes[node].skip, found);
+            });
+            return few;
         }
         LexState *rest = state(mine.rest), *other_rest = state(its.rest);
         bool few = true;
