@@ -17,7 +17,7 @@ from guidedgen.grammars.combinators import Composite
 from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.date_specs import Date, DateTime, Time
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
-from guidedgen.grammars.marked_text import special_names, visible_bytes, visible_text
+from guidedgen.grammars.marked_text import decode, special_names, visible_bytes, visible_text
 from guidedgen.grammars.number_specs import Integer, Number
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
@@ -64,6 +64,12 @@ class Output:
     def spell(self, tokens: Iterable[int], vocabulary: Vocabulary) -> bytes:
         """The bytes of tokens, with special tokens where they are visible."""
         return visible_bytes(vocabulary, tokens) if self.marked else vocabulary.decode_bytes(tokens)
+
+    def captures(self, tokens: Iterable[int], vocabulary: Vocabulary) -> dict[str, str | list[str]]:
+        """What rules with a capture have read of a finished text."""
+        if self.constraint is None or not self.constraint.has_captures:
+            return {}
+        return self.constraint.captures(decode(visible_bytes(vocabulary, tokens)))
 
     def parse(self, text: str) -> Any:
         """The value of a finished text. Raises `ValidationFailed`."""
@@ -170,6 +176,12 @@ def _(spec: JsonSchema) -> Hashable:
         spec.strict_keywords,
         (spec.max_whitespace, spec.max_digits, spec.max_string, spec.max_items),
     )
+
+
+@cache_key.register
+def _(spec: Lark) -> Hashable:
+    """What is given for terminals may be anything."""
+    return id(spec) if spec.terminals or spec.json else spec
 
 
 @cache_key.register

@@ -11,10 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
+from guidedgen.grammars import ir
+from guidedgen.grammars.captures import Captures
 from guidedgen.grammars.embedding import json_texts
 from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
-from guidedgen.grammars.marked_text import special_names
+from guidedgen.grammars.marked_text import encode, special_names
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import spec_of
 from guidedgen.grammars.translation import Form, Spec, Translation
@@ -45,6 +47,8 @@ class GrammarConstraint:
     spec: Spec[Any]
     checking: Checking | None = None
     _read_report: Callable[[], Report] = field(repr=False)
+    _grammar: ir.Grammar | None = field(default=None, repr=False)
+    _limits: Limits = field(default=_DEFAULT_LIMITS, repr=False)
 
     @cached_property
     def report(self) -> Report:
@@ -65,6 +69,30 @@ class GrammarConstraint:
         """The position before the first token."""
         start = self.compiled.start()
         return start if self.checking is None else cast("InspectableState", ValidatedState(start, self.checking))
+
+    def captures(self, text: str) -> dict[str, str | list[str]]:
+        """The parts of a finished text that rules of a grammar with a capture have read, by name.
+
+        A capture that can come several times is a list, the others are texts; one that did not come is left out, unless
+        it is a list. Special tokens stand in the text as `marked_text.py` writes them.
+
+        Raises:
+            ValidationFailed: it is no text of the grammar.
+        """
+        return {} if self._captures is None else self._captures.of(encode(text))
+
+    @property
+    def has_captures(self) -> bool:
+        """Whether `captures` can say anything."""
+        return self._captures is not None and bool(self._captures.names)
+
+    @cached_property
+    def _captures(self) -> Captures | None:
+        if self._grammar is None:
+            return None
+        special = {token: name for name, token in self.vocabulary.special.items()}
+        native = self.implementation == "native"
+        return Captures(grammar=self._grammar, special=special, native=native, limits=self._limits)
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""
@@ -115,6 +143,8 @@ def compile(
         spec=wanted,
         checking=None if form.check is None else Checking(vocabulary, form.check),
         _read_report=form.report,
+        _grammar=form.grammar,
+        _limits=bounds,
     )
 
 
@@ -150,7 +180,7 @@ def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, impleme
         entries = [entry for text in texts for entry in report_entries(text, limits, native=native)]
         return Report((*translation.full_report(), *entries), compiled.unproved)
 
-    return Form(compiled=compiled, report=report, check=translation.check)
+    return Form(compiled=compiled, report=report, check=translation.check, grammar=translation.grammar)
 
 
 def _short(spec: Spec[Any]) -> str:

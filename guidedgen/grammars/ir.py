@@ -192,6 +192,25 @@ class JsonText:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Capture:
+    """A node whose text is returned by a name; the language is the node's.
+
+    Attributes:
+        node: what is captured.
+        name: the name; None: only the ending is captured.
+        ending: what the text ends with that is not part of what is captured.
+        ending_name: the name under which that is returned.
+        trailing: texts that may stand behind what is captured, as far as they are the last part of it.
+    """
+
+    node: Node
+    name: str | None
+    ending: Expression | None = None
+    ending_name: str | None = None
+    trailing: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Limited:
     """A node whose texts are a regular language, held short.
 
@@ -220,6 +239,7 @@ Node: TypeAlias = (
     | Scope
     | JsonText
     | Limited
+    | Capture
 )
 
 

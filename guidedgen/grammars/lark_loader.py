@@ -39,7 +39,7 @@ class Loaded:
     defined_terminals: Sequence[str]
 
 
-def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:
+def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits, keep_terminals: bool = False) -> Loaded:
     """Read and compile a grammar.
 
     Args:
@@ -48,6 +48,7 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) 
         import_paths: folders in which `%import` looks before lark's own library.
         limits: `schema_bytes` bounds the text, `depth` its brackets, `symbols` what repetitions and optional parts
             expand to.
+        keep_terminals: whether terminals that no rule names are loaded, too.
 
     Raises:
         GrammarSyntaxError: the text is no Lark grammar, or a name is not defined.
@@ -61,7 +62,7 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) 
         grammar, _ = read(text, "<string>", list(import_paths), False)
         _check_start(grammar, start, text)
         _check_size(grammar, limits)
-        terminals, rules, ignored = grammar.compile([start], ())
+        terminals, rules, ignored = grammar.compile([start], "*" if keep_terminals else ())
     return Loaded(
         terminals=terminals,
         rules=rules,

@@ -20,7 +20,9 @@ from lark.lexer import PatternStr, TerminalDef
 from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
+from guidedgen.grammars.lark_extensions import Extended, extend
 from guidedgen.grammars.lark_loader import Loaded, load, place_of, without_comments
+from guidedgen.grammars.lark_rules import Terminals, placeholder_nodes, with_attributes
 from guidedgen.grammars.regex_text import parse_terminal
 from guidedgen.limits import Limits
 
@@ -29,50 +31,95 @@ _LOOK_AHEAD: Final = re.compile(r"(?<!\\)\(\?[=!]|\\b")
 
 
 def parse(
-    text: str, *, start: str = "start", import_paths: Iterable[str] = (), limits: Limits = _DEFAULT_LIMITS
+    text: str,
+    *,
+    start: str = "start",
+    import_paths: Iterable[str] = (),
+    limits: Limits = _DEFAULT_LIMITS,
+    terminals: Mapping[str, ir.Node] | None = None,
+    json: ir.JsonText | None = None,
 ) -> ir.Grammar:
     """Return the grammar that a Lark text describes; rules and terminals keep their names as labels.
 
     Args:
-        text: the grammar.
+        text: the grammar; `lark_extensions.py` lists what it may say beyond lark's.
         start: the rule to begin with.
         import_paths: folders in which `%import` looks before lark's own library.
         limits: bounds on the text and on what it expands to.
+        terminals: what `%declare`d terminals stand for.
+        json: how the texts of `%json` are read and laid out; its schema does not matter.
 
     Raises:
         GrammarSyntaxError: the text is no Lark grammar, a name is not defined, or a pattern is invalid.
-        UnsupportedFeature: a `%declare`d terminal, or a pattern that is not regular.
+        UnsupportedFeature: a `%declare`d terminal that is not given, or a pattern that is not regular.
         LimitExceeded: one of `limits`.
     """
-    loaded = load(text, start=start, import_paths=import_paths, limits=limits)
-    expressions = {terminal.name: _expression(terminal, text, limits) for terminal in loaded.terminals}
+    limits.check("schema_bytes", len(text))
+    extended = extend(text)
+    loaded = load_extended(extended, start=start, import_paths=import_paths, limits=limits)
+    nodes = {**(terminals or {}), **placeholder_nodes(extended, json)}
+    named = _terminals(extended, loaded, terminals or {}, limits)
+    names = {str(s.name) for rule in loaded.rules for s in rule.expansion if not isinstance(s, NonTerminal)}
+    known = {terminal.name for terminal in loaded.terminals} | set(extended.terminals)
+    expressions = {name: named(name) for name in {*names, *loaded.ignored} if name in known}
     ignored = _ignored(expressions, loaded.ignored)
-    lexemes: dict[str, ir.Node] = {
-        name: _followed_by(ir.Terminal(cr.to_utf8(expression), name), ignored)
-        for name, expression in expressions.items()
-    }
-    rules = {name: _body(name, options, lexemes) for name, options in _by_origin(loaded.rules).items()}
+    bare: dict[str, ir.Node] = {name: ir.Terminal(cr.to_utf8(found), name) for name, found in expressions.items()}
+    bare.update(nodes)
+    lexemes = {name: _followed_by(node, ignored) for name, node in bare.items()}
+    origins = _by_origin(loaded.rules)
+    rules = {name: _body(name, options, lexemes) for name, options in origins.items()}
     first: ir.Node = ir.Reference(start)
-    return ir.Grammar(start=first if ignored is None else ir.Sequence((ignored, first)), rules=rules)
+    grammar = ir.Grammar(start=first if ignored is None else ir.Sequence((ignored, first)), rules=rules)
+    for name, attributes in extended.attributes.items():
+        if name in rules:
+            single = all(len(option) == 1 and str(option[0].name) in bare for option in origins[name])
+            body = _body(name, origins[name], bare) if single else rules[name]
+            held = with_attributes(name, body, grammar, attributes, named, ignored)
+            rules[name] = _followed_by(held, ignored) if single or not attributes.captures_only else held
+    return grammar
+
+
+def load_extended(extended: Extended, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:
+    """What lark makes of a text without its extensions; errors are about the text that was given."""
+    keep = bool(extended.terminals or extended.literals or extended.attributes)
+    try:
+        return load(extended.text, start=start, import_paths=import_paths, limits=limits, keep_terminals=keep)
+    except GrammarSyntaxError as error:
+        if not extended.extended:
+            raise
+        raise extended.error(error) from None
+
+
+def _terminals(extended: Extended, loaded: Loaded, given: Mapping[str, ir.Node], limits: Limits) -> Terminals:
+    by_name = {terminal.name: terminal for terminal in loaded.terminals}
+
+    def plain(name: str) -> cr.Regex | None:
+        terminal = by_name.get(name)
+        return None if terminal is None else _expression(terminal, extended, limits)
+
+    return Terminals(plain, extended, given)
 
 
 def lint(
     text: str, *, start: str = "start", import_paths: Iterable[str] = (), limits: Limits = _DEFAULT_LIMITS
 ) -> tuple[str, ...]:
     """Return notes about a grammar that can be read but may not say what was meant; raises as `parse` does."""
-    loaded = load(text, start=start, import_paths=import_paths, limits=limits)
-    return (*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, text, limits))
+    extended = extend(text)
+    loaded = load_extended(extended, start=start, import_paths=import_paths, limits=limits)
+    return (*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, extended, limits))
 
 
-def _expression(terminal: TerminalDef, text: str, limits: Limits) -> cr.Regex:
+def _expression(terminal: TerminalDef, extended: Extended, limits: Limits) -> cr.Regex:
     pattern = terminal.pattern
     if isinstance(pattern, PatternStr) and not pattern.flags:
         return cr.literal(pattern.value)
     try:
         return parse_terminal(pattern.to_regexp(), limits=limits)
     except GrammarSyntaxError as error:
-        line, column = place_of(text, terminal.name)
-        message = f"terminal {terminal.name}: {error.reason} in /{pattern.to_regexp()}/"
+        text, place = extended.source.text, extended.literals.get(terminal.name)
+        line, column = place_of(text, terminal.name) if place is None else extended.source.line_and_column(place)
+        called = f"terminal {terminal.name}" if place is None else "a pattern"
+        message = f"{called}: {error.reason} in /{pattern.to_regexp()}/"
         hint = error.hint or "Correct the pattern."
         raise GrammarSyntaxError(
             message, line=line, column=column, source=text, keyword=terminal.name, hint=hint
@@ -90,7 +137,7 @@ def _ignored(expressions: Mapping[str, cr.Regex], names: Iterable[str]) -> ir.Te
     return ir.Terminal(cr.to_utf8(cr.repeat(cr.union(parts), 0, None)), "ignored")
 
 
-def _followed_by(terminal: ir.Terminal, ignored: ir.Terminal | None) -> ir.Node:
+def _followed_by(terminal: ir.Node, ignored: ir.Terminal | None) -> ir.Node:
     return terminal if ignored is None else ir.Sequence((terminal, ignored))
 
 
@@ -148,11 +195,11 @@ def _unused_terminals(loaded: Loaded, text: str) -> list[str]:
     ]
 
 
-def _odd_terminals(loaded: Loaded, text: str, limits: Limits) -> list[str]:
+def _odd_terminals(loaded: Loaded, extended: Extended, limits: Limits) -> list[str]:
     notes = []
     for terminal in loaded.terminals:
         try:
-            nullable = _expression(terminal, text, limits).nullable
+            nullable = _expression(terminal, extended, limits).nullable
         except CompileError as error:
             notes.append(str(error))
             continue
