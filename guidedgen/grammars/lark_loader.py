@@ -56,8 +56,7 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits, 
         UnsupportedFeature: templates that expand without end.
         LimitExceeded: see `limits`.
     """
-    limits.check("schema_bytes", len(text))
-    limits.check("depth", _bracket_depth(text), "nested brackets")
+    check_text(text, limits)
     read: Callable[..., tuple[Grammar, object]] = load_grammar  # without annotations in lark
     with _lark_errors(text, limits):
         grammar, _ = read(text, "<string>", list(import_paths), False)
@@ -71,6 +70,12 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits, 
         defined_rules=[name for name, *_ in grammar.rule_defs],
         defined_terminals=[name for name, _ in grammar.term_defs],
     )
+
+
+def check_text(text: str, limits: Limits) -> None:
+    """Refuse a text that is too long, or nests brackets too deep, before it is read."""
+    limits.check("schema_bytes", len(text))
+    limits.check("depth", _bracket_depth(text), "nested brackets")
 
 
 def place_of(text: str, name: str) -> tuple[int | None, int | None]:
