@@ -93,3 +93,10 @@ def test_the_command_line_draws(tmp_path: Path) -> None:
     assert '"1"' in words((tmp_path / "t.svg").read_text())
     refused = CliRunner().invoke(cli.app, ["check", str(tmp_path / "g.gbnf"), "--tree", str(tmp_path / "u.svg")])
     assert refused.exit_code == 2
+
+
+def test_extensions_of_lark_are_drawn_as_they_are_written() -> None:
+    pytest.importorskip("railroad")
+    spec = gg.Lark('start: A part+\npart: %json {"type": "integer"} | <|x|>\nA: /[a-z]+/ & ~"if"\n%ignore " "')
+    names = words(pictures.railroad(spec))
+    assert {"A", "part", "%json", "<|x|>", "ignored"} <= set(names)
