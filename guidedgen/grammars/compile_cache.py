@@ -24,7 +24,7 @@ _SMALLEST: Final = 4096  # what an entry takes at least, with all its Python obj
 
 
 class SameVocabulary:
-    """A vocabulary as part of a key: equal to others with the same content, which is looked at only where it has to be."""
+    """A vocabulary in a key: equal to others with the same content, which is looked at only where it has to be."""
 
     __slots__ = ("_vocabulary",)
 
