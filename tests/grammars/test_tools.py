@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -199,6 +201,18 @@ def test_marks_may_be_special_tokens() -> None:
     assert _takes(constraint, [tag, *call])
     assert _takes(constraint, call)
     assert not _takes(constraint, [tag, *b"Hello."])
+
+
+def test_marks_of_real_vocabularies() -> None:
+    found = importlib.util.find_spec("mistral_common")
+    if found is None or found.origin is None:
+        pytest.skip("mistral_common is not installed")
+    vocabulary = Vocabulary.from_file(Path(found.origin).parent / "data" / "tekken_240911.json")
+    mark = vocabulary.special["[TOOL_CALLS]"]
+    calls = vocabulary.encode(WRITERS["mistral"]([ROOM]).removeprefix("[TOOL_CALLS]"))
+    constraint = gg.compile(gg.Tools(TOOLS, choice="auto", format="mistral"), vocabulary)
+    assert _takes(constraint, [*vocabulary.encode("Well. "), mark, *calls])
+    assert not _takes(constraint, vocabulary.encode("[TOOL_CALLS]"))
 
 
 def _takes(constraint: Any, tokens: Any) -> bool:
