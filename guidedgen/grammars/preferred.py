@@ -31,7 +31,7 @@ from guidedgen.grammars.regex_assertions import is_empty_width
 from guidedgen.grammars.regex_parser import unsupported_error
 from guidedgen.grammars.regex_python import parse_python
 from guidedgen.grammars.regex_text import parse_chars, parse_terminal
-from guidedgen.grammars.regex_tree import Alternatives, Loop, Serial, Tree, has_tests
+from guidedgen.grammars.regex_tree import Alternatives, Behind, Loop, Serial, Tree, edge_tests, has_tests, looks_ahead
 from guidedgen.limits import Limits
 
 _MOST_THREADS: Final = 2_000
@@ -75,17 +75,23 @@ def preferred(pattern: str, *, limits: Limits) -> Preferred:
         return _with_tests(pattern, tree, form, limits)
     if form.decided:
         return Preferred(parse_terminal(pattern, limits=limits), alone=not form.more)
+    return Preferred(_by_threads(pattern, tree, limits))
+
+
+def _by_threads(pattern: str, tree: Tree, limits: Limits) -> cr.Regex:
     automaton = _Threads(tree, pattern).automaton()
     for candidate in _candidates(pattern, limits):
         if are_equal(candidate, automaton):
-            return Preferred(candidate)
+            return candidate
     found = expression_of_automaton(automaton)
     if found is None:
         raise unsupported_error(pattern, _WHAT, 0, hint=_HINT)
-    return Preferred(found)
+    return found
 
 
 def _with_tests(pattern: str, tree: Tree, form: _Form, limits: Limits) -> Preferred:
+    if not edge_tests(tree, left=True) and not looks_ahead(tree) and not form.decided:
+        return Preferred(_by_threads(pattern, tree, limits))
     texts = parse_terminal(pattern, limits=limits, at_end=True)
     alone = form.decided and not form.more
     if not form.decided:  # where no text begins another there is only one to take
@@ -98,7 +104,9 @@ def _with_tests(pattern: str, tree: Tree, form: _Form, limits: Limits) -> Prefer
 
 
 def _candidates(pattern: str, limits: Limits) -> list[cr.Regex]:
-    candidates = [parse_chars(pattern, limits=limits)]
+    candidates = []
+    with suppress(UnsupportedFeature):
+        candidates.append(parse_chars(pattern, limits=limits))
     with suppress(UnsupportedFeature):
         candidates.append(parse_terminal(pattern, limits=limits))
     return candidates
@@ -191,10 +199,14 @@ def _repeated(inner: _Form, loop: Loop) -> _Form:
 
 @dataclass(slots=True)
 class _Place:
-    """Where a thread stands: before a character out of `chars`, at a fork of ways in their order, or at the end."""
+    """Where a thread stands: before a character out of `chars`, at a fork of ways in their order, or at the end.
+
+    A fork behind which `behind` stands is only passed if that has the character before it.
+    """
 
     chars: CharSet | None = None
     ways: list[int] = field(default_factory=list)
+    behind: CharSet | None = None
 
 
 class _Threads:
@@ -219,6 +231,8 @@ class _Threads:
             return self._place(_Place(None, [self._add(option, after) for option in tree.options]))
         if isinstance(tree, Loop):
             return self._loop(tree, after)
+        if isinstance(tree, Behind):
+            return self._place(_Place(None, [after], tree.chars))
         if not isinstance(tree, Serial | cr.Concat | cr.Epsilon):
             raise unsupported_error(self._pattern, _WHAT, 0, hint=_HINT)
         parts: Sequence[Tree] = tree.parts if isinstance(tree, Serial) else tree.children
@@ -246,16 +260,17 @@ class _Threads:
 
     def automaton(self) -> Automaton:
         """Its states are lists of threads, those behind one at the end cut off."""
-        sets = {place.chars for place in self._places if place.chars is not None}
+        sets = {chars for place in self._places for chars in (place.chars, place.behind) if chars is not None}
         blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
-        first = self._closed([self._start])
+        first = self._closed([self._start], cr.NOTHING)
         numbers = {first: 0}
         states = [first]
         moves: list[dict[int, int]] = []
         for threads in states:
             moves.append({})
             for block, chars in enumerate(blocks):
-                following = self._closed([self._places[at].ways[0] for at in threads if self._reads(at, chars)])
+                begun = [self._places[at].ways[0] for at in threads if self._reads(at, chars)]
+                following = self._closed(begun, chars)
                 if not following:
                     continue
                 if following not in numbers:
@@ -270,8 +285,11 @@ class _Threads:
         own = self._places[at].chars
         return own is not None and bool(own & chars)
 
-    def _closed(self, begun: Sequence[int]) -> tuple[int, ...]:
-        """The threads before characters, in order, up to the first that is at the end (place 0)."""
+    def _closed(self, begun: Sequence[int], before: CharSet) -> tuple[int, ...]:
+        """The threads before characters, in order, up to the first that is at the end (place 0).
+
+        `before` has the character that was read last, nothing at the start.
+        """
         found: dict[int, None] = {}
         met: set[int] = set()
         stack = list(reversed(begun))
@@ -280,6 +298,9 @@ class _Threads:
             if at in met:
                 continue
             met.add(at)
+            behind = self._places[at].behind
+            if behind is not None and not behind & before:
+                continue
             if at == 0 or self._places[at].chars is not None:
                 found[at] = None
             else:
