@@ -16,7 +16,7 @@ struct Row;
 
 struct Item {
     int32_t slot;          // below -1: a state of the JSON machine, see json_item()
-    int32_t nonterminal;   // of the frame; -1: the root
+    int32_t nonterminal;   // of the frame; -1: the root. What was predicted under an obligation is another, see Obligations
     Row* row;              // of the frame; nullptr: the root
     int32_t obligation = -1;   // what must not begin here: an expression, see Automaton::obligation; -1: nothing
     bool operator==(const Item& o) const {
@@ -330,8 +330,8 @@ class Rows {
             case SlotKind::Json: {
                 Item frame = item;
                 if (symbols_->slot(after.slot).kind != SlotKind::End) {
-                    row->callers.emplace_back(-2 - slot.value, obliged(after, -1));
-                    frame = {0, -2 - slot.value, row};
+                    frame = {0, symbols_->obligations().frame(-2 - slot.value, item.obligation), row};
+                    row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
                 }
                 push(obliged(json_item(symbols_->json().start(slot.value), frame), item.obligation));
                 break;
@@ -340,8 +340,8 @@ class Rows {
                 const std::vector<int32_t> productions = symbols_->productions(slot.value);
                 Item frame{0, item.nonterminal, item.row};
                 if (symbols_->slot(after.slot).kind != SlotKind::End) {
-                    row->callers.emplace_back(slot.value, obliged(after, -1));
-                    frame = {0, slot.value, row};
+                    frame = {0, symbols_->obligations().frame(slot.value, item.obligation), row};
+                    row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
                 }
                 for (int32_t first : productions) push({first, frame.nonterminal, frame.row, item.obligation});
                 break;
