@@ -43,7 +43,6 @@ struct Expected {
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
     int32_t obligation = -1;    // under which it begins; -1: none that matters
-    int32_t limit = -1;         // how many tokens it may take; -1: any number
 
     bool same(const Expected& o) const {
         return terminal == o.terminal && obligation == o.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
@@ -229,6 +228,9 @@ class Rows {
         }
     }
 
+    // How many tokens what a row expects may take; -1: any number.
+    int32_t limit(const Expected& e) const { return e.terminal < 0 ? -1 : symbols_->limit(e.terminal); }
+
     void charge(int64_t bytes) { bytes_ += bytes; }
 
     // Least cost of completing the start symbol from a row, in bytes (a special token counts as one).
@@ -362,7 +364,6 @@ class Rows {
         row->terminals.push_back({start, {-1, -1, nullptr}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
         row->terminals.back().terminal = terminal;
         row->terminals.back().obligation = obligation;
-        row->terminals.back().limit = limit;
     }
 
     void visit_json(Row* row, const Item& item) {
