@@ -236,9 +236,10 @@ class Lexer : public TrieWalks {
     // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.
     bool from_home(LexState* owner, LexMask& out) {
         if (!avoids(owner->expr)) return false;
-        LexState* home = leaving(owner) ? owner : usual(owner);
+        const auto text = [this](LexState* s) { return leaving(s) || leaving_open(s); };
+        LexState* home = text(owner) ? owner : usual(owner);
         if (home == owner) walk(owner, out);
-        return home == owner || (home && leaving(home) && from_other(owner, home, out));
+        return home == owner || (home && text(home) && from_other(owner, home, out));
     }
 
     // Whether an expression is a conjunction with the complement of what has some part anywhere.

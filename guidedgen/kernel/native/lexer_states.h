@@ -58,6 +58,7 @@ struct LexState {
     bool content_known = false;
     int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
     int8_t textual = -1;               // 1: text is read without end, but for characters that begin with `leaving`; -1: not known yet
+    int8_t open_text = -1;             // the same of states that accept
     ByteSet leaving;
     std::unique_ptr<LexMask> mask;
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed

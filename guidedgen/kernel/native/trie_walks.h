@@ -35,6 +35,12 @@ class TrieWalks : public Automaton {
         return s->textual == 1 ? &s->leaving : nullptr;
     }
 
+    // The same of a state that accepts: a text that may end after each character.
+    const ByteSet* leaving_open(LexState* s) {
+        if (s->open_text < 0) s->open_text = s->accepting && find_leaving(s);
+        return s->open_text == 1 ? &s->leaving : nullptr;
+    }
+
     bool find_leaving(LexState* s) {
         const Expr& e = expressions_.at(s->expr);
         if (!e.vague() && expressions_.takes_any_text(s->expr, ByteSet::single('"'))) return true;
@@ -94,8 +100,11 @@ class TrieWalks : public Automaton {
     void walk(LexState* start, LexMask& out) {
         Found found = new_walk(start);
         found.stack[0] = start;
+        const ByteSet* open = leaving_open(start);
         if (const ByteSet* odd = leaving(start); odd && walk_text(*odd, 0, found)) {
             if (odd->empty()) out.odd = std::move(found.odd);
+        } else if (std::vector<uint32_t> others; open && walk_text(*open, 0, found, &others)) {
+            end_after_characters(others, found);
         } else {
             first(start).each([&](uint8_t b) {
                 if (uint32_t node = trie_->root_child[b]) walk_nodes(node, trie_->nodes[node].skip, found);
@@ -222,9 +231,10 @@ class TrieWalks : public Automaton {
 
     // What is below a node from a state of text that only some bytes lead elsewhere from: text without them is inside, other
     // tokens and what begins with them is walked. False, and nothing done, where that is too much.
-    bool walk_text(const ByteSet& leaving, uint32_t at, Found& found) {
+    // `walked`: where they begin.
+    bool walk_text(const ByteSet& leaving, uint32_t at, Found& found, std::vector<uint32_t>* walked = nullptr) {
         const Trie& trie = *trie_;
-        const uint32_t to = trie.nodes[at].skip;
+        const uint32_t to = at ? trie.nodes[at].skip : static_cast<uint32_t>(trie.nodes.size());
         std::vector<uint32_t> others;
         if (!leaving.empty() && !text_->outermost(trie, leaving, at + 1, to, others)) return false;
         uint32_t rank = trie.nodes[at].tok;
@@ -239,7 +249,26 @@ class TrieWalks : public Automaton {
             found.stack[trie.nodes[node].depth - 1u] = s;
             walk_nodes(node, trie.nodes[node].skip, found);
         }
+        if (walked) *walked = std::move(others);
         return true;
+    }
+
+    // The text may end after each of its characters: crossings wherever tokens go on there, but below `walked`, where they are
+    // known.
+    void end_after_characters(const std::vector<uint32_t>& walked, Found& found) {
+        std::sort(found.crossings.begin(), found.crossings.end());
+        std::vector<uint32_t> inner, all;
+        size_t w = 0;
+        uint32_t from = 0;
+        for (uint32_t node : text_->inner(*trie_)) {
+            if (node < from) continue;
+            while (w < walked.size() && trie_->nodes[walked[w]].skip <= node) ++w;
+            if (w < walked.size() && walked[w] <= node) from = trie_->nodes[walked[w]].skip;
+            else inner.push_back(node);
+        }
+        all.reserve(inner.size() + found.crossings.size());
+        std::set_union(inner.begin(), inner.end(), found.crossings.begin(), found.crossings.end(), std::back_inserter(all));
+        found.crossings = std::move(all);
     }
 
     // Whether a state that accepts nothing is left by no byte below a node.
