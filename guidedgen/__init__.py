@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         GuidedGenError,
         LimitExceeded,
         ModelError,
+        SavedConstraintError,
         ToolError,
         UnsatisfiableSchema,
         UnsupportedFeature,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted, ThinkingDelta
     from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.compile_cache import compile_cache
     from guidedgen.grammars.date_specs import Date, DateTime, Time
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
     from guidedgen.grammars.library import library
@@ -89,6 +91,7 @@ __all__ = [
     "Repeat",
     "Result",
     "Sampling",
+    "SavedConstraintError",
     "Segments",
     "Sequence",
     "SpecialToken",
@@ -117,6 +120,7 @@ __all__ = [
     "__version__",
     "arun_tools",
     "compile",
+    "compile_cache",
     "fill_masks",
     "guided",
     "library",
@@ -145,6 +149,7 @@ _SOURCES = {
         "GuidedGenError",
         "LimitExceeded",
         "ModelError",
+        "SavedConstraintError",
         "ToolError",
         "UnsatisfiableSchema",
         "UnsupportedFeature",
@@ -154,6 +159,7 @@ _SOURCES = {
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted", "ThinkingDelta"),
     "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.compile_cache": ("compile_cache",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.date_specs": ("Date", "DateTime", "Time"),

@@ -13,6 +13,7 @@ from guidedgen.grammars.specs import Regex
 from guidedgen.grammars.substring import Substring
 from guidedgen.grammars.tags import Tags
 from guidedgen.grammars.thinking import DEFAULT_MARKERS, Thinking
+from guidedgen.grammars.tools import Tools
 from guidedgen.grammars.translation import Spec
 
 Describe = Callable[[Spec[Any]], str | None]
@@ -42,7 +43,7 @@ def describe_composite(spec: Spec[Any], describe: Describe) -> str | None:
 
 def _thinking(spec: Thinking, describe: Describe) -> str | None:
     """Models with markers of their own know what to do."""
-    markers, about = spec.markers, describe(spec.output)
+    markers, about = spec.markers, None if isinstance(spec.output, Tools) else describe(spec.output)
     if markers.begin != DEFAULT_MARKERS.begin or markers.opened:
         return about
     told = f"First think step by step between {markers.begin} and {markers.end}, then give the answer alone."

@@ -29,6 +29,7 @@ from guidedgen.limits import Limits
 from guidedgen.streaming import JsonScanner, Scanner, TextScanner
 from guidedgen.tag_streaming import TagScanner
 from guidedgen.thinking_streaming import ThinkingScanner
+from guidedgen.tool_prompts import told_of
 from guidedgen.tool_streaming import ToolScanner
 from guidedgen.vocabulary import Vocabulary
 
@@ -49,7 +50,8 @@ class Output:
 
     def describe(self, detail: Detail) -> str | None:
         """What the prompt says about it."""
-        return None if detail == "none" or self.spec is None else describe_spec(self.spec, detail)
+        quiet = detail == "none" or self.spec is None or isinstance(self.spec, Tools)
+        return None if quiet else describe_spec(self.spec, detail)
 
     def scanner(self) -> Scanner:
         """A scanner for one text, as `spell` writes it."""
@@ -137,6 +139,8 @@ def _(spec: Composite) -> Hashable:
 
 
 def _structure(value: Any) -> Hashable:
+    if isinstance(value, Tools):
+        return cache_key(value)
     if isinstance(value, Composite | Tag):
         shown = [entry.name for entry in fields(value) if entry.compare]  # type: ignore[arg-type]
         return (type(value), *(_structure(getattr(value, name)) for name in shown))
@@ -255,6 +259,12 @@ def _(spec: TypeSpec, detail: Detail) -> str:  # type: ignore[type-arg]
     if spec.texts is not None:
         return describe_choice(spec.texts)
     return describe_schema(spec.schema, detail=detail)
+
+
+@describe_spec.register
+def _(spec: Tools, detail: Detail) -> str:
+    """Tools inside combinations; those that are the output itself are the chat template's business."""
+    return told_of(spec)
 
 
 @describe_spec.register

@@ -155,7 +155,8 @@ class _Run:
         calls = [
             replace(call, id=call_id(first + place, call.name, call.text)) for place, call in enumerate(answer)
         ]  # ids name a call in the whole conversation
-        self.messages.append(ToolCalls(calls, text=answer.text).message)
+        thoughts = {"reasoning_content": result.thinking} if result.thinking else {}  # as templates call it
+        self.messages.append({**ToolCalls(calls, text=answer.text).message, **thoughts})
         self._results.append(result)
         self.calls, self.done = calls, not calls
         self._left -= 1

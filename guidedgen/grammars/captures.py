@@ -9,6 +9,7 @@ as much as it can.
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,7 @@ from guidedgen.limits import Limits
 from guidedgen.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from guidedgen.grammars.dynamic import Dynamics
     from guidedgen.kernel import InspectableState
 
 Key: TypeAlias = tuple[ir.Node, ir.Grammar, int, int]
@@ -33,6 +35,8 @@ _Item: TypeAlias = "tuple[Key, int, int, int]"  # key, number of the production,
 
 _BYTES: Final = Vocabulary.from_tokens([bytes([byte]) for byte in range(256)])
 _MANY: Final = 2
+_MARKED: Final = re.compile(b"\xff[^\xfe]*\xfe")
+_NO_RULES: Final = ir.Grammar(start=ir.Sequence(()))
 
 
 @dataclass(eq=False)
@@ -43,12 +47,15 @@ class Captures:
         grammar: the grammar.
         special: the names of tokens by id.
         native: whether the native kernel reads the parts.
+        limits: what reading them may cost.
+        dynamics: what functions of the program answer for terminals.
     """
 
     grammar: ir.Grammar
     special: dict[int, str]
     native: bool
     limits: Limits
+    dynamics: Dynamics | None = None
     _starts: dict[tuple[ir.Node, ir.Grammar], InspectableState] = field(default_factory=dict)
     _opaque: dict[tuple[ir.Node, ir.Grammar], bool] = field(default_factory=dict)
 
@@ -102,7 +109,8 @@ class Captures:
         """Whether nothing in it has to be known but where it ends: no captures, no special tokens."""
         if (node, grammar) not in self._opaque:
             self._opaque[node, grammar] = all(
-                not isinstance(part, ir.Capture | ir.SpecialToken | ir.TokenSet) for part, _ in nodes_of(node, grammar)
+                not isinstance(part, ir.Capture | ir.SpecialToken | ir.TokenSet | ir.Dynamic)
+                for part, _ in nodes_of(node, grammar)
             )
         return self._opaque[node, grammar]
 
@@ -194,10 +202,12 @@ class _Parse:
                 raise AssertionError(f"{type(node).__name__} is a leaf")
 
     def _is_leaf(self, key: Key) -> bool:
-        return isinstance(key[0], ir.SpecialToken | ir.TokenSet) or self._captures.opaque(key[0], key[1])
+        return isinstance(key[0], ir.SpecialToken | ir.TokenSet | ir.Dynamic) or self._captures.opaque(key[0], key[1])
 
     def _leaf_ends(self, key: Key, start: int) -> list[int]:
         node, grammar, *_ = key
+        if isinstance(node, ir.Dynamic):
+            return self._answered_ends(node, start)
         if not isinstance(node, ir.SpecialToken | ir.TokenSet):
             return self._captures.leaf_ends(node, grammar, self._data, start)
         if start >= len(self._data) or self._data[start] != OPEN:
@@ -205,6 +215,12 @@ class _Parse:
         close = self._data.index(CLOSE, start)
         name = self._data[start + 1 : close].decode("utf-8", errors="replace")
         return [close + 1] if self._names(node, name) else []
+
+    def _answered_ends(self, node: ir.Dynamic, start: int) -> list[int]:
+        dynamics = self._captures.dynamics
+        before = _MARKED.sub(b"", self._data[:start]).decode("utf-8", errors="replace")
+        answer = None if dynamics is None else dynamics.answer(node, before)
+        return [] if answer is None else self._captures.leaf_ends(answer, _NO_RULES, self._data, start)
 
     def _names(self, node: ir.SpecialToken | ir.TokenSet, name: str) -> bool:
         if isinstance(node, ir.SpecialToken):

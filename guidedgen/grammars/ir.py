@@ -6,13 +6,18 @@ GrammarTable. Nothing here knows about tokens, except that a grammar may name sp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+MARKERS: Final = tuple(bytes([byte]) * 1024 for byte in range(0xF5, 0xFE))
+"""What `Dynamic` stands for in texts: bytes that UTF-8 does not have (RFC 3629, section 4), so many that whatever can
+be completed without is completed sooner. 0xFE and 0xFF mark special tokens."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,16 +88,32 @@ class Automaton:
     table: NDArray[np.int32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Longest:
+    """Non-empty texts w of `accepted`, each where what follows begins with no v for which w v is in `tracked`.
+
+    The whole of a terminal, never a part of another expression. `Longest(x, x)` is the longest match.
+    """
+
+    accepted: Expression
+    tracked: Expression
+
+
 Expression: TypeAlias = (
     Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat | Automaton
 )
+
+
+def accepted(expression: Expression | Longest) -> Expression:
+    """The texts of a terminal, whatever may follow it."""
+    return expression.accepted if isinstance(expression, Longest) else expression
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terminal:
     """A text in the expression's language. `label` is what people call it (a terminal name, a JSON pointer)."""
 
-    expression: Expression
+    expression: Expression | Longest
     label: str | None = None
 
 
@@ -211,6 +232,21 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Dynamic:
+    """A text that a function of the program allows when generation gets there; see `dynamic.py`.
+
+    Attributes:
+        name: what people call it.
+        function: from the text so far to the texts that may stand here, or to a spec; nothing: none may.
+        number: which of these terminals of its grammar it is.
+    """
+
+    name: str
+    function: Callable[[str], Any]
+    number: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Limited:
     """A node whose texts are a regular language, held short.
 
@@ -240,6 +276,7 @@ Node: TypeAlias = (
     | JsonText
     | Limited
     | Capture
+    | Dynamic
 )
 
 

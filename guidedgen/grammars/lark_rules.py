@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
+from guidedgen.errors import CompileError, GrammarSyntaxError, LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.options import Options
@@ -22,6 +22,7 @@ _ID: Final = re.compile(r"(\d+)(?:-(\d+))?")
 _MANY: Final = 1 << 20
 _ANY_BYTE: Final = ir.ByteSet((1 << 256) - 1)
 _SOMETHING: Final = ir.Repeat(_ANY_BYTE, 1, None)
+_ANYTHING: Final = ir.Repeat(_ANY_BYTE, 0, None)
 
 
 def placeholder_nodes(extended: Extended, json: ir.JsonText | None) -> dict[str, ir.Node]:
@@ -107,6 +108,7 @@ def with_attributes(
     attributes: Attributes,
     named: Terminals,
     ignored: ir.Terminal | None,
+    closed: bool,
 ) -> ir.Node:
     """A rule's body with its attributes.
 
@@ -117,6 +119,7 @@ def with_attributes(
         attributes: what is said about it.
         named: the terminals.
         ignored: what may stand behind all terminals.
+        closed: whether all that its texts begin with are its texts, too.
 
     Raises:
         UnsupportedFeature: a limit or an end on what is no plain text.
@@ -124,9 +127,9 @@ def with_attributes(
     ending = None if attributes.suffix is None else cr.to_utf8(named(attributes.suffix))
     made = body
     if not attributes.captures_only:
-        made = _held(rule, body, grammar, attributes, named, ending)
+        made = _held(rule, body, grammar, attributes, named, ending, closed)
     if attributes.capture is not None or attributes.stop_capture is not None:
-        trailing = None if ignored is None or made is not body else ignored.expression
+        trailing = None if ignored is None or made is not body else ir.accepted(ignored.expression)
         made = ir.Capture(
             made, attributes.capture, ending=ending, ending_name=attributes.stop_capture, trailing=trailing
         )
@@ -140,12 +143,15 @@ def _held(
     attributes: Attributes,
     named: Terminals,
     ending: ir.Expression | None,
+    closed: bool,
 ) -> ir.Node:
     text = expression_of(body, grammar, f"rule {rule!r} with {_said(attributes)}")
+    before = _ANYTHING if closed else text  # what may stand before an ending that comes too early
     if ending is not None:
-        text = lazily(ir.Concat((text, ending)))
+        early = ir.Concat((before, ending, _SOMETHING))
+        text = ir.Intersection((ir.Concat((text, ending)), ir.Complement(early)))
     elif attributes.stop is not None:
-        text = before_stop(text, named(attributes.stop))
+        text = before_stop(text, before, named(attributes.stop))
     elif attributes.lazy:
         text = lazily(text)
     terminal = ir.Terminal(text, rule)
@@ -163,11 +169,10 @@ def lazily(text: ir.Expression) -> ir.Expression:
     return ir.Intersection((text, ir.Complement(ir.Concat((text, _SOMETHING)))))
 
 
-def before_stop(text: ir.Expression, stop: cr.Regex) -> ir.Expression:
+def before_stop(text: ir.Expression, before: ir.Expression, stop: cr.Regex) -> ir.Expression:
     """Those texts that a stop text could follow as the first one: none stands in them, or begins in them too early."""
-    written = cr.to_utf8(stop)
-    inside = ir.Concat((text, written, ir.Repeat(_ANY_BYTE, 0, None)))
-    early = [ir.Concat((text, ir.Literal(start))) for start in _overlaps(stop)]
+    inside = ir.Concat((before, cr.to_utf8(stop), _ANYTHING))
+    early = [ir.Concat((before, ir.Literal(start))) for start in _overlaps(stop)]
     return ir.Intersection((text, ir.Complement(ir.Union((inside, *early)))))
 
 
@@ -192,10 +197,15 @@ def given_terminals(
         if name not in declared:
             hint = f"Write `%declare {name}` into the grammar."
             raise CompileError(f"the grammar declares no terminal {name!r}", keyword=name, hint=hint)
-    nodes = {}
+    nodes: dict[str, ir.Node] = {}
+    asked = 0
     for name, value in terminals.items():
-        if callable(value) and not isinstance(value, type):
-            hint = "Give a list of texts or a spec, and compile again where it changes."
-            raise UnsupportedFeature(f"terminal {name} is given by a function", keyword=name, hint=hint)
-        nodes[name] = node_of(value, limits)
+        if callable(value) and not isinstance(value, type) and not hasattr(value, "translate"):
+            if asked == len(ir.MARKERS):
+                hint = "Answer for several of them in one function."
+                raise LimitExceeded("terminals", asked, "functions for terminals of one grammar", remedy=hint)
+            nodes[name] = ir.Dynamic(name, value, asked)
+            asked += 1
+        else:
+            nodes[name] = node_of(value, limits)
     return nodes

@@ -10,6 +10,7 @@ quantifiers stop as in `re.match`; the order of its alternatives does not matter
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -63,7 +64,10 @@ def parse(
     known = {terminal.name for terminal in loaded.terminals} | set(extended.terminals)
     expressions = {name: named(name) for name in {*names, *loaded.ignored} if name in known}
     ignored = _ignored(expressions, loaded.ignored)
-    bare: dict[str, ir.Node] = {name: ir.Terminal(cr.to_utf8(found), name) for name, found in expressions.items()}
+    labels = {terminal.name: _label(terminal, loaded) for terminal in loaded.terminals}
+    bare: dict[str, ir.Node] = {
+        name: ir.Terminal(cr.to_utf8(found), labels.get(name, name)) for name, found in expressions.items()
+    }
     bare.update(nodes)
     lexemes = {name: _followed_by(node, ignored) for name, node in bare.items()}
     origins = _by_origin(loaded.rules)
@@ -74,9 +78,16 @@ def parse(
         if name in rules:
             single = all(len(option) == 1 and str(option[0].name) in bare for option in origins[name])
             body = _body(name, origins[name], bare) if single else rules[name]
-            held = with_attributes(name, body, grammar, attributes, named, ignored)
+            closed = single and all(_is_closed(expressions.get(str(option[0].name))) for option in origins[name])
+            held = with_attributes(name, body, grammar, attributes, named, ignored, closed)
             rules[name] = _followed_by(held, ignored) if single or not attributes.captures_only else held
     return grammar
+
+
+def _is_closed(expression: cr.Regex | None) -> bool:
+    """Whether all that its texts begin with is among its texts, as far as the form shows."""
+    free = isinstance(expression, cr.Repeat) and expression.low == 0 and isinstance(expression.inner, cr.CharSet)
+    return free or isinstance(expression, cr.Epsilon)
 
 
 def load_extended(extended: Extended, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:
@@ -106,7 +117,12 @@ def lint(
     """Return notes about a grammar that can be read but may not say what was meant; raises as `parse` does."""
     extended = extend(text)
     loaded = load_extended(extended, start=start, import_paths=import_paths, limits=limits)
-    return (*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, extended, limits))
+    return tuple(told for _, told in remarks(loaded, extended, text, limits))
+
+
+def remarks(loaded: Loaded, extended: Extended, text: str, limits: Limits) -> list[tuple[str, str]]:
+    """The same for a loaded grammar: names of rules and terminals, each with what is odd about it."""
+    return [*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, extended, limits)]
 
 
 def _expression(terminal: TerminalDef, extended: Extended, limits: Limits) -> cr.Regex:
@@ -127,6 +143,16 @@ def _expression(terminal: TerminalDef, extended: Extended, limits: Limits) -> cr
     except UnsupportedFeature as error:
         message = f"terminal {terminal.name}: {error.reason}"
         raise UnsupportedFeature(message, keyword=terminal.name, hint=error.hint) from None
+
+
+def _label(terminal: TerminalDef, loaded: Loaded) -> str:
+    """What people call a terminal: its name, or its text or pattern where lark made the name up."""
+    pattern = terminal.pattern
+    if terminal.name in loaded.defined_terminals:
+        return str(terminal.name)
+    literal = isinstance(pattern, PatternStr)
+    written = json.dumps(pattern.value, ensure_ascii=False) if literal else f"/{pattern.value}/"
+    return written + "".join(sorted(pattern.flags))
 
 
 def _ignored(expressions: Mapping[str, cr.Regex], names: Iterable[str]) -> ir.Terminal | None:
@@ -176,12 +202,12 @@ def _node(symbol: Symbol, lexemes: Mapping[str, ir.Node]) -> ir.Node:
     return lexemes[name]
 
 
-def _unused_rules(loaded: Loaded) -> list[str]:
+def _unused_rules(loaded: Loaded) -> list[tuple[str, str]]:
     used = {str(rule.origin.name).split("{")[0] for rule in loaded.rules}
-    return [f"rule {name} is never reached" for name in loaded.defined_rules if name not in used]
+    return [(name, f"rule {name} is never reached") for name in loaded.defined_rules if name not in used]
 
 
-def _unused_terminals(loaded: Loaded, text: str) -> list[str]:
+def _unused_terminals(loaded: Loaded, text: str) -> list[tuple[str, str]]:
     used = {terminal.name for terminal in loaded.terminals}
     bare = without_comments(text)
 
@@ -189,22 +215,24 @@ def _unused_terminals(loaded: Loaded, text: str) -> list[str]:
         return len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", bare))
 
     return [
-        f"terminal {name} is never used"
+        (name, f"terminal {name} is never used")
         for name in loaded.defined_terminals
         if name not in used and mentions(name) == 1
     ]
 
 
-def _odd_terminals(loaded: Loaded, extended: Extended, limits: Limits) -> list[str]:
-    notes = []
+def _odd_terminals(loaded: Loaded, extended: Extended, limits: Limits) -> list[tuple[str, str]]:
+    notes: list[tuple[str, str]] = []
     for terminal in loaded.terminals:
         try:
             nullable = _expression(terminal, extended, limits).nullable
         except CompileError as error:
-            notes.append(str(error))
+            notes.append((terminal.name, str(error)))
             continue
         if nullable:
-            notes.append(f"terminal {terminal.name} matches the empty text, which lark's own Earley parser refuses")
+            told = f"terminal {terminal.name} matches the empty text, which lark's own Earley parser refuses"
+            notes.append((terminal.name, told))
         if not isinstance(terminal.pattern, PatternStr) and _LOOK_AHEAD.search(terminal.pattern.value):
-            notes.append(f"terminal {terminal.name} looks ahead, but only at its own text, not at what follows it")
+            told = f"terminal {terminal.name} looks ahead, but only at its own text, not at what follows it"
+            notes.append((terminal.name, told))
     return notes

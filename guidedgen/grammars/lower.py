@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from guidedgen.kernel._native import Schema
     from guidedgen.vocabulary import Vocabulary
 
-_AnyNode: TypeAlias = ir.Expression | ir.Node
+_AnyNode: TypeAlias = ir.Expression | ir.Longest | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
 _NAMED = 12  # special tokens that an error lists
@@ -78,6 +78,7 @@ class _Lowering:
         self._literals = bytearray()
         self._labels: dict[int, str] = {}
         self._texts: list[tuple[Schema, dict[str, int]]] = []
+        self._sources: list[object] = []
         self._grammars: dict[ir.Grammar, int] = {}  # grammars within the grammar, as rules
         self._rule_ids: dict[tuple[ir.Grammar, str], int] = {}
         self._pending: list[tuple[ir.Grammar, ir.Node, int]] = []  # bodies, whose names they use, and for which rule
@@ -103,6 +104,7 @@ class _Lowering:
             start=start,
             labels=self._labels,
             texts=tuple(self._texts),
+            sources=tuple(self._sources),
         )
 
     def _lower(self, root: _AnyNode) -> int:
@@ -201,6 +203,13 @@ class _Lowering:
             self._known[key] = self._expression(ExprOp.NOT, child)
         return self._known[key]
 
+    def emit_longest(self, node: ir.Longest) -> int:
+        """LONGEST."""
+        key = (ExprOp.LONGEST, self._ids[node.accepted], self._ids[node.tracked])
+        if key not in self._known:
+            self._known[key] = self._expression(*key)
+        return self._known[key]
+
     def emit_repeat(self, node: ir.Repeat) -> int:
         """REPEAT; impossible bounds give the empty language."""
         if _impossible(node.low, node.high):
@@ -278,11 +287,16 @@ class _Lowering:
             return self._symbol(SymOp.TERMINAL, nothing, label=node.label)
         return self._symbol(SymOp.LIMITED, expression, min(node.max_tokens, _LARGEST_COUNT), node.label)
 
+    def emit_dynamic(self, node: ir.Dynamic) -> int:
+        """TERMINAL, of a text that no token spells."""
+        return self._symbol(SymOp.TERMINAL, self._emit_literal(ir.MARKERS[node.number]), label=node.name)
+
     def emit_json(self, node: ir.JsonText) -> int:
         """JSON, or the rules that stand for it."""
         if not self._native:
             return self._emit_grammar(translated(node, self._limits))
         self._texts.append(native_text(node, self._limits))
+        self._sources.append(node)
         return self._symbol(SymOp.JSON, len(self._texts) - 1)
 
     def emit_special(self, node: ir.SpecialToken) -> int:
@@ -356,6 +370,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Complement: (lambda node: (node.inner,), _Lowering.emit_complement),
     ir.Repeat: (lambda node: (node.inner,), _Lowering.emit_repeat),
     ir.Automaton: (_no_children, _Lowering.emit_automaton),
+    ir.Longest: (lambda node: (node.accepted, node.tracked), _Lowering.emit_longest),
     ir.Terminal: (lambda node: (node.expression,), _Lowering.emit_terminal),
     ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
     ir.Choice: (lambda node: node.options, lambda low, node: low.emit_symbols(SymOp.CHOICE, node.options)),
@@ -366,6 +381,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Scope: (_no_children, _Lowering.emit_scope),
     ir.JsonText: (_no_children, _Lowering.emit_json),
     ir.Limited: (_no_children, _Lowering.emit_limited),
+    ir.Dynamic: (_no_children, _Lowering.emit_dynamic),
     ir.Capture: (lambda node: (node.node,), lambda low, node: low._ids[node.node]),
     ir.TokenSet: (_no_children, _Lowering.emit_token_set),
 }

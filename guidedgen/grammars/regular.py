@@ -34,7 +34,7 @@ class _Reading:
     def of(self, node: ir.Node, grammar: ir.Grammar) -> ir.Expression:
         match node:
             case ir.Terminal():
-                return node.expression
+                return ir.accepted(node.expression)
             case ir.Sequence():
                 return ir.Concat(tuple(self.of(part, grammar) for part in node.parts)) if node.parts else ir.Epsilon()
             case ir.Choice():
@@ -75,6 +75,7 @@ _NAMES: dict[type, str] = {
     ir.JsonText: "JSON",
     ir.SpecialToken: "a special token",
     ir.TokenSet: "a special token",
+    ir.Dynamic: "a terminal that a function answers for",
     ir.Unordered: "an unordered collection",
     ir.Limited: "a part with a limit of its own on tokens",
 }

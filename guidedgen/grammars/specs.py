@@ -25,6 +25,7 @@ from guidedgen.grammars.json_schema.keywords import draft_named
 from guidedgen.grammars.json_schema.native_compile import native_form
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
+from guidedgen.grammars.lark_notes import lark_notes
 from guidedgen.grammars.lark_rules import given_terminals
 from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.translation import Form, Spec, Translation
@@ -157,7 +158,8 @@ class Lark(Translated):
         json = JsonSchema(True, **self.json).node(limits)
         assert isinstance(json, ir.JsonText)
         grammar = lark_text.parse(self.text, start=self.start, limits=limits, terminals=given, json=json)
-        return Translation(grammar=grammar)
+        notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
+        return Translation(grammar=grammar, notes=notes)
 
     def parse(self, text: str) -> str:
         """The text itself."""

@@ -401,7 +401,7 @@ def _free_expression(text: Any, limits: Limits) -> ir.Expression:
     node = part_of(text).grammar(limits).start
     if not isinstance(node, ir.Terminal):
         raise CompileError("the free text of Tags must be a regular expression", hint="Use text=gg.Regex(...).")
-    return node.expression
+    return ir.accepted(node.expression)
 
 
 def _counts(least: object, most: object, what: str) -> Counts:

@@ -41,8 +41,8 @@ class Tools(Composite):
         choice: "required" (default) is at least one call; "auto" leaves it to the model whether to call or to answer
             in words, which are then the value's `text`; "none" is words only; a tool's name is a call of that one.
         parallel: whether there may be several calls in one answer; a number is the most.
-        format: how calls are written: "hermes", "llama3", "mistral", "mistral-v11", "json" or a `ToolFormat`. None
-            takes what the model's chat template uses, and "json" where it knows no tools.
+        format: how calls are written: "hermes", "llama3", "mistral", "mistral-v11", "deepseek", "deepseek-v3.1",
+            "json" or a `ToolFormat`. None takes what the model's chat template uses, "json" where it knows no tools.
 
     Raises:
         CompileError: something that is not a tool, two of one name, an unknown choice or format, or more calls than a
@@ -254,7 +254,7 @@ class _Reader:
         self._at = name_end + len(self._written.between)
         try:
             _, end = _DECODER.raw_decode(self._text, self._at)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._fault(f"the arguments of {name} stand") from None
         text = self._text[self._at : end]
         self._at = end

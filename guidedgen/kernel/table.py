@@ -15,6 +15,7 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     NOT            child                 -              complement with respect to all byte strings
     REPEAT         child                 offset in pool pool[b:b+2] = minimum, maximum (-1: no maximum)
     AUTOMATON      offset in pool        length         texts that lead from state 0 to an accepting one, see below
+    LONGEST        accepted              tracked        only as the whole of a TERMINAL, see below
 
 The pool row of AUTOMATON is: number of states S, number of edges E, least and most counting edges of a text (most -1:
 any number), S + 1 numbers that say where each state's edges begin (and end), then for each edge its lowest byte + 256 *
@@ -40,7 +41,10 @@ item is a member that did not come before, or `rest`; every required member come
 bounds. Separator, rest and members must not derive the empty text.
 
 Semantics: the language of the table is the set of token sequences whose bytes (special tokens kept apart) are derived
-from `start`. There is no longest-match rule: a terminal may end wherever its expression accepts.
+from `start`. A terminal may end wherever its expression accepts, except that LONGEST looks at what follows: such a
+terminal has a non-empty text w in `accepted`, and the bytes from its end up to the next special token, or the end of
+the whole text, begin with no non-empty v for which w v is in `tracked`. With the same expression twice that is the
+longest match; every rule by which a lexer decides is of this form (docs/concepts/lexing.md).
 """
 
 from __future__ import annotations
@@ -69,6 +73,7 @@ class ExprOp(IntEnum):
     NOT = 7
     REPEAT = 8
     AUTOMATON = 9
+    LONGEST = 10
 
 
 class SymOp(IntEnum):
@@ -91,7 +96,7 @@ class GrammarTable:
 
     `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
     `texts` are the schemas that JSON symbols name, as the native kernel read them, and how their texts are laid out;
-    each serves one compilation.
+    each serves one compilation. `sources` are what they were read from, to do it again.
     """
 
     exprs: NDArray[np.int32]  # [E, 3] op, a, b
@@ -102,3 +107,4 @@ class GrammarTable:
     start: int
     labels: dict[int, str] = field(default_factory=dict)
     texts: tuple[tuple[Schema, dict[str, int]], ...] = ()
+    sources: tuple[object, ...] = ()

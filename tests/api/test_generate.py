@@ -108,6 +108,18 @@ def test_captures_of_a_grammar_come_with_the_result(script: Script) -> None:
     assert model.generate("?", grammar, max_tokens=4, on_budget="truncate").captures == {}
 
 
+def test_terminals_that_functions_answer_for(script: Script) -> None:
+    def members(text: str) -> list[str]:
+        return {"self": ["size", "name"], "self.size": []}[text.removesuffix(".")]
+
+    grammar = gg.Lark('%declare NAME\nstart: "self" ("." name)? ";"\nname[capture]: NAME', terminals={"NAME": members})
+    model, _ = script("self.size;")
+    result = model.generate("?", grammar)
+    assert (result.value, result.captures) == ("self.size;", {"name": "size"})
+    model, _ = script("self.none;")
+    assert model.generate("?", grammar).text == "self.name;"
+
+
 def test_forced_tokens_cost_no_forward(script: Script) -> None:
     model, language_model = script(TEXT)
     result = model.generate("?", Order)

@@ -177,6 +177,14 @@ def test_calls_of_one_answer_run_together_in_an_event_loop(script: Script) -> No
     assert [step.result for step in run.steps] == [1, 2]
 
 
+def test_thoughts_are_kept_beside_what_was_said(script: Script) -> None:
+    wanted = "<think>Two numbers.</think>" + calls(("add", {"a": 1, "b": 1}))
+    model, _ = script(in_turn(wanted, "<think>Done.</think>It is 2."))
+    run = both(model, "?", [add], thinking=True)
+    assert (run.text, run.results[0].thinking) == ("It is 2.", "Two numbers.")
+    assert [message.get("reasoning_content") for message in run.messages] == [None, "Two numbers.", None, "Done."]
+
+
 def test_what_cannot_work_is_refused_before_anything_is_generated(script: Script) -> None:
     model, language_model = script("x")
     with pytest.raises(gg.ToolError, match="the tool f has no function"):

@@ -18,15 +18,15 @@ class Automaton {
 
     // Frees some of the states, before the rest goes; nothing else may be asked of it any more. False: there are none left.
     bool dismantle(size_t count) {
-        for (size_t i = 0; i < count && !states_.empty(); ++i) states_.pop_back();
-        return expressions_.dismantle(count) || !states_.empty();
+        const bool some = states_.shrink(count);
+        return expressions_.dismantle(count) || some;
     }
 
     LexState* state(int32_t expr) {
         by_expr_.grow(static_cast<size_t>(expr) + 1);
         if (LexState* known = by_expr_[expr]) return known;
         expressions_.work().hold(sizeof(LexState) + 64);
-        states_.emplace_back();
+        states_.grow(states_.size() + 1);
         LexState* s = &states_.back();
         s->id = static_cast<int32_t>(states_.size()) - 1;
         s->expr = expr;
@@ -34,6 +34,7 @@ class Automaton {
         s->accepting = e.nullable;
         if (e.sure || e.nullable || (!e.boolean && expr != Expressions::kEmpty)) s->alive = 1;
         if (expr == Expressions::kEmpty) s->alive = 0;
+        if (e.op == Op::Longest) s->obligation = kUnknown;
         by_expr_[expr] = s;
         bytes_ += sizeof(LexState) + 64;
         return s;
@@ -51,6 +52,13 @@ class Automaton {
     const ByteSet& first(LexState* s) {
         prune(s);
         return s->first;
+    }
+
+    // What the rest must not begin with where a text ends here: a language without the empty text; -1: nothing.
+    int32_t obligation(LexState* s) {
+        if (s->obligation != kUnknown) return s->obligation;
+        const int32_t tracked = expressions_.tracked(s->expr);
+        return s->obligation = alive(tracked) ? tracked : -1;
     }
 
     // Whether any non-empty text continues from here.
@@ -76,6 +84,10 @@ class Automaton {
         const Expr e = expressions_.at(s->expr);
         if (e.op == Op::Concat || e.op == Op::Repeat) {
             s->alive = e.op == Op::Concat ? both_alive(s->expr) : alive(e.a);
+            return s->alive == 1;
+        }
+        if (e.op == Op::Longest && e.low == Expressions::kNoBan) {
+            s->alive = alive(e.a);
             return s->alive == 1;
         }
         if (e.op == Op::And && sample(s, e.b)) return true;
@@ -293,6 +305,7 @@ class Automaton {
         s->expanded = true;
     }
 
+    static constexpr int32_t kUnknown = -2;
     // `same`: what an edge leads to that leads back to its state.
     static void add_edge(LexState* s, LexEdge made, int32_t same, std::vector<LexEdge>& edges) {
         for (LexEdge& e : edges)
@@ -313,7 +326,7 @@ class Automaton {
     static constexpr size_t kFewEdges = 6;   // up to here looking at each beats a table
     static constexpr int32_t kOften = 64;    // times that an edge is looked for before the table is worth it
 
-    std::deque<LexState> states_;
+    Paged<LexState, 6> states_;
     Paged<LexState*> by_expr_;
 };
 

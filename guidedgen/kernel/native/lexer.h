@@ -90,9 +90,29 @@ class Lexer : public TrieWalks {
         return remainder.tokens;
     }
 
+    // Where a great many tokens go on, only the children by some bytes are made: few are ever asked for.
+    std::vector<Remainder::Child> children(LexMask& mask, uint32_t at, const ByteSet& bytes) {
+        Remainder& parent = mask.remainders[at];
+        if (const ByteSet fresh = bytes - parent.known; !fresh.empty()) {
+            add_children(mask, parent, fresh);
+            parent.known = parent.known | fresh;
+        }
+        return parent.children;
+    }
+
+    // Whether that is worth it: the nodes are not all made yet, and many.
+    bool vast(const LexMask& mask, uint32_t at) const {
+        return !mask.remainders[at].expanded && mask.remainders[at].trie_nodes.size() >= kVast;
+    }
+
     const std::vector<Remainder::Child>& children(LexMask& mask, uint32_t at) {
         Remainder& parent = mask.remainders[at];
         if (parent.expanded) return parent.children;
+        if (!parent.known.empty()) {
+            children(mask, at, ByteSet::all());
+            parent.expanded = true;
+            return parent.children;
+        }
         parent.expanded = true;
         if (std::all_of(parent.trie_nodes.begin(), parent.trie_nodes.end(), [this](uint32_t node) { return trie_->leaf(node); })) return parent.children;
         uint32_t where[256] = {};
@@ -110,6 +130,28 @@ class Lexer : public TrieWalks {
             if (where[b]) parent.children.push_back({static_cast<uint8_t>(b), where[b]});
         bytes_ += static_cast<int64_t>(parent.children.size() * (sizeof(Remainder) + sizeof(Remainder::Child)));
         return parent.children;
+    }
+
+    void add_children(LexMask& mask, Remainder& parent, const ByteSet& bytes) {
+        uint32_t where[256] = {};
+        const size_t before = parent.children.size();
+        for (uint32_t p : parent.trie_nodes) {
+            const Subtrees::Below* below = trie_->subtrees.below(p);
+            if (below && (below->next & bytes).empty()) continue;
+            for (uint32_t c = p + 1; c < trie_->nodes[p].skip; c = trie_->nodes[c].skip) {
+                const uint8_t b = trie_->nodes[c].byte;
+                if (!bytes.has(b)) continue;
+                if (!where[b]) {
+                    where[b] = static_cast<uint32_t>(mask.remainders.size());
+                    mask.remainders.emplace_back();
+                    parent.children.push_back({b, where[b]});
+                }
+                mask.remainders[where[b]].trie_nodes.push_back(c);
+                bytes_ += 4;
+            }
+        }
+        bytes_ += static_cast<int64_t>((parent.children.size() - before) * (sizeof(Remainder) + sizeof(Remainder::Child)));
+        std::sort(parent.children.begin(), parent.children.end(), [](const auto& x, const auto& y) { return x.byte < y.byte; });
     }
 
     // The content class of a state that is not accepting and that most characters lead back to; nullptr for others.
@@ -233,13 +275,13 @@ class Lexer : public TrieWalks {
         return expr >= 0 && from_other(owner, state(expr), out);
     }
 
-    // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.
+    // Text that may not contain something but may end anywhere: a state in the midst of it differs from that before its
+    // beginning along few ways.
     bool from_home(LexState* owner, LexMask& out) {
-        if (!avoids(owner->expr)) return false;
-        const auto text = [this](LexState* s) { return leaving(s) || leaving_open(s); };
-        LexState* home = text(owner) ? owner : usual(owner);
+        if (!owner->accepting || obligation(owner) >= 0 || !avoids(owner->expr)) return false;
+        LexState* home = leaving_open(owner) ? owner : usual(owner);
         if (home == owner) walk(owner, out);
-        return home == owner || (home && text(home) && from_other(owner, home, out));
+        return home == owner || (home && leaving_open(home) && from_other(owner, home, out));
     }
 
     // Whether an expression is a conjunction with the complement of what has some part anywhere.
@@ -320,7 +362,11 @@ class Lexer : public TrieWalks {
         const Opening mine = opening(one->expr), its = opening(other->expr);
         if (mine.expr < 0 || mine.expr != its.expr) {
             found.stack[0] = {one, other};
-            return differ_in(1, static_cast<uint32_t>(trie_->nodes.size()), found);
+            bool few = true;
+            apart(one, other, first(one) | first(other)).each([&](uint8_t b) {
+                if (const uint32_t node = trie_->root_child[b]) few = few && differ_in(node, trie_->nodes[node].skip, found);
+            });
+            return few;
         }
         LexState *rest = state(mine.rest), *other_rest = state(its.rest);
         bool few = true;
@@ -463,6 +509,7 @@ class Lexer : public TrieWalks {
     }
 
     static constexpr size_t kManyBelow = 64;     // nodes
+    static constexpr size_t kVast = 4096;        // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kManyPairs = 400;    // of edges

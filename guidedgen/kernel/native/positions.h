@@ -7,7 +7,7 @@
 #include <atomic>
 
 #include "json_where.h"
-#include "rows.h"
+#include "viability.h"
 
 namespace guidedgen {
 
@@ -53,9 +53,10 @@ struct Position {
 class Arena {
   public:
     explicit Arena(std::shared_ptr<Symbols> symbols)
-        : rows_(symbols), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), registers_(lexer_->expressions().work()) {}
+        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), registers_(lexer_->expressions().work()) {}
 
     Rows& rows() { return rows_; }
+    Viability& viability() { return viability_; }
     Lexer& lexer() { return *lexer_; }
     size_t words() const { return sets_.words(); }
     int64_t memory() const { return bytes_ + rows_.memory() + registers_.memory(); }
@@ -110,7 +111,7 @@ class Arena {
     Position* advance_special(Position* from, int32_t token) {
         Row* row = from->front.between;
         if (!row) return nullptr;
-        rows_.close(row);
+        viability_.settle(row);
         std::vector<Item> items;
         for (const ExpectedTokens& e : row->tokens) {
             const auto& list = rows_.symbols().token_list(e.list);
@@ -137,7 +138,7 @@ class Arena {
             for (const Reading& r : p->front.reading) {
                 LexMask& part = lexer_->mask(r.state);
                 add_inside(*set, part, r.state, r.left);
-                if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(r.row, r.index)));
+                part.each_end([&](uint32_t at, int32_t left) { sets_.add(*set, crossing(part, at, rows_.after(r.row, r.index, left))); });
             }
             if (p->front.between) sets_.add(*set, row_mask(p->front.between));
             sets_.finish(*set);
@@ -153,8 +154,9 @@ class Arena {
     ByteSet allowed(const Front& front) {
         ByteSet result;
         for (const Reading& r : front.reading) result = result | lexer_->first(r.state);
-        if (front.between) result = result | rows_.first(front.between);
-        return result;
+        if (!front.between) return result;
+        viability_.settle(front.between);
+        return result | front.between->first;
     }
 
     // Symbols of the terminals that are being read or may come next.
@@ -167,9 +169,9 @@ class Arena {
         for (const Reading& r : p->front.reading)
             if (const auto& after = r.row->terminals[r.index].after) add_items(*after);
         if (Row* row = p->front.between) {
-            rows_.close(row);
+            viability_.settle(row);
             for (const Expected& e : row->terminals)
-                if (e.after) add_items(*e.after);
+                if (e.after && !lexer_->first(e.start).empty()) add_items(*e.after);
             for (const ExpectedTokens& e : row->tokens) add_items(e.after);
         }
         std::sort(result.begin(), result.end());
@@ -210,7 +212,7 @@ class Arena {
         for (const Reading& r : in.reading) step_one(r, lexer_->next(r.state, byte), byte, out);
         if (in.between) {
             Row* row = in.between;
-            rows_.close(row);
+            viability_.settle(row);
             for (uint32_t i = 0; i < row->terminals.size(); ++i)
                 step_one({nullptr, row, i, nullptr, row->terminals[i].limit}, lexer_->next(row->terminals[i].start, byte), byte, out);
         }
@@ -220,9 +222,9 @@ class Arena {
         if (flagged_) {
             out.between = end_flagged(out);
         } else if (ended_.size() == 1) {
-            out.between = rows_.after(ended_[0].row, ended_[0].index);
+            out.between = rows_.after(ended_[0].row, ended_[0].index, lexer_->obligation(ended_[0].state));
         } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
-            out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
+            out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index, lexer_->obligation(e.state)); });
         }
         if (Registers::lost(out.registers) && !inside_json(out)) out.registers = nullptr;
     }
@@ -242,7 +244,7 @@ class Arena {
         Position* p = &positions_.back();
         p->front = front;
         if (front.between) {
-            rows_.close(front.between);
+            viability_.settle(front.between);
             p->accepting = front.between->accepting;
         }
         index_.insert(h, static_cast<int32_t>(positions_.size()) - 1);
@@ -278,7 +280,8 @@ class Arena {
             uncertain_ = true;   // whether there may be a next item, too
         if (target->accepting) {
             flagged_ |= flags;
-            auto same = [&](const Reading& e) { return e.row == r.row && e.index == r.index; };
+            const int32_t left = lexer_->obligation(target);
+            auto same = [&](const Reading& e) { return e.row == r.row && e.index == r.index && e.state->obligation == left; };
             if (std::none_of(ended_.begin(), ended_.end(), same)) ended_.push_back(next);
         }
         if (!lexer_->can_continue(target)) return;
@@ -371,12 +374,12 @@ class Arena {
 
     const TokenSet& row_mask(Row* row) {
         if (row->mask) return *row->mask;
-        rows_.close(row);
+        viability_.settle(row);
         auto set = std::make_unique<TokenSet>();
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexMask& part = lexer_->mask(row->terminals[i].start);
             add_inside(*set, part, row->terminals[i].start, row->terminals[i].limit);
-            if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(row, i)));
+            part.each_end([&](uint32_t at, int32_t left) { sets_.add(*set, crossing(part, at, rows_.after(row, i, left))); });
         }
         for (const ExpectedTokens& e : row->tokens) sets_.add(*set, rows_.symbols().token_list(e.list));
         sets_.finish(*set);
@@ -400,26 +403,31 @@ class Arena {
     }
 
     // Tokens that cross the end of a terminal and whose remainder `row` can read. `depth`: scratch in use by callers.
-    const TokenSet& crossing(LexMask& part, Row* row, size_t depth = 0) {
+    const TokenSet& crossing(LexMask& part, uint32_t at, Row* row, size_t depth = 0) {
+        const Remainder* ends = &part.remainders[at];
         for (const auto& entry : row->crossing)
-            if (entry.first == &part) return *entry.second;
+            if (entry.first == ends) return *entry.second;
         auto set = std::make_unique<TokenSet>();
         Front start;
         start.between = row;
         start.registers = rows_.symbols().has_json() ? registers_.unknown() : nullptr;
-        cross(part, 0, start, depth, *set);
+        cross(part, at, start, depth, *set);
         sets_.finish(*set);
         charge(*set);
-        row->crossing.emplace_back(&part, std::move(set));
+        row->crossing.emplace_back(ends, std::move(set));
         return *row->crossing.back().second;
     }
 
     // Depth is bounded by the longest token. `doubtful`: what was read so far may contradict registers.
     void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set, bool doubtful = false) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
-        const std::vector<Remainder::Child>& children = lexer_->children(part, at);
+        const bool vast = lexer_->vast(part, at);
+        const ByteSet wanted = vast ? allowed(front) : ByteSet{};
+        if (vast && wanted.empty()) return;
+        const std::vector<Remainder::Child> some = vast ? lexer_->children(part, at, wanted) : std::vector<Remainder::Child>{};
+        const std::vector<Remainder::Child>& children = vast ? some : lexer_->children(part, at);
         if (children.empty()) return;
-        const ByteSet first = allowed(front);
+        const ByteSet first = vast ? wanted : allowed(front);
         for (const auto& [byte, child] : children) {
             if (!first.has(byte)) continue;
             Front& next = fronts_[depth];
@@ -449,7 +457,7 @@ class Arena {
         for (const Reading& r : reading) {
             LexMask& below = lexer_->below(part, at, r.state);
             sets_.add(set, below);
-            if (!below.remainders.empty()) sets_.add(set, crossing(below, rows_.after(r.row, r.index), depth + 1));
+            below.each_end([&](uint32_t end, int32_t left) { sets_.add(set, crossing(below, end, rows_.after(r.row, r.index, left), depth + 1)); });
         }
     }
 
@@ -523,6 +531,7 @@ class Arena {
     void charge(const TokenSet& set) { rows_.charge(static_cast<int64_t>(set.owned.size() * 4 + set.extra.size() * 4 + sizeof(TokenSet))); }
 
     Rows rows_;
+    Viability viability_;
     std::shared_ptr<Lexer> lexer_;
     TokenSets sets_;
     std::deque<Front> fronts_;   // scratch by depth

@@ -10,6 +10,7 @@
 
 #include "explicit_automaton.h"
 #include "json_texts.h"
+#include "obligations.h"
 #include "token_counts.h"
 #include "unordered.h"
 
@@ -46,7 +47,7 @@ class Symbols {
   public:
     // `json`: the texts that symbols of the table stand for.
     Symbols(const Table& table, JsonTexts json, std::shared_ptr<Lexer> lexer)
-        : lexer_(std::move(lexer)), counts_(*lexer_), json_(std::move(json)), mixed_(true) {
+        : lexer_(std::move(lexer)), obligations_(*lexer_), counts_(*lexer_), json_(std::move(json)), mixed_(true) {
         finish_production();   // the end of JSON texts
         json_end_ = 0;
         read_expressions(table);
@@ -61,7 +62,7 @@ class Symbols {
     }
 
     // A grammar that is nothing but the JSON texts of a schema.
-    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), counts_(*lexer_) {
+    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), obligations_(*lexer_), counts_(*lexer_) {
         json_.add(std::move(json));
         slots_.push_back({SlotKind::Json, false, 0, -1});
         finish_production();
@@ -84,10 +85,14 @@ class Symbols {
     int32_t limit(int32_t terminal) const { return limit_of_[terminal]; }
     bool has_limits() const { return has_limits_; }
     TokenCounts& counts() { return counts_; }
+
+    // Whether some terminals oblige what follows them.
+    bool lexes() const { return lexes_; }
+    Obligations& obligations() { return obligations_; }
     const std::vector<int32_t>& token_list(int32_t id) const { return token_lists_[id]; }
     int64_t memory() const {
         return static_cast<int64_t>(slots_.size() * sizeof(Slot) + nonterminals_.size() * (sizeof(Nonterminal) + 64)) +
-               json_.memory() + counts_.memory();
+               json_.memory() + counts_.memory() + obligations_.memory();
     }
     int64_t count() const { return static_cast<int64_t>(nonterminals_.size()) + json_.count(); }
 
@@ -119,12 +124,19 @@ class Symbols {
     }
 
   private:
+    friend class NeededTerminals;
+
     void read_expressions(const Table& t) {
         Expressions& e = lexer_->expressions();
         expr_of_.resize(t.n_exprs);
         for (int64_t i = 0; i < t.n_exprs; ++i) {
             int32_t op = t.exprs[3 * i], a = t.exprs[3 * i + 1], b = t.exprs[3 * i + 2], id = 0;
             std::vector<int32_t> items;
+            if (op == kLongest) {   // terminals that are read by rules of a lexer are never empty
+                expr_of_[i] = e.longest(e.nonempty(expr_of_[a]), expr_of_[b]);
+                lexes_ = true;
+                continue;
+            }
             if (op >= 4 && op <= 6)
                 for (int32_t k = 0; k < b; ++k) items.push_back(expr_of_[t.pool[a + k]]);
             switch (static_cast<Op>(op)) {
@@ -146,6 +158,7 @@ class Symbols {
                 case Op::Not: id = e.negate(expr_of_[a]); break;
                 case Op::Repeat: id = e.repeat(expr_of_[a], t.pool[b], t.pool[b + 1]); break;
                 case Op::Lazy: id = ExplicitAutomaton::language(e, t.pool + a); break;
+                case Op::Longest: break;   // not by these numbers
             }
             expr_of_[i] = id;
         }
@@ -417,7 +430,10 @@ class Symbols {
 
     int64_t terminal_length(int32_t s) { return nullable_[s] ? 0 : lexer_->distance(lexer_->state(expr_[s])); }
 
+    static constexpr int32_t kLongest = 10;   // opcode in a table
+
     std::shared_ptr<Lexer> lexer_;
+    Obligations obligations_;
     TokenCounts counts_;
     JsonTexts json_;
     bool mixed_ = false, has_limits_ = false;
@@ -430,6 +446,7 @@ class Symbols {
     std::vector<Unordered> unordered_;
     SeenSets seen_sets_;
     int32_t start_ = 0, start_slot_ = -1;
+    bool lexes_ = false;
     std::vector<Slot> slots_;
     std::deque<Nonterminal> nonterminals_;
     std::unordered_map<uint64_t, std::vector<int32_t>> by_key_;

@@ -4,76 +4,31 @@
 // character leads elsewhere: only these are walked, and tokens that are no text.
 #pragma once
 
-#include "automaton.h"
 #include "explicit_automaton.h"
-#include "text_tokens.h"
+#include "text_regions.h"
 
 namespace guidedgen {
 
-class TrieWalks : public Automaton {
+class TrieWalks : public TextRegions {
   public:
     // `text`: that of the same tokens, where another lexer has it already.
     TrieWalks(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text)
-        : Automaton(limits), trie_(std::move(trie)), text_(text ? std::move(text) : std::make_shared<TextTokens>(*trie_)) {}
-
-    const std::shared_ptr<const TextTokens>& text() const { return text_; }
+        : TextRegions(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie)), trie_(std::move(trie)) {}
 
     const Trie& trie() const { return *trie_; }
     int64_t visited() const { return visited_; }
 
   protected:
-    // Whether characters beyond ASCII lead back to a state, byte by byte through states of their own.
-    bool characters(LexState* s) {
-        if (s->characters < 0) s->characters = !s->loop.has(0xC3) && loops_on_characters(s, s);
-        return s->characters == 1;
-    }
-
-    // The bytes that characters of plain text begin with after which reading goes elsewhere, where those are few; nullptr for
-    // states with many.
-    const ByteSet* leaving(LexState* s) {
-        if (s->textual < 0) s->textual = !s->accepting && find_leaving(s);
-        return s->textual == 1 ? &s->leaving : nullptr;
-    }
-
-    // The same of a state that accepts: a text that may end after each character.
+    // The same of a state that accepts: a text that may end after each character, where all but those that begin with some
+    // bytes lead back to the state itself.
     const ByteSet* leaving_open(LexState* s) {
-        if (s->open_text < 0) s->open_text = s->accepting && find_leaving(s);
-        return s->open_text == 1 ? &s->leaving : nullptr;
-    }
-
-    bool find_leaving(LexState* s) {
-        const Expr& e = expressions_.at(s->expr);
-        if (!e.vague() && expressions_.takes_any_text(s->expr, ByteSet::single('"'))) return true;
-        prune(s);
-        ByteSet leaving = TextTokens::plain() - s->loop;
-        if (leaving.count() > kMostLeaving) return false;
-        std::vector<std::pair<LexState*, int>> known;
-        TextTokens::leads().each([&](uint8_t b) {
-            const auto after = std::make_pair(next(s, b), utf8_step(0, b));
-            if (std::find(known.begin(), known.end(), after) != known.end()) return;
-            if (returns(after.first, after.second, s)) known.push_back(after);
-            else leaving.add(b);
-        });
-        s->leaving = leaving;
-        return true;
-    }
-
-    // Whether the rest of a character leads to a state, through states that accept nothing.
-    bool returns(LexState* at, int within, LexState* home) {
-        if (within == 0) return at == home;
-        if (!at || at->accepting) return false;
-        LexState* last = nullptr;
-        int last_state = -1;
-        for (int b = 0x80; b < 0xC0; ++b) {
-            const int to = utf8_step(within, static_cast<uint8_t>(b));
-            if (to < 0) continue;
-            LexState* now = next(at, static_cast<uint8_t>(b));
-            if (now == last && to == last_state) continue;
-            if (!returns(now, to, home)) return false;
-            last = now;
-            last_state = to;
+        if (s->open_text < 0) {
+            prune(s);
+            const ByteSet odd = TextTokens::plain() - s->loop;
+            s->open_text = s->accepting && obligation(s) < 0 && odd.count() <= kMostOdd && loops_on_characters(s, s);
+            if (s->open_text == 1) s->leaving = odd;
         }
-        return true;
+        return s->open_text == 1 ? &s->leaving : nullptr;
     }
 
     // What one walk over the trie found.
@@ -82,6 +37,7 @@ class TrieWalks : public Automaton {
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
         std::vector<std::pair<uint32_t, uint32_t>> text;     // ranges of which the tokens that are text are inside
         std::vector<uint32_t> crossings;
+        std::map<int32_t, std::vector<uint32_t>> obliged;    // those that leave an obligation, by obligation
         std::vector<uint32_t> odd;                           // nodes of those inside that are not text
         std::vector<LexState*> reached;
         uint64_t walk = 0;   // number of the walk where `reached` is wanted
@@ -156,6 +112,7 @@ class TrieWalks : public Automaton {
         out.reached = std::move(found.reached);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(found.crossings), out);
+        set_obliged(found.obliged, out);
     }
 
     bool counts_matter(const LexState* s, int32_t bytes) const {
@@ -170,13 +127,55 @@ class TrieWalks : public Automaton {
         out.remainders[0].trie_nodes = std::move(crossings);
     }
 
+    void set_obliged(std::map<int32_t, std::vector<uint32_t>>& obliged, LexMask& out) {
+        if (obliged.empty()) return;
+        if (out.remainders.empty()) out.remainders.emplace_back();
+        for (auto& [obligation, nodes] : obliged) {
+            std::sort(nodes.begin(), nodes.end());
+            bytes_ += static_cast<int64_t>(sizeof(Remainder) + nodes.size() * 4);
+            out.obliged.emplace_back(obligation, static_cast<uint32_t>(out.remainders.size()));
+            out.remainders.emplace_back();
+            out.remainders.back().trie_nodes = std::move(nodes);
+        }
+    }
+
+    // The bytes that an obligation rules out at once.
+    const ByteSet& barred(int32_t obligation) {
+        const auto known = barred_.find(obligation);
+        if (known != barred_.end()) return known->second;
+        LexState* s = state(obligation);
+        prune(s);
+        ByteSet bytes;
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if (target(s, i)->accepting) bytes = bytes | s->edges[i].bytes;
+        return barred_.emplace(obligation, bytes).first->second;
+    }
+
+    // Whether what stands below a node may begin behind the end of a lexeme there.
+    bool may_cross(uint32_t at, int32_t obligation) {
+        const Subtrees::Below* below = trie_->subtrees.below(at);
+        return !below || !below->next.subset_of(barred(obligation));
+    }
+
+    void note_crossing(uint32_t at, LexState* now, Found& found) {
+        if (trie_->leaf(at)) return;
+        const int32_t left = obligation(now);
+        if (left < 0) found.crossings.push_back(at);
+        else if (may_cross(at, left)) found.obliged[left].push_back(at);
+    }
+
+    // Whether no text ends in a state, or none of the bytes below a node may follow one that ends there.
+    bool stays(LexState* s, const Subtrees::Below* below) {
+        return !s->accepting || (obligation(s) >= 0 && below && below->bytes.subset_of(barred(s->obligation)));
+    }
+
     // The state after a node's byte, or nullptr; notes that the node's end is a crossing.
     LexState* enter(uint32_t at, Found& found) {
         const TrieNode& node = trie_->nodes[at];
         ++visited_;
         expressions_.spend(1);
         LexState* now = next(found.stack[node.depth - 1], node.byte);
-        if (now && now->accepting && !trie_->leaf(at)) found.crossings.push_back(at);
+        if (now && now->accepting) note_crossing(at, now, found);
         if (found.walk && now && now->walk != found.walk) {
             now->walk = found.walk;
             found.reached.push_back(now);
@@ -194,12 +193,13 @@ class TrieWalks : public Automaton {
                 i = node.skip;
                 continue;
             }
-            const Subtrees::Below* below = now->accepting ? nullptr : trie.subtrees.below(i);
+            const Subtrees::Below* whole = trie.subtrees.below(i);
+            const Subtrees::Below* below = stays(now, whole) ? whole : nullptr;
             if (below && !found.walk && counts_matter(now, trie.subtrees.depth(i)) && trie.subtrees.depth(i) < 255)
                 found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
             if (below) {
                 prune(now);
-                if (takes_all(now, *below)) {
+                if (takes_all(now, *below, found)) {
                     found.inside.emplace_back(node.tok, trie.tokens_end(i));
                     i = node.skip;
                     continue;
@@ -212,7 +212,7 @@ class TrieWalks : public Automaton {
                 }
             }
             if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
-            const Subtrees::Below* all = now->accepting ? trie.subtrees.below(i) : below;
+            const Subtrees::Below* all = now->accepting ? whole : below;
             const auto descend = [&](uint32_t child) { walk_nodes(child, trie.nodes[child].skip, found); };
             const bool few = all && each_child(i, *all, first(now), descend);
             i = few ? node.skip : i + 1;
@@ -244,9 +244,10 @@ class TrieWalks : public Automaton {
         }
         if (trie.tokens_end(at) > rank) found.text.emplace_back(rank, trie.tokens_end(at));
         LexState* s = found.stack[trie.nodes[at].depth];
+        note(s, found);
         walk_odd(text_->content(), at + 1, to, found, 0, &others);
         for (uint32_t node : others) {
-            found.stack[trie.nodes[node].depth - 1u] = s;
+            found.stack[trie.nodes[node].depth - 1u] = s->region ? read_to(s, at, node) : s;
             walk_nodes(node, trie.nodes[node].skip, found);
         }
         if (walked) *walked = std::move(others);
@@ -271,12 +272,36 @@ class TrieWalks : public Automaton {
         found.crossings = std::move(all);
     }
 
-    // Whether a state that accepts nothing is left by no byte below a node.
-    bool takes_all(LexState* s, const Subtrees::Below& below) {
+    // The state above a node, from that of a node above it, where text lies between.
+    LexState* read_to(LexState* s, uint32_t from, uint32_t node) {
+        const uint8_t* bytes = trie_->bytes(trie_->tokens[trie_->nodes[node].tok]);
+        for (int32_t i = trie_->nodes[from].depth; i + 1 < trie_->nodes[node].depth; ++i) s = next(s, bytes[i]);
+        return s;
+    }
+
+    // What is taken without being read may lead to any state of a region.
+    void note(LexState* s, Found& found) {
+        if (!found.walk || !s->region || s->region->walk == found.walk) return;
+        s->region->walk = found.walk;
+        for (LexState* now : s->region->states)
+            if (now->walk != found.walk) {
+                now->walk = found.walk;
+                found.reached.push_back(now);
+            }
+    }
+
+    // Whether a state that accepts nothing is left by no byte below a node, or only for others of its region.
+    bool takes_all(LexState* s, const Subtrees::Below& below, Found& found) {
         const auto &b = below.bytes.w, &loop = s->loop.w;
-        if ((b[0] & ~loop[0]) | (b[1] & ~loop[1])) return false;
-        if (!((b[2] & ~loop[2]) | (b[3] & ~loop[3]))) return true;
-        return below.characters && characters(s);
+        if (!((b[0] & ~loop[0]) | (b[1] & ~loop[1]))) {
+            if (!((b[2] & ~loop[2]) | (b[3] & ~loop[3]))) return true;
+            if (below.characters && characters(s)) return true;
+        }
+        if (!below.characters || !below.bytes.subset_of(TextTokens::all())) return false;
+        const ByteSet* leaving_ = leaving(s);
+        if (!leaving_ || !(below.bytes & *leaving_).empty()) return false;
+        note(s, found);
+        return true;
     }
 
     // Nodes [from, to) as far as they lead to tokens that are not content; the way to `from` is content.
@@ -306,27 +331,6 @@ class TrieWalks : public Automaton {
             }
             ++k;
         }
-    }
-
-    // Whether every character beyond ASCII leads from one state to another, through states that accept nothing.
-    bool loops_on_characters(LexState* from, LexState* target) {
-        std::array<LexState*, 8> at{};   // by state of utf8_step, those within a character
-        std::array<int, 8> order{};
-        size_t known = 1;
-        for (size_t i = 0; i < known; ++i)
-            for (int b = 0x80; b < 0x100; ++b) {
-                const int to = utf8_step(order[i], static_cast<uint8_t>(b));
-                if (to < 0) continue;
-                LexState* now = next(order[i] == 0 ? from : at[order[i]], static_cast<uint8_t>(b));
-                if (to == 0 && now != target) return false;
-                if (to == 0) continue;
-                if (!now || now->accepting || (at[to] && at[to] != now)) return false;
-                if (!at[to]) {
-                    at[to] = now;
-                    order[known++] = to;
-                }
-            }
-        return true;
     }
 
     void store(Found& found, LexMask& out) {
@@ -377,12 +381,10 @@ class TrieWalks : public Automaton {
     static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
 
     static constexpr int64_t kUnfinished = 3;  // bytes that a character may lack at the end of a token
+    static constexpr int kMostOdd = 40;        // bytes of ASCII that lead elsewhere from a state of text
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
-    static constexpr int kMostLeaving = 40;   // bytes of ASCII that lead elsewhere from a state of text
-
     std::shared_ptr<const Trie> trie_;
-    std::shared_ptr<const TextTokens> text_;
-    int64_t visited_ = 0;
+    std::unordered_map<int32_t, ByteSet> barred_;
     uint64_t walks_ = 0;
 };
 

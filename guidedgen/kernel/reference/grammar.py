@@ -17,12 +17,13 @@ from guidedgen.kernel.reference.byte_graph import ByteGraph
 from guidedgen.kernel.reference.completion import Completions
 from guidedgen.kernel.reference.counts import TokenCounts
 from guidedgen.kernel.reference.derivatives import Derivatives
-from guidedgen.kernel.reference.expressions import Expression, Expressions
+from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
 from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.rows import Rows
 from guidedgen.kernel.reference.state import State, States
 from guidedgen.kernel.reference.structure import Structure
 from guidedgen.kernel.reference.trie import TokenTrie
+from guidedgen.kernel.reference.viability import Viability
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
@@ -67,14 +68,20 @@ class Grammar:
         self._masks = 0
         self.expressions = Expressions(limit=self.limits.expressions)
         self._derivatives = Derivatives(self.expressions)
-        self.lexemes = Lexemes(self._derivatives, limit=self.limits.states)
+        self.lexemes = Lexemes(self._derivatives, self.expressions, limit=self.limits.states)
         self.counts = TokenCounts(self.lexemes, vocabulary)
-        self._structure = Structure(table, _terminals(table, self.expressions), self.lexemes, self.counts.fits)
+        terminals = _terminals(table, self.expressions)
+        self._structure = Structure(table, terminals, self.lexemes, self.counts.fits)
         self.counted = bool((table.symbols[:, 0] == SymOp.LIMITED).any())
         first = self._structure.part(start)
         if first.cost == math.inf:
             raise UnsatisfiableSchema("the grammar's start produces no text at all", hint="Relax the constraints.")
-        self.rows = Rows(self._structure, first, limit=self.limits.states)
+        self.rows = Rows(self._structure, first, self.lexemes, limit=self.limits.states)
+        lexing = any(expression.op is Op.LONGEST for expression in terminals.values())
+        self.viability = Viability(self.rows, self.lexemes, self.expressions, lexing=lexing, limit=self.limits.states)
+        if self.viability.cost(self.rows.first()) == math.inf:
+            hint = "Terminals that follow each other must not begin with what the one before could have gone on with."
+            raise UnsatisfiableSchema("the grammar produces no text at all under its lexing rules", hint=hint)
         self.states = States(self)
         self.completions = Completions(self, vocabulary)
 
@@ -121,6 +128,7 @@ class Grammar:
         for cache in (
             self.counts,
             self.states,
+            self.viability,
             self.rows,
             self._structure,
             self.lexemes,
@@ -257,6 +265,8 @@ def _expression(
         case ExprOp.REPEAT:
             low, high = pool[b : b + 2]
             return make.repeat(built[a], low, None if high < 0 else high)
+        case ExprOp.LONGEST:
+            return make.longest(make.nonempty(built[a]), built[b])
     children = [built[child] for child in pool[a : a + b]]
     match op:
         case ExprOp.OR:
