@@ -284,21 +284,6 @@ class Lexer : public TrieWalks {
         return home == owner || (home && leaving_open(home) && from_other(owner, home, out));
     }
 
-    // Whether an expression is a conjunction with the complement of what has some part anywhere.
-    bool avoids(int32_t expr) const {
-        const auto anywhere = [this](int32_t id) { return expressions_.at(id).op == Op::Concat && expressions_.at(id).a == Expressions::kAll; };
-        const Expr& e = expressions_.at(expr);
-        for (int32_t i = 0; e.op == Op::And && i < e.b; ++i) {
-            const Expr& part = expressions_.at(expressions_.part(expr, i));
-            if (part.op != Op::Not) continue;
-            if (anywhere(part.a)) return true;
-            const Expr& inside = expressions_.at(part.a);
-            for (int32_t k = 0; inside.op == Op::Or && k < inside.b; ++k)
-                if (anywhere(expressions_.part(part.a, k))) return true;
-        }
-        return false;
-    }
-
     // The state that most bytes of text lead to; nullptr where there is none.
     LexState* usual(LexState* s) {
         prune(s);

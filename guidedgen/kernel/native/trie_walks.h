@@ -19,13 +19,32 @@ class TrieWalks : public TextRegions {
     int64_t visited() const { return visited_; }
 
   protected:
+    // Whether an expression is a conjunction with the complement of what has some part anywhere.
+    bool avoids(int32_t expr) const {
+        const auto anywhere = [this](int32_t id) { return expressions_.at(id).op == Op::Concat && expressions_.at(id).a == Expressions::kAll; };
+        const Expr& e = expressions_.at(expr);
+        for (int32_t i = 0; e.op == Op::And && i < e.b; ++i) {
+            const Expr& part = expressions_.at(expressions_.part(expr, i));
+            if (part.op != Op::Not) continue;
+            if (anywhere(part.a)) return true;
+            const Expr& inside = expressions_.at(part.a);
+            for (int32_t k = 0; inside.op == Op::Or && k < inside.b; ++k)
+                if (anywhere(expressions_.part(part.a, k))) return true;
+        }
+        return false;
+    }
+
     // The same of a state that accepts: a text that may end after each character, where all but those that begin with some
     // bytes lead back to the state itself.
     const ByteSet* leaving_open(LexState* s) {
         if (s->open_text < 0) {
+            s->open_text = 0;
+            const Expr& e = expressions_.at(s->expr);
+            const bool open = s->accepting && ((e.op == Op::Repeat && e.low == 0 && e.high < 0) || avoids(s->expr));
+            if (!open || obligation(s) >= 0) return nullptr;
             prune(s);
             const ByteSet odd = TextTokens::plain() - s->loop;
-            s->open_text = s->accepting && obligation(s) < 0 && odd.count() <= kMostOdd && loops_on_characters(s, s);
+            s->open_text = odd.count() <= kMostOdd && loops_on_characters(s, s);
             if (s->open_text == 1) s->leaving = odd;
         }
         return s->open_text == 1 ? &s->leaving : nullptr;
