@@ -48,7 +48,7 @@ app.add_typer(evaluate_app)
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
 
@@ -110,7 +110,7 @@ def generate(
     ] = None,
     tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
-    strategy: Annotated[str, typer.Option(help="Decoding strategy.")] = "plain",
+    strategy: Annotated[str, typer.Option(help="plain, or speculative[:drafter[:verifier]].")] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
     on_budget: Annotated[
@@ -335,8 +335,8 @@ def _print_result(result: Result[Any], *, as_json: bool) -> None:
             if sample.thinking:
                 typer.echo(sample.thinking, err=True)
             calls = calls_of(sample)
-            text = sample.text if sample.answer is None else sample.answer
-            typer.echo(text if calls is None else "\n".join(call_lines(calls)))
+            plain = sample.text if sample.answer is None else sample.answer
+            typer.echo(plain if calls is None else "\n".join(call_lines(calls)))
     failed = next((sample.error for sample in result.samples if sample.error is not None), None)
     if failed is not None:
         _end_with(failed)
