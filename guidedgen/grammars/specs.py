@@ -10,6 +10,7 @@ import enum
 import functools
 import json
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,8 @@ from guidedgen.grammars.json_schema.keywords import draft_named
 from guidedgen.grammars.json_schema.native_compile import native_form
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
+from guidedgen.grammars.lark_notes import lark_notes
+from guidedgen.grammars.lark_rules import given_terminals
 from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.limits import Limits
@@ -133,26 +136,45 @@ class Lark(Translated):
     The texts are those that `lark.Lark(text, start=start, parser=parser, lexer=lexer)` parses.
 
     Args:
-        text: the grammar.
+        text: the grammar. Beyond lark's, it may say `%json {...}`, `%regex {...}`, special tokens (`<|name|>`), `&` and
+            `~` in terminals, and limits, ends and captures of rules (`name[max_tokens=20, stop="\\n", capture]: ...`).
         start: the rule to begin with.
         parser: "earley" reads any grammar; "lalr" is not there yet.
         lexer: how it is decided which text a terminal takes. "auto" is "dynamic" for Earley, as in lark: what
             `re.match` takes where the terminal is expected. "dynamic_complete" takes less as well; with "basic" all
             terminals compete for each text, whether they are expected or not. See the page on lexing.
+        terminals: what terminals stand for that the grammar names with `%declare`: lists of texts, specs or types.
+        json: options of `JsonSchema` for the texts of `%json`.
     """
 
     text: str
     start: str = field(default="start", kw_only=True)
     parser: Literal["earley", "lalr"] = field(default="earley", kw_only=True)
     lexer: Literal["auto", "dynamic", "dynamic_complete", "basic", "contextual"] = field(default="auto", kw_only=True)
+    terminals: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    json: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
     def translate(self, limits: Limits) -> Translation:
         """Raises `GrammarSyntaxError` with line and column, and `UnsupportedFeature`."""
         if not all(isinstance(given, str) for given in (self.text, self.start)):
             raise CompileError("a Lark grammar and the name of its start rule must be strings")
         limits.check("schema_bytes", len(self.text))
-        lexer = self._earley_lexer()
-        return Translation(grammar=lark_text.parse(self.text, start=self.start, lexer=lexer, limits=limits))
+        from guidedgen.grammars.embedding import node_of  # late: what stands in a grammar may be any spec
+
+        declared = {name for name in self.terminals if re.search(rf"%declare\b[^\n]*\b{re.escape(name)}\b", self.text)}
+        given = given_terminals(self.terminals, declared, node_of, limits)
+        json = JsonSchema(True, **self.json).node(limits)
+        assert isinstance(json, ir.JsonText)
+        grammar = lark_text.parse(
+            self.text,
+            start=self.start,
+            lexer=self._earley_lexer(),
+            limits=limits,
+            terminals=given,
+            json=json,
+        )
+        notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
+        return Translation(grammar=grammar, notes=notes)
 
     def _earley_lexer(self) -> lark_text.EarleyLexer:
         if self.parser == "lalr":
