@@ -39,13 +39,16 @@ class Loaded:
     defined_terminals: Sequence[str]
 
 
-def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:
+def load(
+    text: str, *, start: str, import_paths: Iterable[str], limits: Limits, keep: Iterable[str] = ()
+) -> Loaded:
     """Read and compile a grammar.
 
     Args:
         text: the grammar.
         start: the rule to begin with.
         import_paths: folders in which `%import` looks before lark's own library.
+        keep: terminals that are needed although no rule may mention them.
         limits: `schema_bytes` bounds the text, `depth` its brackets, `symbols` what repetitions and optional parts
             expand to.
 
@@ -57,11 +60,11 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) 
     limits.check("schema_bytes", len(text))
     limits.check("depth", _bracket_depth(text), "nested brackets")
     read: Callable[..., tuple[Grammar, object]] = load_grammar  # without annotations in lark
-    with _lark_errors(text, limits):
+    with lark_errors(text, limits):
         grammar, _ = read(text, "<string>", list(import_paths), False)
         _check_start(grammar, start, text)
         _check_size(grammar, limits)
-        terminals, rules, ignored = grammar.compile([start], ())
+        terminals, rules, ignored = grammar.compile([start], set(keep))
     return Loaded(
         terminals=terminals,
         rules=rules,
@@ -98,7 +101,8 @@ def _bracket_depth(text: str) -> int:
 
 
 @contextmanager
-def _lark_errors(text: str, limits: Limits) -> Iterator[None]:
+def lark_errors(text: str, limits: Limits) -> Iterator[None]:
+    """Turn what lark raises about the grammar `text` into errors of this package."""
     try:
         yield
     except CompileError:

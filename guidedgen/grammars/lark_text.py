@@ -45,7 +45,7 @@ def parse(
         LimitExceeded: one of `limits`.
     """
     loaded = load(text, start=start, import_paths=import_paths, limits=limits)
-    expressions = {terminal.name: _expression(terminal, text, limits) for terminal in loaded.terminals}
+    expressions = {terminal.name: terminal_regex(terminal, text, limits) for terminal in loaded.terminals}
     ignored = _ignored(expressions, loaded.ignored)
     lexemes: dict[str, ir.Node] = {
         name: _followed_by(ir.Terminal(cr.to_utf8(expression), name), ignored)
@@ -64,7 +64,8 @@ def lint(
     return (*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, text, limits))
 
 
-def _expression(terminal: TerminalDef, text: str, limits: Limits) -> cr.Regex:
+def terminal_regex(terminal: TerminalDef, text: str, limits: Limits) -> cr.Regex:
+    """The texts of a terminal; errors name its place in the grammar `text`."""
     pattern = terminal.pattern
     if isinstance(pattern, PatternStr) and not pattern.flags:
         return cr.literal(pattern.value)
@@ -152,7 +153,7 @@ def _odd_terminals(loaded: Loaded, text: str, limits: Limits) -> list[str]:
     notes = []
     for terminal in loaded.terminals:
         try:
-            nullable = _expression(terminal, text, limits).nullable
+            nullable = terminal_regex(terminal, text, limits).nullable
         except CompileError as error:
             notes.append(str(error))
             continue

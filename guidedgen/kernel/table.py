@@ -24,6 +24,7 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     TOKEN          offset in pool        count          exactly one of these token ids (special tokens)
     RULE           body symbol           -              a named symbol; the only way to be recursive
     UNORDERED      offset in pool        members        members in any order, see below
+    LALR           offset in pool        count          what an LALR(1) parser accepts; the row: `lalr_table.py`
 
 The pool row of UNORDERED is: separator, rest (-1: none), minimum, maximum (-1: none), then for each member its symbol
 and 1 where it is required, else 0. It derives all sequences of items with the separator between two of them, where an
@@ -67,6 +68,7 @@ class SymOp(IntEnum):
     TOKEN = 4
     RULE = 5
     UNORDERED = 6
+    LALR = 10
 
 
 @dataclass(frozen=True, kw_only=True)

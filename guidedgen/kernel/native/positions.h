@@ -68,8 +68,9 @@ class Arena {
     Position* import(const Position* source) {
         Front front = source->front;
         for (Reading& r : front.reading) {
-            const Expected& expected = r.row->terminals[r.index];
+            Expected expected = r.row->terminals[r.index].key();
             r.row = rows_.import(r.row);
+            if (expected.read >= 0 && expected.item.row) expected.item.row = rows_.import(expected.item.row);
             while (!r.row->terminals[r.index].same(expected)) r.index = (r.index + 1) % r.row->terminals.size();
         }
         if (front.between) front.between = rows_.import(front.between);
@@ -147,12 +148,15 @@ class Arena {
             for (const Item& i : after)
                 if (!is_json(i)) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
         };
+        auto add_expected = [&](const Expected& e) {
+            if (e.after) add_items(*e.after);
+            if (e.read >= 0) result.push_back(rows_.symbols().lalr_at(e.item.slot).terminal_symbol[e.read & ~Expected::kIgnored]);
+        };
         for (const Reading& r : p->front.reading)
-            if (const auto& after = r.row->terminals[r.index].after) add_items(*after);
+            add_expected(r.row->terminals[r.index]);
         if (Row* row = p->front.between) {
             rows_.close(row);
-            for (const Expected& e : row->terminals)
-                if (e.after) add_items(*e.after);
+            for (const Expected& e : row->terminals) add_expected(e);
             for (const ExpectedTokens& e : row->tokens) add_items(e.after);
         }
         std::sort(result.begin(), result.end());

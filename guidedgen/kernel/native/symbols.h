@@ -5,16 +5,18 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
 #include "json_machine.h"
+#include "lalr_stacks.h"
 #include "lexer.h"
 #include "unordered.h"
 
 namespace guidedgen {
 
-enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered };
+enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered, Lalr = 10 };
 
 struct Table {
     const int32_t *exprs, *symbols, *pool;
@@ -24,7 +26,7 @@ struct Table {
     int32_t start;
 };
 
-enum class SlotKind : uint8_t { Terminal, Nonterminal, Token, Json, End };
+enum class SlotKind : uint8_t { Terminal, Nonterminal, Token, Json, Lalr, End };
 
 // A position in a production: what comes next there.
 struct Slot {
@@ -66,6 +68,16 @@ class Symbols {
     bool has_json() const { return json_ != nullptr; }
     // Where a production ends: what a JSON text that is complete has come to.
     int32_t json_end() const { return 1; }
+
+    // The automaton that is at a slot, or stands in an item with it.
+    Lalr& lalr(const Slot& slot) { return *lalr_[slot.value]; }
+    Lalr& lalr_at(int32_t slot) { return *lalr_[lalr_of_state_[kLalr - slot]]; }
+
+    // What a state reads as a terminal; of a newline, what leads to a column of the next line (-1: any).
+    LexState* lexeme(const Lalr& machine, int32_t terminal, int32_t column) {
+        const int32_t expr = expr_[machine.terminal_symbol[terminal]];
+        return column < 0 ? lexer_->state(expr) : lexer_->state(lexer_->expressions().both({expr, ends_at(column, machine.tab)}));
+    }
 
     Lexer& lexer() const { return *lexer_; }
     const std::shared_ptr<Lexer>& lexer_ptr() const { return lexer_; }
@@ -166,6 +178,10 @@ class Symbols {
                     unordered_.emplace_back(t.pool + row[1], row[2]);
                     unordered_.back().append_parts(children_);
                     break;
+                case SymOp::Lalr:
+                    low_[s] = static_cast<int32_t>(lalr_.size());
+                    read_lalr(t.pool + row[1]);
+                    break;
             }
         }
         first_[n] = static_cast<int32_t>(children_.size());
@@ -173,6 +189,45 @@ class Symbols {
         expr_of_.clear();
         expr_of_.shrink_to_fit();
     }
+
+    void read_lalr(const int32_t* row) {
+        lalr_.push_back(std::make_unique<Lalr>(row, static_cast<int32_t>(lalr_of_state_.size())));
+        Lalr& machine = *lalr_.back();
+        lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
+        machine.set_costs([&](int32_t terminal) {
+            LexState* start = lexer_->state(expr_[machine.terminal_symbol[terminal]]);
+            return lexer_->alive(start) ? int64_t{lexer_->distance(start)} : kFar;
+        });
+    }
+
+    static bool takes_empty_text(Lalr& machine) {
+        struct Alone {
+            struct Row {
+                std::vector<Alone> items;
+            };
+            int32_t slot, nonterminal;
+            Row* row;
+        };
+        return LalrTrial<Alone>(machine, {machine.slot(machine.start), 0, nullptr}).end();
+    }
+
+    // Texts whose last line is blank and so many columns wide: after any lines, w columns are a blank and w - 1, or a tab and w - tab.
+    int32_t ends_at(int32_t column, int32_t tab) {
+        auto known = columns_.find({column, tab});
+        if (known != columns_.end()) return known->second;
+        Expressions& e = lexer_->expressions();
+        ByteSet line = ByteSet::single('\n'), all = ByteSet::all();
+        std::vector<int32_t> wide{e.repeat(e.bytes(other_blanks()), 0, -1)};
+        for (int32_t w = 1; w <= column; ++w) {
+            std::vector<int32_t> first{e.concat(e.bytes(ByteSet::single(' ')), wide[w - 1])};
+            if (w >= tab) first.push_back(e.concat(e.bytes(ByteSet::single('\t')), wide[w - tab]));
+            wide.push_back(e.concat(wide[0], e.either(std::move(first))));
+        }
+        const int32_t before = e.concat(e.repeat(e.bytes(all), 0, -1), e.bytes(line));
+        return columns_[{column, tab}] = e.concat(before, wide[column]);
+    }
+
+    static ByteSet other_blanks() { return ByteSet::single('\f') | ByteSet::single('\r'); }
 
     // Least fixpoint of a property that sequences need of all parts and choices of one (Horn clauses, linear time).
     template <class F, class G>
@@ -187,6 +242,8 @@ class Symbols {
                 now = of_terminal(id);
             } else if (op_[s] == SymOp::Token) {
                 now = of_token;
+            } else if (op_[s] == SymOp::Lalr) {
+                now = of_token ? lalr_[low_[s]]->least() < kFar : takes_empty_text(*lalr_[low_[s]]);
             } else if (op_[s] == SymOp::Repetition && low_[s] == 0) {
                 now = true;
             } else {
@@ -264,6 +321,7 @@ class Symbols {
                 token_lists_.emplace_back(children_.begin() + first_[s], children_.begin() + first_[s + 1]);
                 slots_.push_back({SlotKind::Token, false, static_cast<int32_t>(token_lists_.size()) - 1, s});
                 break;
+            case SymOp::Lalr: slots_.push_back({SlotKind::Lalr, nullable_[s] != 0, low_[s], s}); break;
             case SymOp::Repetition: append_repetition(s, low_[s], high_[s]); break;
             default: {
                 int32_t id = nonterminal_of(s, 0, 0);
@@ -338,6 +396,7 @@ class Symbols {
     int64_t cost(const Slot& slot) {
         if (slot.kind == SlotKind::Json) return json_->cost(json_->start());
         if (slot.kind == SlotKind::Token) return 1;
+        if (slot.kind == SlotKind::Lalr) return lalr_[slot.value]->least();
         if (slot.nullable) return 0;
         if (slot.kind == SlotKind::Terminal) return min_length_[slot.symbol];
         const Nonterminal& n = nonterminals_[slot.value];
@@ -377,6 +436,7 @@ class Symbols {
                 int32_t id = static_cast<int32_t>(s);
                 int64_t now = op_[s] == SymOp::Terminal ? (min_length_[s] < kFar ? min_length_[s] : terminal_length(id))
                               : op_[s] == SymOp::Token  ? 1
+                              : op_[s] == SymOp::Lalr   ? lalr_[low_[s]]->least()
                                                         : combine(id);
                 if (now < min_length_[s]) {
                     min_length_[s] = now;
@@ -396,6 +456,9 @@ class Symbols {
     std::vector<uint8_t> nullable_, productive_;
     std::vector<int64_t> min_length_, suffix_cost_;   // by symbol; by slot, -1: not computed
     std::vector<Unordered> unordered_;
+    std::vector<std::unique_ptr<Lalr>> lalr_;
+    std::vector<int32_t> lalr_of_state_;
+    std::map<std::pair<int32_t, int32_t>, int32_t> columns_;   // memo of ends_at
     SeenSets seen_sets_;
     int32_t start_ = 0, start_slot_ = -1;
     std::vector<Slot> slots_;
