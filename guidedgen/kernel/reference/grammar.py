@@ -16,6 +16,7 @@ from guidedgen.explanation import Explanation
 from guidedgen.kernel.reference.completion import Completions
 from guidedgen.kernel.reference.derivatives import Derivatives
 from guidedgen.kernel.reference.expressions import Expression, Expressions
+from guidedgen.kernel.reference.lalr import Automaton
 from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.rows import Rows
 from guidedgen.kernel.reference.state import State, States
@@ -66,7 +67,12 @@ class Grammar:
         self.expressions = Expressions(limit=self.limits.expressions)
         self._derivatives = Derivatives(self.expressions)
         self.lexemes = Lexemes(self._derivatives, limit=self.limits.states)
-        self._structure = Structure(table, _terminals(table, self.expressions), self.lexemes)
+        terminals = _terminals(table, self.expressions)
+        automata = {
+            symbol: Automaton(table, symbol, terminals, self.expressions)
+            for symbol in np.flatnonzero(table.symbols[:, 0] == SymOp.LALR).tolist()
+        }
+        self._structure = Structure(table, terminals, self.lexemes, automata)
         first = self._structure.part(start)
         if first.cost == math.inf:
             raise UnsatisfiableSchema("the grammar's start produces no text at all", hint="Relax the constraints.")

@@ -23,11 +23,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from guidedgen.errors import LimitExceeded
+from guidedgen.kernel.reference.lalr import Stack
 from guidedgen.kernel.reference.structure import Cost, Part, Production, Structure
 from guidedgen.kernel.table import SymOp
 
 Frame: TypeAlias = "tuple[Row, Part] | None"
-Item: TypeAlias = "tuple[Production, int, Frame]"
+Item: TypeAlias = "tuple[Production, int, Frame] | Stack"
 Items: TypeAlias = "dict[Item, None]"  # a set in order of insertion, so that ties are broken the same way in every run
 ROOT: Frame = None
 
@@ -109,9 +110,15 @@ class Rows:
         seen = dict.fromkeys(agenda)
         accepting = False
         while agenda:
-            production, dot, frame = agenda.pop()
-            if production.rest[dot] != 0:
-                continue
+            item = agenda.pop()
+            if isinstance(item, Stack):
+                if not item.automaton.complete(item):
+                    continue
+                frame = item.frame
+            else:
+                production, dot, frame = item
+                if production.rest[dot] != 0:
+                    continue
             if frame is None:
                 accepting = True
             else:
@@ -119,7 +126,7 @@ class Rows:
                 fresh = [item for item in row.callers[part] if item not in seen]
                 seen.update(dict.fromkeys(fresh))
                 agenda.extend(fresh)
-        return self._intern(dict.fromkeys(item for item in seen if item[1] < len(item[0].parts)), accepting)
+        return self._intern(dict.fromkeys(filter(_goes_on, seen)), accepting)
 
     def _intern(self, items: Items, accepting: bool) -> Row:
         key = (frozenset(items), accepting)
@@ -140,7 +147,12 @@ class Rows:
         while agenda:
             if len(seen) + len(predicted) > self._limit:
                 raise LimitExceeded("states", self._limit, "configurations at one position of the text")
-            production, dot, frame = agenda.pop()
+            item = agenda.pop()
+            if isinstance(item, Stack):
+                for lexeme, after in self._structure.expected(item):
+                    row.terminals.setdefault(lexeme, {})[after] = None
+                continue
+            production, dot, frame = item
             part = production.parts[dot]
             last = dot + 1 == len(production.parts)
             behind: Item = (production, dot + 1, frame)
@@ -156,7 +168,9 @@ class Rows:
                 called: tuple[Part, Frame] = (part, frame) if last else (part, (row, part))
                 if not last:
                     row.callers.setdefault(part, {})[behind] = None
-                if called not in predicted:
+                if part.op is SymOp.LALR:
+                    agenda.append(self._structure.automaton(part).start(called[1]))
+                elif called not in predicted:
                     predicted.add(called)
                     expanded = ((body, 0, called[1]) for body in self._structure.productions(part))
                     agenda.extend(item for item in expanded if item not in seen)
@@ -168,6 +182,7 @@ class Rows:
         order = 0
         for part, items in row.callers.items():
             for item in items:
+                assert not isinstance(item, Stack)
                 frame = item[2]
                 if frame is not None and frame[0] is row:
                     waiting.setdefault(frame[1], []).append((part, item))
@@ -181,10 +196,22 @@ class Rows:
                 continue
             row.finish[part] = cost
             for user, behind in waiting.get(part, ()):
+                assert not isinstance(behind, Stack)
                 order += 1
                 heapq.heappush(queue, (behind[0].rest[behind[1]] + cost, order, user))
-        costs = (production.rest[dot] + _frame_cost(frame) for production, dot, frame in row.items)
-        row.cost = 0 if row.accepting else min(costs, default=math.inf)
+        row.cost = 0 if row.accepting else min(map(_item_cost, row.items), default=math.inf)
+
+
+def _goes_on(item: Item) -> bool:
+    """Whether something is left of an item to be read."""
+    return isinstance(item, Stack) or item[1] < len(item[0].parts)
+
+
+def _item_cost(item: Item) -> Cost:
+    if isinstance(item, Stack):
+        return item.automaton.cost(item, _frame_cost(item.frame))
+    production, dot, frame = item
+    return production.rest[dot] + _frame_cost(frame)
 
 
 def _frame_cost(frame: Frame) -> Cost:

@@ -13,14 +13,19 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from guidedgen.errors import CompileError
 from guidedgen.kernel.reference.expressions import Expression
 from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.unordered import Items, Remainder
 from guidedgen.kernel.table import GrammarTable, SymOp
+
+if TYPE_CHECKING:
+    from guidedgen.kernel.reference.lalr import Automaton, Input, Stack
 
 Cost = float  # an exact int, or math.inf
 
@@ -61,15 +66,23 @@ class Production:
 
 
 class Structure:
-    """The symbols of one table. `terminals` maps a TERMINAL symbol to the expression of its text."""
+    """The symbols of one table. `terminals` maps a TERMINAL symbol to the expression of its text, a LALR one is itself."""
 
-    def __init__(self, table: GrammarTable, terminals: dict[int, Expression], lexemes: Lexemes) -> None:
+    def __init__(
+        self,
+        table: GrammarTable,
+        terminals: dict[int, Expression],
+        lexemes: Lexemes,
+        automata: Mapping[int, Automaton] = MappingProxyType({}),
+    ) -> None:
         self._ops = [SymOp(op) for op in table.symbols[:, 0].tolist()]
         self._a: list[int] = table.symbols[:, 1].tolist()
         self._b: list[int] = table.symbols[:, 2].tolist()
         self._pool: list[int] = table.pool.tolist()
         self._terminals = terminals
         self._lexemes = lexemes
+        self._automata = automata
+        self._lexeme_parts: dict[tuple[int, Input], Part] = {}
         self._items = {
             symbol: Items.read(self._pool, self._a[symbol], self._b[symbol])
             for symbol, op in enumerate(self._ops)
@@ -86,7 +99,7 @@ class Structure:
 
     def forget(self) -> None:
         """Drop the parts and productions; those that are in use stay valid."""
-        self._parts, self._productions = {}, {}
+        self._parts, self._productions, self._lexeme_parts = {}, {}, {}
 
     def tokens(self, part: Part) -> list[int]:
         """The token ids of a TOKEN."""
@@ -123,6 +136,23 @@ class Structure:
             made = Part(SymOp.UNORDERED, symbol, 0, None, cost, remainder=remainder)
             known = self._parts.setdefault(key, made)
         return known
+
+    def automaton(self, part: Part) -> Automaton:
+        """What a LALR part is run by."""
+        return self._automata[part.symbol]
+
+    def expected(self, stack: Stack) -> Iterator[tuple[Part, Stack]]:
+        """The terminals that can come next on a stack, with the stacks after them; what has no text is left out."""
+        automaton = stack.automaton
+        for read, after in automaton.expected(stack):
+            key = (id(automaton), read)
+            known = self._lexeme_parts.get(key)
+            if known is None:
+                text = automaton.text(read)
+                made = Part(SymOp.TERMINAL, automaton.symbols[read[0]], 0, None, self._lexemes.distance(text), text)
+                known = self._lexeme_parts.setdefault(key, made)
+            if known.cost != math.inf and automaton.cost(after, 0) != math.inf:
+                yield known, after
 
     def productions(self, part: Part) -> tuple[Production, ...]:
         """The ways to expand a part that produce something, without the empty one (its cost tells of that)."""
@@ -208,7 +238,7 @@ class Structure:
         waiting = [0] * len(self._ops)
         users: list[list[int]] = [[] for _ in self._ops]
         for symbol, op in enumerate(self._ops):
-            if op in (SymOp.TERMINAL, SymOp.TOKEN) or self._may_be_skipped(symbol):
+            if op in (SymOp.TERMINAL, SymOp.TOKEN, SymOp.LALR) or self._may_be_skipped(symbol):
                 continue
             children = self._children(symbol)
             waiting[symbol] = len(children) + (op is SymOp.CHOICE and not children)
@@ -230,10 +260,18 @@ class Structure:
         match self._ops[symbol]:
             case SymOp.TERMINAL:
                 return self._lexemes.distance(self._terminals[symbol])
+            case SymOp.LALR:
+                return self._text_cost(self._automata[symbol])
             case SymOp.TOKEN:
                 return 1 if self._b[symbol] else math.inf
             case _:
                 return 0  # an empty sequence, or a repetition that may be empty
+
+    def _text_cost(self, automaton: Automaton) -> Cost:
+        """The least cost of a text of an automaton; 0 only where it may be empty."""
+        lexemes = {symbol: self._lexemes.distance(self._terminals[symbol]) for symbol in automaton.symbols if symbol >= 0}
+        least = automaton.set_costs(lexemes)
+        return 0 if automaton.complete(automaton.start(None)) else max(least, 1)
 
     def _user_cost(self, user: int, settled: int, costs: list[Cost], waiting: int) -> Cost:
         """What `user` costs now that its child `settled` has its final cost and `waiting` children have none yet."""
