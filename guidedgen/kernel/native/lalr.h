@@ -73,6 +73,27 @@ class Lalr {
     int32_t left(int32_t rule) const { return left_[rule]; }
     int32_t length(int32_t rule) const { return rule_first_[rule + 1] - rule_first_[rule]; }
 
+    // --- scanners: the order in which terminals are tried, a place for each
+
+    int32_t scanner(int32_t state) const { return scans() ? scanner_of_[state] : -1; }
+
+    template <class F>
+    void each_ordered(int32_t scanner, F f) const {
+        for (int32_t place = order_first_[scanner]; place < order_first_[scanner + 1]; ++place) f(place, order_[place]);
+    }
+
+    // Terminals that own some of the texts of the one at a place; until `f` says that it is enough.
+    template <class F>
+    void each_owner(int32_t place, F f) const {
+        for (int32_t k = owner_first_[place]; k < owner_first_[place + 1]; ++k)
+            if (!f(owner_[k])) return;
+    }
+
+    bool owns(int32_t place, int32_t terminal) const {
+        const auto end = owner_.begin() + owner_first_[place + 1];
+        return std::find(owner_.begin() + owner_first_[place], end, terminal) != end;
+    }
+
     template <class F>
     void each_terminal(int32_t state, F f) const {
         for (int32_t k = action_first_[state]; k < action_first_[state + 1]; ++k) f(action_terminal_[k]);

@@ -1,0 +1,100 @@
+// What an automaton reads as its terminals: in each state those of its scanner, in lark's order.
+//
+// The first terminal of the order that matches at all is read, with the text that it prefers. So its lexeme has the texts of the
+// terminal that have no beginning in an earlier one, and obliges what follows not to be what would have made one of them, or itself, match
+// more. A terminal that owns some of another's texts is read where that one is. Earlier terminals that begin with other bytes are left
+// out: they change nothing, and without them scanners share lexemes.
+#pragma once
+
+#include "lalr.h"
+#include "lexer.h"
+
+namespace guidedgen {
+
+class LalrLexemes {
+  public:
+    // `exprs`: of each terminal, -1 where it has none.
+    LalrLexemes(Lexer& lexer, const Lalr& machine, std::vector<int32_t> exprs) : lexer_(lexer), machine_(machine), exprs_(std::move(exprs)) {}
+
+    // Where the texts of a terminal begin in a state; of a newline those that lead to a column (-1: any). More than one where they may be
+    // read in several places of the order.
+    const std::vector<LexState*>& of(int32_t state, int32_t terminal, int32_t column) {
+        const int32_t scanner = machine_.scanner(state);
+        auto& known = known_[{scanner, terminal, column}];
+        if (known.empty()) {
+            known = made(scanner, terminal, column);
+            if (known.empty()) known.push_back(nullptr);
+        }
+        return known;
+    }
+
+    // The same without a scanner.
+    LexState* plain(int32_t terminal) { return lexer_.state(exprs_[terminal]); }
+
+    int64_t memory() const { return static_cast<int64_t>(known_.size()) * 128 + static_cast<int64_t>(columns_.size()) * 64; }
+
+  private:
+    std::vector<LexState*> made(int32_t scanner, int32_t terminal, int32_t column) {
+        std::vector<LexState*> found;
+        if (scanner < 0) return {begin(exprs_[terminal], column)};
+        machine_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
+            const bool owned = machine_.owns(place, terminal);
+            if (ordered != terminal && !owned) return;
+            LexState* made = scanned(scanner, place, ordered, terminal, column);
+            if (lexer_.alive(made)) found.push_back(made);
+        });
+        return found;
+    }
+
+    LexState* begin(int32_t expr, int32_t column) {
+        Expressions& e = lexer_.expressions();
+        if (column >= 0) expr = e.longest(e.both({e.accepted(expr), ends_at(column)}), e.tracked(expr));
+        return lexer_.state(expr);
+    }
+
+    // The terminal at a place of a scanner's order, or one that owns some of its texts.
+    LexState* scanned(int32_t scanner, int32_t place, int32_t ordered, int32_t terminal, int32_t column) {
+        Expressions& e = lexer_.expressions();
+        const int32_t own = exprs_[ordered];
+        std::vector<int32_t> tracked{e.tracked(own)}, parts{e.accepted(own)}, gone;
+        if (ordered != terminal) parts.push_back(e.accepted(exprs_[terminal]));
+        machine_.each_owner(place, [&](int32_t owner) {   // the first that matches owns the text
+            if (owner == terminal) return false;
+            gone.push_back(e.accepted(exprs_[owner]));
+            return true;
+        });
+        const ByteSet first = lexer_.first(lexer_.state(e.both(parts)));
+        machine_.each_ordered(scanner, [&](int32_t at, int32_t other) {
+            if (at >= place || (lexer_.first(lexer_.state(exprs_[other])) & first).empty()) return;
+            const int32_t accepted = e.accepted(exprs_[other]);
+            gone.push_back(e.concat(accepted, Expressions::kAll));
+            tracked.push_back(accepted);
+        });
+        if (!gone.empty()) parts.push_back(e.negate(e.either(std::move(gone))));
+        if (column >= 0) parts.push_back(ends_at(column));
+        return lexer_.state(e.longest(e.both(std::move(parts)), e.either(std::move(tracked))));
+    }
+
+    // Texts whose last line is blank and so many columns wide: after any lines, w columns are a blank and w - 1, or a tab and w - tab.
+    int32_t ends_at(int32_t column) {
+        const auto known = columns_.find(column);
+        if (known != columns_.end()) return known->second;
+        Expressions& e = lexer_.expressions();
+        std::vector<int32_t> wide{e.repeat(e.bytes(ByteSet::single('\f') | ByteSet::single('\r')), 0, -1)};
+        for (int32_t w = 1; w <= column; ++w) {
+            std::vector<int32_t> first{e.concat(e.bytes(ByteSet::single(' ')), wide[w - 1])};
+            if (w >= machine_.tab) first.push_back(e.concat(e.bytes(ByteSet::single('\t')), wide[w - machine_.tab]));
+            wide.push_back(e.concat(wide[0], e.either(std::move(first))));
+        }
+        const int32_t lines = e.concat(e.repeat(e.bytes(ByteSet::all()), 0, -1), e.bytes(ByteSet::single('\n')));
+        return columns_[column] = e.concat(lines, wide[column]);
+    }
+
+    Lexer& lexer_;
+    const Lalr& machine_;
+    std::vector<int32_t> exprs_;
+    std::map<std::tuple<int32_t, int32_t, int32_t>, std::vector<LexState*>> known_;
+    std::map<int32_t, int32_t> columns_;
+};
+
+}  // namespace guidedgen
