@@ -72,6 +72,17 @@ class Repeat:
     high: int | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Longest:
+    """Non-empty texts w of `accepted`, each where what follows begins with no v for which w v is in `tracked`.
+
+    The whole of a terminal, never a part of another expression. `Longest(x, x)` is the longest match.
+    """
+
+    accepted: Expression
+    tracked: Expression
+
+
 Expression: TypeAlias = Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat
 
 
@@ -79,7 +90,7 @@ Expression: TypeAlias = Nothing | Epsilon | ByteSet | Literal | Concat | Union |
 class Terminal:
     """A text in the expression's language. `label` is what people call it (a terminal name, a JSON pointer)."""
 
-    expression: Expression
+    expression: Expression | Longest
     label: str | None = None
 
 

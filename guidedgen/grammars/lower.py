@@ -19,7 +19,7 @@ from guidedgen.grammars.lalr_rows import lalr_row
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
-_AnyNode: TypeAlias = ir.Expression | ir.Node
+_AnyNode: TypeAlias = ir.Expression | ir.Longest | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
 
@@ -176,6 +176,13 @@ class _Lowering:
             self._known[key] = self._expression(ExprOp.NOT, child)
         return self._known[key]
 
+    def emit_longest(self, node: ir.Longest) -> int:
+        """LONGEST."""
+        key = (ExprOp.LONGEST, self._ids[node.accepted], self._ids[node.tracked])
+        if key not in self._known:
+            self._known[key] = self._expression(*key)
+        return self._known[key]
+
     def emit_repeat(self, node: ir.Repeat) -> int:
         """REPEAT; impossible bounds give the empty language."""
         if _impossible(node.low, node.high):
@@ -268,6 +275,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Intersection: (lambda node: node.parts, lambda low, node: low.emit_expressions(ExprOp.AND, node.parts)),
     ir.Complement: (lambda node: (node.inner,), _Lowering.emit_complement),
     ir.Repeat: (lambda node: (node.inner,), _Lowering.emit_repeat),
+    ir.Longest: (lambda node: (node.accepted, node.tracked), _Lowering.emit_longest),
     ir.Terminal: (lambda node: (node.expression,), _Lowering.emit_terminal),
     ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
     ir.Choice: (lambda node: node.options, lambda low, node: low.emit_symbols(SymOp.CHOICE, node.options)),

@@ -14,6 +14,7 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     AND            offset in pool        count
     NOT            child                 -              complement with respect to all byte strings
     REPEAT         child                 offset in pool pool[b:b+2] = minimum, maximum (-1: no maximum)
+    LONGEST        accepted              tracked        only as the whole of a TERMINAL, see below
 
 *Symbols* are the context-free structure over them. RULE may refer forward, everything else only backward.
 
@@ -32,7 +33,10 @@ item is a member that did not come before, or `rest`; every required member come
 bounds. Separator, rest and members must not derive the empty text.
 
 Semantics: the language of the table is the set of token sequences whose bytes (special tokens kept apart) are derived
-from `start`. There is no longest-match rule: a terminal may end wherever its expression accepts.
+from `start`. A terminal may end wherever its expression accepts, except that LONGEST looks at what follows: such a
+terminal has a non-empty text w in `accepted`, and the bytes from its end up to the next special token, or the end of
+the whole text, begin with no non-empty v for which w v is in `tracked`. With the same expression twice that is the
+longest match; every rule by which a lexer decides is of this form (docs/concepts/lexing.md).
 """
 
 from __future__ import annotations
@@ -56,6 +60,7 @@ class ExprOp(IntEnum):
     AND = 6
     NOT = 7
     REPEAT = 8
+    LONGEST = 10
 
 
 class SymOp(IntEnum):

@@ -70,19 +70,24 @@ def _check_expressions(table: GrammarTable, pool: NDArray[np.int64], limits: Lim
     rows = table.exprs.astype(np.int64)
     op, a, b = rows.T
     ids = np.arange(len(rows))
-    _require("exprs", (op >= 0) & (op <= max(ExprOp)), "unknown opcode")
+    _require("exprs", np.isin(op, list(ExprOp)), "unknown opcode")
     _require("exprs", (op != ExprOp.BYTES) | ((a >= 0) & (a < len(table.byte_sets))), "no such byte set")
     literal_ok = (a >= 0) & (b >= 0) & (a + b <= len(table.literals))
     _require("exprs", (op != ExprOp.LITERAL) | literal_ok, "literal out of range")
     is_list = (op == ExprOp.CONCAT) | (op == ExprOp.OR) | (op == ExprOp.AND)
     is_repeat = op == ExprOp.REPEAT
-    has_child = is_repeat | (op == ExprOp.NOT)
+    is_longest = op == ExprOp.LONGEST
+    has_child = is_repeat | (op == ExprOp.NOT) | is_longest
     _require("exprs", ~has_child | ((a >= 0) & (a < ids)), "a child must come before its parent")
+    _require("exprs", ~is_longest | ((b >= 0) & (b < ids)), "a child must come before its parent")
     _check_bounds("exprs", is_repeat, b, pool, limits)
     single = np.stack([ids[has_child], a[has_child]], axis=1)
+    tracked = np.stack([ids[is_longest], b[is_longest]], axis=1)
     listed = _list_edges("exprs", is_list, a, b, pool)
     _require_edges("exprs", listed, (listed[:, 1] >= 0) & (listed[:, 1] < listed[:, 0]), "a child must come first")
-    return np.concatenate([single, listed])
+    edges = np.concatenate([single, tracked, listed])
+    _require_edges("exprs", edges, ~is_longest[edges[:, 1]], "LONGEST is the whole of a terminal")
+    return edges
 
 
 def _check_symbols(

@@ -34,6 +34,7 @@ class Automaton {
         s->accepting = e.nullable;
         if (e.sure || e.nullable || (!e.boolean && expr != Expressions::kEmpty)) s->alive = 1;
         if (expr == Expressions::kEmpty) s->alive = 0;
+        if (e.op == Op::Longest) s->obligation = kUnknown;
         by_expr_[expr] = s;
         bytes_ += sizeof(LexState) + 64;
         return s;
@@ -50,6 +51,13 @@ class Automaton {
     const ByteSet& first(LexState* s) {
         prune(s);
         return s->first;
+    }
+
+    // What the rest must not begin with where a text ends here: a language without the empty text; -1: nothing.
+    int32_t obligation(LexState* s) {
+        if (s->obligation != kUnknown) return s->obligation;
+        const int32_t tracked = expressions_.tracked(s->expr);
+        return s->obligation = alive(tracked) ? tracked : -1;
     }
 
     // Whether any non-empty text continues from here.
@@ -75,6 +83,10 @@ class Automaton {
         const Expr e = expressions_.at(s->expr);
         if (e.op == Op::Concat || e.op == Op::Repeat) {
             s->alive = e.op == Op::Concat ? both_alive(s->expr) : alive(e.a);
+            return s->alive == 1;
+        }
+        if (e.op == Op::Longest && e.low == Expressions::kNoBan) {
+            s->alive = alive(e.a);
             return s->alive == 1;
         }
         if (e.op == Op::And && sample(s, e.b)) return true;
@@ -286,6 +298,7 @@ class Automaton {
         s->expanded = true;
     }
 
+    static constexpr int32_t kUnknown = -2;
     static constexpr size_t kFewEdges = 6;   // up to here looking at each beats a table
 
     std::deque<LexState> states_;

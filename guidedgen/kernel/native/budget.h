@@ -35,6 +35,7 @@ class Budget {
     using Groups = std::unordered_map<Position*, Group>;
 
     bool fits(Position* p, int64_t tokens) {
+        if (arena_.rows().symbols().lexes()) return shortest_.cost(p->front) <= (trie_.spells_text ? tokens : -1) || shortest_.need(p) <= tokens;
         const bool certain = !p->front.registers && !costs_are_bounds();
         if (certain && p->need < 0 && trie_.spells_text && (shortest_.cost(p->front) <= tokens || bound(p->front) <= tokens)) return true;
         return shortest_.need(p) <= tokens;
@@ -64,9 +65,9 @@ class Budget {
     int64_t worst(Position* p, int64_t budget) {
         int64_t known = p->worst.load(std::memory_order_relaxed);
         if (known >= 0 && (known < budget || p->in_tokens)) return known;
-        known = trie_.spells_text ? worst(p, kBytes) : kFar;
+        known = trie_.spells_text && !arena_.rows().symbols().lexes() ? worst(p, kBytes) : kFar;
         p->in_tokens = known >= budget;
-        if (p->in_tokens && trie_.spells_text) known = std::min(known, worst(p, kTokens));
+        if (p->in_tokens && trie_.spells_text && !arena_.rows().symbols().lexes()) known = std::min(known, worst(p, kTokens));
         known = std::min(kFar, known + slack(p->front, known));
         arena_.mask(p);   // whoever reads `worst` without a lock finds the mask as well
         p->worst.store(known, std::memory_order_release);
@@ -129,11 +130,11 @@ class Budget {
     // Tokens that cross the end of a terminal into `row`; `depth` as in Arena::cross.
     int64_t crossing(LexMask& part, Row* row, size_t depth, Unit unit) {
         for (const auto& entry : row->crossing_worst[unit])
-            if (entry.first == &part) return entry.second;
+            if (entry.first == &part.remainders[0]) return entry.second;
         Front start;
         start.between = row;
         const int64_t most = cross(part, 0, start, depth, unit);
-        row->crossing_worst[unit].emplace_back(&part, most);
+        row->crossing_worst[unit].emplace_back(&part.remainders[0], most);
         return most;
     }
 
@@ -190,7 +191,7 @@ class Budget {
     // Tokens that the grammar names may stand between terminals; one that has bytes may be read as either.
     void group_named(Position* p, Groups& groups) {
         Row* row = p->front.between;
-        arena_.rows().close(row);
+        arena_.viability().settle(row);
         for (const ExpectedTokens& e : row->tokens)
             for (int32_t t : arena_.rows().symbols().token_list(e.list)) named_.insert(t);
         for (int32_t t : named_) groups[arena_.advance_special(p, t)].tokens.push_back(t);

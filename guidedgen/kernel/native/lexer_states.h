@@ -27,11 +27,19 @@ struct LexMask {
     std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
     std::vector<int32_t> list;           // in no order
     std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
+    std::vector<std::pair<int32_t, uint32_t>> obliged;   // ends that leave an obligation: the obligation, and their place in `remainders`
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
     const LexMask* opening = nullptr;    // `list` begins with all of the list of this one, which other masks share
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest
+
+    // Calls `f` with each place in `remainders` where the lexeme has ended, and the obligation that it leaves.
+    template <class F>
+    void each_end(F f) const {
+        if (!remainders.empty() && !remainders[0].trie_nodes.empty()) f(0u, -1);
+        for (const auto& [obligation, at] : obliged) f(at, obligation);
+    }
 };
 
 // Where some bytes lead from a state.
@@ -46,6 +54,7 @@ struct LexState {
     bool accepting = false;
     bool expanded = false;    // transitions are there
     bool pruned = false;      // transitions into empty languages are gone
+    int32_t obligation = -1;  // what the rest must not begin with where a text ends here, an expression; -1: nothing, -2: not known yet
     int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
     std::vector<LexEdge> edges;        // of disjoint bytes
     std::unique_ptr<uint16_t[]> edge_of;   // by byte: number of its edge, from 1 on; only where there are many

@@ -83,6 +83,8 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         Turn turn(*lexer_);
         symbols_ = std::make_shared<Symbols>(table, lexer_);
         arena_ = std::make_shared<Arena>(symbols_);
+        if (symbols_->lexes() && !arena_->viability().viable(arena_->rows().start()))
+            throw UnsatisfiableError("the grammar derives no text under its lexing rules");
     }
 
     // The JSON texts of a schema.

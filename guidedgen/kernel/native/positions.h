@@ -7,7 +7,7 @@
 #include <atomic>
 
 #include "json_where.h"
-#include "rows.h"
+#include "viability.h"
 
 namespace guidedgen {
 
@@ -51,9 +51,10 @@ struct Position {
 class Arena {
   public:
     explicit Arena(std::shared_ptr<Symbols> symbols)
-        : rows_(symbols), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), registers_(lexer_->expressions().work()) {}
+        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), registers_(lexer_->expressions().work()) {}
 
     Rows& rows() { return rows_; }
+    Viability& viability() { return viability_; }
     Lexer& lexer() { return *lexer_; }
     size_t words() const { return sets_.words(); }
     int64_t memory() const { return bytes_ + rows_.memory() + registers_.memory(); }
@@ -94,7 +95,7 @@ class Arena {
     Position* advance_special(Position* from, int32_t token) {
         Row* row = from->front.between;
         if (!row) return nullptr;
-        rows_.close(row);
+        viability_.settle(row);
         std::vector<Item> items;
         for (const ExpectedTokens& e : row->tokens) {
             const auto& list = rows_.symbols().token_list(e.list);
@@ -121,7 +122,7 @@ class Arena {
             for (const Reading& r : p->front.reading) {
                 LexMask& part = lexer_->mask(r.state);
                 sets_.add(*set, part);
-                if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(r.row, r.index)));
+                part.each_end([&](uint32_t at, int32_t left) { sets_.add(*set, crossing(part, at, rows_.after(r.row, r.index, left))); });
             }
             if (p->front.between) sets_.add(*set, row_mask(p->front.between));
             sets_.finish(*set);
@@ -137,8 +138,9 @@ class Arena {
     ByteSet allowed(const Front& front) {
         ByteSet result;
         for (const Reading& r : front.reading) result = result | lexer_->first(r.state);
-        if (front.between) result = result | rows_.first(front.between);
-        return result;
+        if (!front.between) return result;
+        viability_.settle(front.between);
+        return result | front.between->first;
     }
 
     // Symbols of the terminals that are being read or may come next.
@@ -155,8 +157,9 @@ class Arena {
         for (const Reading& r : p->front.reading)
             add_expected(r.row->terminals[r.index]);
         if (Row* row = p->front.between) {
-            rows_.close(row);
-            for (const Expected& e : row->terminals) add_expected(e);
+            viability_.settle(row);
+            for (const Expected& e : row->terminals)
+                if (!lexer_->first(e.start).empty()) add_expected(e);
             for (const ExpectedTokens& e : row->tokens) add_items(e.after);
         }
         std::sort(result.begin(), result.end());
@@ -194,7 +197,7 @@ class Arena {
         for (const Reading& r : in.reading) step_one(r, lexer_->next(r.state, byte), byte, out);
         if (in.between) {
             Row* row = in.between;
-            rows_.close(row);
+            viability_.settle(row);
             for (uint32_t i = 0; i < row->terminals.size(); ++i) step_one({nullptr, row, i}, lexer_->next(row->terminals[i].start, byte), byte, out);
         }
         if (out.reading.size() > kFew) sort_unique(out.reading);
@@ -203,9 +206,9 @@ class Arena {
         if (flagged_) {
             out.between = end_flagged(out);
         } else if (ended_.size() == 1) {
-            out.between = rows_.after(ended_[0].row, ended_[0].index);
+            out.between = rows_.after(ended_[0].row, ended_[0].index, lexer_->obligation(ended_[0].state));
         } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
-            out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
+            out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index, lexer_->obligation(e.state)); });
         }
     }
 
@@ -224,7 +227,7 @@ class Arena {
         Position* p = &positions_.back();
         p->front = front;
         if (front.between) {
-            rows_.close(front.between);
+            viability_.settle(front.between);
             p->accepting = front.between->accepting;
         }
         index_.insert(h, static_cast<int32_t>(positions_.size()) - 1);
@@ -260,7 +263,8 @@ class Arena {
             uncertain_ = true;   // whether there may be a next item, too
         if (target->accepting) {
             flagged_ |= flags;
-            auto same = [&](const Reading& e) { return e.row == r.row && e.index == r.index; };
+            const int32_t left = lexer_->obligation(target);
+            auto same = [&](const Reading& e) { return e.row == r.row && e.index == r.index && e.state->obligation == left; };
             if (std::none_of(ended_.begin(), ended_.end(), same)) ended_.push_back(next);
         }
         if (!lexer_->can_continue(target)) return;
@@ -333,12 +337,12 @@ class Arena {
 
     const TokenSet& row_mask(Row* row) {
         if (row->mask) return *row->mask;
-        rows_.close(row);
+        viability_.settle(row);
         auto set = std::make_unique<TokenSet>();
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexMask& part = lexer_->mask(row->terminals[i].start);
             sets_.add(*set, part);
-            if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(row, i)));
+            part.each_end([&](uint32_t at, int32_t left) { sets_.add(*set, crossing(part, at, rows_.after(row, i, left))); });
         }
         for (const ExpectedTokens& e : row->tokens) sets_.add(*set, rows_.symbols().token_list(e.list));
         sets_.finish(*set);
@@ -348,17 +352,18 @@ class Arena {
     }
 
     // Tokens that cross the end of a terminal and whose remainder `row` can read. `depth`: scratch in use by callers.
-    const TokenSet& crossing(LexMask& part, Row* row, size_t depth = 0) {
+    const TokenSet& crossing(LexMask& part, uint32_t at, Row* row, size_t depth = 0) {
+        const Remainder* ends = &part.remainders[at];
         for (const auto& entry : row->crossing)
-            if (entry.first == &part) return *entry.second;
+            if (entry.first == ends) return *entry.second;
         auto set = std::make_unique<TokenSet>();
         Front start;
         start.between = row;
         start.registers = rows_.symbols().has_json() ? registers_.unknown() : nullptr;
-        cross(part, 0, start, depth, *set);
+        cross(part, at, start, depth, *set);
         sets_.finish(*set);
         charge(*set);
-        row->crossing.emplace_back(&part, std::move(set));
+        row->crossing.emplace_back(ends, std::move(set));
         return *row->crossing.back().second;
     }
 
@@ -401,7 +406,7 @@ class Arena {
         for (const Reading& r : reading) {
             LexMask& below = lexer_->below(part, at, r.state);
             sets_.add(set, below);
-            if (!below.remainders.empty()) sets_.add(set, crossing(below, rows_.after(r.row, r.index), depth + 1));
+            below.each_end([&](uint32_t end, int32_t left) { sets_.add(set, crossing(below, end, rows_.after(r.row, r.index, left), depth + 1)); });
         }
     }
 
@@ -475,6 +480,7 @@ class Arena {
     void charge(const TokenSet& set) { rows_.charge(static_cast<int64_t>(set.owned.size() * 4 + set.extra.size() * 4 + sizeof(TokenSet))); }
 
     Rows rows_;
+    Viability viability_;
     std::shared_ptr<Lexer> lexer_;
     TokenSets sets_;
     std::deque<Front> fronts_;   // scratch by depth

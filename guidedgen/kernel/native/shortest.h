@@ -39,13 +39,13 @@ class Shortest {
 
     // Bytes of the shortest completion; a special token counts as one.
     int64_t cost(const Front& front) {
-        int64_t best = front.between ? arena_.rows().cost(front.between) : kFar;
+        int64_t best = front.between ? arena_.viability().cost(front.between) : kFar;
         for (const Reading& r : front.reading) best = std::min(best, cost(r));
         return best;
     }
 
     int64_t cost(const Reading& r) {
-        return std::min(kFar, arena_.lexer().distance(r.state) + arena_.rows().cost(arena_.rows().after(r.row, r.index)));
+        return arena_.viability().cost(r.state, r.row, r.index);
     }
 
   private:
@@ -73,6 +73,7 @@ class Shortest {
 
     std::vector<Piece> completion(const Front& front) {
         if (arena_.rows().symbols().has_json()) return json_completion(front);
+        if (arena_.rows().symbols().lexes()) return obliged_completion(front);
         std::vector<Piece> pieces(1);
         int64_t left = cost(front);
         check_size(left);
@@ -93,6 +94,50 @@ class Shortest {
             if (arena_.memory() - before > limits_.working_bytes()) too_large("cache_bytes", limits_.cache_bytes);
         }
         return pieces;
+    }
+
+    // Byte by byte: what is left of a text, and may follow it, depends on the obligations that it ends with.
+    std::vector<Piece> obliged_completion(const Front& front) {
+        Front now = front, next;
+        std::vector<Piece> pieces(1);
+        const int64_t before = arena_.memory();
+        int64_t left = cost(front);
+        check_size(left);
+        for (; left > 0; --left) {
+            arena_.lexer().expressions().spend(1);
+            const int byte = nearer_byte(now, left - 1);
+            if (byte >= 0) {
+                pieces.back().text.push_back(static_cast<uint8_t>(byte));
+                arena_.step(now, static_cast<uint8_t>(byte), next);
+                std::swap(now, next);
+            } else {
+                now.between = read_token(now.between, left, pieces.back().token);
+                now.reading.clear();
+                pieces.emplace_back();
+            }
+            if (arena_.memory() - before > limits_.working_bytes()) too_large("cache_bytes", limits_.cache_bytes);
+        }
+        return pieces;
+    }
+
+    // The first byte in rank after which `left` bytes complete the text; -1: there is none.
+    int nearer_byte(const Front& front, int64_t left) {
+        Lexer& lexer = arena_.lexer();
+        int best = -1;
+        auto consider = [&](LexState* s, Row* row, uint32_t index) {
+            lexer.prune(s);
+            for (size_t i = 0; i < s->edges.size(); ++i) {
+                const uint8_t byte = Lexer::pleasant(s->edges[i].bytes);
+                if (best >= 0 && Lexer::rank(byte) >= Lexer::rank(static_cast<uint8_t>(best))) continue;
+                if (arena_.viability().cost(lexer.target(s, i), row, index) == left) best = byte;
+            }
+        };
+        for (const Reading& r : front.reading) consider(r.state, r.row, r.index);
+        if (Row* row = front.between) {
+            arena_.viability().settle(row);
+            for (uint32_t i = 0; i < row->terminals.size(); ++i) consider(row->terminals[i].start, row, i);
+        }
+        return best;
     }
 
     // Lexeme by lexeme, each time the one that leaves least. JSON is read without ambiguity, so no ways are kept side by side;
@@ -231,7 +276,7 @@ class Shortest {
     // The first special token that a cheapest completion may begin with, and the row behind it.
     Row* read_token(Row* row, int64_t cost, int32_t& token) {
         Rows& rows = arena_.rows();
-        auto cheapest = [&](const ExpectedTokens& e) { return 1 + rows.cost(rows.make(e.after)) == cost; };
+        auto cheapest = [&](const ExpectedTokens& e) { return 1 + arena_.viability().cost(rows.make(e.after)) == cost; };
         const size_t count = row ? row->tokens.size() : 0;
         for (size_t i = 0; i < count; ++i) {
             if (!cheapest(row->tokens[i])) continue;

@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "json_machine.h"
+#include "lalr_lexemes.h"
 #include "lalr_stacks.h"
-#include "lexer.h"
+#include "obligations.h"
 #include "unordered.h"
 
 namespace guidedgen {
@@ -45,7 +46,7 @@ struct Nonterminal {
 
 class Symbols {
   public:
-    Symbols(const Table& table, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)) {
+    Symbols(const Table& table, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), obligations_(*lexer_) {
         read_expressions(table);
         read_symbols(table);
         nullable_ = fixpoint([this](int32_t s) { return lexer_->state(expr_[s])->accepting; }, false,
@@ -58,7 +59,7 @@ class Symbols {
     }
 
     // A grammar that is nothing but the JSON texts of a schema.
-    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), json_(std::move(json)) {
+    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), obligations_(*lexer_), json_(std::move(json)) {
         slots_.push_back({SlotKind::Json, false, 0, -1});
         finish_production();
         start_slot_ = 0;
@@ -73,21 +74,50 @@ class Symbols {
     Lalr& lalr(const Slot& slot) { return *lalr_[slot.value]; }
     Lalr& lalr_at(int32_t slot) { return *lalr_[lalr_of_state_[kLalr - slot]]; }
 
-    // What a state reads as a terminal; of a newline, what leads to a column of the next line (-1: any).
-    LexState* lexeme(const Lalr& machine, int32_t terminal, int32_t column) {
-        const int32_t expr = expr_[machine.terminal_symbol[terminal]];
-        return column < 0 ? lexer_->state(expr) : lexer_->state(lexer_->expressions().both({expr, ends_at(column, machine.tab)}));
-    }
+    LalrLexemes& lexemes(const Lalr& machine) { return *lalr_lexemes_[lalr_of_state_[kLalr - machine.slot(machine.start)]]; }
 
     Lexer& lexer() const { return *lexer_; }
     const std::shared_ptr<Lexer>& lexer_ptr() const { return lexer_; }
     const Slot& slot(int32_t at) const { return slots_[at]; }
     Nonterminal& nonterminal(int32_t id) { return nonterminals_[id]; }
     LexState* terminal(int32_t id) const { return terminals_[id]; }
+
+    // Whether some terminals oblige what follows them.
+    bool lexes() const { return lexes_; }
+    Obligations& obligations() { return obligations_; }
+
+    // A terminal that texts need, and what any number of may always stand behind it.
+    struct Needed {
+        LexState* start;
+        std::vector<LexState*> fillers;
+        bool operator<(const Needed& o) const { return start != o.start ? start->id < o.start->id : fillers < o.fillers; }
+    };
+    std::set<Needed> needed_terminals() const {
+        std::vector<int32_t> fillers(op_.size(), -1);   // by terminal: the repetition behind it, -2: not always the same
+        std::vector<uint8_t> filler(op_.size(), 0);
+        for (size_t s = 0; s < op_.size(); ++s) {
+            const bool pair = op_[s] == SymOp::Sequence && first_[s + 1] - first_[s] == 2 && fills(children_[first_[s] + 1]);
+            for (int32_t k = first_[s]; op_[s] != SymOp::Token && k < first_[s + 1]; ++k) {
+                int32_t& known = fillers[children_[k]];
+                const int32_t now = pair && k == first_[s] ? children_[k + 1] : -2;
+                known = known == -1 || known == now ? now : -2;
+            }
+        }
+        for (size_t s = 0; s < op_.size(); ++s)
+            if (fillers[s] >= 0) each_filler(fillers[s], [&](int32_t t) { filler[t] = 1; });
+        std::set<Needed> found;
+        for (size_t s = 0; s < op_.size(); ++s) {
+            if (op_[s] != SymOp::Terminal || !productive_[s] || filler[s]) continue;
+            Needed n{lexer_->state(expr_[s]), {}};
+            if (fillers[s] >= 0) each_filler(fillers[s], [&](int32_t t) { n.fillers.push_back(lexer_->state(expr_[t])); });
+            found.insert(std::move(n));
+        }
+        return found;
+    }
     const std::vector<int32_t>& token_list(int32_t id) const { return token_lists_[id]; }
     int64_t memory() const {
         return static_cast<int64_t>(slots_.size() * sizeof(Slot) + nonterminals_.size() * (sizeof(Nonterminal) + 64)) +
-               (json_ ? json_->memory() : 0);
+               obligations_.memory() + (json_ ? json_->memory() : 0);
     }
     int64_t count() const { return static_cast<int64_t>(nonterminals_.size()) + (json_ ? json_->count() : 0); }
 
@@ -119,12 +149,33 @@ class Symbols {
     }
 
   private:
+    // Whether a symbol is any number of some terminals.
+    bool fills(int32_t s) const {
+        if (op_[s] != SymOp::Repetition || low_[s] != 0 || high_[s] >= 0) return false;
+        const int32_t child = children_[first_[s]];
+        if (op_[child] == SymOp::Terminal) return true;
+        auto terminal = [this](int32_t c) { return op_[c] == SymOp::Terminal; };
+        return op_[child] == SymOp::Choice && std::all_of(children_.begin() + first_[child], children_.begin() + first_[child + 1], terminal);
+    }
+
+    template <class F>
+    void each_filler(int32_t repetition, F f) const {
+        const int32_t child = children_[first_[repetition]];
+        if (op_[child] == SymOp::Terminal) return f(child);
+        for (int32_t k = first_[child]; k < first_[child + 1]; ++k) f(children_[k]);
+    }
+
     void read_expressions(const Table& t) {
         Expressions& e = lexer_->expressions();
         expr_of_.resize(t.n_exprs);
         for (int64_t i = 0; i < t.n_exprs; ++i) {
             int32_t op = t.exprs[3 * i], a = t.exprs[3 * i + 1], b = t.exprs[3 * i + 2], id = 0;
             std::vector<int32_t> items;
+            if (op == kLongest) {   // terminals that are read by rules of a lexer are never empty
+                expr_of_[i] = e.longest(e.nonempty(expr_of_[a]), expr_of_[b]);
+                lexes_ = true;
+                continue;
+            }
             if (op >= 4 && op <= 6)
                 for (int32_t k = 0; k < b; ++k) items.push_back(expr_of_[t.pool[a + k]]);
             switch (static_cast<Op>(op)) {
@@ -145,7 +196,8 @@ class Symbols {
                 case Op::And: id = e.both(std::move(items)); break;
                 case Op::Not: id = e.negate(expr_of_[a]); break;
                 case Op::Repeat: id = e.repeat(expr_of_[a], t.pool[b], t.pool[b + 1]); break;
-                case Op::Lazy: break;   // never in a table
+                case Op::Lazy:
+                case Op::Longest: break;   // not by these numbers
             }
             expr_of_[i] = id;
         }
@@ -194,10 +246,14 @@ class Symbols {
         lalr_.push_back(std::make_unique<Lalr>(row, static_cast<int32_t>(lalr_of_state_.size())));
         Lalr& machine = *lalr_.back();
         lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
+        std::vector<int32_t> exprs;
+        for (int32_t symbol : machine.terminal_symbol) exprs.push_back(symbol < 0 ? -1 : expr_[symbol]);
         machine.set_costs([&](int32_t terminal) {
-            LexState* start = lexer_->state(expr_[machine.terminal_symbol[terminal]]);
+            LexState* start = lexer_->state(exprs[terminal]);
             return lexer_->alive(start) ? int64_t{lexer_->distance(start)} : kFar;
         });
+        lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, machine, std::move(exprs)));
+        lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.exact;
     }
 
     static bool takes_empty_text(Lalr& machine) {
@@ -210,24 +266,6 @@ class Symbols {
         };
         return LalrTrial<Alone>(machine, {machine.slot(machine.start), 0, nullptr}).end();
     }
-
-    // Texts whose last line is blank and so many columns wide: after any lines, w columns are a blank and w - 1, or a tab and w - tab.
-    int32_t ends_at(int32_t column, int32_t tab) {
-        auto known = columns_.find({column, tab});
-        if (known != columns_.end()) return known->second;
-        Expressions& e = lexer_->expressions();
-        ByteSet line = ByteSet::single('\n'), all = ByteSet::all();
-        std::vector<int32_t> wide{e.repeat(e.bytes(other_blanks()), 0, -1)};
-        for (int32_t w = 1; w <= column; ++w) {
-            std::vector<int32_t> first{e.concat(e.bytes(ByteSet::single(' ')), wide[w - 1])};
-            if (w >= tab) first.push_back(e.concat(e.bytes(ByteSet::single('\t')), wide[w - tab]));
-            wide.push_back(e.concat(wide[0], e.either(std::move(first))));
-        }
-        const int32_t before = e.concat(e.repeat(e.bytes(all), 0, -1), e.bytes(line));
-        return columns_[{column, tab}] = e.concat(before, wide[column]);
-    }
-
-    static ByteSet other_blanks() { return ByteSet::single('\f') | ByteSet::single('\r'); }
 
     // Least fixpoint of a property that sequences need of all parts and choices of one (Horn clauses, linear time).
     template <class F, class G>
@@ -448,7 +486,10 @@ class Symbols {
 
     int64_t terminal_length(int32_t s) { return nullable_[s] ? 0 : lexer_->distance(lexer_->state(expr_[s])); }
 
+    static constexpr int32_t kLongest = 10;   // opcode in a table
+
     std::shared_ptr<Lexer> lexer_;
+    Obligations obligations_;
     std::unique_ptr<JsonMachine> json_;
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<SymOp> op_;
@@ -458,9 +499,10 @@ class Symbols {
     std::vector<Unordered> unordered_;
     std::vector<std::unique_ptr<Lalr>> lalr_;
     std::vector<int32_t> lalr_of_state_;
-    std::map<std::pair<int32_t, int32_t>, int32_t> columns_;   // memo of ends_at
+    std::vector<std::unique_ptr<LalrLexemes>> lalr_lexemes_;
     SeenSets seen_sets_;
     int32_t start_ = 0, start_slot_ = -1;
+    bool lexes_ = false;
     std::vector<Slot> slots_;
     std::deque<Nonterminal> nonterminals_;
     std::unordered_map<uint64_t, std::vector<int32_t>> by_key_;

@@ -75,6 +75,7 @@ class TrieWalks : public Automaton {
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
         std::vector<std::pair<uint32_t, uint32_t>> text;     // ranges of which the tokens that are text are inside
         std::vector<uint32_t> crossings;
+        std::map<int32_t, std::vector<uint32_t>> obliged;    // those that leave an obligation, by obligation
         std::vector<uint32_t> odd;                           // nodes of those inside that are not text
         std::vector<LexState*> reached;
         uint64_t walk = 0;   // number of the walk where `reached` is wanted
@@ -109,6 +110,7 @@ class TrieWalks : public Automaton {
         out.reached = std::move(found.reached);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(found.crossings), out);
+        set_obliged(found.obliged, out);
     }
 
     bool counts_matter(const LexState* s, int32_t bytes) const {
@@ -123,13 +125,55 @@ class TrieWalks : public Automaton {
         out.remainders[0].trie_nodes = std::move(crossings);
     }
 
+    void set_obliged(std::map<int32_t, std::vector<uint32_t>>& obliged, LexMask& out) {
+        if (obliged.empty()) return;
+        if (out.remainders.empty()) out.remainders.emplace_back();
+        for (auto& [obligation, nodes] : obliged) {
+            std::sort(nodes.begin(), nodes.end());
+            bytes_ += static_cast<int64_t>(sizeof(Remainder) + nodes.size() * 4);
+            out.obliged.emplace_back(obligation, static_cast<uint32_t>(out.remainders.size()));
+            out.remainders.emplace_back();
+            out.remainders.back().trie_nodes = std::move(nodes);
+        }
+    }
+
+    // The bytes that an obligation rules out at once.
+    const ByteSet& barred(int32_t obligation) {
+        const auto known = barred_.find(obligation);
+        if (known != barred_.end()) return known->second;
+        LexState* s = state(obligation);
+        prune(s);
+        ByteSet bytes;
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if (target(s, i)->accepting) bytes = bytes | s->edges[i].bytes;
+        return barred_.emplace(obligation, bytes).first->second;
+    }
+
+    // Whether what stands below a node may begin behind the end of a lexeme there.
+    bool may_cross(uint32_t at, int32_t obligation) {
+        const Subtrees::Below* below = trie_->subtrees.below(at);
+        return !below || !below->next.subset_of(barred(obligation));
+    }
+
+    void note_crossing(uint32_t at, LexState* now, Found& found) {
+        if (trie_->leaf(at)) return;
+        const int32_t left = obligation(now);
+        if (left < 0) found.crossings.push_back(at);
+        else if (may_cross(at, left)) found.obliged[left].push_back(at);
+    }
+
+    // Whether no text ends in a state, or none of the bytes below a node may follow one that ends there.
+    bool stays(LexState* s, const Subtrees::Below* below) {
+        return !s->accepting || (obligation(s) >= 0 && below && below->bytes.subset_of(barred(s->obligation)));
+    }
+
     // The state after a node's byte, or nullptr; notes that the node's end is a crossing.
     LexState* enter(uint32_t at, Found& found) {
         const TrieNode& node = trie_->nodes[at];
         ++visited_;
         expressions_.spend(1);
         LexState* now = next(found.stack[node.depth - 1], node.byte);
-        if (now && now->accepting && !trie_->leaf(at)) found.crossings.push_back(at);
+        if (now && now->accepting) note_crossing(at, now, found);
         if (found.walk && now && now->walk != found.walk) {
             now->walk = found.walk;
             found.reached.push_back(now);
@@ -147,7 +191,8 @@ class TrieWalks : public Automaton {
                 i = node.skip;
                 continue;
             }
-            const Subtrees::Below* below = now->accepting ? nullptr : trie.subtrees.below(i);
+            const Subtrees::Below* whole = trie.subtrees.below(i);
+            const Subtrees::Below* below = stays(now, whole) ? whole : nullptr;
             if (below && !found.walk && counts_matter(now, trie.subtrees.depth(i)) && trie.subtrees.depth(i) < 255)
                 found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
             if (below) {
@@ -165,7 +210,7 @@ class TrieWalks : public Automaton {
                 }
             }
             if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
-            const Subtrees::Below* all = now->accepting ? trie.subtrees.below(i) : below;
+            const Subtrees::Below* all = now->accepting ? whole : below;
             const auto descend = [&](uint32_t child) { walk_nodes(child, trie.nodes[child].skip, found); };
             const bool few = all && each_child(i, *all, first(now), descend);
             i = few ? node.skip : i + 1;
@@ -314,6 +359,7 @@ class TrieWalks : public Automaton {
 
     std::shared_ptr<const Trie> trie_;
     std::shared_ptr<const TextTokens> text_;
+    std::unordered_map<int32_t, ByteSet> barred_;
     int64_t visited_ = 0;
     uint64_t walks_ = 0;
 };

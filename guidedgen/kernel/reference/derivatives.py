@@ -91,6 +91,9 @@ class Derivatives:
                 child, low, high = node.args
                 rest = make.repeat(child, max(low - 1, 0), None if high is None else high - 1)
                 return make.concat(memo[child], rest)
+            case Op.LONGEST:
+                accepted, tracked, banned = node.args
+                return make.longest(memo[accepted], memo[tracked], banned)
             case _:
                 return make.empty
 
@@ -134,6 +137,8 @@ def _stepped_parts(node: Expression) -> tuple[Expression, ...]:
             return node.args
         case Op.REPEAT:
             return node.args[:1]
+        case Op.LONGEST:
+            return node.args[:2]
         case _:
             return ()
 

@@ -36,6 +36,7 @@ class Op(IntEnum):
     AND = 7  # members
     NOT = 8  # (child,)
     REPEAT = 9  # (child, low, high or None)
+    LONGEST = 10  # (accepted, tracked, banned): never part of another expression, see `Expressions.longest`
 
 
 @dataclass(slots=True, eq=False)
@@ -225,6 +226,31 @@ class Expressions:
             _in_order(members),
             nullable=all(part.nullable for part in members),
             minimum=max(part.minimum for part in members),
+            boolean=True,
+        )
+
+    def nonempty(self, expression: Expression) -> Expression:
+        """The expression without the empty string."""
+        return self.intersection((expression, self.complement(self.epsilon))) if expression.nullable else expression
+
+    def longest(
+        self, accepted: Expression, tracked: Expression, banned: frozenset[Expression] = frozenset()
+    ) -> Expression:
+        """The texts w of `accepted` behind which no v begins for which w v is in `tracked`.
+
+        What is left of `tracked` at the end of a text, without its empty string, is the obligation that the text
+        leaves. Texts that leave one of those `banned` (`empty` stands for none at all) are not in the language.
+        """
+        tracked = self.nonempty(tracked)
+        if accepted is self.empty or (tracked is self.empty and tracked in banned):
+            return self.empty
+        if tracked is self.empty:
+            return accepted
+        return self._make(
+            Op.LONGEST,
+            (accepted, tracked, banned),
+            nullable=accepted.nullable and tracked not in banned,
+            minimum=accepted.minimum,
             boolean=True,
         )
 

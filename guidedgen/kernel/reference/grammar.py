@@ -15,13 +15,14 @@ from guidedgen.errors import UnsatisfiableSchema
 from guidedgen.explanation import Explanation
 from guidedgen.kernel.reference.completion import Completions
 from guidedgen.kernel.reference.derivatives import Derivatives
-from guidedgen.kernel.reference.expressions import Expression, Expressions
+from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
 from guidedgen.kernel.reference.lalr import Automaton
 from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.rows import Rows
 from guidedgen.kernel.reference.state import State, States
 from guidedgen.kernel.reference.structure import Structure
 from guidedgen.kernel.reference.trie import TokenTrie
+from guidedgen.kernel.reference.viability import Viability
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
@@ -66,7 +67,7 @@ class Grammar:
         self._masks = 0
         self.expressions = Expressions(limit=self.limits.expressions)
         self._derivatives = Derivatives(self.expressions)
-        self.lexemes = Lexemes(self._derivatives, limit=self.limits.states)
+        self.lexemes = Lexemes(self._derivatives, self.expressions, limit=self.limits.states)
         terminals = _terminals(table, self.expressions)
         automata = {
             symbol: Automaton(table, symbol, terminals, self.expressions)
@@ -76,7 +77,12 @@ class Grammar:
         first = self._structure.part(start)
         if first.cost == math.inf:
             raise UnsatisfiableSchema("the grammar's start produces no text at all", hint="Relax the constraints.")
-        self.rows = Rows(self._structure, first, limit=self.limits.states)
+        self.rows = Rows(self._structure, first, self.lexemes, limit=self.limits.states)
+        lexing = any(expression.op is Op.LONGEST for expression in terminals.values())
+        self.viability = Viability(self.rows, self.lexemes, self.expressions, lexing=lexing, limit=self.limits.states)
+        if self.viability.cost(self.rows.first()) == math.inf:
+            hint = "Terminals that follow each other must not begin with what the one before could have gone on with."
+            raise UnsatisfiableSchema("the grammar produces no text at all under its lexing rules", hint=hint)
         self.states = States(self)
         self.completions = Completions(self, vocabulary)
 
@@ -120,7 +126,16 @@ class Grammar:
         )
 
     def _forget(self) -> None:
-        for cache in (self.states, self.rows, self._structure, self.lexemes, self._derivatives, self.expressions):
+        caches = (
+            self.states,
+            self.viability,
+            self.rows,
+            self._structure,
+            self.lexemes,
+            self._derivatives,
+            self.expressions,
+        )
+        for cache in caches:
             cache.forget()
         self._masks = 0
 
@@ -243,6 +258,8 @@ def _expression(
         case ExprOp.REPEAT:
             low, high = pool[b : b + 2]
             return make.repeat(built[a], low, None if high < 0 else high)
+        case ExprOp.LONGEST:
+            return make.longest(make.nonempty(built[a]), built[b])
     children = [built[child] for child in pool[a : a + b]]
     match op:
         case ExprOp.OR:
