@@ -98,7 +98,9 @@ def parse(
     keep = () if indent is None else (indent.newline,)
     loaded = load(text, start=start, import_paths=import_paths, limits=limits, keep=keep)
     blocks = None if indent is None else _blocks(indent, loaded, text)
-    terminals = {terminal.name: _terminal(terminal, text, limits) for terminal in loaded.terminals}
+    terminals = {
+        terminal.name: _terminal(terminal, text, limits, lexes=lexer is not None) for terminal in loaded.terminals
+    }
     _check_declared(loaded, terminals, indent, text)
     with lark_errors(text, limits):
         try:
@@ -108,7 +110,7 @@ def parse(
     return ir.Grammar(start=node)
 
 
-def _terminal(terminal: TerminalDef, text: str, limits: Limits) -> ir.Terminal:
+def _terminal(terminal: TerminalDef, text: str, limits: Limits, *, lexes: bool) -> ir.Terminal:
     expression = terminal_regex(terminal, text, limits)
     if expression.nullable:
         line, column = place_of(text, terminal.name)
@@ -120,7 +122,8 @@ def _terminal(terminal: TerminalDef, text: str, limits: Limits) -> ir.Terminal:
             keyword=terminal.name,
             hint="Let it match at least one character, and make it optional in the rules.",
         )
-    return ir.Terminal(cr.to_utf8(expression), terminal.name)
+    texts = cr.to_utf8(expression)
+    return ir.Terminal(ir.Longest(texts, texts) if lexes else texts, terminal.name)
 
 
 def _blocks(indent: Indentation, loaded: Loaded, text: str) -> Blocks:

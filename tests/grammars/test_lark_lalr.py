@@ -109,7 +109,7 @@ def grammars(draw: st.DrawFn) -> str:
 
 
 @given(text=grammars(), lexer=st.sampled_from(LEXERS))
-@examples(60)
+@examples(25)
 def test_random_grammars(kernel: str, text: str, lexer: Any) -> None:
     try:
         parser = lark.Lark(text, parser="lalr", lexer=lexer)

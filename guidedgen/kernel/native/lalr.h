@@ -89,6 +89,8 @@ class Lalr {
             if (!f(owner_[k])) return;
     }
 
+    bool ignores(int32_t terminal) const { return std::find(ignored.begin(), ignored.end(), terminal) != ignored.end(); }
+
     bool owns(int32_t place, int32_t terminal) const {
         const auto end = owner_.begin() + owner_first_[place + 1];
         return std::find(owner_.begin() + owner_first_[place], end, terminal) != end;

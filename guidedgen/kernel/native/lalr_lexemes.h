@@ -21,30 +21,54 @@ class LalrLexemes {
     const std::vector<LexState*>& of(int32_t state, int32_t terminal, int32_t column) {
         const int32_t scanner = machine_.scanner(state);
         auto& known = known_[{scanner, terminal, column}];
-        if (known.empty()) {
-            known = made(scanner, terminal, column);
-            if (known.empty()) known.push_back(nullptr);
-        }
-        return known;
+        if (!known.made) known = {true, scanner < 0 ? std::vector<LexState*>{begin(exprs_[terminal], column)} : places(scanner, terminal, column)};
+        return known.starts;
     }
 
-    // The same without a scanner.
-    LexState* plain(int32_t terminal) { return lexer_.state(exprs_[terminal]); }
+    // The same for texts that are ignored. A scanner looks up who owns a text only after it has decided to ignore it.
+    const std::vector<LexState*>& of_ignored(int32_t state, int32_t terminal) {
+        const int32_t scanner = machine_.scanner(state);
+        auto& known = known_[{scanner, terminal, kIgnored}];
+        if (!known.made) known = {true, {scanner < 0 ? lexer_.state(exprs_[terminal]) : ignored(scanner, terminal)}};
+        return known.starts;
+    }
 
     int64_t memory() const { return static_cast<int64_t>(known_.size()) * 128 + static_cast<int64_t>(columns_.size()) * 64; }
 
   private:
-    std::vector<LexState*> made(int32_t scanner, int32_t terminal, int32_t column) {
+    struct Known {
+        bool made = false;
+        std::vector<LexState*> starts;
+    };
+
+    static constexpr int32_t kIgnored = -2;   // for a column
+
+    std::vector<LexState*> places(int32_t scanner, int32_t terminal, int32_t column) {
         std::vector<LexState*> found;
-        if (scanner < 0) return {begin(exprs_[terminal], column)};
         machine_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
-            const bool owned = machine_.owns(place, terminal);
-            if (ordered != terminal && !owned) return;
-            LexState* made = scanned(scanner, place, ordered, terminal, column);
-            if (lexer_.alive(made)) found.push_back(made);
+            if (machine_.ignores(ordered) || (ordered != terminal && !machine_.owns(place, terminal))) return;
+            std::vector<int32_t> parts{accepted(ordered)}, gone;
+            if (ordered != terminal) parts.push_back(accepted(terminal));
+            machine_.each_owner(place, [&](int32_t owner) {   // the first that matches owns the text
+                if (owner == terminal) return false;
+                gone.push_back(accepted(owner));
+                return true;
+            });
+            if (column >= 0) parts.push_back(ends_at(column));
+            found.push_back(scanned(scanner, place, std::move(parts), std::move(gone)));
         });
         return found;
     }
+
+    LexState* ignored(int32_t scanner, int32_t terminal) {
+        LexState* found = nullptr;
+        machine_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
+            if (ordered == terminal) found = scanned(scanner, place, {accepted(ordered)}, {});
+        });
+        return found ? found : lexer_.state(Expressions::kEmpty);
+    }
+
+    int32_t accepted(int32_t terminal) { return lexer_.expressions().accepted(exprs_[terminal]); }
 
     LexState* begin(int32_t expr, int32_t column) {
         Expressions& e = lexer_.expressions();
@@ -52,27 +76,20 @@ class LalrLexemes {
         return lexer_.state(expr);
     }
 
-    // The terminal at a place of a scanner's order, or one that owns some of its texts.
-    LexState* scanned(int32_t scanner, int32_t place, int32_t ordered, int32_t terminal, int32_t column) {
+    // Texts of the terminal at a place of a scanner's order: those that are in all `parts` and not in `gone`.
+    LexState* scanned(int32_t scanner, int32_t place, std::vector<int32_t> parts, std::vector<int32_t> gone) {
         Expressions& e = lexer_.expressions();
-        const int32_t own = exprs_[ordered];
-        std::vector<int32_t> tracked{e.tracked(own)}, parts{e.accepted(own)}, gone;
-        if (ordered != terminal) parts.push_back(e.accepted(exprs_[terminal]));
-        machine_.each_owner(place, [&](int32_t owner) {   // the first that matches owns the text
-            if (owner == terminal) return false;
-            gone.push_back(e.accepted(exprs_[owner]));
-            return true;
-        });
+        std::vector<int32_t> tracked;
         const ByteSet first = lexer_.first(lexer_.state(e.both(parts)));
         machine_.each_ordered(scanner, [&](int32_t at, int32_t other) {
+            if (at == place) tracked.push_back(e.tracked(exprs_[other]));
             if (at >= place || (lexer_.first(lexer_.state(exprs_[other])) & first).empty()) return;
-            const int32_t accepted = e.accepted(exprs_[other]);
-            gone.push_back(e.concat(accepted, Expressions::kAll));
-            tracked.push_back(accepted);
+            gone.push_back(e.concat(accepted(other), Expressions::kAll));
+            tracked.push_back(accepted(other));
         });
         if (!gone.empty()) parts.push_back(e.negate(e.either(std::move(gone))));
-        if (column >= 0) parts.push_back(ends_at(column));
-        return lexer_.state(e.longest(e.both(std::move(parts)), e.either(std::move(tracked))));
+        LexState* made = lexer_.state(e.longest(e.both(std::move(parts)), e.either(std::move(tracked))));
+        return lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
     }
 
     // Texts whose last line is blank and so many columns wide: after any lines, w columns are a blank and w - 1, or a tab and w - tab.
@@ -93,7 +110,7 @@ class LalrLexemes {
     Lexer& lexer_;
     const Lalr& machine_;
     std::vector<int32_t> exprs_;
-    std::map<std::tuple<int32_t, int32_t, int32_t>, std::vector<LexState*>> known_;
+    std::map<std::tuple<int32_t, int32_t, int32_t>, Known> known_;
     std::map<int32_t, int32_t> columns_;
 };
 

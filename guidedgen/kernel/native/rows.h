@@ -438,8 +438,11 @@ class Rows {
         const LalrTrial<Item> now(machine, item);
         auto expect = [&](int32_t terminal, int32_t column, int32_t flag) {
             int32_t way = 0;
-            for (LexState* plain : symbols_->lexemes(machine).of(machine.state_of(item.slot), terminal, column)) {
-                LexState* start = plain ? symbols_->obligations().start(plain, item.obligation) : nullptr;
+            LalrLexemes& lexemes = symbols_->lexemes(machine);
+            const int32_t state = machine.state_of(item.slot);
+            const bool skipped = flag && terminal != machine.newline;
+            for (LexState* plain : skipped ? lexemes.of_ignored(state, terminal) : lexemes.of(state, terminal, column)) {
+                LexState* start = symbols_->obligations().start(plain, item.obligation);
                 if (!start || !symbols_->lexer().can_continue(start)) continue;
                 row->terminals.push_back({start, item, nullptr});
                 row->terminals.back().obligation = item.obligation;

@@ -74,6 +74,7 @@ class Symbols {
     Lalr& lalr(const Slot& slot) { return *lalr_[slot.value]; }
     Lalr& lalr_at(int32_t slot) { return *lalr_[lalr_of_state_[kLalr - slot]]; }
 
+    bool has_lalr() const { return !lalr_.empty(); }
     LalrLexemes& lexemes(const Lalr& machine) { return *lalr_lexemes_[lalr_of_state_[kLalr - machine.slot(machine.start)]]; }
 
     Lexer& lexer() const { return *lexer_; }

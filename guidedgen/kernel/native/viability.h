@@ -70,7 +70,7 @@ class Viability {
 
     // Whether every row is viable, whatever was read before it.
     bool always() {
-        if (always_ < 0) always_ = reaches_everything();
+        if (always_ < 0) always_ = !symbols_.has_lalr() && reaches_everything();
         return always_ == 1;
     }
 

@@ -79,6 +79,7 @@ class Grammar:
             raise UnsatisfiableSchema("the grammar's start produces no text at all", hint="Relax the constraints.")
         self.rows = Rows(self._structure, first, self.lexemes, limit=self.limits.states)
         lexing = any(expression.op is Op.LONGEST for expression in terminals.values())
+        lexing = lexing or not all(automaton.exact for automaton in automata.values())
         self.viability = Viability(self.rows, self.lexemes, self.expressions, lexing=lexing, limit=self.limits.states)
         if self.viability.cost(self.rows.first()) == math.inf:
             hint = "Terminals that follow each other must not begin with what the one before could have gone on with."

@@ -1,7 +1,7 @@
 """LALR(1) automata: what a stack of states expects, what becomes of it, and what completing it costs at least.
 
-*Stack*: the states from the first to the one on top, the columns of the blocks around, how many brackets are open, and
-the frame to go on in once the automaton's text is complete. An item of a row is a stack, as others are a production
+*Stack*: the states from the first to the one on top, the frame to go on in once the automaton's text is complete, the
+columns of the blocks around, how many brackets are open, and what the text before obliges the rest to. An item of a row is a stack, as others are a production
 with a dot. *Input*: a terminal, or a newline after which the next line begins at a column.
 
 A terminal can come where the reductions that it calls for end in a state that shifts it; an action for it is not
@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from guidedgen.kernel.lalr_table import unpack
-from guidedgen.kernel.reference.expressions import Expression, Expressions
+from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
 from guidedgen.kernel.reference.structure import Cost
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from guidedgen.kernel.table import GrammarTable
 
 States: TypeAlias = tuple[int, ...]
-Input: TypeAlias = tuple[int, int | None]  # a terminal; of a newline that ends a line, the column of the next one
+# A terminal, of a newline that ends a line the column of the next one, and whether it is ignored.
+Input: TypeAlias = tuple[int, int | None, bool]
 
 _SPACE, _TAB, _NEWLINE = (1 << ord(character) for character in " \t\n")
 _OTHER_BLANKS = 1 << ord("\f") | 1 << ord("\r")
@@ -42,6 +43,7 @@ class Stack:
     frame: Frame
     columns: tuple[int, ...] = (0,)
     brackets: int = 0
+    obligation: Expression | None = None
 
 
 class Automaton:
@@ -65,12 +67,21 @@ class Automaton:
         self._gotos = _mappings(lists["goto_first"], lists["goto_nonterminal"], lists["goto"])
         rules = _divided(lists["kernel_first"], lists["kernel_rule"])
         places = _divided(lists["kernel_first"], lists["kernel_place"])
+        self._scanner_of: list[int] = lists["scanner_of"]
+        self._orders = list(zip(lists["order_first"], lists["order_first"][1:], strict=False))
+        self._order: list[int] = lists["order"]
+        self._owners = _divided(lists["owner_first"], lists["owner"])
         self._kernels = [list(zip(*kernel, strict=True)) for kernel in zip(rules, places, strict=True)]
         self._costs: list[Cost] = [math.inf] * header["nonterminals"]
 
-    def start(self, frame: Frame) -> Stack:
+    @property
+    def exact(self) -> bool:
+        """Whether every stack can be completed, at the cost that follows from the rules."""
+        return bool(self._header["exact"]) and self._header["newline"] < 0 and not self._scanner_of
+
+    def start(self, frame: Frame, obligation: Expression | None = None) -> Stack:
         """The stack before any text."""
-        return Stack(self, (self._header["start"],), frame)
+        return Stack(self, (self._header["start"],), frame, obligation=obligation)
 
     def expected(self, stack: Stack) -> Iterator[tuple[Input, Stack]]:
         """What can come next, with the stack after it; what is ignored leaves the stack as it is."""
@@ -79,21 +90,57 @@ class Automaton:
             if terminal < len(self._texts) and terminal != newline and self._texts[terminal] is not None:
                 after = self._after(stack, terminal)
                 if after is not None:
-                    yield (terminal, None), after
-        for terminal in [*self._ignored, *([newline] if dropped else [])]:
-            yield (terminal, None), stack
+                    yield (terminal, None, False), after
+        for terminal in self._ignored:
+            yield (terminal, None, True), stack
+        if dropped:
+            yield (newline, None, False), stack
         if newline >= 0 and not dropped:
             for column in (*stack.columns, *range(stack.columns[-1] + 1, stack.columns[-1] + 1 + self._header["deepest"])):
                 below = self._next_line(stack, column)
                 if below is not None:
-                    yield (newline, column), below
+                    yield (newline, column, False), below
 
-    def text(self, read: Input) -> Expression:
-        """The texts of an input."""
-        terminal, column = read
-        expression = self._texts[terminal]
-        assert expression is not None
-        return expression if column is None else self._make.intersection([expression, self._ends_at(column)])
+    def lexemes(self, stack: Stack, read: Input) -> list[Expression]:
+        """How the texts of an input are read in a state: several, where a scanner has several places for them.
+
+        A scanner takes the first terminal of its order that matches at all, with the text that it prefers: what an
+        earlier one matches a beginning of is not this one's, and what follows must not make another match of either. It
+        decides to ignore a text before it looks up which other terminal owns it.
+        """
+        terminal, column, ignored = read
+        if not self._scanner_of:
+            return [self._longest([self._accepted(terminal)], [], [self._tracked(terminal)], column)]
+        first, last = self._orders[self._scanner_of[stack.states[-1]]]
+        found = []
+        for place in range(first, last):
+            ordered, owners = self._order[place], [] if ignored else self._owners[place]
+            if (ordered in self._ignored) != ignored or (terminal != ordered and terminal not in owners):
+                continue
+            earlier = [self._accepted(other) for other in self._order[first:place]]
+            before = owners[: owners.index(terminal)] if terminal in owners else owners
+            gone = [self._accepted(owner) for owner in before]
+            gone += [self._make.concat(text, self._make.all) for text in earlier]
+            wanted = [self._accepted(ordered), self._accepted(terminal)]
+            found.append(self._longest(wanted, gone, [self._tracked(ordered), *earlier], column))
+        return found
+
+    def _longest(
+        self, wanted: list[Expression], gone: list[Expression], tracked: list[Expression], column: int | None
+    ) -> Expression:
+        make = self._make
+        parts = [*wanted, make.complement(make.union(gone)), *([] if column is None else [self._ends_at(column)])]
+        return make.longest(make.intersection(parts), make.union(tracked))
+
+    def _accepted(self, terminal: int) -> Expression:
+        text = self._texts[terminal]
+        assert text is not None
+        return text.args[0] if text.op is Op.LONGEST else text
+
+    def _tracked(self, terminal: int) -> Expression:
+        text = self._texts[terminal]
+        assert text is not None
+        return text.args[1] if text.op is Op.LONGEST else self._make.empty
 
     def complete(self, stack: Stack) -> bool:
         """Whether the text may end."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from guidedgen.errors import LimitExceeded
@@ -32,7 +32,7 @@ from guidedgen.kernel.reference.structure import Cost, Part, Production, Structu
 from guidedgen.kernel.table import SymOp
 
 Frame: TypeAlias = "tuple[Row, Part] | None"
-Item: TypeAlias = "tuple[Production, int, Frame, Expression | None] | tuple[Stack, Expression | None]"
+Item: TypeAlias = "tuple[Production, int, Frame, Expression | None] | Stack"
 Expected: TypeAlias = "tuple[Part, Expression]"  # a terminal, and the state of its automaton in which it begins
 Items: TypeAlias = "dict[Item, None]"  # a set in order of insertion, so that ties are broken the same way in every run
 ROOT: Frame = None
@@ -96,7 +96,7 @@ class Rows:
         known = row.after.get(key)
         if known is None:
             items = row.tokens[read] if isinstance(read, int) else row.terminals[read]
-            known = row.after[key] = self._complete((*item[:3], obligation) for item in items)
+            known = row.after[key] = self._complete(_obliged(item, obligation) for item in items)
         return known
 
     def merge(self, rows: set[Row]) -> Row:
@@ -117,15 +117,21 @@ class Rows:
         seen = dict.fromkeys(agenda)
         accepting = False
         while agenda:
-            production, dot, frame, obligation = agenda.pop()
-            if production.rest[dot] != 0:
-                continue
+            item = agenda.pop()
+            if isinstance(item, Stack):
+                if not item.automaton.complete(item):
+                    continue
+                frame, obligation = item.frame, item.obligation
+            else:
+                production, dot, frame, obligation = item
+                if production.rest[dot] != 0:
+                    continue
             if frame is None:
                 accepting = True
             else:
                 row, part = frame
-                callers: list[Item] = [(*caller[:3], obligation) for caller in row.callers[part]]
-                fresh = [item for item in callers if item not in seen]
+                callers = [_obliged(caller, obligation) for caller in row.callers[part]]
+                fresh = [caller for caller in callers if caller not in seen]
                 seen.update(dict.fromkeys(fresh))
                 agenda.extend(fresh)
         return self._intern(dict.fromkeys(filter(_goes_on, seen)), accepting)
@@ -149,7 +155,15 @@ class Rows:
         while agenda:
             if len(seen) + len(predicted) > self._limit:
                 raise LimitExceeded("states", self._limit, "configurations at one position of the text")
-            production, dot, frame, obligation = agenda.pop()
+            item = agenda.pop()
+            if isinstance(item, Stack):
+                for lexeme, after in self._structure.expected(item):
+                    assert lexeme.expression is not None
+                    start = self._lexemes.start(lexeme.expression, item.obligation)
+                    if start is not None:
+                        row.terminals.setdefault((lexeme, start), {})[after] = None
+                continue
+            production, dot, frame, obligation = item
             part = production.parts[dot]
             last = dot + 1 == len(production.parts)
             behind: Item = (production, dot + 1, frame, obligation)
@@ -169,7 +183,9 @@ class Rows:
                 called: tuple[Part, Frame] = (part, frame) if last else (part, (row, part))
                 if not last:
                     row.callers.setdefault(part, {})[waiting] = None
-                if (*called, obligation) not in predicted:
+                if part.op is SymOp.LALR:
+                    agenda.append(self._structure.automaton(part).start(called[1], obligation))
+                elif (*called, obligation) not in predicted:
                     predicted.add((*called, obligation))
                     expanded: list[Item] = [
                         (body, 0, called[1], obligation) for body in self._structure.productions(part)
@@ -200,8 +216,25 @@ class Rows:
                 assert not isinstance(behind, Stack)
                 order += 1
                 heapq.heappush(queue, (behind[0].rest[behind[1]] + cost, order, user))
-        costs = (production.rest[dot] + _frame_cost(frame) for production, dot, frame, _ in row.items)
-        row.cost = 0 if row.accepting else min(costs, default=math.inf)
+        row.cost = 0 if row.accepting else min(map(_item_cost, row.items), default=math.inf)
+
+
+def _obliged(item: Item, obligation: Expression | None) -> Item:
+    if isinstance(item, Stack):
+        return replace(item, obligation=obligation)
+    return (*item[:3], obligation)
+
+
+def _goes_on(item: Item) -> bool:
+    """Whether something is left of an item to be read."""
+    return isinstance(item, Stack) or item[1] < len(item[0].parts)
+
+
+def _item_cost(item: Item) -> Cost:
+    if isinstance(item, Stack):
+        return item.automaton.cost(item, _frame_cost(item.frame))
+    production, dot, frame, _ = item
+    return production.rest[dot] + _frame_cost(frame)
 
 
 def _frame_cost(frame: Frame) -> Cost:

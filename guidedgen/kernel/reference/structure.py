@@ -82,7 +82,7 @@ class Structure:
         self._terminals = terminals
         self._lexemes = lexemes
         self._automata = automata
-        self._lexeme_parts: dict[tuple[int, Input], Part] = {}
+        self._lexeme_parts: dict[tuple[int, int, Input], tuple[Part, ...]] = {}
         self._items = {
             symbol: Items.read(self._pool, self._a[symbol], self._b[symbol])
             for symbol, op in enumerate(self._ops)
@@ -145,14 +145,17 @@ class Structure:
         """The terminals that can come next on a stack, with the stacks after them; what has no text is left out."""
         automaton = stack.automaton
         for read, after in automaton.expected(stack):
-            key = (id(automaton), read)
+            key = (id(automaton), stack.states[-1], read)
             known = self._lexeme_parts.get(key)
             if known is None:
-                text = automaton.text(read)
-                made = Part(SymOp.TERMINAL, automaton.symbols[read[0]], 0, None, self._lexemes.distance(text), text)
+                made = tuple(self._lexeme(automaton.symbols[read[0]], text) for text in automaton.lexemes(stack, read))
                 known = self._lexeme_parts.setdefault(key, made)
-            if known.cost != math.inf and automaton.cost(after, 0) != math.inf:
-                yield known, after
+            for part in known:
+                if part.cost != math.inf and automaton.cost(after, 0) != math.inf:
+                    yield part, after
+
+    def _lexeme(self, symbol: int, text: Expression) -> Part:
+        return Part(SymOp.TERMINAL, symbol, 0, None, self._lexemes.distance(text), text)
 
     def productions(self, part: Part) -> tuple[Production, ...]:
         """The ways to expand a part that produce something, without the empty one (its cost tells of that)."""
