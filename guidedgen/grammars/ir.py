@@ -203,7 +203,7 @@ class Lalr:
         ignored: terminals that may stand anywhere between others.
         scanners: empty: any terminal that the state accepts may match.
         scanner_of: of each state, its number in `scanners`.
-        exact: whether the automaton accepts all that the rules derive: no conflict had to be resolved.
+        resolved: the rules that lost a conflict in some state. Without any, all that the rules derive is accepted.
         indentation: None: there are no blocks.
     """
 
@@ -218,7 +218,7 @@ class Lalr:
     ignored: tuple[int, ...] = ()
     scanners: tuple[Scanner, ...] = ()
     scanner_of: tuple[int, ...] = ()
-    exact: bool = True
+    resolved: tuple[int, ...] = ()
     indentation: Indentation | None = None
 
 

@@ -18,6 +18,7 @@ def lalr_row(node: ir.Lalr, terminals: Sequence[int], names: Sequence[int]) -> l
     lists: dict[str, Sequence[int]] = {
         "terminal_symbol": terminals,
         "nonterminal_symbol": names,
+        "resolved": node.resolved,
         "ignored": node.ignored,
         "opening": blocks.opening,
         "closing": blocks.closing,
@@ -46,10 +47,9 @@ def lalr_row(node: ir.Lalr, terminals: Sequence[int], names: Sequence[int]) -> l
         "rules": len(node.rules),
         "start": node.start,
         "end": node.end,
-        "exact": int(node.exact),
         "scanners": len(node.scanners),
         **{name: getattr(blocks, name) for name in ("newline", "indent", "dedent", "tab", "deepest")},
-        **{name: len(lists[name]) for name in ("ignored", "opening", "closing", "order")},
+        **{name: len(lists[name]) for name in ("resolved", "ignored", "opening", "closing", "order")},
         **{"bodies": len(lists["body"]), "actions": len(lists["action"]), "gotos": len(lists["goto"])},
         **{"kernels": len(lists["kernel_rule"]), "owners": len(lists["owner"])},
     }

@@ -101,7 +101,7 @@ class _Build:
             ignored=tuple(self._terminal_numbers[name] for name in self._loaded.ignored),
             scanners=tuple(scanners),
             scanner_of=tuple(scanner_of),
-            exact=not any(map(_resolved, self._states)),
+            resolved=tuple(sorted({self._rule_numbers[rule] for state in self._states for rule in _losers(state)})),
             indentation=indentation,
         )
 
@@ -208,7 +208,8 @@ def _owned(terminal: TerminalDef, texts: Iterable[TerminalDef]) -> Iterator[tupl
             yield text, set(text.pattern.flags) <= set(terminal.pattern.flags)
 
 
-def _resolved(state: LR0ItemSet) -> bool:
-    """Whether a conflict was resolved in a state."""
-    shifts = state.transitions
-    return any(symbol in shifts or len(rules) > 1 for symbol, rules in state.lookaheads.items())
+def _losers(state: LR0ItemSet) -> Iterator[Rule]:
+    """The rules that are not reduced somewhere in a state because of a conflict."""
+    for symbol, rules in state.lookaheads.items():
+        best = max(rules, key=lambda rule: rule.options.priority or 0)
+        yield from (rule for rule in rules if symbol in state.transitions or rule is not best)

@@ -2,7 +2,7 @@
 
 `FIELDS` names the header's numbers, `sections` the lists with their lengths. Lists of lists are one list of all entries
 and the offsets at which each begins (`action_first[s]` to `action_first[s + 1]` are the actions of state s). Numbers of
-terminals: `terminals` is the end of the text. Right sides hold terminals, and -1 - n for nonterminal n.
+terminals: `terminals` is the end of the text. `resolved` are the rules that lost a conflict somewhere. Right sides hold terminals, and -1 - n for nonterminal n.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from guidedgen.errors import CompileError
 Ints = NDArray[np.int32]
 
 FIELDS: Final = (
-    *("states", "terminals", "nonterminals", "rules", "start", "end", "exact"),
-    *("newline", "indent", "dedent", "tab", "deepest", "ignored", "opening", "closing"),
+    *("states", "terminals", "nonterminals", "rules", "start", "end"),
+    *("newline", "indent", "dedent", "tab", "deepest", "resolved", "ignored", "opening", "closing"),
     *("bodies", "actions", "gotos", "kernels", "scanners", "order", "owners"),
 )
 
@@ -30,6 +30,7 @@ def sections(header: Mapping[str, int]) -> dict[str, int]:
     return {
         "terminal_symbol": header["terminals"],
         "nonterminal_symbol": header["nonterminals"],
+        "resolved": header["resolved"],
         "ignored": header["ignored"],
         "opening": header["opening"],
         "closing": header["closing"],
@@ -106,6 +107,7 @@ def _check(header: Mapping[str, int], lists: Mapping[str, Ints]) -> None:
         ("goto_nonterminal", 0, nonterminals),
         ("goto", 0, states),
         ("kernel_rule", 0, rules),
+        ("resolved", 0, rules),
         ("scanner_of", 0, header["scanners"]),
     ):
         entries = lists[name]

@@ -43,7 +43,7 @@ def automaton(rules: Rules) -> ir.Lalr | None:
     except GrammarSyntaxError:
         return None
     assert isinstance(node, ir.Lalr)
-    return node if node.exact else None
+    return None if node.resolved else node
 
 
 @st.composite

@@ -19,9 +19,9 @@ class Lalr {
 
     // The row of a LALR symbol; `lalr_table.py` says what it holds, and has checked it.
     Lalr(const int32_t* row, int32_t first_state) : first_state_(first_state) {
-        int32_t* const header[] = {&states_, &terminals_, &nonterminals_, &rules_, &start, &end, &exact, &newline, &indent, &dedent, &tab, &deepest};
+        int32_t* const header[] = {&states_, &terminals_, &nonterminals_, &rules_, &start, &end, &newline, &indent, &dedent, &tab, &deepest};
         for (int32_t* field : header) *field = *row++;
-        enum { Ignored, Opening, Closing, Bodies, Actions, Gotos, Kernels, Scanners, Orders, Owners, Counts };
+        enum { Resolved, Ignored, Opening, Closing, Bodies, Actions, Gotos, Kernels, Scanners, Orders, Owners, Counts };
         const int32_t* n = row;
         row += Counts;
         auto take = [&](std::vector<int32_t>& list, int64_t count) {
@@ -30,6 +30,7 @@ class Lalr {
         };
         take(terminal_symbol, terminals_);
         take(nonterminal_symbol, nonterminals_);
+        take(resolved, n[Resolved]);
         take(ignored, n[Ignored]);
         take(opening, n[Opening]);
         take(closing, n[Closing]);
@@ -53,8 +54,8 @@ class Lalr {
         for (int32_t r = 0; r < rules_; ++r) by_left_[left_[r]].push_back(r);
     }
 
-    int32_t start, end, exact, newline, indent, dedent, tab, deepest;
-    std::vector<int32_t> terminal_symbol, nonterminal_symbol, ignored, opening, closing;
+    int32_t start, end, newline, indent, dedent, tab, deepest;
+    std::vector<int32_t> terminal_symbol, nonterminal_symbol, resolved, ignored, opening, closing;
     LalrBlocks blocks;
 
     // States of all automata of a grammar are numbered on, and stand in the slots of items.
@@ -62,6 +63,16 @@ class Lalr {
     int32_t state_of(int32_t slot) const { return kLalr - first_state_ - slot; }
 
     int32_t states() const { return states_; }
+    int32_t nonterminals() const { return nonterminals_; }
+    int32_t rules() const { return rules_; }
+    int32_t scanners() const { return static_cast<int32_t>(order_first_.size()) - 1; }
+    // What the right side of a rule holds at a place: a terminal, or -1 - nonterminal.
+    int32_t symbol(int32_t rule, int32_t place) const { return body_[rule_first_[rule] + place]; }
+
+    template <class F>
+    void each_goto(int32_t state, F f) const {
+        for (int32_t k = goto_first_[state]; k < goto_first_[state + 1]; ++k) f(goto_[k]);
+    }
     int32_t terminals() const { return terminals_; }
     int32_t end_of_text() const { return terminals_; }
     bool scans() const { return !scanner_of_.empty(); }

@@ -16,6 +16,11 @@ class LalrLexemes {
     // `exprs`: of each terminal, -1 where it has none.
     LalrLexemes(Lexer& lexer, const Lalr& machine, std::vector<int32_t> exprs) : lexer_(lexer), machine_(machine), exprs_(std::move(exprs)) {}
 
+    int32_t accepted(int32_t terminal) { return lexer_.expressions().accepted(exprs_[terminal]); }
+
+    // The texts of a terminal, whatever stands around them. The last line of a newline is blank: a column is where it ends.
+    int32_t texts(int32_t terminal) { return terminal == machine_.newline ? lexer_.expressions().both({accepted(terminal), blank_line()}) : accepted(terminal); }
+
     // Where the texts of a terminal begin in a state; of a newline those that lead to a column (-1: any). More than one where they may be
     // read in several places of the order.
     const std::vector<LexState*>& of(int32_t state, int32_t terminal, int32_t column) {
@@ -54,7 +59,7 @@ class LalrLexemes {
                 gone.push_back(accepted(owner));
                 return true;
             });
-            if (column >= 0) parts.push_back(ends_at(column));
+            if (terminal == machine_.newline) parts.push_back(column >= 0 ? ends_at(column) : blank_line());
             found.push_back(scanned(scanner, place, std::move(parts), std::move(gone)));
         });
         return found;
@@ -68,12 +73,9 @@ class LalrLexemes {
         return found ? found : lexer_.state(Expressions::kEmpty);
     }
 
-    int32_t accepted(int32_t terminal) { return lexer_.expressions().accepted(exprs_[terminal]); }
-
     LexState* begin(int32_t expr, int32_t column) {
         Expressions& e = lexer_.expressions();
-        if (column >= 0) expr = e.longest(e.both({e.accepted(expr), ends_at(column)}), e.tracked(expr));
-        return lexer_.state(expr);
+        return lexer_.state(column >= 0 ? e.longest(e.both({e.accepted(expr), ends_at(column)}), e.tracked(expr)) : expr);
     }
 
     // Texts of the terminal at a place of a scanner's order: those that are in all `parts` and not in `gone`.
@@ -103,8 +105,18 @@ class LalrLexemes {
             if (w >= machine_.tab) first.push_back(e.concat(e.bytes(ByteSet::single('\t')), wide[w - machine_.tab]));
             wide.push_back(e.concat(wide[0], e.either(std::move(first))));
         }
-        const int32_t lines = e.concat(e.repeat(e.bytes(ByteSet::all()), 0, -1), e.bytes(ByteSet::single('\n')));
-        return columns_[column] = e.concat(lines, wide[column]);
+        return columns_[column] = e.concat(lines(), wide[column]);
+    }
+
+    int32_t blank_line() {
+        Expressions& e = lexer_.expressions();
+        const ByteSet blanks = ByteSet::single(' ') | ByteSet::single('\t') | ByteSet::single('\f') | ByteSet::single('\r');
+        return e.concat(lines(), e.repeat(e.bytes(blanks), 0, -1));
+    }
+
+    int32_t lines() {
+        Expressions& e = lexer_.expressions();
+        return e.concat(Expressions::kAll, e.bytes(ByteSet::single('\n')));
     }
 
     Lexer& lexer_;

@@ -47,6 +47,7 @@ struct Expected {
     int32_t read = -1;          // LALR: the terminal of the automaton; kIgnored more where the stack stays as it is
     int32_t column = -1;        // LALR: where the line after a newline begins
     int32_t way = 0;            // LALR: which of the ways to read the terminal
+    bool sure = false;          // LALR: wherever it ends, the text can be completed
 
     static constexpr int32_t kIgnored = 1 << 30;
 
@@ -71,6 +72,7 @@ struct Row {
     bool accepting = false;
     bool closed = false;
     bool settled = false;            // Viability has taken away what leads nowhere
+    int8_t clean = -1;               // LALR: memo of clean_stack
     int8_t viable = -1;              // memo of Viability: 1: some text leads from here to an end, 0: none
     ByteSet first;                   // bytes that a terminal can begin with
     std::vector<Expected> terminals;
@@ -436,7 +438,15 @@ class Rows {
     void visit_lalr(Row* row, const Item& item) {
         Lalr& machine = symbols_->lalr_at(item.slot);
         const LalrTrial<Item> now(machine, item);
-        auto expect = [&](int32_t terminal, int32_t column, int32_t flag) {
+        const LalrProof& proof = symbols_->proof(machine);
+        auto sure = [&](const LalrTrial<Item>& trial) {
+            if (!clean_stack(machine, proof, trial.base)) return false;
+            return std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.clean(state); });
+        };
+        auto sure_after = [&](int32_t ignored) {
+            return proof.clean_after(machine.state_of(item.slot), ignored) && clean_stack(machine, proof, item);
+        };
+        auto expect = [&](int32_t terminal, int32_t column, int32_t flag, bool sure) {
             int32_t way = 0;
             LalrLexemes& lexemes = symbols_->lexemes(machine);
             const int32_t state = machine.state_of(item.slot);
@@ -449,26 +459,46 @@ class Rows {
                 row->terminals.back().read = terminal | flag;
                 row->terminals.back().column = column;
                 row->terminals.back().way = way++;
+                row->terminals.back().sure = sure;
             }
         };
         auto finishes = [&](LalrTrial<Item>& trial) { return machine.always_ends() || lalr_cost(pushed_item(trial)) < kFar; };
         machine.each_terminal(machine.state_of(item.slot), [&](int32_t terminal) {
             if (terminal == machine.end_of_text() || machine.terminal_symbol[terminal] < 0 || terminal == machine.newline) return;
             LalrTrial<Item> trial = now;
-            if (trial.read_text(terminal) && finishes(trial)) expect(terminal, -1, 0);
+            if (trial.read_text(terminal) && finishes(trial)) expect(terminal, -1, 0, sure(trial));
             symbols_->lexer().expressions().spend(1 + trial.steps);
         });
-        for (int32_t terminal : machine.ignored) expect(terminal, -1, Expected::kIgnored);
+        for (int32_t terminal : machine.ignored) expect(terminal, -1, Expected::kIgnored, sure_after(terminal));
         if (machine.newline < 0) return;
-        if (machine.blocks.brackets(now.blocks) > 0) return expect(machine.newline, -1, Expected::kIgnored);
+        if (machine.blocks.brackets(now.blocks) > 0) return expect(machine.newline, -1, Expected::kIgnored, sure_after(machine.newline));
         auto expect_line = [&](int32_t column) {
             LalrTrial<Item> trial = now;
-            if (trial.read_newline(column) && finishes(trial)) expect(machine.newline, column, 0);
+            if (trial.read_newline(column) && finishes(trial)) expect(machine.newline, column, 0, sure(trial));
             return trial.steps;
         };
         for (int32_t b = now.blocks; b >= 0; b = machine.blocks.outer(b)) symbols_->lexer().expressions().spend(1 + expect_line(machine.blocks.column(b)));
         const int32_t last = machine.blocks.column(now.blocks);
         for (int32_t column = last + 1; column <= last + machine.deepest; ++column) symbols_->lexer().expressions().spend(1 + expect_line(column));
+    }
+
+    // Whether all states of a stack are clean, see LalrProof. An automaton inside of a larger grammar is not asked.
+    static bool clean_stack(const Lalr& machine, const LalrProof& proof, const Item& item) {
+        if (!proof.clean(machine.state_of(item.slot))) return false;
+        std::vector<Row*> above;
+        Row* row = machine.state_of(item.slot) == machine.start ? nullptr : item.row;
+        bool clean = row || (!item.row && machine.state_of(item.slot) == machine.start);
+        for (; row && row->clean < 0; above.push_back(row), row = row->items[0].row)
+            if (machine.state_of(row->items[0].slot) == machine.start) {
+                row->clean = !row->items[0].row && proof.clean(machine.start);
+                break;
+            }
+        if (row) clean = row->clean == 1;
+        for (; !above.empty(); above.pop_back()) {
+            clean = clean && proof.clean(machine.state_of(above.back()->items[0].slot));
+            above.back()->clean = clean;
+        }
+        return clean;
     }
 
     Item lalr_after(const Expected& e) {

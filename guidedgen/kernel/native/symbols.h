@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "json_machine.h"
-#include "lalr_lexemes.h"
+#include "lalr_proof.h"
 #include "lalr_stacks.h"
 #include "obligations.h"
 #include "unordered.h"
@@ -74,6 +74,11 @@ class Symbols {
     Lalr& lalr(const Slot& slot) { return *lalr_[slot.value]; }
     Lalr& lalr_at(int32_t slot) { return *lalr_[lalr_of_state_[kLalr - slot]]; }
 
+    const LalrProof& proof(const Lalr& machine) {
+        auto& known = lalr_proofs_[lalr_of_state_[kLalr - machine.slot(machine.start)]];
+        if (!known) known = std::make_unique<LalrProof>(*lexer_, machine, lexemes(machine));
+        return *known;
+    }
     bool has_lalr() const { return !lalr_.empty(); }
     LalrLexemes& lexemes(const Lalr& machine) { return *lalr_lexemes_[lalr_of_state_[kLalr - machine.slot(machine.start)]]; }
 
@@ -254,7 +259,8 @@ class Symbols {
             return lexer_->alive(start) ? int64_t{lexer_->distance(start)} : kFar;
         });
         lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, machine, std::move(exprs)));
-        lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.exact;
+        lalr_proofs_.emplace_back();
+        lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.resolved.empty();
     }
 
     static bool takes_empty_text(Lalr& machine) {
@@ -501,6 +507,7 @@ class Symbols {
     std::vector<std::unique_ptr<Lalr>> lalr_;
     std::vector<int32_t> lalr_of_state_;
     std::vector<std::unique_ptr<LalrLexemes>> lalr_lexemes_;
+    std::vector<std::unique_ptr<LalrProof>> lalr_proofs_;   // made on demand
     SeenSets seen_sets_;
     int32_t start_ = 0, start_slot_ = -1;
     bool lexes_ = false;

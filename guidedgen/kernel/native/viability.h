@@ -39,7 +39,8 @@ class Viability {
     bool viable(Row* row) {
         if (row->viable < 0) {
             rows_.close(row);
-            if (row->accepting || always()) row->viable = 1;
+            auto sure = [](const Expected& e) { return e.sure; };
+            if (row->accepting || always() || std::any_of(row->terminals.begin(), row->terminals.end(), sure)) row->viable = 1;
             else search(row, false, [](Row* r) { return r->viable == 1 ? int64_t{0} : int64_t{-1}; });
         }
         return row->viable == 1;
@@ -109,6 +110,7 @@ class Viability {
     void restrict_to_viable(Row* row) {
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexState* start = row->terminals[i].start;
+            if (row->terminals[i].sure) continue;
             std::set<int32_t> bad;
             for (const End& end : ends(start))
                 if (!viable(rows_.after(row, i, end.obligation))) bad.insert(end.tracked);

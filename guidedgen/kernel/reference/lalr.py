@@ -77,7 +77,7 @@ class Automaton:
     @property
     def exact(self) -> bool:
         """Whether every stack can be completed, at the cost that follows from the rules."""
-        return bool(self._header["exact"]) and self._header["newline"] < 0 and not self._scanner_of
+        return not self._header["resolved"] and self._header["newline"] < 0 and not self._scanner_of
 
     def start(self, frame: Frame, obligation: Expression | None = None) -> Stack:
         """The stack before any text."""
@@ -122,6 +122,8 @@ class Automaton:
             gone = [self._accepted(owner) for owner in before]
             gone += [self._make.concat(text, self._make.all) for text in earlier]
             wanted = [self._accepted(ordered), self._accepted(terminal)]
+            if terminal == self._header["newline"] and column is None:
+                wanted.append(self._blank_line())
             found.append(self._longest(wanted, gone, [self._tracked(ordered), *earlier], column))
         return found
 
@@ -198,8 +200,13 @@ class Automaton:
             if width >= tab:
                 first.append(make.concat(make.byte_set(_TAB), wide[width - tab]))
             wide.append(make.concat(blanks, make.union(first)))
-        lines = make.concat(make.repeat(make.byte_set((1 << 256) - 1), 0, None), make.byte_set(_NEWLINE))
-        return make.concat(lines, wide[column])
+        return make.concat(make.concat(make.all, make.byte_set(_NEWLINE)), wide[column])
+
+    def _blank_line(self) -> Expression:
+        """Texts whose last line is blank."""
+        make = self._make
+        blanks = make.repeat(make.byte_set(_SPACE | _TAB | _OTHER_BLANKS), 0, None)
+        return make.concat(make.concat(make.all, make.byte_set(_NEWLINE)), blanks)
 
     # --- costs
 
