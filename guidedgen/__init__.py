@@ -21,17 +21,28 @@ if TYPE_CHECKING:
         GuidedGenError,
         LimitExceeded,
         ModelError,
+        ToolError,
         UnsatisfiableSchema,
         UnsupportedFeature,
         ValidationFailed,
         VocabularyError,
     )
     from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
+    from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+    from guidedgen.grammars.lark_lalr import Indentation
+    from guidedgen.grammars.library import library
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
+    from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
+    from guidedgen.grammars.tool_calls import ToolCall, ToolCalls
+    from guidedgen.grammars.tool_formats import ToolFormat
+    from guidedgen.grammars.tool_specs import Tool
+    from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
+    from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
     from guidedgen.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
@@ -47,35 +58,59 @@ __all__ = [
     "Deadline",
     "Delta",
     "Done",
+    "Ebnf",
+    "Either",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
+    "Gbnf",
     "GrammarSyntaxError",
     "GuidedGenError",
     "Indent",
+    "Indentation",
     "JsonSchema",
     "Lark",
     "LimitExceeded",
     "Limits",
     "MaxTokens",
+    "Maybe",
     "Model",
     "ModelError",
+    "Named",
     "Plain",
     "Regex",
+    "Repeat",
     "Result",
     "Sampling",
+    "Segments",
+    "Sequence",
+    "SpecialToken",
     "State",
     "StopOn",
+    "Tag",
+    "Tagged",
+    "Tags",
+    "Tool",
+    "ToolCall",
+    "ToolCalls",
+    "ToolError",
+    "ToolFormat",
+    "ToolRun",
+    "ToolStep",
+    "Tools",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
     "ValidationFailed",
     "Vocabulary",
     "VocabularyError",
     "__version__",
+    "arun_tools",
     "compile",
     "fill_masks",
     "guided",
+    "library",
     "load",
+    "run_tools",
 ]
 
 _SOURCES = {
@@ -99,17 +134,28 @@ _SOURCES = {
         "GuidedGenError",
         "LimitExceeded",
         "ModelError",
+        "ToolError",
         "UnsatisfiableSchema",
         "UnsupportedFeature",
         "ValidationFailed",
         "VocabularyError",
     ),
     "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
+    "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
+    "guidedgen.grammars.library": ("library",),
+    "guidedgen.grammars.lark_lalr": ("Indentation",),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
+    "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
+    "guidedgen.grammars.tool_calls": ("ToolCall", "ToolCalls"),
+    "guidedgen.grammars.tool_formats": ("ToolFormat",),
+    "guidedgen.grammars.tool_specs": ("Tool",),
+    "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),
+    "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),
     "guidedgen.vocabulary": ("Vocabulary",),
 }
 _SOURCE_OF = {name: source for source, names in _SOURCES.items() for name in names}

@@ -18,9 +18,10 @@ from guidedgen.generation import Call, Engine
 from guidedgen.grammars.translation import Spec
 from guidedgen.options import Options, split_options
 from guidedgen.outputs import OutputCache
-from guidedgen.prompting import Conversation, Message, Prompter, conversation_of
+from guidedgen.prompting import Conversation, Prompter, conversation_of
 from guidedgen.result import Result
 from guidedgen.sampler.sampler import Sampler
+from guidedgen.tool_prompts import Message
 
 if TYPE_CHECKING:
     from guidedgen.models import Progress

@@ -10,6 +10,7 @@
     ├── BudgetTooSmall(minimum)                   also ValueError: max_tokens cannot hold any valid value
     ├── DeadEnd                                   also RuntimeError: no token is allowed and the text is incomplete
     ├── ValidationFailed(raw, attempts)           also ValueError: a finished text did not validate
+    ├── ToolError                                 also RuntimeError: a tool that cannot be run
     └── ModelError                                also RuntimeError: a model cannot be loaded or run
 
 Each message says where the fault is and what to do next.
@@ -18,6 +19,9 @@ Each message says where the fault is and what to do next.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+_WIDTH: Final = 120  # characters of a line that are quoted
 
 
 class GuidedGenError(Exception):
@@ -110,11 +114,20 @@ class GrammarSyntaxError(CompileError):
         if self.line is None:
             return text
         text = f"line {self.line}, column {self.column}: {text}"
-        lines = (self.source or "").splitlines()
-        if 0 < self.line <= len(lines):
-            caret = " " * max(0, (self.column or 1) - 1) + "^"
-            text += f"\n  {lines[self.line - 1]}\n  {caret}"
+        lines = (self.source or "").split("\n")
+        if self.source and 0 < self.line <= len(lines):
+            text += "\n" + _marked(lines[self.line - 1].rstrip("\r"), max(0, (self.column or 1) - 1))
         return text
+
+
+def _marked(line: str, column: int) -> str:
+    """A line, or what is around the column of a long one, and a mark below it."""
+    first = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
+    shown = line[first : first + _WIDTH]
+    lead, tail = "..." if first else "", "..." if first + _WIDTH < len(line) else ""
+    padding = "".join("\t" if char == "\t" else " " for char in shown[: column - first])
+    padding += " " * (column - first - len(padding)) + " " * len(lead)
+    return f"  {lead}{shown}{tail}\n  {padding}^"
 
 
 class VocabularyError(GuidedGenError, ValueError):
@@ -167,6 +180,10 @@ class ValidationFailed(GuidedGenError, ValueError):
         self.raw = raw
         self.attempts = tuple(attempts)
         super().__init__(message)
+
+
+class ToolError(GuidedGenError, RuntimeError):
+    """A call of a tool that cannot be run: it has no function, or took too long."""
 
 
 class ModelError(GuidedGenError, RuntimeError):

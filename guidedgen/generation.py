@@ -18,6 +18,8 @@ from guidedgen.decoders import STRATEGIES
 from guidedgen.decoders.base import Chunk, Strategy
 from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError
 from guidedgen.events import Done, Event
+from guidedgen.grammars.specs import spec_of
+from guidedgen.grammars.tools import Tools
 from guidedgen.options import Request
 from guidedgen.outcomes import outcome
 from guidedgen.outputs import Output, OutputCache
@@ -82,7 +84,12 @@ class Call:
         self._cancel = cancel or threading.Event()
         self._deadline = None if request.timeout is None else time.monotonic() + request.timeout
         self._strategy = _strategy(request.strategy)
-        self._output: Output = engine.outputs.get(output, request.limits)
+        spec = spec_of(output)
+        self._tools = None
+        if isinstance(spec, Tools):
+            spec = engine.prompter.settled(spec)
+            self._tools = None if request.describe == "none" else spec
+        self._output: Output = engine.outputs.get(spec, request.limits)
 
     def results(self, conversations: Sequence[Conversation]) -> list[Result[Any]]:
         """One result for each conversation, each with its samples.
@@ -123,7 +130,7 @@ class Call:
                 raise DeadEnd(
                     "the constraints took back text that was streamed already. Use generate instead of stream."
                 )
-            yield from scanner.feed(trimmer.feed(self._vocabulary.decode_bytes(chunk.tokens)))
+            yield from scanner.feed(trimmer.feed(self._output.spell(chunk.tokens, self._vocabulary)))
             if chunk.finish is not None:
                 yield from scanner.feed(trimmer.finish())
                 result = self._result(job, chunk)
@@ -170,7 +177,7 @@ class Call:
     def _start(self, conversation: Conversation) -> Tokens:
         """The prompt's node, with the budget in its state."""
         info = self._sampler.model.info
-        prompt = self._engine.prompter.encode(conversation)
+        prompt = self._engine.prompter.encode(conversation, self._tools)
         left = info.context_length - len(prompt)
         if left < 1:
             raise ModelError(

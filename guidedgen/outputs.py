@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
 from guidedgen.describe import Detail, describe_choice, describe_grammar, describe_pattern, describe_schema
 from guidedgen.errors import ValidationFailed
+from guidedgen.grammars.combinators import Composite
 from guidedgen.grammars.compile import GrammarConstraint, compile
+from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+from guidedgen.grammars.marked_text import visible_bytes
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
+from guidedgen.grammars.tools import Tools
 from guidedgen.limits import Limits
 from guidedgen.streaming import JsonScanner, Scanner, TextScanner
+from guidedgen.tool_streaming import ToolScanner
 from guidedgen.vocabulary import Vocabulary
 
 _KEPT = 64  # compiled constraints; the kernels bound the memory of each
@@ -39,8 +44,19 @@ class Output:
         return None if detail == "none" or self.spec is None else describe_spec(self.spec, detail)
 
     def scanner(self) -> Scanner:
-        """A scanner for one text."""
+        """A scanner for one text, as `spell` writes it."""
+        if isinstance(self.spec, Tools):
+            return ToolScanner(self.spec)
         return JsonScanner() if self.spec is not None and writes_json(self.spec) else TextScanner()
+
+    @property
+    def marked(self) -> bool:
+        """Whether special tokens are visible in its texts (`marked_text.py`): a combination may name them."""
+        return isinstance(self.spec, Composite)
+
+    def spell(self, tokens: Iterable[int], vocabulary: Vocabulary) -> bytes:
+        """The bytes of tokens, with special tokens where they are visible."""
+        return visible_bytes(vocabulary, tokens) if self.marked else vocabulary.decode_bytes(tokens)
 
     def parse(self, text: str) -> Any:
         """The value of a finished text. Raises `ValidationFailed`."""
@@ -123,6 +139,16 @@ def _(spec: TypeSpec) -> Hashable:  # type: ignore[type-arg]
     return spec if _hashable(spec) else id(spec)
 
 
+@cache_key.register
+def _(spec: Tools) -> Hashable:
+    """What is called counts as well: the value of a text holds the functions."""
+    tools = tuple(
+        (tool.name, tool.function, tool.parameters if _hashable(tool.parameters) else json.dumps(tool.schema))
+        for tool in spec.tools
+    )
+    return (Tools, tools, spec.choice, spec.parallel, spec.format) if _hashable(tools) else id(spec)
+
+
 @singledispatch
 def describe_spec(spec: Any, detail: Detail) -> str | None:
     """What the prompt says about a spec; nothing for kinds that are not known here."""
@@ -137,6 +163,16 @@ def _(spec: Choice, detail: Detail) -> str:  # type: ignore[type-arg]
 @describe_spec.register
 def _(spec: Regex, detail: Detail) -> str:
     return describe_pattern(spec.pattern)
+
+
+@describe_spec.register
+def _(spec: Gbnf, detail: Detail) -> str:
+    return describe_grammar(spec.text)
+
+
+@describe_spec.register
+def _(spec: Ebnf, detail: Detail) -> str:
+    return describe_grammar(spec.text)
 
 
 @describe_spec.register

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from guidedgen.errors import CompileError, UnsatisfiableSchema
+from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
+from guidedgen.grammars.embedding import json_texts
+from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
+from guidedgen.grammars.marked_text import special_names
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import spec_of
-from guidedgen.grammars.translation import Form, Spec
+from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.grammars.validated import Checking, ValidatedState
 from guidedgen.kernel import compile_table, default_implementation
 from guidedgen.limits import Limits
@@ -78,7 +81,7 @@ def compile(
     """Compile a spec, or anything that `spec_of` takes, for a vocabulary.
 
     Args:
-        spec: a `Regex`, `Choice`, `Lark`, `JsonSchema` or `TypeSpec`, or a Python type.
+        spec: a `Regex`, `Choice`, `Lark`, `Gbnf`, `Ebnf`, `JsonSchema` or `TypeSpec`, or a Python type.
         vocabulary: the tokens.
         limits: how much work and memory the input may cost; the spec's own, else the defaults.
         implementation: "native" or "reference"; None takes the native kernel where it is built.
@@ -97,9 +100,15 @@ def compile(
             hint='Use Regex("(?s:.*)") for a constraint that allows all.',
         )
     bounds = limits or getattr(wanted, "limits", None) or _DEFAULT_LIMITS
-    form = _natively(wanted, vocabulary, bounds, implementation) or _translated(
-        wanted, vocabulary, bounds, implementation
-    )
+    try:
+        form = _natively(wanted, vocabulary, bounds, implementation) or _translated(
+            wanted, vocabulary, bounds, implementation
+        )
+    except (CompileError, LimitExceeded):
+        blame = getattr(wanted, "blame", None)
+        if blame is not None:
+            blame(lambda part: compile(part, vocabulary, limits=bounds, implementation=implementation))
+        raise
     return GrammarConstraint(
         compiled=form.compiled,
         vocabulary=vocabulary,
@@ -119,8 +128,12 @@ def _natively(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implement
 
 
 def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None) -> Form:
-    translation = spec.translate(limits)
-    table = lower(translation.grammar, special=vocabulary.special, limits=limits)
+    translate_for = getattr(spec, "translate_for", None)
+    translation: Translation = (
+        spec.translate(limits) if translate_for is None else translate_for(limits, special_names(vocabulary))
+    )
+    native = (implementation or default_implementation()) == "native"
+    table = lower(translation.grammar, special=vocabulary.special, limits=limits, native=native, vocabulary=vocabulary)
     try:
         compiled = compile_table(table, vocabulary, limits=limits, implementation=implementation)
     except UnsatisfiableSchema as error:
@@ -129,7 +142,15 @@ def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, impleme
         raise UnsatisfiableSchema(
             f"no text matches {_short(spec)}", pointer=translation.root, hint=error.hint
         ) from error
-    return Form(compiled=compiled, report=lambda: translation.report, check=translation.check)
+
+    def report() -> Report:
+        texts = json_texts(translation.grammar)
+        if not texts:
+            return translation.full_report()
+        entries = [entry for text in texts for entry in report_entries(text, limits, native=native)]
+        return Report((*translation.full_report(), *entries), compiled.unproved)
+
+    return Form(compiled=compiled, report=report, check=translation.check)
 
 
 def _short(spec: Spec[Any]) -> str:

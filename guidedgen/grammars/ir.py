@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +132,19 @@ class SpecialToken:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TokenSet:
+    """One token, whole: one of those with these names or ids; `excluded`: any but those that can stand in a text.
+
+    A token that has bytes may be named by its id too; it then stands for itself, however else its bytes could be read.
+    """
+
+    names: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    excluded: bool = False
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """An item of `Unordered` that may come once."""
 
@@ -222,7 +235,59 @@ class Lalr:
     indentation: Indentation | None = None
 
 
-Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered | Lalr
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """A whole grammar as a node: the names of its rules are its own."""
+
+    grammar: Grammar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JsonText:
+    """A JSON text that is valid under a schema; what is not set here is as in `json_schema.Options`.
+
+    Attributes:
+        schema: the schema, or its JSON text.
+        options: `json_schema.Options`.
+        bounds: `json_schema.bounds.Bounds`; None: none.
+    """
+
+    schema: Any
+    options: Any
+    bounds: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limited:
+    """A node whose texts are a regular language, held short.
+
+    Attributes:
+        node: what is limited.
+        max_tokens: the most tokens that may have a byte of the text, those that it shares with its neighbours included.
+        max_chars: the most characters.
+        label: what people call it.
+    """
+
+    node: Node
+    max_tokens: int | None = None
+    max_chars: int | None = None
+    label: str | None = None
+
+
+Node: TypeAlias = (
+    Terminal
+    | Sequence
+    | Choice
+    | Repetition
+    | Reference
+    | SpecialToken
+    | TokenSet
+    | Unordered
+    | Scope
+    | JsonText
+    | Limited
+    | Lalr
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

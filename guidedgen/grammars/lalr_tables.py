@@ -1,21 +1,22 @@
 """LALR(1) automata of Lark grammars: lark's own analysis, conflict rules and all, as numbers (`ir.Lalr`).
 
-States are numbered in the order in which symbols, by name, lead to them, so that equal grammars give equal tables. The
-order of a scanner's terminals, and which of them own a text that two match, is that of `lark.lexer`: `BasicLexer` sorts,
+States are numbered in the order in which symbols, by name, lead to them: equal grammars give equal tables. The order
+of a scanner's terminals, and which of them own a text that two match, is that of `lark.lexer`: `BasicLexer` sorts,
 `_create_unless` lets a terminal that is a plain text win over a pattern of equal priority that matches all of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from lark.common import ParserConf
 from lark.grammar import NonTerminal, Rule, Symbol
 from lark.lexer import PatternRE, PatternStr, TerminalDef
-from lark.parsers.lalr_analysis import LALR_Analyzer, LR0ItemSet
+from lark.parsers.grammar_analysis import LR0ItemSet
+from lark.parsers.lalr_analysis import LALR_Analyzer
 
 from guidedgen.grammars import ir
 from guidedgen.grammars.lark_loader import Loaded
@@ -66,7 +67,8 @@ class _Build:
     def __init__(self, loaded: Loaded, start: str) -> None:
         self._loaded = loaded
         self._analysis = LALR_Analyzer(ParserConf(list(loaded.rules), {}, [start]))
-        self._analysis.compute_lalr()
+        compute: Callable[[], None] = self._analysis.compute_lalr  # without annotations in lark
+        compute()
         self._root = self._analysis.lr0_start_states[start]
         (first,) = self._root.kernel
         self._rules: list[Rule] = [first.rule, *loaded.rules]
@@ -176,9 +178,7 @@ class _Order:
     """The order in which lark's lexers try terminals."""
 
     def __init__(self, terminals: Iterable[TerminalDef], numbers: Mapping[str, int]) -> None:
-        in_order = sorted(
-            terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
-        )
+        in_order = sorted(terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
         self.ranked = [numbers[terminal.name] for terminal in in_order]
         self._owners: dict[int, list[tuple[int, bool]]] = {}
         texts = [terminal for terminal in in_order if isinstance(terminal.pattern, PatternStr)]

@@ -7,19 +7,20 @@ highest priority; where that does not decide, the grammar is refused. Indentatio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from lark.exceptions import GrammarError
-from lark.lexer import TerminalDef
 
 from guidedgen.errors import CompileError, GrammarSyntaxError
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.lalr_tables import Blocks, LalrLexer, build
+from guidedgen.grammars.lark_lexing import check_rival
 from guidedgen.grammars.lark_loader import Loaded, lark_errors, load, place_of
-from guidedgen.grammars.lark_text import terminal_regex
+from guidedgen.grammars.lark_text import taken_texts
+from guidedgen.grammars.preferred import Preferred
 from guidedgen.limits import Limits
 
 _DEFAULT_LIMITS: Final = Limits()
@@ -98,32 +99,49 @@ def parse(
     keep = () if indent is None else (indent.newline,)
     loaded = load(text, start=start, import_paths=import_paths, limits=limits, keep=keep)
     blocks = None if indent is None else _blocks(indent, loaded, text)
-    terminals = {
-        terminal.name: _terminal(terminal, text, limits, lexes=lexer is not None) for terminal in loaded.terminals
-    }
+    taken = {terminal.name: taken_texts(terminal, text, limits) for terminal in loaded.terminals}
+    terminals = {name: _terminal(name, found, text, lexes=lexer is not None) for name, found in taken.items()}
     _check_declared(loaded, terminals, indent, text)
     with lark_errors(text, limits):
         try:
             node = build(loaded, terminals, start=start, lexer=lexer, blocks=blocks)
         except GrammarError as error:
             raise _conflict(text, str(error)) from None
+    _check_rivals(node, taken)
     return ir.Grammar(start=node)
 
 
-def _terminal(terminal: TerminalDef, text: str, limits: Limits, *, lexes: bool) -> ir.Terminal:
-    expression = terminal_regex(terminal, text, limits)
-    if expression.nullable:
-        line, column = place_of(text, terminal.name)
+def _terminal(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Terminal:
+    if found.texts.nullable:
+        line, column = place_of(text, name)
         raise GrammarSyntaxError(
-            f"terminal {terminal.name} matches the empty text, which no lexer reads",
+            f"terminal {name} matches the empty text, which no lexer reads",
             line=line,
             column=column,
             source=text,
-            keyword=terminal.name,
+            keyword=name,
             hint="Let it match at least one character, and make it optional in the rules.",
         )
-    texts = cr.to_utf8(expression)
-    return ir.Terminal(ir.Longest(texts, texts) if lexes else texts, terminal.name)
+    accepted = cr.to_utf8(found.texts)
+    if not lexes or found.alone:
+        return ir.Terminal(accepted, name)
+    broken = found.broken
+    tracked = accepted if cr.is_nothing(broken) else cr.to_utf8(cr.union([found.texts, broken]))
+    return ir.Terminal(ir.Longest(accepted, tracked), name)
+
+
+def _check_rivals(node: ir.Lalr, taken: Mapping[str, Preferred]) -> None:
+    """Refuse terminals whose text depends on how one that is tried before them looks at what follows."""
+    names = [None if terminal is None else terminal.label for terminal in node.terminals]
+    pairs = {
+        (own, rival)
+        for scanner in node.scanners
+        for place, own in enumerate(scanner.order)
+        for rival in scanner.order[:place]
+    }
+    for own, rival in sorted(pairs):
+        if not cr.is_nothing(taken[str(names[rival])].broken):
+            check_rival(str(names[own]), taken[str(names[own])], taken[str(names[rival])])
 
 
 def _blocks(indent: Indentation, loaded: Loaded, text: str) -> Blocks:
@@ -149,9 +167,7 @@ def _blocks(indent: Indentation, loaded: Loaded, text: str) -> Blocks:
     )
 
 
-def _check_declared(
-    loaded: Loaded, terminals: Iterable[str], indent: Indentation | None, text: str
-) -> None:
+def _check_declared(loaded: Loaded, terminals: Iterable[str], indent: Indentation | None, text: str) -> None:
     """Refuse terminals without a pattern that indentation does not make."""
     made = set() if indent is None else {indent.indent, indent.dedent}
     for rule in loaded.rules:
@@ -174,7 +190,9 @@ def _conflict(text: str, message: str) -> GrammarSyntaxError:
     terminal = _COLLISION.search(message)
     rules = [found[1] for line in message.splitlines() if (found := _RULE.search(line)) is not None]
     if terminal is None or not rules:
-        return GrammarSyntaxError(f"invalid Lark grammar: {message}", source=text, hint="See the grammar reference of lark.")
+        return GrammarSyntaxError(
+            f"invalid Lark grammar: {message}", source=text, hint="See the grammar reference of lark."
+        )
     line, column = place_of(text, rules[0].split(" ")[0])
     before = "the end of the text" if terminal[1] == "$END" else terminal[1]
     return GrammarSyntaxError(

@@ -1,59 +1,63 @@
-"""Lark grammars as text (https://lark-parser.readthedocs.io): to rules over lexemes.
+"""Lark grammars as text (https://lark-parser.readthedocs.io): to rules over lexemes, for lark's Earley parser.
 
-The language is that of lark's Earley parser with `lexer="dynamic_complete"`: context-free, every terminal may match
-wherever its pattern does, and there is no longest match, no keyword priority and no lexer state. Texts of `%ignore` may
-stand before, between and after all terminals; they too may end early, where lark takes the longest match at once (with
-`%ignore /#.*/`, "#a" may also be "#", ignored, and then "a"). Priorities and aliases shape trees, not texts: they have
-no effect here. A terminal's pattern sees only its own text: tests that would look beyond it are refused. Its lazy
-quantifiers stop as in `re.match`; the order of its alternatives does not matter.
+Which texts terminals take, and what is ignored between them, is decided as by the lexer that is chosen
+(`lark_lexing.py`, docs/concepts/lexing.md). Priorities of rules and aliases shape trees, not texts: they have no effect
+here.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from lark.grammar import NonTerminal, Rule, Symbol
 from lark.lexer import PatternStr, TerminalDef
 
 from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
-from guidedgen.grammars import char_regex as cr
-from guidedgen.grammars import ir
+from guidedgen.grammars import ir, lark_lexing
 from guidedgen.grammars.lark_loader import Loaded, load, place_of, without_comments
-from guidedgen.grammars.regex_text import parse_terminal
+from guidedgen.grammars.preferred import Preferred, preferred, preferred_literal
 from guidedgen.limits import Limits
 
 _DEFAULT_LIMITS: Final = Limits()
-_LOOK_AHEAD: Final = re.compile(r"(?<!\\)\(\?[=!]|\\b")
+
+EarleyLexer: TypeAlias = Literal["dynamic", "dynamic_complete", "basic"]
 
 
 def parse(
-    text: str, *, start: str = "start", import_paths: Iterable[str] = (), limits: Limits = _DEFAULT_LIMITS
+    text: str,
+    *,
+    start: str = "start",
+    lexer: EarleyLexer = "dynamic",
+    import_paths: Iterable[str] = (),
+    limits: Limits = _DEFAULT_LIMITS,
 ) -> ir.Grammar:
     """Return the grammar that a Lark text describes; rules and terminals keep their names as labels.
 
     Args:
         text: the grammar.
         start: the rule to begin with.
+        lexer: which of lark's lexers for Earley decides what terminals take.
         import_paths: folders in which `%import` looks before lark's own library.
         limits: bounds on the text and on what it expands to.
 
     Raises:
         GrammarSyntaxError: the text is no Lark grammar, a name is not defined, or a pattern is invalid.
-        UnsupportedFeature: a `%declare`d terminal, or a pattern that is not regular.
+        UnsupportedFeature: a `%declare`d terminal, or a pattern that is not regular or looks around in a way that is
+            not enforced.
         LimitExceeded: one of `limits`.
     """
     loaded = load(text, start=start, import_paths=import_paths, limits=limits)
-    expressions = {terminal.name: terminal_regex(terminal, text, limits) for terminal in loaded.terminals}
-    ignored = _ignored(expressions, loaded.ignored)
-    lexemes: dict[str, ir.Node] = {
-        name: _followed_by(ir.Terminal(cr.to_utf8(expression), name), ignored)
-        for name, expression in expressions.items()
-    }
-    rules = {name: _body(name, options, lexemes) for name, options in _by_origin(loaded.rules).items()}
+    taken = {terminal.name: taken_texts(terminal, text, limits) for terminal in loaded.terminals}
+    if lexer == "basic":
+        lexemes = lark_lexing.basic(loaded.terminals, taken, loaded.ignored)
+    else:
+        lexemes = lark_lexing.dynamic(taken, loaded.ignored, lexer)
+    rules = {name: _body(name, options, lexemes.nodes) for name, options in _by_origin(loaded.rules).items()}
     first: ir.Node = ir.Reference(start)
-    return ir.Grammar(start=first if ignored is None else ir.Sequence((ignored, first)), rules=rules)
+    whole = first if lexemes.ignored is None else ir.Sequence((lexemes.ignored, first))
+    return ir.Grammar(start=whole, rules=rules)
 
 
 def lint(
@@ -64,13 +68,13 @@ def lint(
     return (*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, text, limits))
 
 
-def terminal_regex(terminal: TerminalDef, text: str, limits: Limits) -> cr.Regex:
-    """The texts of a terminal; errors name its place in the grammar `text`."""
+def taken_texts(terminal: TerminalDef, text: str, limits: Limits) -> Preferred:
+    """What a lexer can take of a terminal; errors name its place in the grammar `text`."""
     pattern = terminal.pattern
     if isinstance(pattern, PatternStr) and not pattern.flags:
-        return cr.literal(pattern.value)
+        return preferred_literal(pattern.value)
     try:
-        return parse_terminal(pattern.to_regexp(), limits=limits)
+        return preferred(pattern.to_regexp(), limits=limits)
     except GrammarSyntaxError as error:
         line, column = place_of(text, terminal.name)
         message = f"terminal {terminal.name}: {error.reason} in /{pattern.to_regexp()}/"
@@ -81,18 +85,6 @@ def terminal_regex(terminal: TerminalDef, text: str, limits: Limits) -> cr.Regex
     except UnsupportedFeature as error:
         message = f"terminal {terminal.name}: {error.reason}"
         raise UnsupportedFeature(message, keyword=terminal.name, hint=error.hint) from None
-
-
-def _ignored(expressions: Mapping[str, cr.Regex], names: Iterable[str]) -> ir.Terminal | None:
-    """Any run of ignored texts, as one lexeme."""
-    parts = [expressions[name] for name in names if name in expressions]
-    if not parts:
-        return None
-    return ir.Terminal(cr.to_utf8(cr.repeat(cr.union(parts), 0, None)), "ignored")
-
-
-def _followed_by(terminal: ir.Terminal, ignored: ir.Terminal | None) -> ir.Node:
-    return terminal if ignored is None else ir.Sequence((terminal, ignored))
 
 
 def _by_origin(rules: Iterable[Rule]) -> dict[str, list[list[Symbol]]]:
@@ -153,12 +145,10 @@ def _odd_terminals(loaded: Loaded, text: str, limits: Limits) -> list[str]:
     notes = []
     for terminal in loaded.terminals:
         try:
-            nullable = terminal_regex(terminal, text, limits).nullable
+            nullable = taken_texts(terminal, text, limits).texts.nullable
         except CompileError as error:
             notes.append(str(error))
             continue
         if nullable:
             notes.append(f"terminal {terminal.name} matches the empty text, which lark's own Earley parser refuses")
-        if not isinstance(terminal.pattern, PatternStr) and _LOOK_AHEAD.search(terminal.pattern.value):
-            notes.append(f"terminal {terminal.name} looks ahead, but only at its own text, not at what follows it")
     return notes

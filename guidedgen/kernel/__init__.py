@@ -90,6 +90,8 @@ def compile_table(
     name = default_implementation() if implementation is None else implementation
     module = _module(name)
     validate(table, vocab_size=vocabulary.size, eos=vocabulary.eos, limits=limits)
+    if table.texts and name != "native":
+        raise CompileError("only the native kernel reads JSON symbols", hint="Lower the grammar with native=False.")
     try:
         grammar = module.Grammar(
             _prepare(name, module, vocabulary),
@@ -100,6 +102,7 @@ def compile_table(
             table.literals,
             table.start,
             limits.as_dict(),
+            *([table.texts] if table.texts else []),
         )
     except GuidedGenError:
         raise

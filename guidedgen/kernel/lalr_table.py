@@ -2,7 +2,8 @@
 
 `FIELDS` names the header's numbers, `sections` the lists with their lengths. Lists of lists are one list of all entries
 and the offsets at which each begins (`action_first[s]` to `action_first[s + 1]` are the actions of state s). Numbers of
-terminals: `terminals` is the end of the text. `resolved` are the rules that lost a conflict somewhere. Right sides hold terminals, and -1 - n for nonterminal n.
+terminals: `terminals` is the end of the text. Right sides hold terminals, and -1 - n for nonterminal n. `resolved` are
+the rules that lost a conflict somewhere.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def unpack(pool: Ints, offset: int, count: int) -> tuple[dict[str, int], dict[st
     Raises:
         CompileError: naming the list.
     """
-    _require(0 <= offset and len(FIELDS) <= count and offset + count <= len(pool), "the row", "is out of range")
+    _require(offset >= 0 and len(FIELDS) <= count and offset + count <= len(pool), "the row", "is out of range")
     row = pool[offset : offset + count]
     header = dict(zip(FIELDS, row.tolist(), strict=False))
     lengths = sections(header)
@@ -110,9 +111,11 @@ def _check(header: Mapping[str, int], lists: Mapping[str, Ints]) -> None:
         ("resolved", 0, rules),
         ("scanner_of", 0, header["scanners"]),
     ):
-        entries = lists[name]
-        _require(bool(((entries >= low) & (entries < high)).all()), name, "refers to what is not there")
-    _require(rules >= 1 and header["start"] in range(states) and header["end"] in range(states), "the header", "is wrong")
+        numbers = lists[name]
+        _require(bool(((numbers >= low) & (numbers < high)).all()), name, "refers to what is not there")
+    _require(
+        rules >= 1 and header["start"] in range(states) and header["end"] in range(states), "the header", "is wrong"
+    )
     lengths = np.diff(lists["rule_first"])
     places = lists["kernel_place"]
     _require(

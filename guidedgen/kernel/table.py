@@ -25,6 +25,8 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     TOKEN          offset in pool        count          exactly one of these token ids (special tokens)
     RULE           body symbol           -              a named symbol; the only way to be recursive
     UNORDERED      offset in pool        members        members in any order, see below
+    JSON           row of texts          -              a JSON text of a schema (native kernel only)
+    LIMITED        expression            tokens         a text in its language in so many tokens at most
     LALR           offset in pool        count          what an LALR(1) parser accepts; the row: `lalr_table.py`
 
 The pool row of UNORDERED is: separator, rest (-1: none), minimum, maximum (-1: none), then for each member its symbol
@@ -43,9 +45,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from guidedgen.kernel._native import Schema
 
 
 class ExprOp(IntEnum):
@@ -73,6 +79,8 @@ class SymOp(IntEnum):
     TOKEN = 4
     RULE = 5
     UNORDERED = 6
+    JSON = 7
+    LIMITED = 8
     LALR = 10
 
 
@@ -81,6 +89,8 @@ class GrammarTable:
     """A grammar as arrays; see the module for the meaning of the opcodes.
 
     `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
+    `texts` are the schemas that JSON symbols name, as the native kernel read them, and how their texts are laid out;
+    each serves one compilation.
     """
 
     exprs: NDArray[np.int32]  # [E, 3] op, a, b
@@ -90,3 +100,4 @@ class GrammarTable:
     literals: bytes
     start: int
     labels: dict[int, str] = field(default_factory=dict)
+    texts: tuple[tuple[Schema, dict[str, int]], ...] = ()

@@ -99,8 +99,11 @@ def _check_symbols(
     ids = np.arange(len(rows))
     _require("symbols", np.isin(op, list(SymOp)), "unknown opcode")
     terminal_ok = (a >= 0) & (a < len(table.exprs))
-    _require("symbols", (op != SymOp.TERMINAL) | terminal_ok, "no such expression")
+    limited = op == SymOp.LIMITED
+    _require("symbols", ~((op == SymOp.TERMINAL) | limited) | terminal_ok, "no such expression")
+    _require("symbols", ~limited | (b > 0), "a limit of less than one token")
     _require("symbols", (op != SymOp.RULE) | ((a >= 0) & (a < len(rows))), "no such symbol")
+    _require("symbols", (op != SymOp.JSON) | ((a >= 0) & (a < len(table.texts))), "no such JSON text")
     repeats = op == SymOp.REPETITION
     _require("symbols", ~repeats | ((a >= 0) & (a < ids)), "a child must come before its parent")
     _check_bounds("symbols", repeats, b, pool, limits)
@@ -129,7 +132,9 @@ def _check_lalr(table: GrammarTable, row: int) -> Rows:
     terminals = table.symbols[symbols, 0] == SymOp.TERMINAL
     _require_edges("symbols", edges, terminals, "a terminal of an automaton is no TERMINAL")
     names = lists["nonterminal_symbol"]
-    _require("symbols", np.array([bool(((names >= 0) & (names < row)).all())]), "a name must come first", np.array([row]))
+    _require(
+        "symbols", np.array([bool(((names >= 0) & (names < row)).all())]), "a name must come first", np.array([row])
+    )
     return edges
 
 

@@ -51,8 +51,9 @@ def test_other_syntax_errors_have_a_type(text: str) -> None:
         ('start: A\n%declare B\nA: B "x"', "declare'd terminal"),
         ("start: rule\n%declare rule", "rule 'rule' is declared"),
         ("start: A\nA: /(a)\\1/", "terminal A: regular expression '(a)\\\\1', column 4: a backreference"),
-        ("start: A\nA: /if\\b/", "terminal A: regular expression 'if\\\\b', column 3: a test of the text after"),
-        ('start: A\nA: /".*?"a*/', "terminal A: "),
+        ("start: A\nA: /\\bif/", "terminal A: regular expression '\\\\bif', column 1: a test of the text before"),
+        ("start: A\nA: /a(?=b)/", "terminal A: regular expression 'a(?=b)', column 2: a test of what must follow"),
+        ("start: A\nA: /(?:a|b?)*c/", "terminal A: "),
         ('start: a{"x"}\na{t}: "q" a{b{t}}\nb{t}: t', "template 'a'"),
     ],
 )

@@ -158,8 +158,8 @@ class Blocks(Indenter):
     """lark's reading of BLOCKS."""
 
     NL_type = "_NL"
-    OPEN_PAREN_types = ["LPAR"]
-    CLOSE_PAREN_types = ["RPAR"]
+    OPEN_PAREN_types = ("LPAR",)  # type: ignore[assignment]
+    CLOSE_PAREN_types = ("RPAR",)  # type: ignore[assignment]
     INDENT_type = "_INDENT"
     DEDENT_type = "_DEDENT"
     tab_len = 4

@@ -1,4 +1,4 @@
-"""LALR automata without a lexer: where no conflict was resolved they accept what their rules derive, in both kernels."""
+"""LALR automata without a lexer: where no conflict was resolved they accept what their rules derive."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def compare_walk(one: Compiled | None, other: Compiled | None, data: st.DataObje
 
 @given(drawn=lalr_rules(), data=st.data())
 @examples(80)
-def test_automata_accept_what_their_rules_derive(kernel: str, drawn: tuple[Rules, ir.Lalr], data: st.DataObject) -> None:
+def test_automata_accept_what_their_rules_derive(
+    kernel: str, drawn: tuple[Rules, ir.Lalr], data: st.DataObject
+) -> None:
     rules, automaton = drawn
     compare_walk(compiled_or_none(automaton, kernel), compiled_or_none(plain(rules), kernel), data)
 
@@ -98,7 +100,8 @@ def test_laws(kernel: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sentence", "good"), [("a", True), (" (a + b)*a ", True), ("-(a)", True), ("", False), ("(a", False), ("a+", False)]
+    ("sentence", "good"),
+    [("a", True), (" (a + b)*a ", True), ("-(a)", True), ("", False), ("(a", False), ("a+", False)],
 )
 def test_sentences(kernel: str, sentence: str, good: bool) -> None:
     compiled = compile_grammar(lark_lalr.parse(ARITHMETIC, lexer=None), kernel)

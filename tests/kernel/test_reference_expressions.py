@@ -106,7 +106,7 @@ def test_ambiguous_counts_stay_few(make: Expressions) -> None:
 
 
 def test_distances_through_intersections(make: Expressions) -> None:
-    lexemes = Lexemes(Derivatives(make), limit=10_000)
+    lexemes = Lexemes(Derivatives(make), make, limit=10_000)
     twos, threes = (make.repeat(make.literal(b"a" * count), 1, None) for count in (2, 3))
     both = make.intersection((twos, threes))
     assert lexemes.distance(both) == 6
@@ -115,7 +115,7 @@ def test_distances_through_intersections(make: Expressions) -> None:
 
 
 def test_searches_are_limited(make: Expressions) -> None:
-    lexemes = Lexemes(Derivatives(make), limit=50)
+    lexemes = Lexemes(Derivatives(make), make, limit=50)
     periods = [make.repeat(make.literal(b"a" * count), 1, None) for count in (7, 11, 13)]
     with pytest.raises(LimitExceeded, match="states"):
         lexemes.distance(make.intersection(periods))

@@ -43,6 +43,7 @@ class Automaton {
     LexState* next(LexState* s, uint8_t byte) {
         prune(s);
         if (s->edge_of) return s->edge_of[byte] ? target(s, s->edge_of[byte] - 1u) : nullptr;
+        if (s->edges.size() > kFewEdges && ++s->asked > kOften) number_edges(s);
         for (size_t i = 0; i < s->edges.size(); ++i)
             if (s->edges[i].bytes.has(byte)) return target(s, i);
         return nullptr;
@@ -70,7 +71,7 @@ class Automaton {
     // Where an edge leads. Many are never gone along: the other spellings of a letter, say.
     LexState* target(LexState* s, size_t edge) {
         LexEdge& e = s->edges[edge];
-        return e.to ? e.to : e.to = state(expressions_.concat(e.rest, s->tail));
+        return e.to ? e.to : e.to = state(e.tail == Expressions::kEpsilon ? e.rest : expressions_.concat(e.rest, e.tail));
     }
 
     void prune(LexState* s) {
@@ -261,45 +262,69 @@ class Automaton {
     void prune_now(LexState* s) {
         expand(s);
         for (size_t i = 0; i < s->edges.size(); ++i)
-            if (s->edges[i].to) alive(s->edges[i].to);
+            if (!sure(s->edges[i])) alive(target(s, i));
         auto dead = [](const LexEdge& e) { return e.to && e.to->alive == 0; };
         s->edges.erase(std::remove_if(s->edges.begin(), s->edges.end(), dead), s->edges.end());
         for (const LexEdge& e : s->edges) {
             s->first = s->first | e.bytes;
             if (e.to == s) s->loop = s->loop | e.bytes;
         }
-        if (s->edges.size() > kFewEdges) {
-            s->edge_of.reset(new uint16_t[256]());
-            for (size_t i = 0; i < s->edges.size(); ++i)
-                s->edges[i].bytes.each([&](uint8_t b) { s->edge_of[b] = static_cast<uint16_t>(i + 1); });
-            bytes_ += 512;
-        }
         s->pruned = true;
     }
 
-    // Where a text has to begin with some part, and nothing can be empty, each edge is one of that part.
+    bool sure(const LexEdge& e) const { return expressions_.at(e.rest).sure && expressions_.at(e.tail).sure; }
+
+    void number_edges(LexState* s) {
+        s->edge_of.reset(new uint16_t[256]());
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            s->edges[i].bytes.each([&](uint8_t b) { s->edge_of[b] = static_cast<uint16_t>(i + 1); });
+        bytes_ += 512;
+    }
+
+    // In a sequence each edge is one of its head, before the tail, or one of the tail where the head may be empty: only where
+    // a byte can be of both is there more to it.
     void expand(LexState* s) {
         if (s->expanded) return;
         const Expr e = expressions_.at(s->expr);
-        const bool parted = e.op == Op::Concat && !e.boolean && !expressions_.at(e.a).nullable;
-        const Partition parts = expressions_.derive(parted ? e.a : s->expr);
-        std::vector<LexEdge> edges;
-        edges.reserve(parts.size());
-        for (const auto& [bytes, rest] : parts) {
-            LexState* to = !parted ? state(rest) : rest == e.a ? s : nullptr;
-            auto same = [&, rest = rest](const LexEdge& o) { return parted ? o.rest == rest : o.to == to; };
-            auto at = std::find_if(edges.begin(), edges.end(), same);
-            if (at == edges.end()) edges.push_back({bytes, to, rest});
-            else at->bytes = at->bytes | bytes;
+        bool sequence = e.op == Op::Concat;
+        Partition parts = expressions_.derive(sequence ? e.a : s->expr), behind;
+        if (sequence && expressions_.at(e.a).nullable) {
+            behind = expressions_.derive(e.b);
+            if (any_common(parts, behind)) {
+                parts = expressions_.derive(s->expr);
+                behind.clear();
+                sequence = false;
+            }
         }
-        if (parted) s->tail = e.b;
+        std::vector<LexEdge> edges;
+        edges.reserve(parts.size() + behind.size());
+        for (const auto& [bytes, rest] : parts) add_edge(s, {bytes, nullptr, rest, sequence ? e.b : Expressions::kEpsilon}, sequence ? e.a : s->expr, edges);
+        for (const auto& [bytes, rest] : behind) add_edge(s, {bytes, nullptr, rest, Expressions::kEpsilon}, s->expr, edges);
         bytes_ += static_cast<int64_t>(edges.size() * sizeof(LexEdge));
         s->edges = std::move(edges);
         s->expanded = true;
     }
 
     static constexpr int32_t kUnknown = -2;
+    // `same`: what an edge leads to that leads back to its state.
+    static void add_edge(LexState* s, LexEdge made, int32_t same, std::vector<LexEdge>& edges) {
+        for (LexEdge& e : edges)
+            if (e.rest == made.rest && e.tail == made.tail) {
+                e.bytes = e.bytes | made.bytes;
+                return;
+            }
+        if (made.rest == same) made.to = s;
+        edges.push_back(made);
+    }
+
+    static bool any_common(const Partition& left, const Partition& right) {
+        ByteSet bytes;
+        for (const auto& part : left) bytes = bytes | part.first;
+        return std::any_of(right.begin(), right.end(), [&](const auto& part) { return !(bytes & part.first).empty(); });
+    }
+
     static constexpr size_t kFewEdges = 6;   // up to here looking at each beats a table
+    static constexpr int32_t kOften = 64;    // times that an edge is looked for before the table is worth it
 
     std::deque<LexState> states_;
     Paged<LexState*> by_expr_;

@@ -23,6 +23,8 @@ struct Expr {
     bool sure = false;                 // some text is in it, which is plain to see
     bool lazy = false;                 // contains Lazy
     bool text = false;                 // all of it is in the universe; see ExpressionTable::set_universe
+    bool finite = false;               // it is plain to see that it has finitely many texts
+    bool endless = false;              // ... and here, that it has not
     bool vague() const { return boolean || lazy; }   // `shortest` may not be the length of a text
 };
 

@@ -25,10 +25,12 @@ class ExpressionTable {
         nodes_.push_back({Op::Epsilon, true, false, 0});
         nodes_.push_back({Op::Repeat, true, false, 0, 3, 0, 0, -1});  // kAll = any byte, any number of times
         nodes_.push_back({Op::Bytes, false, false, 0, 0, 0, 0, -1, 1});
+        nodes_[0].finite = nodes_[1].finite = nodes_[3].finite = nodes_[2].endless = true;
+        nodes_[1].sure = nodes_[2].sure = nodes_[3].sure = true;
         sets_.push_back(ByteSet::all());
         set_index_[ByteSet::all().hash()].push_back(0);
-        index_.insert(key_hash(nodes_[2]), 2);
-        index_.insert(key_hash(nodes_[3]), 3);
+        index_.insert(last_part(nodes_[2]), key_hash(nodes_[2]), 2);
+        index_.insert(last_part(nodes_[3]), key_hash(nodes_[3]), 3);
     }
 
     ExpressionTable(const ExpressionTable&) = delete;
@@ -93,17 +95,18 @@ class ExpressionTable {
 
     int32_t intern(const Expr& e) {
         const uint64_t h = key_hash(e);
-        const int32_t known = index_.find(h, [&](int32_t id) {
+        const int32_t known = index_.find(last_part(e), h, [&](int32_t id) {
             const Expr& o = nodes_[id];
             return o.op == e.op && o.a == e.a && o.b == e.b && o.low == e.low && o.high == e.high;
         });
-        return known >= 0 ? known : add(e, h);
+        return known >= 0 ? known : add(e, last_part(e), h);
     }
 
     int32_t intern_list(Op op, const std::vector<int32_t>& items) {
         uint64_t h = mix(static_cast<uint64_t>(op), items.size());
         for (int32_t id : items) h = mix(h, id);
-        const int32_t known = index_.find(h, [&](int32_t id) {
+        const auto last = static_cast<size_t>(*std::max_element(items.begin(), items.end()));
+        const int32_t known = index_.find(last, h, [&](int32_t id) {
             const Expr& o = nodes_[id];
             return o.op == op && o.b == static_cast<int32_t>(items.size()) && std::equal(items.begin(), items.end(), args_.begin() + o.a);
         });
@@ -119,7 +122,7 @@ class ExpressionTable {
         }
         work_.hold(static_cast<int64_t>(items.size() * sizeof(int32_t)));
         args_.insert(args_.end(), items.begin(), items.end());
-        return add(e, h);
+        return add(e, last, h);
     }
 
     Limits limits_;
@@ -164,13 +167,16 @@ class ExpressionTable {
         return all_parts(e, [&](int32_t part) { return ends_with(part, ends, depth + 1); });
     }
 
-    int32_t add(const Expr& e, uint64_t hash) {
+    // Where an expression that is no list stands in the index.
+    static size_t last_part(const Expr& e) { return static_cast<size_t>(e.op == Op::Concat ? std::max(e.a, e.b) : e.op == Op::Lazy ? e.b : e.a); }
+
+    int32_t add(const Expr& e, size_t last, uint64_t hash) {
         if (size() >= limits_.expressions) throw LimitError("expressions", static_cast<double>(limits_.expressions), "");
         work_.hold(sizeof(Expr));
         int32_t id = static_cast<int32_t>(nodes_.size());
         nodes_.push_back(e);
         settle(nodes_.back());
-        index_.insert(hash, id);
+        index_.insert(last, hash, id);
         return id;
     }
 
@@ -188,11 +194,45 @@ class ExpressionTable {
             e.text = all_parts(e, text);
             e.sure = any_part(e, sure);
         }
-        if (e.op == Op::And) e.text = any_part(e, text);
+        if (e.op == Op::And) e.text = any_part(e, text), e.sure = all_but_few(e);
         e.sure |= e.nullable || !e.boolean;
+        settle_size(e);
     }
 
-    IdTable index_;
+    void settle_size(Expr& e) const {
+        auto finite = [this](int32_t id) { return nodes_[id].finite; };
+        auto endless = [this](int32_t id) { return nodes_[id].endless; };
+        switch (e.op) {
+            case Op::Bytes: e.finite = true; break;
+            case Op::Concat:
+                e.finite = finite(e.a) && finite(e.b);
+                e.endless = e.sure && (endless(e.a) || endless(e.b));
+                break;
+            case Op::Repeat:
+                e.finite = finite(e.a) && e.high >= 0;
+                e.endless = nodes_[e.a].sure && (e.high < 0 || endless(e.a));
+                break;
+            case Op::Or:
+                e.finite = all_parts(e, finite);
+                e.endless = any_part(e, endless);
+                break;
+            case Op::And: e.finite = any_part(e, finite); break;
+            default: break;
+        }
+    }
+
+    // An intersection of one endless language and of complements of finite ones.
+    bool all_but_few(const Expr& e) const {
+        size_t complements = 0;
+        for (int32_t i = e.a; i < e.a + e.b; ++i) {
+            const Expr& part = nodes_[args_[i]];
+            if (part.op == Op::Not && nodes_[part.a].finite) ++complements;
+            else if (!part.endless) return false;
+        }
+        return complements + 1 == static_cast<size_t>(e.b);
+    }
+
+    NearTable index_;
     std::unordered_map<uint64_t, std::vector<int32_t>> set_index_;
     int64_t held_ = 0;
 };

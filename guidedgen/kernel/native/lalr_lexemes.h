@@ -86,12 +86,21 @@ class LalrLexemes {
         machine_.each_ordered(scanner, [&](int32_t at, int32_t other) {
             if (at == place) tracked.push_back(e.tracked(exprs_[other]));
             if (at >= place || (lexer_.first(lexer_.state(exprs_[other])) & first).empty()) return;
-            gone.push_back(e.concat(accepted(other), Expressions::kAll));
+            gone.push_back(matched(other));
             tracked.push_back(accepted(other));
         });
         if (!gone.empty()) parts.push_back(e.negate(e.either(std::move(gone))));
         LexState* made = lexer_.state(e.longest(e.both(std::move(parts)), e.either(std::move(tracked))));
         return lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
+    }
+
+    // Texts that a terminal takes a beginning of. What it tracks besides its texts are beginnings that it takes nothing of.
+    int32_t matched(int32_t terminal) {
+        Expressions& e = lexer_.expressions();
+        const int32_t texts = accepted(terminal), tracked = e.tracked(exprs_[terminal]), begun = e.concat(texts, Expressions::kAll);
+        if (tracked == texts || tracked == Expressions::kEmpty) return begun;
+        const int32_t broken = e.both({tracked, e.negate(texts)});
+        return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
     }
 
     // Texts whose last line is blank and so many columns wide: after any lines, w columns are a blank and w - 1, or a tab and w - tab.

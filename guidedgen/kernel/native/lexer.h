@@ -76,6 +76,18 @@ class Lexer : public TrieWalks {
         return nodes >= kManyBelow;
     }
 
+    // Tokens that end where a remainder does.
+    const std::vector<int32_t>& tokens(Remainder& remainder) {
+        if (remainder.listed) return remainder.tokens;
+        for (uint32_t n : remainder.trie_nodes) {
+            const TrieNode& node = trie_->nodes[n];
+            remainder.tokens.insert(remainder.tokens.end(), trie_->tokens.begin() + node.tok, trie_->tokens.begin() + node.tok + node.ntok);
+        }
+        remainder.listed = true;
+        bytes_ += static_cast<int64_t>(remainder.tokens.size() * 4);
+        return remainder.tokens;
+    }
+
     const std::vector<Remainder::Child>& children(LexMask& mask, uint32_t at) {
         Remainder& parent = mask.remainders[at];
         if (parent.expanded) return parent.children;

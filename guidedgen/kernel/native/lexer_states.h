@@ -16,8 +16,9 @@ struct Remainder {
         uint8_t byte;
         uint32_t at;   // in LexMask::remainders
     };
-    bool expanded = false;
+    bool expanded = false, listed = false;
     std::vector<uint32_t> trie_nodes;
+    std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
 };
@@ -45,8 +46,8 @@ struct LexMask {
 // Where some bytes lead from a state.
 struct LexEdge {
     ByteSet bytes;
-    struct LexState* to;     // made when it is first gone to, where it is the state of `rest` and then LexState::tail
-    int32_t rest;
+    struct LexState* to;     // made when it is first gone to: the state of `rest` and then `tail`
+    int32_t rest, tail;
 };
 
 struct LexState {
@@ -57,8 +58,8 @@ struct LexState {
     int32_t obligation = -1;  // what the rest must not begin with where a text ends here, an expression; -1: nothing, -2: not known yet
     int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
     std::vector<LexEdge> edges;        // of disjoint bytes
-    std::unique_ptr<uint16_t[]> edge_of;   // by byte: number of its edge, from 1 on; only where there are many
-    int32_t tail = -1;
+    std::unique_ptr<uint16_t[]> edge_of;   // by byte: number of its edge, from 1 on; only where there are many, and used often
+    int32_t asked = 0;                 // how often an edge was looked for
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
     LexState* clamped = nullptr;       // the state whose mask this one shares

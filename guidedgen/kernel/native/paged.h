@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -100,6 +101,41 @@ class IdTable {
     static constexpr size_t kLeast = 64, kStep = 8;
     Slots now_, before_;
     size_t count_ = 0, moved_ = 0;
+};
+
+// Numbers by hash for things that are made of others of their kind, mostly of those made last: they stand near the last part,
+// where memory is at hand, and only what finds no place there is looked for elsewhere. Nothing is ever moved.
+class NearTable {
+  public:
+    // The number with that hash for which `same` holds, or -1. `near`: of the last part.
+    template <class F>
+    int32_t find(size_t near, uint64_t hash, F same) const {
+        if (near / kParts >= lines_.size()) return -1;
+        const uint32_t tag = static_cast<uint32_t>(hash ^ (hash >> 32));
+        for (const Slot& s : lines_[near / kParts].slots) {
+            if (!s.number) return -1;
+            if (s.tag == tag && same(static_cast<int32_t>(s.number - 1))) return static_cast<int32_t>(s.number - 1);
+        }
+        return far_.find(hash, same);
+    }
+
+    void insert(size_t near, uint64_t hash, int32_t id) {
+        lines_.grow(near / kParts + 1);
+        for (Slot& s : lines_[near / kParts].slots) {
+            if (s.number) continue;
+            s = {static_cast<uint32_t>(hash ^ (hash >> 32)), static_cast<uint32_t>(id) + 1};
+            return;
+        }
+        far_.insert(hash, id);
+    }
+
+  private:
+    static constexpr size_t kParts = 4;   // that share a line: few are part of many things
+    struct Slot { uint32_t tag = 0, number = 0; };   // number: id + 1
+    struct alignas(64) Line { std::array<Slot, 8> slots; };
+
+    Paged<Line> lines_;
+    IdTable far_;
 };
 
 }  // namespace guidedgen

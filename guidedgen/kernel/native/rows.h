@@ -17,7 +17,7 @@ struct Row;
 
 struct Item {
     int32_t slot;          // below -1: a state of the JSON machine, see json_item(); from kLalr down: of an automaton
-    int32_t nonterminal;   // of the frame; -1: the root
+    int32_t nonterminal;   // of the frame; -1: the root. What was predicted under an obligation is another, see Obligations
     Row* row;              // of the frame; nullptr: the root
     int32_t obligation = -1;   // what must not begin here: an expression, see Automaton::obligation; -1: nothing
     bool operator==(const Item& o) const {
@@ -48,13 +48,14 @@ struct Expected {
     int32_t column = -1;        // LALR: where the line after a newline begins
     int32_t way = 0;            // LALR: which of the ways to read the terminal
     bool sure = false;          // LALR: wherever it ends, the text can be completed
+    int32_t limit = -1;         // how many tokens it may take; -1: any number
 
     static constexpr int32_t kIgnored = 1 << 30;
 
     // All that `same` looks at.
     Expected key() const { return {start, item, nullptr, nullptr, terminal, edge, flags, obligation, read, column, way}; }
     bool same(const Expected& o) const {
-        if (read >= 0 || o.read >= 0) return read == o.read && column == o.column && way == o.way && item == o.item;
+        if (read >= 0 || o.read >= 0) return read == o.read && column == o.column && way == o.way && item.slot == o.item.slot && obligation == o.obligation;
         return terminal == o.terminal && obligation == o.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
     }
 };
@@ -64,9 +65,14 @@ struct ExpectedTokens {
     std::vector<Item> after;
 };
 
+// Memo of Budget, by Budget::Unit.
+struct RowBounds {
+    std::array<int64_t, 2> worst{-1, -1};
+    std::vector<std::pair<const Remainder*, int64_t>> crossing[2];
+};
+
 struct Row {
     int32_t id = 0;
-    uint64_t hash = 0;
     std::vector<Item> items;         // sorted; none at the end of its production
     bool complete_before = false;    // the start symbol was completed by what was read
     bool accepting = false;
@@ -82,8 +88,7 @@ struct Row {
     std::unique_ptr<TokenSet> mask;
     std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
     int64_t cost = -1;
-    std::array<int64_t, 2> worst{-1, -1};                                    // memo of Budget, by Budget::Unit
-    std::vector<std::pair<const Remainder*, int64_t>> crossing_worst[2];       // memo of Budget, by Budget::Unit
+    std::unique_ptr<RowBounds> bounds;
 };
 
 class Rows {
@@ -200,10 +205,10 @@ class Rows {
     // The row after a lexeme that ends an item whose text is known.
     Row* after_item(Row* row, size_t index, const std::string& text) { return make(items_after_item(row, index, text)); }
 
-    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text) {
+    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text, int32_t obligation = -1) {
         const Expected& e = row->terminals[index];
-        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index);
-        return {json_item(symbols_->json().follow_item(json_state(e.item), e.edge, text), e.item)};
+        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index, obligation);
+        return {obliged(json_item(symbols_->json().follow_item(json_state(e.item), e.edge, text), e.item), obligation)};
     }
 
     // Whether behind a lexeme that comes before an item any string may come, and the array may end after it.
@@ -232,7 +237,7 @@ class Rows {
                 for (Item& item : items) item.obligation = obligation;
             return items;
         }
-        return {json_item(symbols_->json().follow(json_state(e.item), e.edge), e.item)};
+        return {obliged(json_item(symbols_->json().follow(json_state(e.item), e.edge), e.item), obligation)};
     }
 
     template <class F>
@@ -320,7 +325,6 @@ class Rows {
         rows_.emplace_back();
         Row* row = &rows_.back();
         row->id = static_cast<int32_t>(rows_.size()) - 1;
-        row->hash = h;
         row->items = std::move(items);
         row->complete_before = complete;
         index_.insert(h, row->id);
@@ -350,17 +354,17 @@ class Rows {
             case SlotKind::Json: {
                 Item frame = item;
                 if (symbols_->slot(after.slot).kind != SlotKind::End) {
-                    row->callers.emplace_back(-2 - slot.value, obliged(after, -1));
-                    frame = {0, -2 - slot.value, row};
+                    frame = {0, symbols_->obligations().frame(-2 - slot.value, item.obligation), row};
+                    row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
                 }
-                push(json_item(symbols_->json().start(), frame));
+                push(obliged(json_item(symbols_->json().start(slot.value), frame), item.obligation));
                 break;
             }
             case SlotKind::Lalr: {
                 Item frame = item;
                 if (symbols_->slot(after.slot).kind != SlotKind::End) {
-                    row->callers.emplace_back(kLalr - slot.value, obliged(after, -1));
-                    frame = {0, kLalr - slot.value, row};
+                    frame = {0, symbols_->obligations().frame(kLalr - slot.value, item.obligation), row};
+                    row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
                 }
                 const Lalr& machine = symbols_->lalr(slot);
                 push({machine.slot(machine.start), frame.nonterminal, frame.row, item.obligation});
@@ -370,8 +374,8 @@ class Rows {
                 const std::vector<int32_t> productions = symbols_->productions(slot.value);
                 Item frame{0, item.nonterminal, item.row};
                 if (symbols_->slot(after.slot).kind != SlotKind::End) {
-                    row->callers.emplace_back(slot.value, obliged(after, -1));
-                    frame = {0, slot.value, row};
+                    frame = {0, symbols_->obligations().frame(slot.value, item.obligation), row};
+                    row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
                 }
                 for (int32_t first : productions) push({first, frame.nonterminal, frame.row, item.obligation});
                 break;
@@ -391,12 +395,18 @@ class Rows {
         row->terminals.push_back({start, {-1, -1, nullptr}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
         row->terminals.back().terminal = terminal;
         row->terminals.back().obligation = obligation;
+        row->terminals.back().limit = symbols_->limit(terminal);
     }
 
     void visit_json(Row* row, const Item& item) {
         const auto& edges = symbols_->json().expect(json_state(item));
         row->terminals.reserve(row->terminals.size() + edges.size());
-        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({edges[i].start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
+        for (size_t i = 0; i < edges.size(); ++i) {
+            LexState* start = symbols_->obligations().start(edges[i].start, item.obligation);
+            if (!start) continue;
+            row->terminals.push_back({start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
+            if (start != edges[i].start) row->terminals.back().obligation = item.obligation;
+        }
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {

@@ -9,15 +9,16 @@
 #include <unordered_map>
 #include <vector>
 
-#include "json_machine.h"
+#include "json_texts.h"
 #include "lalr_proof.h"
 #include "lalr_stacks.h"
 #include "obligations.h"
+#include "token_counts.h"
 #include "unordered.h"
 
 namespace guidedgen {
 
-enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered, Lalr = 10 };
+enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered, Json, Limited, Lalr = 10 };
 
 struct Table {
     const int32_t *exprs, *symbols, *pool;
@@ -46,12 +47,16 @@ struct Nonterminal {
 
 class Symbols {
   public:
-    Symbols(const Table& table, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), obligations_(*lexer_) {
+    // `json`: the texts that symbols of the table stand for.
+    Symbols(const Table& table, JsonTexts json, std::shared_ptr<Lexer> lexer)
+        : lexer_(std::move(lexer)), obligations_(*lexer_), counts_(*lexer_), json_(std::move(json)), mixed_(true) {
+        finish_production();   // the end of JSON texts
+        json_end_ = 0;
         read_expressions(table);
         read_symbols(table);
         nullable_ = fixpoint([this](int32_t s) { return lexer_->state(expr_[s])->accepting; }, false,
                              [](const Unordered& u, const std::vector<uint8_t>&) { return u.required == 0 && u.low == 0; });
-        productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])); }, true,
+        productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])) && fits_its_limit(s); }, true,
                                [](const Unordered& u, const std::vector<uint8_t>& holds) { return u.productive(holds); });
         for (const Unordered& u : unordered_) u.check_nonempty(nullable_);
         if (!productive_[table.start]) throw UnsatisfiableError("the grammar derives no text at all");
@@ -59,16 +64,19 @@ class Symbols {
     }
 
     // A grammar that is nothing but the JSON texts of a schema.
-    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), obligations_(*lexer_), json_(std::move(json)) {
+    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), obligations_(*lexer_), counts_(*lexer_) {
+        json_.add(std::move(json));
         slots_.push_back({SlotKind::Json, false, 0, -1});
         finish_production();
         start_slot_ = 0;
     }
 
-    JsonMachine& json() const { return *json_; }
-    bool has_json() const { return json_ != nullptr; }
+    JsonTexts& json() { return json_; }
+    bool has_json() const { return !json_.empty(); }
+    // Whether there is anything but JSON: a text may be read as JSON and as something else at once.
+    bool mixed() const { return mixed_; }
     // Where a production ends: what a JSON text that is complete has come to.
-    int32_t json_end() const { return 1; }
+    int32_t json_end() const { return json_end_; }
 
     // The automaton that is at a slot, or stands in an item with it.
     Lalr& lalr(const Slot& slot) { return *lalr_[slot.value]; }
@@ -87,45 +95,20 @@ class Symbols {
     const Slot& slot(int32_t at) const { return slots_[at]; }
     Nonterminal& nonterminal(int32_t id) { return nonterminals_[id]; }
     LexState* terminal(int32_t id) const { return terminals_[id]; }
+    // How many tokens it may take; -1: any number.
+    int32_t limit(int32_t terminal) const { return limit_of_[terminal]; }
+    bool has_limits() const { return has_limits_; }
+    TokenCounts& counts() { return counts_; }
 
     // Whether some terminals oblige what follows them.
     bool lexes() const { return lexes_; }
     Obligations& obligations() { return obligations_; }
-
-    // A terminal that texts need, and what any number of may always stand behind it.
-    struct Needed {
-        LexState* start;
-        std::vector<LexState*> fillers;
-        bool operator<(const Needed& o) const { return start != o.start ? start->id < o.start->id : fillers < o.fillers; }
-    };
-    std::set<Needed> needed_terminals() const {
-        std::vector<int32_t> fillers(op_.size(), -1);   // by terminal: the repetition behind it, -2: not always the same
-        std::vector<uint8_t> filler(op_.size(), 0);
-        for (size_t s = 0; s < op_.size(); ++s) {
-            const bool pair = op_[s] == SymOp::Sequence && first_[s + 1] - first_[s] == 2 && fills(children_[first_[s] + 1]);
-            for (int32_t k = first_[s]; op_[s] != SymOp::Token && k < first_[s + 1]; ++k) {
-                int32_t& known = fillers[children_[k]];
-                const int32_t now = pair && k == first_[s] ? children_[k + 1] : -2;
-                known = known == -1 || known == now ? now : -2;
-            }
-        }
-        for (size_t s = 0; s < op_.size(); ++s)
-            if (fillers[s] >= 0) each_filler(fillers[s], [&](int32_t t) { filler[t] = 1; });
-        std::set<Needed> found;
-        for (size_t s = 0; s < op_.size(); ++s) {
-            if (op_[s] != SymOp::Terminal || !productive_[s] || filler[s]) continue;
-            Needed n{lexer_->state(expr_[s]), {}};
-            if (fillers[s] >= 0) each_filler(fillers[s], [&](int32_t t) { n.fillers.push_back(lexer_->state(expr_[t])); });
-            found.insert(std::move(n));
-        }
-        return found;
-    }
     const std::vector<int32_t>& token_list(int32_t id) const { return token_lists_[id]; }
     int64_t memory() const {
         return static_cast<int64_t>(slots_.size() * sizeof(Slot) + nonterminals_.size() * (sizeof(Nonterminal) + 64)) +
-               obligations_.memory() + (json_ ? json_->memory() : 0);
+               json_.memory() + counts_.memory() + obligations_.memory();
     }
-    int64_t count() const { return static_cast<int64_t>(nonterminals_.size()) + (json_ ? json_->count() : 0); }
+    int64_t count() const { return static_cast<int64_t>(nonterminals_.size()) + json_.count(); }
 
     // First slot of the production that is just the start symbol.
     int32_t start_slot() {
@@ -155,21 +138,7 @@ class Symbols {
     }
 
   private:
-    // Whether a symbol is any number of some terminals.
-    bool fills(int32_t s) const {
-        if (op_[s] != SymOp::Repetition || low_[s] != 0 || high_[s] >= 0) return false;
-        const int32_t child = children_[first_[s]];
-        if (op_[child] == SymOp::Terminal) return true;
-        auto terminal = [this](int32_t c) { return op_[c] == SymOp::Terminal; };
-        return op_[child] == SymOp::Choice && std::all_of(children_.begin() + first_[child], children_.begin() + first_[child + 1], terminal);
-    }
-
-    template <class F>
-    void each_filler(int32_t repetition, F f) const {
-        const int32_t child = children_[first_[repetition]];
-        if (op_[child] == SymOp::Terminal) return f(child);
-        for (int32_t k = first_[child]; k < first_[child + 1]; ++k) f(children_[k]);
-    }
+    friend class NeededTerminals;
 
     void read_expressions(const Table& t) {
         Expressions& e = lexer_->expressions();
@@ -231,6 +200,12 @@ class Symbols {
                     high_[s] = t.pool[row[2] + 1];
                     break;
                 case SymOp::Rule: children_.push_back(row[1]); break;
+                case SymOp::Json: low_[s] = row[1]; break;
+                case SymOp::Limited:
+                    expr_[s] = expr_of_[row[1]];
+                    high_[s] = row[2];
+                    has_limits_ = true;
+                    break;
                 case SymOp::Unordered:
                     low_[s] = static_cast<int32_t>(unordered_.size());
                     unordered_.emplace_back(t.pool + row[1], row[2]);
@@ -283,9 +258,9 @@ class Symbols {
         for (size_t s = 0; s < n; ++s) {
             int32_t id = static_cast<int32_t>(s), parts = first_[s + 1] - first_[s];
             bool now = false;
-            if (op_[s] == SymOp::Terminal) {
+            if (is_terminal(id)) {
                 now = of_terminal(id);
-            } else if (op_[s] == SymOp::Token) {
+            } else if (op_[s] == SymOp::Token || op_[s] == SymOp::Json) {
                 now = of_token;
             } else if (op_[s] == SymOp::Lalr) {
                 now = of_token ? lalr_[low_[s]]->least() < kFar : takes_empty_text(*lalr_[low_[s]]);
@@ -343,10 +318,18 @@ class Symbols {
         return id;
     }
 
+    bool is_terminal(int32_t s) const { return op_[s] == SymOp::Terminal || op_[s] == SymOp::Limited; }
+
+    bool fits_its_limit(int32_t s) { return op_[s] != SymOp::Limited || counts_.fits(lexer_->state(expr_[s]), high_[s]); }
+
     int32_t terminal_of(int32_t s) {
         LexState* start = lexer_->state(expr_[s]);
-        auto found = terminal_ids_.emplace(start, static_cast<int32_t>(terminals_.size()));
-        if (found.second) terminals_.push_back(start);
+        const int32_t limit = op_[s] == SymOp::Limited ? high_[s] : -1;
+        auto found = terminal_ids_[limit].emplace(start, static_cast<int32_t>(terminals_.size()));
+        if (found.second) {
+            terminals_.push_back(start);
+            limit_of_.push_back(limit);
+        }
         return found.first->second;
     }
 
@@ -355,6 +338,7 @@ class Symbols {
         s = resolve(s);
         switch (op_[s]) {
             case SymOp::Terminal:
+            case SymOp::Limited:
                 if (lexer_->can_continue(lexer_->state(expr_[s]))) {
                     slots_.push_back({SlotKind::Terminal, nullable_[s] != 0, terminal_of(s), s});
                 }
@@ -367,6 +351,7 @@ class Symbols {
                 slots_.push_back({SlotKind::Token, false, static_cast<int32_t>(token_lists_.size()) - 1, s});
                 break;
             case SymOp::Lalr: slots_.push_back({SlotKind::Lalr, nullable_[s] != 0, low_[s], s}); break;
+            case SymOp::Json: slots_.push_back({SlotKind::Json, false, low_[s], s}); break;
             case SymOp::Repetition: append_repetition(s, low_[s], high_[s]); break;
             default: {
                 int32_t id = nonterminal_of(s, 0, 0);
@@ -439,7 +424,7 @@ class Symbols {
     }
 
     int64_t cost(const Slot& slot) {
-        if (slot.kind == SlotKind::Json) return json_->cost(json_->start());
+        if (slot.kind == SlotKind::Json) return json_.cost(json_.start(slot.value));
         if (slot.kind == SlotKind::Token) return 1;
         if (slot.kind == SlotKind::Lalr) return lalr_[slot.value]->least();
         if (slot.nullable) return 0;
@@ -479,9 +464,10 @@ class Symbols {
             for (size_t s = 0; s < n; ++s) {
                 if (!productive_[s]) continue;
                 int32_t id = static_cast<int32_t>(s);
-                int64_t now = op_[s] == SymOp::Terminal ? (min_length_[s] < kFar ? min_length_[s] : terminal_length(id))
+                int64_t now = is_terminal(id) ? (min_length_[s] < kFar ? min_length_[s] : terminal_length(id))
                               : op_[s] == SymOp::Token  ? 1
                               : op_[s] == SymOp::Lalr   ? lalr_[low_[s]]->least()
+                              : op_[s] == SymOp::Json   ? json_.cost(json_.start(low_[s]))
                                                         : combine(id);
                 if (now < min_length_[s]) {
                     min_length_[s] = now;
@@ -497,7 +483,10 @@ class Symbols {
 
     std::shared_ptr<Lexer> lexer_;
     Obligations obligations_;
-    std::unique_ptr<JsonMachine> json_;
+    TokenCounts counts_;
+    JsonTexts json_;
+    bool mixed_ = false, has_limits_ = false;
+    int32_t json_end_ = 1;
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<SymOp> op_;
     std::vector<int32_t> expr_, low_, high_, first_, children_, body_;
@@ -515,7 +504,8 @@ class Symbols {
     std::deque<Nonterminal> nonterminals_;
     std::unordered_map<uint64_t, std::vector<int32_t>> by_key_;
     std::vector<LexState*> terminals_;
-    std::unordered_map<LexState*, int32_t> terminal_ids_;
+    std::vector<int32_t> limit_of_;   // by terminal
+    std::map<int32_t, std::unordered_map<LexState*, int32_t>> terminal_ids_;   // by limit
     std::vector<std::vector<int32_t>> token_lists_;
 };
 

@@ -13,9 +13,10 @@ struct TokenSet {
     std::vector<uint32_t> owned;
     std::vector<int32_t> extra;
     std::vector<int32_t> perhaps;    // tokens that depend on registers: in the set only where these allow them
+    const LexMask* shared = nullptr;    // all of its list is in the set, and perhaps not in `extra`
     const LexMask* opening = nullptr;   // all of its list is in the set
-    // A base always holds more tokens than the mask has words.
-    bool single() const { return !base && owned.empty() && extra.size() == 1; }
+    // A base always holds more tokens than the mask has words, and what is shared more than one.
+    bool single() const { return !base && !shared && owned.empty() && extra.size() == 1; }
 };
 
 // Unions of token sets of one vocabulary.
@@ -29,6 +30,8 @@ class TokenSets {
         const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
         if (base) std::memcpy(out, base->data(), words * 4);
         else std::memset(out, 0, words * 4);
+        if (set.shared)
+            for (int32_t t : set.shared->list) out[t >> 5] |= 1u << (t & 31);
         for (int32_t t : set.extra) out[t >> 5] |= 1u << (t & 31);
     }
 
@@ -36,7 +39,7 @@ class TokenSets {
         if (part.dense.empty()) {
             const bool there = part.opening && part.opening == set.opening;
             const size_t skipped = there ? part.opening->list.size() : 0;
-            set.extra.insert(set.extra.end(), part.list.begin() + static_cast<ptrdiff_t>(skipped), part.list.end());
+            if (there || !share(set, part)) set.extra.insert(set.extra.end(), part.list.begin() + static_cast<ptrdiff_t>(skipped), part.list.end());
             if (part.opening) set.opening = part.opening;
         } else {
             add_base(set, part.dense);
@@ -46,6 +49,7 @@ class TokenSets {
     void add(TokenSet& set, const TokenSet& part) {
         if (!part.owned.empty()) add_base(set, part.owned);
         else if (part.base) add_base(set, *part.base);
+        if (part.shared && !share(set, *part.shared)) add(set, part.shared->list);
         add(set, part.extra);
         set.perhaps.insert(set.perhaps.end(), part.perhaps.begin(), part.perhaps.end());
     }
@@ -75,6 +79,15 @@ class TokenSets {
     }
 
   private:
+    // Long lists are referred to, the longest of them, rather than copied.
+    bool share(TokenSet& set, const LexMask& part) {
+        if (&part == set.shared) return true;
+        if (part.list.size() < (set.shared ? set.shared->list.size() : kLong)) return false;
+        if (set.shared) add(set, set.shared->list);
+        set.shared = &part;
+        return true;
+    }
+
     void add_base(TokenSet& set, const std::vector<uint32_t>& bits) {
         if (!set.base && set.owned.empty()) {
             set.base = &bits;
@@ -84,6 +97,8 @@ class TokenSets {
         if (set.owned.empty()) set.owned = *set.base;
         for (size_t i = 0; i < words_; ++i) set.owned[i] |= bits[i];
     }
+
+    static constexpr size_t kLong = 48;   // tokens of a list
 
     size_t words_;
     std::vector<uint32_t> marks_;   // scratch of `finish`

@@ -6,6 +6,7 @@
 // such an obligation again, all rows are viable. A settled row expects only what leads to viable rows.
 #pragma once
 
+#include "needed_terminals.h"
 #include "rows.h"
 
 namespace guidedgen {
@@ -71,7 +72,7 @@ class Viability {
 
     // Whether every row is viable, whatever was read before it.
     bool always() {
-        if (always_ < 0) always_ = !symbols_.has_lalr() && reaches_everything();
+        if (always_ < 0) always_ = !symbols_.has_json() && !symbols_.has_lalr() && reaches_everything();
         return always_ == 1;
     }
 
@@ -190,7 +191,7 @@ class Viability {
 
     // --- without a search
 
-    // A terminal that was read: the obligation that it left, and what may always stand behind it.
+    // What was read last, a terminal or a filler: the obligation that it left, and the fillers that may always stand there.
     struct Left {
         int32_t obligation;
         const std::vector<LexState*>* fillers;
@@ -201,20 +202,23 @@ class Viability {
     // Whatever terminal was read, and whichever comes next: perhaps behind fillers it can be read, and leave what this holds for
     // again. (A greatest fixed point: what some terminal cannot follow is taken out.)
     bool reaches_everything() {
-        const std::set<Symbols::Needed> needed = symbols_.needed_terminals();
+        const std::set<NeededTerminals::Needed> needed = NeededTerminals::of(symbols_);
         const std::vector<LexState*> none;
-        std::vector<Left> left{{-1, &none}};
-        std::map<Left, size_t> numbers{{left[0], 0}};
+        std::vector<Left> left;
+        std::map<Left, size_t> numbers;
         std::vector<Ways> after;
         auto number = [&](const Left& one) {
             const auto known = numbers.emplace(one, left.size());
             if (known.second) left.push_back(one);
             return known.first->second;
         };
+        number({-1, &none});
+        for (const NeededTerminals::Needed& n : needed) number({-1, &n.fillers});   // fillers may come first, too
         for (size_t i = 0; i < left.size(); ++i) {
             after.emplace_back();
             const std::set<int32_t> before = behind_fillers(left[i]);
-            for (const Symbols::Needed& n : needed) {
+            for (int32_t obligation : before) number({obligation, left[i].fillers});
+            for (const NeededTerminals::Needed& n : needed) {
                 std::set<size_t> ways;
                 for (int32_t obligation : before)
                     each_obligation(n.start, obligation, [&](int32_t o) { ways.insert(number({o, &n.fillers})); });

@@ -14,6 +14,7 @@ from guidedgen.constraint import Mask
 from guidedgen.errors import UnsatisfiableSchema
 from guidedgen.explanation import Explanation
 from guidedgen.kernel.reference.completion import Completions
+from guidedgen.kernel.reference.counts import TokenCounts
 from guidedgen.kernel.reference.derivatives import Derivatives
 from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
 from guidedgen.kernel.reference.lalr import Automaton
@@ -68,12 +69,14 @@ class Grammar:
         self.expressions = Expressions(limit=self.limits.expressions)
         self._derivatives = Derivatives(self.expressions)
         self.lexemes = Lexemes(self._derivatives, self.expressions, limit=self.limits.states)
+        self.counts = TokenCounts(self.lexemes, vocabulary)
         terminals = _terminals(table, self.expressions)
         automata = {
             symbol: Automaton(table, symbol, terminals, self.expressions)
             for symbol in np.flatnonzero(table.symbols[:, 0] == SymOp.LALR).tolist()
         }
-        self._structure = Structure(table, terminals, self.lexemes, automata)
+        self._structure = Structure(table, terminals, self.lexemes, self.counts.fits, automata)
+        self.counted = bool((table.symbols[:, 0] == SymOp.LIMITED).any())
         first = self._structure.part(start)
         if first.cost == math.inf:
             raise UnsatisfiableSchema("the grammar's start produces no text at all", hint="Relax the constraints.")
@@ -127,7 +130,8 @@ class Grammar:
         )
 
     def _forget(self) -> None:
-        caches = (
+        for cache in (
+            self.counts,
             self.states,
             self.viability,
             self.rows,
@@ -135,8 +139,7 @@ class Grammar:
             self.lexemes,
             self._derivatives,
             self.expressions,
-        )
-        for cache in caches:
+        ):
             cache.forget()
         self._masks = 0
 
@@ -145,8 +148,13 @@ class Grammar:
         if not 0 <= token < self.vocab_size:
             return None
         data = self._trie.token_bytes(token)
-        by_bytes = self.advance_bytes(state, data) if data else None
+        by_bytes = self.advance_text(state, data) if data else None
         return self.states.either(by_bytes, self.states.step_special(state, token))
+
+    def advance_text(self, state: State, text: bytes) -> State | None:
+        """The state after a token with these bytes, read as such."""
+        after = self.advance_bytes(state, text)
+        return None if after is None else self.states.end_token(after)
 
     def advance_bytes(self, state: State, data: bytes) -> State | None:
         """The state after these bytes."""
@@ -214,23 +222,24 @@ class Grammar:
                 continue
             path[trie.depth[node]] = after
             first = trie.first[node]
-            if after is before and trie.below[node] & ~self.states.staying_bytes(after) == 0:
+            ended = self.states.end_token(after)
+            if ended is not None and after is before and trie.below[node] & ~self.states.staying_bytes(after) == 0:
                 node = trie.end[node]
-                yield first, trie.first[node], after
+                yield first, trie.first[node], ended
                 continue
-            if trie.spelled[node]:
-                yield first, first + trie.spelled[node], after
+            if trie.spelled[node] and ended is not None:
+                yield first, first + trie.spelled[node], ended
             node += 1
 
 
 def _terminals(table: GrammarTable, make: Expressions) -> dict[int, Expression]:
-    """The expression of every TERMINAL. Rows of `exprs` only refer to earlier ones, so one pass builds them."""
+    """The expression of every terminal. Rows of `exprs` only refer to earlier ones, so one pass builds them."""
     built: list[Expression] = []
     pool: list[int] = table.pool.tolist()
     byte_sets = [int.from_bytes(row.tobytes(), "little") for row in table.byte_sets]
     for op, a, b in table.exprs.tolist():
         built.append(_expression(make, built, ExprOp(op), a, b, pool, byte_sets, table.literals))
-    terminals = np.flatnonzero(table.symbols[:, 0] == SymOp.TERMINAL).tolist()
+    terminals = np.flatnonzero(np.isin(table.symbols[:, 0], (SymOp.TERMINAL, SymOp.LIMITED))).tolist()
     return {symbol: built[table.symbols[symbol, 1]] for symbol in terminals}
 
 

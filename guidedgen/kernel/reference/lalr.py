@@ -1,8 +1,9 @@
 """LALR(1) automata: what a stack of states expects, what becomes of it, and what completing it costs at least.
 
 *Stack*: the states from the first to the one on top, the frame to go on in once the automaton's text is complete, the
-columns of the blocks around, how many brackets are open, and what the text before obliges the rest to. An item of a row is a stack, as others are a production
-with a dot. *Input*: a terminal, or a newline after which the next line begins at a column.
+columns of the blocks around, how many brackets are open, and what the text before obliges the rest to. An item of a
+row is a stack, as others are a production with a dot. *Input*: a terminal, or a newline behind which a line begins
+at a column.
 
 A terminal can come where the reductions that it calls for end in a state that shifts it; an action for it is not
 enough, since automata merge what may follow a rule in different contexts.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from guidedgen.kernel.lalr_table import unpack
@@ -49,9 +51,7 @@ class Stack:
 class Automaton:
     """One LALR symbol of a table; `expressions` has the texts of TERMINAL symbols."""
 
-    def __init__(
-        self, table: GrammarTable, symbol: int, expressions: dict[int, Expression], make: Expressions
-    ) -> None:
+    def __init__(self, table: GrammarTable, symbol: int, expressions: dict[int, Expression], make: Expressions) -> None:
         _, offset, count = table.symbols[symbol].tolist()
         header, arrays = unpack(table.pool, offset, count)
         lists = {name: array.tolist() for name, array in arrays.items()}
@@ -68,7 +68,7 @@ class Automaton:
         rules = _divided(lists["kernel_first"], lists["kernel_rule"])
         places = _divided(lists["kernel_first"], lists["kernel_place"])
         self._scanner_of: list[int] = lists["scanner_of"]
-        self._orders = list(zip(lists["order_first"], lists["order_first"][1:], strict=False))
+        self._orders = list(pairwise(lists["order_first"]))
         self._order: list[int] = lists["order"]
         self._owners = _divided(lists["owner_first"], lists["owner"])
         self._kernels = [list(zip(*kernel, strict=True)) for kernel in zip(rules, places, strict=True)]
@@ -96,7 +96,10 @@ class Automaton:
         if dropped:
             yield (newline, None, False), stack
         if newline >= 0 and not dropped:
-            for column in (*stack.columns, *range(stack.columns[-1] + 1, stack.columns[-1] + 1 + self._header["deepest"])):
+            for column in (
+                *stack.columns,
+                *range(stack.columns[-1] + 1, stack.columns[-1] + 1 + self._header["deepest"]),
+            ):
                 below = self._next_line(stack, column)
                 if below is not None:
                     yield (newline, column, False), below
@@ -120,7 +123,7 @@ class Automaton:
             earlier = [self._accepted(other) for other in self._order[first:place]]
             before = owners[: owners.index(terminal)] if terminal in owners else owners
             gone = [self._accepted(owner) for owner in before]
-            gone += [self._make.concat(text, self._make.all) for text in earlier]
+            gone += [self._matched(other) for other in self._order[first:place]]
             wanted = [self._accepted(ordered), self._accepted(terminal)]
             if terminal == self._header["newline"] and column is None:
                 wanted.append(self._blank_line())
@@ -133,6 +136,13 @@ class Automaton:
         make = self._make
         parts = [*wanted, make.complement(make.union(gone)), *([] if column is None else [self._ends_at(column)])]
         return make.longest(make.intersection(parts), make.union(tracked))
+
+    def _matched(self, terminal: int) -> Expression:
+        """Texts that a terminal takes a beginning of: what it tracks besides its texts are those it gives up."""
+        make, texts = self._make, self._accepted(terminal)
+        broken = make.intersection([self._tracked(terminal), make.complement(texts)])
+        gone = make.complement(make.concat(broken, make.all))
+        return make.intersection([make.concat(texts, make.all), gone])
 
     def _accepted(self, terminal: int) -> Expression:
         text = self._texts[terminal]
@@ -229,7 +239,11 @@ class Automaton:
         """Least cost of completing a text from a stack; `outside`: after the automaton's text."""
         finished: list[dict[int, Cost]] = []  # for each state below the top, what costs follow its nonterminals
         for height, state in enumerate(stack.states[:-1]):
-            finished.append(self._after_nonterminals(state, [self._below(finished, height, item, outside) for item in self._kernels[state]]))
+            finished.append(
+                self._after_nonterminals(
+                    state, [self._below(finished, height, item, outside) for item in self._kernels[state]]
+                )
+            )
         top = len(stack.states) - 1
         ways = (
             self._body_cost(self._bodies[rule][place:]) + self._below(finished, top, (rule, place), outside)
@@ -245,7 +259,9 @@ class Automaton:
     def _after_nonterminals(self, state: int, after: list[Cost]) -> dict[int, Cost]:
         """What follows each nonterminal that is predicted in a state, given what follows the rules at its places."""
         costs: dict[int, Cost] = {}
-        work = [(self._bodies[rule], place, cost) for (rule, place), cost in zip(self._kernels[state], after, strict=True)]
+        work = [
+            (self._bodies[rule], place, cost) for (rule, place), cost in zip(self._kernels[state], after, strict=True)
+        ]
         while work:
             body, place, cost = work.pop()
             if place == len(body) or body[place] >= 0:
@@ -254,12 +270,14 @@ class Automaton:
             cost += self._body_cost(body[place + 1 :])
             if cost < costs.get(nonterminal, math.inf):
                 costs[nonterminal] = cost
-                work += [(body, 0, cost) for left, body in zip(self._left, self._bodies, strict=True) if left == nonterminal]
+                work += [
+                    (body, 0, cost) for left, body in zip(self._left, self._bodies, strict=True) if left == nonterminal
+                ]
         return costs
 
 
 def _divided(first: list[int], entries: list[int]) -> list[list[int]]:
-    return [entries[begin:end] for begin, end in zip(first, first[1:], strict=False)]
+    return [entries[begin:end] for begin, end in pairwise(first)]
 
 
 def _mappings(first: list[int], keys: list[int], values: list[int]) -> list[dict[int, int]]:

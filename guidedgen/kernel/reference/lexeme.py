@@ -173,6 +173,10 @@ class Lexemes:
                 raise LimitExceeded("states", self._limit, "looking for the ways in which a terminal can end")
         return list(found.values())
 
+    def nearer_bytes(self, state: Expression, left: Length) -> int:
+        """The set of bytes after which `left` - 1 bytes are the shortest rest; bit b stands for byte b."""
+        return sum(mask for mask, target in self.live_successors(state) if self.distance(target) == left - 1)
+
 
 def _measured_parts(node: Expression) -> tuple[Expression, ...]:
     """The parts whose distances give the distance of `node`; none where it has to be searched."""
