@@ -6,6 +6,7 @@
     │   ├── UnsatisfiableSchema                   no value at all is valid
     │   └── GrammarSyntaxError(line, column)      a regex, grammar or schema text that cannot be read
     ├── VocabularyError                           also ValueError: a tokenizer that cannot be turned into bytes
+    ├── SavedConstraintError(reason)              also ValueError: a saved constraint that cannot be used
     ├── LimitExceeded(limit, value)               also RuntimeError: a configured limit was reached
     ├── BudgetTooSmall(minimum)                   also ValueError: max_tokens cannot hold any valid value
     ├── DeadEnd                                   also RuntimeError: no token is allowed and the text is incomplete
@@ -132,6 +133,20 @@ def _marked(line: str, column: int) -> str:
 
 class VocabularyError(GuidedGenError, ValueError):
     """The bytes of a tokenizer's tokens cannot be determined."""
+
+
+class SavedConstraintError(GuidedGenError, ValueError):
+    """A file with a saved constraint cannot be used.
+
+    Args:
+        message: why, and what to do.
+        reason: "damaged" (cut, altered, or no such file), "version", "size", "vocabulary", "spec" (it holds another
+            one) or "kernel" (it needs the native one).
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class LimitExceeded(GuidedGenError, RuntimeError):

@@ -12,10 +12,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from guidedgen.errors import ModelError
-from guidedgen.grammars.tool_formats import FORMATS, ToolFormat
+from guidedgen.grammars.thinking import Markers, markers_of
+from guidedgen.grammars.tool_formats import FORMATS
 from guidedgen.grammars.tools import Tools
 from guidedgen.tool_prompts import (
     Message,
+    TemplateTools,
     arguments_of,
     native_messages,
     plain_messages,
@@ -100,13 +102,27 @@ class Prompter:
         return bool(getattr(self.tokenizer, "chat_template", None))
 
     @cached_property
-    def tool_format(self) -> ToolFormat | None:
-        """How the model's chat template writes calls of tools, None where it knows none."""
-        return template_tools(self._render).format if self.has_template else None
+    def tools(self) -> TemplateTools:
+        """What the model's chat template can do with tools."""
+        return template_tools(self._render) if self.has_template else TemplateTools()
+
+    @cached_property
+    def thinking(self) -> Markers | None:
+        """The markers that the model puts around its reasoning, None where nothing tells."""
+        template = getattr(self.tokenizer, "chat_template", None) or ""
+        opening = self._opening() if self.has_template else ""
+        return markers_of(self.vocabulary.special.keys(), str(template), opening)
+
+    def _opening(self) -> str:
+        """The end of a prompt, as the chat template writes it."""
+        try:
+            return self._render([{"role": "user", "content": "?"}], [])
+        except Exception:  # a template that refuses this says so when the conversation comes
+            return ""
 
     def settled(self, tools: Tools) -> Tools:
         """The tools with the format that they are called in: the one asked for, else the template's, else JSON."""
-        known, asked = self.tool_format, tools.format
+        known, asked = self.tools.format, tools.format
         if known is not None and asked in (None, known.name):
             return replace(tools, format=known)
         return tools if asked is not None else replace(tools, format=FORMATS["json"])
@@ -121,11 +137,12 @@ class Prompter:
         Raises:
             ModelError: the template refuses the conversation.
         """
-        known = self.tool_format if tools is not None or _mentions_tools(conversation) else None
-        if known is not None and (tools is None or tools.format == known):
-            declared = None if tools is None else tools.declarations
-            return self._templated(tuple(native_messages(conversation)), declared)
         if tools is not None or _mentions_tools(conversation):
+            known = self.tools
+            if known.format is not None and (tools is None or tools.format == known.format):
+                told = None if tools is None or known.tells else told_of(tools)
+                declared = None if tools is None or not known.tells else tools.declarations
+                return self._templated(native_messages(conversation, text=known.text, told=told), declared)
             written = FORMATS["json"] if tools is None else tools.written
             conversation = plain_messages(conversation, written, None if tools is None else told_of(tools))
         if not self.has_template:
@@ -154,7 +171,7 @@ class Prompter:
 
     def _render(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> str:
         text = self.tokenizer.apply_chat_template(
-            list(messages), tools=list(tools), add_generation_prompt=True, tokenize=False
+            list(messages), tools=list(tools) or None, add_generation_prompt=True, tokenize=False
         )
         return str(text)
 

@@ -7,6 +7,7 @@ answers that masks ask for is the one that the model was trained to write.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -20,77 +21,109 @@ Message: TypeAlias = Mapping[str, Any]
 Render: TypeAlias = Callable[[Sequence[Message], Sequence[Mapping[str, Any]]], str]
 """Text of a conversation and declarations of tools under a chat template; raises where the template refuses them."""
 
+_DESCRIPTION: Final = "A tool that is not there."
 _TOOL: Final = {
     "type": "function",
     "function": {
         "name": "probe",
-        "description": "A tool that is not there.",
+        "description": _DESCRIPTION,
         "parameters": {"type": "object", "properties": {"key": {"type": "string"}}, "required": ["key"]},
     },
 }
 _ASKED: Final = {"role": "user", "content": "A question."}
-_CALL: Final = {"type": "function", "id": "abcDEF123", "function": {"name": "probe", "arguments": {"key": "value"}}}
-_CALLED: Final = {"role": "assistant", "content": "", "tool_calls": [_CALL]}
+_ARGUMENTS: Final = {"key": "value"}
 _RESULT: Final = {"role": "tool", "name": "probe", "tool_call_id": "abcDEF123", "content": "The result of it."}
 _TIGHT_MISTRAL: Final = replace(FORMATS["mistral"], begin="[TOOL_CALLS][")
+_IN_TAGS: Final = re.compile(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateTools:
-    """What a chat template can do: `format` is how it writes calls, None where it does not tell a model of tools."""
+    """What a chat template can do.
+
+    Attributes:
+        format: how it writes calls; None where it cannot, or in a way that is not known here.
+        tells: whether it tells the model of the tools.
+        text: whether it wants arguments as JSON text, and not as objects.
+    """
 
     format: ToolFormat | None = None
+    tells: bool = False
+    text: bool = False
 
 
 def template_tools(render: Render) -> TemplateTools:
-    """Try a chat template.
-
-    A template counts as knowing tools where it shows the declarations, a call in one of the known formats at the place
-    where the answer starts, and the result of the call.
-    """
-    try:
-        asked = render([_ASKED], [_TOOL])
-        called = render([_ASKED, _CALLED, _RESULT, _ASKED], [_TOOL])
-    except Exception:  # whatever a template raises: it is a program that somebody else wrote
-        return TemplateTools()
-    told = all(str(_TOOL["function"]["description"]) in text for text in (asked, called))  # type: ignore[index]
-    if not told or _RESULT["content"] not in called:
-        return TemplateTools()
-    return TemplateTools(format=_format_in(called))
+    """Try a chat template: does it show a call, in one of the known formats, its result, and the declarations?"""
+    for text in (False, True):
+        arguments = json.dumps(_ARGUMENTS) if text else _ARGUMENTS
+        call = {
+            "type": "function",
+            "id": _RESULT["tool_call_id"],
+            "function": {"name": "probe", "arguments": arguments},
+        }
+        called = {"role": "assistant", "content": "", "tool_calls": [call]}
+        try:
+            rendered = render([_ASKED, called, _RESULT], [_TOOL])
+        except Exception:  # whatever a template raises: it is a program that somebody else wrote
+            continue
+        found = _format_in(rendered)
+        if found is not None and _RESULT["content"] in rendered:
+            return TemplateTools(format=found, tells=_DESCRIPTION in rendered, text=text)
+    return TemplateTools()
 
 
 def _format_in(text: str) -> ToolFormat | None:
     """The format that the call in a rendered conversation is written in; formats with a trigger are told apart best."""
-    candidates = sorted([*FORMATS.values(), _TIGHT_MISTRAL], key=lambda made: not made.trigger)
-    for written in candidates:
-        call = written.opening + "probe" + written.between + '{"key": "value"}'
-        at = text.find(call)
+    arguments = json.dumps(_ARGUMENTS)
+    for written in sorted([*FORMATS.values(), _TIGHT_MISTRAL], key=lambda made: not made.trigger):
+        at = text.find(written.opening + "probe" + written.between + arguments)
         if at >= 0 and (written.trigger or not _continues(text[:at])):
             return written
-    return None
+    bodies = map(_parsed, _IN_TAGS.findall(text))  # templates differ in spaces and in the order of the two
+    return FORMATS["hermes"] if {"name": "probe", "arguments": _ARGUMENTS} in bodies else None
 
 
 def _continues(before: str) -> bool:
     """Whether a call without a trigger is a part of something longer, such as another list or a tag."""
     return before.rstrip().endswith(
-        ("[", "{", ",", ":", "<tool_call>", "<|tool_call|>", "[TOOL_CALLS]", "<function_call>")
+        ("[", "{", ",", ":", "tool_call>", "|tool_call|>", "[TOOL_CALLS]", "function_call>")
     )
 
 
-def native_messages(conversation: Sequence[Message]) -> list[dict[str, Any]]:
-    """Messages as chat templates with tools take them: arguments are objects, every content is a text."""
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def native_messages(
+    conversation: Sequence[Message], *, text: bool = False, told: str | None = None
+) -> tuple[dict[str, Any], ...]:
+    """Messages as chat templates with tools take them; every content is a text.
+
+    Args:
+        conversation: what was said.
+        text: arguments are JSON text, otherwise objects.
+        told: what the system message says about tools, where the template does not.
+    """
     made: list[dict[str, Any]] = []
     for message in conversation:
         changed = {**message, "content": message.get("content") or ""}
         if message.get("tool_calls"):
-            changed["tool_calls"] = [_native_call(call) for call in message["tool_calls"]]
+            changed["tool_calls"] = [_native_call(call, text) for call in message["tool_calls"]]
         made.append(changed)
-    return made
+    if told and made and made[0]["role"] == "system":
+        made[0]["content"] += f"\n\n{told}"
+    elif told:
+        made.insert(0, {"role": "system", "content": told})
+    return tuple(made)
 
 
-def _native_call(call: Mapping[str, Any]) -> dict[str, Any]:
-    function = {**call["function"], "arguments": arguments_of(call)}
-    return {**call, "type": "function", "function": function}
+def _native_call(call: Mapping[str, Any], text: bool) -> dict[str, Any]:
+    arguments = arguments_of(call)
+    given = json.dumps(arguments, ensure_ascii=False) if text else arguments
+    return {**call, "type": "function", "function": {**call["function"], "arguments": given}}
 
 
 def arguments_of(call: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,9 +38,15 @@ LLAMA3 = """\
 {% endif %}"""
 
 MISTRAL = """\
+{%- set ns = namespace(turn=0) %}
+{%- set users = messages | selectattr("role", "equalto", "user") | list %}
 {%- for message in messages %}
+{%- if message.role != "tool" and not message.tool_calls %}
+{%- if (message.role == "user") != (ns.turn % 2 == 0) %}{{ raise_exception("roles alternate") }}{% endif %}
+{%- set ns.turn = ns.turn + 1 %}
+{%- endif %}
 {%- if message.role == "user" %}
-{%- if tools and loop.last %}[AVAILABLE_TOOLS] {{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}
+{%- if tools and message == users[-1] %}[AVAILABLE_TOOLS] {{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}
 {{- "[INST] " + message.content + "[/INST]" }}
 {%- elif message.tool_calls %}[TOOL_CALLS]SPACE[
 {%- for call in message.tool_calls %}
@@ -52,11 +58,29 @@ MISTRAL = """\
 {%- endif %}
 {%- endfor %}"""
 
+DEEPSEEK = """\
+{%- for message in messages %}<{{ message.role }}>{{ message.content }}
+{%- if message.tool_calls %}<｜tool▁calls▁begin｜>
+{%- for call in message.tool_calls %}
+{{- "<｜tool▁call▁begin｜>" + call.function.name + "<｜tool▁sep｜>" + call.function.arguments + "<｜tool▁call▁end｜>" }}
+{%- endfor %}<｜tool▁calls▁end｜>{% endif %}</{{ message.role }}>{% endfor %}
+{%- if add_generation_prompt %}<assistant>{% endif %}"""
+"""Knows calls, with arguments as text, but does not tell the model of the tools."""
+
 CODER = HERMES.replace('{"name": "', "<function=").replace('", "arguments": ', ">")
 """A format that is not known here."""
 
+SWAPPED = HERMES.replace(
+    """{{ '<tool_call>\\n{"name": "' + call.function.name + '", "arguments": ' }}
+{{- call.function.arguments | tojson }}{{ '}\\n</tool_call>' }}""",
+    """{{ '<tool_call>\\n{"arguments": ' }}
+{{- call.function.arguments | tojson }}{{ ', "name": "' + call.function.name }}
+{{- '"}\\n</tool_call>' }}""",
+)
+"""Hermes' format with the name behind the arguments, as some templates write earlier calls."""
+
 SILENT = HERMES.replace("{{ tool | tojson }}", "a tool")
-"""Knows calls, but does not tell the model of the tools."""
+"""Hermes' format; does not tell the model of the tools."""
 
 
 class TemplateTokenizer:

@@ -12,7 +12,17 @@ import guidedgen as gg
 from guidedgen.grammars.tool_formats import FORMATS
 from guidedgen.prompting import Prompter, conversation_of
 from guidedgen.tool_prompts import native_messages, plain_messages
-from tests.chat_templates import CODER, HERMES, LLAMA3, MISTRAL, PLAIN, SILENT, TemplateTokenizer
+from tests.chat_templates import (
+    CODER,
+    DEEPSEEK,
+    HERMES,
+    LLAMA3,
+    MISTRAL,
+    PLAIN,
+    SILENT,
+    SWAPPED,
+    TemplateTokenizer,
+)
 from tests.grammars.tool_samples import WRITERS
 
 TIGHT, SPACED = MISTRAL.replace("SPACE", ""), MISTRAL.replace("SPACE", " ")
@@ -37,20 +47,23 @@ def prompter(template: str | None) -> tuple[Prompter, TemplateTokenizer]:
     ("template", "name", "begin"),
     [
         (HERMES, "hermes", ""),
+        (SWAPPED, "hermes", ""),
+        (SILENT, "hermes", ""),
+        (DEEPSEEK, "deepseek-v3.1", "<｜tool▁calls▁begin｜>"),
         (LLAMA3, "llama3", ""),
         (SPACED, "mistral", "[TOOL_CALLS] ["),
         (TIGHT, "mistral", "[TOOL_CALLS]["),
     ],
 )
 def test_the_format_of_a_template_is_found(template: str, name: str, begin: str) -> None:
-    found = prompter(template)[0].tool_format
+    found = prompter(template)[0].tools.format
     assert found is not None
     assert (found.name, found.begin) == (name, begin)
 
 
-@pytest.mark.parametrize("template", [PLAIN, CODER, SILENT, None, "{{ raise_exception('no') }}", "{{ nonsense.x.y }}"])
+@pytest.mark.parametrize("template", [PLAIN, CODER, None, "{{ raise_exception('no') }}", "{{ nonsense.x.y }}"])
 def test_templates_that_know_no_tools_or_no_format_of_ours(template: str | None) -> None:
-    assert prompter(template)[0].tool_format is None
+    assert prompter(template)[0].tools.format is None
 
 
 def test_a_real_template_is_found(shared: Path) -> None:
@@ -58,14 +71,14 @@ def test_a_real_template_is_found(shared: Path) -> None:
 
     tokenizer = AutoTokenizer.from_pretrained(shared / "data/tokenizers/qwen3")
     made = Prompter(vocabulary=gg.Vocabulary.from_tokenizer(tokenizer), tokenizer=tokenizer)
-    assert made.tool_format is FORMATS["hermes"]
+    assert made.tools.format is FORMATS["hermes"]
     text = tokenizer.decode(made.encode((USER, CALLED, RESULT), made.settled(gg.Tools([search]))))
     assert WRITERS["hermes"]([("search", {"city": "Ulm"})]) in text
     assert '"description": "Look up the weather."' in text
     assert "<tool_response>\nsunny\n</tool_response>" in text
 
     older = AutoTokenizer.from_pretrained(shared / "data/tokenizers/llama3_1")
-    assert Prompter(vocabulary=gg.Vocabulary.from_tokenizer(older), tokenizer=older).tool_format is None
+    assert Prompter(vocabulary=gg.Vocabulary.from_tokenizer(older), tokenizer=older).tools.format is None
 
 
 @pytest.mark.parametrize(
@@ -89,12 +102,15 @@ def test_the_spacing_of_the_template_is_kept_where_its_format_is_named() -> None
     assert settled.written.begin == "[TOOL_CALLS]["
 
 
-@pytest.mark.parametrize(("template", "name"), [(HERMES, "hermes"), (LLAMA3, "llama3"), (SPACED, "mistral")])
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [(HERMES, "hermes"), (LLAMA3, "llama3"), (SPACED, "mistral"), (DEEPSEEK, "deepseek-v3.1")],
+)
 def test_a_template_writes_calls_as_masks_ask_for_them(template: str, name: str) -> None:
     """What the template makes of an earlier call is what the constraint accepts as an answer."""
     made, tokenizer = prompter(template)
     tools = made.settled(gg.Tools([search]))
-    made.encode(conversation_of(None, [USER, CALLED, RESULT, USER]), tools)
+    made.encode(conversation_of(None, [USER, CALLED, RESULT]), tools)
     (text,) = tokenizer.texts
     written = WRITERS[name]([("search", {"city": "Ulm"})])
     assert written.removesuffix("}]") in text
@@ -108,7 +124,20 @@ def test_arguments_may_be_json_text_as_openai_has_them() -> None:
     for call in (CALL, TEXT_CALL):
         made.encode(conversation_of(None, [USER, {**CALLED, "content": None, "tool_calls": [call]}, RESULT]), tools)
     assert tokenizer.texts[0] == tokenizer.texts[1]
-    assert native_messages([{**CALLED, "tool_calls": [TEXT_CALL]}]) == [CALLED]
+    assert native_messages([{**CALLED, "tool_calls": [TEXT_CALL]}]) == (CALLED,)
+    assert native_messages([CALLED], text=True) == ({**CALLED, "tool_calls": [TEXT_CALL]},)
+
+
+@pytest.mark.parametrize("template", [SILENT, DEEPSEEK])
+def test_templates_that_do_not_tell_of_the_tools_are_helped(template: str) -> None:
+    made, tokenizer = prompter(template)
+    tools = made.settled(gg.Tools([search]))
+    system = {"role": "system", "content": "Be brief."}
+    for conversation in ([USER, CALLED, RESULT], [system, USER]):
+        made.encode(conversation_of(None, conversation), tools)
+        assert "Look up the weather." in tokenizer.texts[-1].partition("</system>")[0]
+    assert tokenizer.texts[-1].startswith("<system>Be brief.\n\n")
+    assert tools.written.write([("search", '{"city": "Ulm"}')]) in tokenizer.texts[0]
 
 
 def test_templates_without_tools_are_given_text() -> None:

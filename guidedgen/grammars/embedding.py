@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from guidedgen.errors import UnsupportedFeature
@@ -42,7 +43,23 @@ def node_of(spec: object, limits: Limits = _DEFAULT_LIMITS) -> ir.Node:
 
 def json_texts(grammar: ir.Grammar) -> list[ir.JsonText]:
     """The JSON texts that stand in a grammar, those of grammars inside it as well, each once."""
-    found: list[ir.JsonText] = []
+    return [node for node in _nodes(grammar) if isinstance(node, ir.JsonText)]
+
+
+def dynamic_terminals(grammar: ir.Grammar) -> list[ir.Dynamic]:
+    """The terminals that functions answer for, by their numbers.
+
+    Raises:
+        UnsupportedFeature: they are those of several grammars.
+    """
+    found = sorted((node for node in _nodes(grammar) if isinstance(node, ir.Dynamic)), key=lambda node: node.number)
+    if len({node.number for node in found}) < len(found):
+        hint = "Put the terminals that functions answer for into one grammar."
+        raise UnsupportedFeature("several grammars of one output ask functions", hint=hint)
+    return found
+
+
+def _nodes(grammar: ir.Grammar) -> Iterator[object]:
     seen: set[object] = set()
     work: list[object] = [*reversed([*grammar.rules.values()]), grammar.start]
     while work:
@@ -50,10 +67,10 @@ def json_texts(grammar: ir.Grammar) -> list[ir.JsonText]:
         if node in seen:
             continue
         seen.add(node)
-        if isinstance(node, ir.JsonText):
-            found.append(node)
-        elif isinstance(node, ir.Scope):
+        yield node
+        if isinstance(node, ir.Scope):
             work += [*reversed([*node.grammar.rules.values()]), node.grammar.start]
+        elif isinstance(node, ir.Limited):
+            work.append(node.node)
         elif not isinstance(node, ir.Terminal):
             work += reversed(children_of(node))
-    return found

@@ -46,6 +46,13 @@ class Triggers:
         contains = ir.Concat((_ALL, _any_of(self.encoded), _ALL))
         return ir.Intersection((allowed, ir.Complement(contains)))
 
+    def before(self, trigger: str) -> ir.Expression:
+        """Free text behind which this trigger, the only one, is complete at its own end and nowhere before."""
+        wanted = trigger.encode()
+        borders = [size for size in range(1, len(wanted)) if wanted.startswith(wanted[size:])]
+        early = [ir.Complement(ir.Concat((_ALL, ir.Literal(wanted[:size])))) for size in borders]
+        return ir.Intersection((self.without(), *early)) if early else self.without()
+
     def until(self, trigger: str) -> ir.Expression:
         """Free text and then this trigger, which fires at its end and nowhere before."""
         wanted = trigger.encode()

@@ -8,6 +8,7 @@ from functools import partial
 
 from guidedgen.errors import CompileError
 from guidedgen.grammars import ebnf_text, gbnf_text, ir
+from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.notes import NO_TEXT, note, unproductive
 from guidedgen.grammars.report import Entry
 from guidedgen.grammars.rule_grammar import assemble, unreached_rules
@@ -17,12 +18,12 @@ from guidedgen.grammars.translation import Translation
 from guidedgen.limits import Limits
 
 
-class _Rules:
+class _Rules(Combinable):
     """What the two have in common. There is no lexer: terminals may end wherever they can."""
 
     def translate(self, limits: Limits) -> Translation:
         """Raises `GrammarSyntaxError` with line and column, `UnsupportedFeature` and `LimitExceeded`."""
-        source, rules, start = self._read(limits)
+        source, rules, start = self.read(limits)
         grammar = assemble(rules, start=start, source=source, limits=limits)
         return Translation(grammar=grammar, notes=partial(_notes, source, rules, start, grammar))
 
@@ -34,7 +35,8 @@ class _Rules:
         """The text itself."""
         return text
 
-    def _read(self, limits: Limits) -> tuple[Source, list[Rule], str]:
+    def read(self, limits: Limits) -> tuple[Source, list[Rule], str]:
+        """The text, its rules, and the name of the first. Raises as `translate` does."""
         raise NotImplementedError
 
 
@@ -50,7 +52,8 @@ class Gbnf(_Rules):
     text: str
     start: str = field(default="root", kw_only=True)
 
-    def _read(self, limits: Limits) -> tuple[Source, list[Rule], str]:
+    def read(self, limits: Limits) -> tuple[Source, list[Rule], str]:
+        """The text, its rules, and the name of the first. Raises as `translate` does."""
         if not all(isinstance(given, str) for given in (self.text, self.start)):
             raise CompileError("a GBNF grammar and the name of its start rule must be strings")
         source = Source(self.text, "GBNF")
@@ -72,7 +75,8 @@ class Ebnf(_Rules):
     start: str | None = field(default=None, kw_only=True)
     syntax: ebnf_text.Syntax = field(default="auto", kw_only=True)
 
-    def _read(self, limits: Limits) -> tuple[Source, list[Rule], str]:
+    def read(self, limits: Limits) -> tuple[Source, list[Rule], str]:
+        """The text, its rules, and the name of the first. Raises as `translate` does."""
         if not all(isinstance(given, str) for given in (self.text, self.start or "")):
             raise CompileError("an EBNF grammar and the name of its start rule must be strings")
         source, rules = ebnf_text.read(self.text, self.syntax, limits)

@@ -6,9 +6,18 @@ GrammarTable. Nothing here knows about tokens, except that a grammar may name sp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+MARKERS: Final = tuple(bytes([byte]) * 1024 for byte in range(0xF5, 0xFE))
+"""What `Dynamic` stands for in texts: bytes that UTF-8 does not have (RFC 3629, section 4), so many that whatever can
+be completed without is completed sooner. 0xFE and 0xFF mark special tokens."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +82,13 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Automaton:
+    """The texts that an automaton accepts; `table` is written as `kernel/table.py` says of AUTOMATON."""
+
+    table: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Longest:
     """Non-empty texts w of `accepted`, each where what follows begins with no v for which w v is in `tracked`.
 
@@ -83,7 +99,14 @@ class Longest:
     tracked: Expression
 
 
-Expression: TypeAlias = Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat
+Expression: TypeAlias = (
+    Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat | Automaton
+)
+
+
+def accepted(expression: Expression | Longest) -> Expression:
+    """The texts of a terminal, whatever may follow it."""
+    return expression.accepted if isinstance(expression, Longest) else expression
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,6 +281,40 @@ class JsonText:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Capture:
+    """A node whose text is returned by a name; the language is the node's.
+
+    Attributes:
+        node: what is captured.
+        name: the name; None: only the ending is captured.
+        ending: what the text ends with that is not part of what is captured.
+        ending_name: the name under which that is returned.
+        trailing: texts that may stand behind what is captured, as far as they are the last part of it.
+    """
+
+    node: Node
+    name: str | None
+    ending: Expression | None = None
+    ending_name: str | None = None
+    trailing: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dynamic:
+    """A text that a function of the program allows when generation gets there; see `dynamic.py`.
+
+    Attributes:
+        name: what people call it.
+        function: from the text so far to the texts that may stand here, or to a spec; nothing: none may.
+        number: which of these terminals of its grammar it is.
+    """
+
+    name: str
+    function: Callable[[str], Any]
+    number: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Limited:
     """A node whose texts are a regular language, held short.
 
@@ -287,6 +344,8 @@ Node: TypeAlias = (
     | JsonText
     | Limited
     | Lalr
+    | Capture
+    | Dynamic
 )
 
 

@@ -7,19 +7,20 @@ highest priority; where that does not decide, the grammar is refused. Indentatio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from lark.exceptions import GrammarError
 
-from guidedgen.errors import CompileError, GrammarSyntaxError
+from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.lalr_tables import Blocks, LalrLexer, build
+from guidedgen.grammars.lark_extensions import Extended, extend
 from guidedgen.grammars.lark_lexing import check_rival
 from guidedgen.grammars.lark_loader import Loaded, lark_errors, load, place_of
-from guidedgen.grammars.lark_text import taken_texts
+from guidedgen.grammars.lark_text import label_of, taken_texts
 from guidedgen.grammars.preferred import Preferred
 from guidedgen.limits import Limits
 
@@ -97,21 +98,36 @@ def parse(
         LimitExceeded: one of `limits`.
     """
     keep = () if indent is None else (indent.newline,)
+    extended = _without_extensions(text)
     loaded = load(text, start=start, import_paths=import_paths, limits=limits, keep=keep)
     blocks = None if indent is None else _blocks(indent, loaded, text)
-    taken = {terminal.name: taken_texts(terminal, text, limits) for terminal in loaded.terminals}
-    terminals = {name: _terminal(name, found, text, lexes=lexer is not None) for name, found in taken.items()}
+    taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in loaded.terminals}
+    terminals = {
+        terminal.name: ir.Terminal(
+            _texts(terminal.name, taken[terminal.name], text, lexes=lexer is not None), label_of(terminal, loaded)
+        )
+        for terminal in loaded.terminals
+    }
     _check_declared(loaded, terminals, indent, text)
     with lark_errors(text, limits):
         try:
             node = build(loaded, terminals, start=start, lexer=lexer, blocks=blocks)
         except GrammarError as error:
             raise _conflict(text, str(error)) from None
-    _check_rivals(node, taken)
+    _check_rivals(node, [terminal.name for terminal in loaded.terminals], taken)
     return ir.Grammar(start=node)
 
 
-def _terminal(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Terminal:
+def _without_extensions(text: str) -> Extended:
+    """Refuse what stands for something that lark's automata know nothing of."""
+    extended = extend(text)
+    if extended.placeholders or extended.terminals or extended.attributes:
+        what = "%json, %regex, special tokens, & and ~, and attributes of rules"
+        raise UnsupportedFeature(f'parser="lalr" does not know {what}', hint='Use parser="earley".')
+    return extended
+
+
+def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Expression | ir.Longest:
     if found.texts.nullable:
         line, column = place_of(text, name)
         raise GrammarSyntaxError(
@@ -124,15 +140,14 @@ def _terminal(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Term
         )
     accepted = cr.to_utf8(found.texts)
     if not lexes or found.alone:
-        return ir.Terminal(accepted, name)
+        return accepted
     broken = found.broken
     tracked = accepted if cr.is_nothing(broken) else cr.to_utf8(cr.union([found.texts, broken]))
-    return ir.Terminal(ir.Longest(accepted, tracked), name)
+    return ir.Longest(accepted, tracked)
 
 
-def _check_rivals(node: ir.Lalr, taken: Mapping[str, Preferred]) -> None:
+def _check_rivals(node: ir.Lalr, names: Sequence[str], taken: Mapping[str, Preferred]) -> None:
     """Refuse terminals whose text depends on how one that is tried before them looks at what follows."""
-    names = [None if terminal is None else terminal.label for terminal in node.terminals]
     pairs = {
         (own, rival)
         for scanner in node.scanners
@@ -140,8 +155,8 @@ def _check_rivals(node: ir.Lalr, taken: Mapping[str, Preferred]) -> None:
         for rival in scanner.order[:place]
     }
     for own, rival in sorted(pairs):
-        if not cr.is_nothing(taken[str(names[rival])].broken):
-            check_rival(str(names[own]), taken[str(names[own])], taken[str(names[rival])])
+        if not cr.is_nothing(taken[names[rival]].broken):
+            check_rival(names[own], taken[names[own]], taken[names[rival]])
 
 
 def _blocks(indent: Indentation, loaded: Loaded, text: str) -> Blocks:

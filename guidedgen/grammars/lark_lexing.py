@@ -27,6 +27,7 @@ from guidedgen.grammars.preferred import Preferred
 DynamicLexer: TypeAlias = Literal["dynamic", "dynamic_complete"]
 
 _NO_CHARS: Final = CharSet(())
+_NO_LABELS: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,35 @@ class Lexemes:
     ignored: ir.Node | None
 
 
-def dynamic(taken: Mapping[str, Preferred], ignored: Collection[str], lexer: DynamicLexer) -> Lexemes:
+def dynamic(
+    taken: Mapping[str, Preferred],
+    ignored: Collection[str],
+    lexer: DynamicLexer,
+    labels: Mapping[str, str] = _NO_LABELS,
+) -> Lexemes:
     """Terminals that are read where the parser expects them.
 
     Args:
         taken: what each terminal can take, by name.
         ignored: names of those that are ignored.
         lexer: "dynamic" or "dynamic_complete".
+        labels: what people call them, where that is not their names.
     """
     skipped = _run([_terminal(taken[name], name, shorter=False) for name in ignored if name in taken])
     bare: dict[str, ir.Node] = {}
     for name, found in taken.items():
-        terminal = _terminal(found, name, shorter=lexer == "dynamic_complete")
+        terminal = _terminal(found, labels.get(name, name), shorter=lexer == "dynamic_complete")
         maybe = found.texts.nullable and isinstance(terminal.expression, ir.Longest)
         bare[name] = ir.Repetition(terminal, 0, 1) if maybe else terminal
     return _lexemes(bare, skipped)
 
 
-def basic(definitions: Sequence[TerminalDef], taken: Mapping[str, Preferred], ignored: Collection[str]) -> Lexemes:
+def basic(
+    definitions: Sequence[TerminalDef],
+    taken: Mapping[str, Preferred],
+    ignored: Collection[str],
+    labels: Mapping[str, str] = _NO_LABELS,
+) -> Lexemes:
     """Terminals that compete for every text.
 
     Raises:
@@ -71,7 +83,8 @@ def basic(definitions: Sequence[TerminalDef], taken: Mapping[str, Preferred], ig
     skipped: list[ir.Node] = []
     for entry in scanner(definitions):
         for name, terminal in _ways(entry, taken, skip=entry.name in ignored):
-            (skipped if entry.name in ignored else ways[name]).append(terminal)
+            labelled = ir.Terminal(terminal.expression, labels.get(name, name))
+            (skipped if entry.name in ignored else ways[name]).append(labelled)
     bare: dict[str, ir.Node] = {
         name: found[0] if len(found) == 1 else ir.Choice(tuple(found)) for name, found in ways.items()
     }
@@ -115,7 +128,7 @@ def scanner(definitions: Sequence[TerminalDef]) -> list[Entry]:
             continue
         pattern = re.compile(terminal.pattern.to_regexp())
         own = [one for one in strings if one.priority == terminal.priority and _takes_whole(pattern, one)]
-        embedded.update(one.name for one in own if one.pattern.flags <= terminal.pattern.flags)
+        embedded.update(one.name for one in own if set(one.pattern.flags) <= set(terminal.pattern.flags))
         owners[terminal.name] = tuple(own)
     tried = [terminal for terminal in order if terminal.name not in embedded]
     return [Entry(one, tuple(tried[:place]), owners.get(one.name, ())) for place, one in enumerate(tried)]

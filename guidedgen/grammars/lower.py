@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _AnyNode: TypeAlias = ir.Expression | ir.Longest | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
+_NAMED = 12  # special tokens that an error lists
 
 
 def lower(
@@ -37,6 +38,7 @@ def lower(
     limits: Limits,
     native: bool = False,
     vocabulary: Vocabulary | None = None,
+    counted: bool = True,
 ) -> GrammarTable:
     """Flatten a grammar.
 
@@ -46,12 +48,13 @@ def lower(
         limits: `repeat` bounds counts; `expressions` and `symbols` bound the size of the table.
         native: leave `ir.JsonText` to the native kernel; otherwise its translation takes its place.
         vocabulary: what `ir.TokenSet` needs.
+        counted: whether limits on tokens hold; texts that are finished do not show their tokens.
 
     Raises:
         CompileError: an undefined rule, an unknown special token, or a malformed node.
         LimitExceeded: one of the limits above.
     """
-    lowering = _Lowering(special, limits, native, vocabulary)
+    lowering = _Lowering(special, limits, native, vocabulary, counted)
     start = lowering.run(grammar)
     return lowering.table(start)
 
@@ -59,7 +62,10 @@ def lower(
 class _Lowering:
     """The growing table. Expressions and symbols have separate ids; a node's type says which one `_ids` holds."""
 
-    def __init__(self, special: Mapping[str, int], limits: Limits, native: bool, vocabulary: Vocabulary | None) -> None:
+    def __init__(
+        self, special: Mapping[str, int], limits: Limits, native: bool, vocabulary: Vocabulary | None, counted: bool
+    ) -> None:
+        self._counted = counted
         self._vocabulary = vocabulary
         self._special = special
         self._limits = limits
@@ -73,6 +79,7 @@ class _Lowering:
         self._literals = bytearray()
         self._labels: dict[int, str] = {}
         self._texts: list[tuple[Schema, dict[str, int]]] = []
+        self._sources: list[object] = []
         self._grammars: dict[ir.Grammar, int] = {}  # grammars within the grammar, as rules
         self._rule_ids: dict[tuple[ir.Grammar, str], int] = {}
         self._pending: list[tuple[ir.Grammar, ir.Node, int]] = []  # bodies, whose names they use, and for which rule
@@ -98,6 +105,7 @@ class _Lowering:
             start=start,
             labels=self._labels,
             texts=tuple(self._texts),
+            sources=tuple(self._sources),
         )
 
     def _lower(self, root: _AnyNode) -> int:
@@ -213,6 +221,16 @@ class _Lowering:
             self._known[key] = self._expression(ExprOp.REPEAT, child, self._bounds(node.low, node.high))
         return self._known[key]
 
+    def emit_automaton(self, node: ir.Automaton) -> int:
+        """AUTOMATON."""
+        words = np.ascontiguousarray(node.table, dtype=np.int32).tobytes()
+        key = (ExprOp.AUTOMATON, words)
+        if key not in self._known:
+            offset = len(self._pool)
+            self._pool.frombytes(words)
+            self._known[key] = self._expression(ExprOp.AUTOMATON, offset, len(words) // 4)
+        return self._known[key]
+
     def emit_terminal(self, node: ir.Terminal) -> int:
         """TERMINAL."""
         return self._symbol(SymOp.TERMINAL, self._ids[node.expression], label=node.label)
@@ -269,18 +287,23 @@ class _Lowering:
         """LIMITED, or a TERMINAL where tokens are not counted."""
         text = expression_of(node.node, self._scope, "a limit")
         expression = self._lower(within_chars(text, node.max_chars))
-        if node.max_tokens is None:
+        if node.max_tokens is None or not self._counted:
             return self._symbol(SymOp.TERMINAL, expression, label=node.label)
         if node.max_tokens <= 0:
             nothing = self._lower(ir.Intersection((text, ir.Epsilon())))
             return self._symbol(SymOp.TERMINAL, nothing, label=node.label)
         return self._symbol(SymOp.LIMITED, expression, min(node.max_tokens, _LARGEST_COUNT), node.label)
 
+    def emit_dynamic(self, node: ir.Dynamic) -> int:
+        """TERMINAL, of a text that no token spells."""
+        return self._symbol(SymOp.TERMINAL, self._emit_literal(ir.MARKERS[node.number]), label=node.name)
+
     def emit_json(self, node: ir.JsonText) -> int:
         """JSON, or the rules that stand for it."""
         if not self._native:
             return self._emit_grammar(translated(node, self._limits))
         self._texts.append(native_text(node, self._limits))
+        self._sources.append(node)
         return self._symbol(SymOp.JSON, len(self._texts) - 1)
 
     def emit_special(self, node: ir.SpecialToken) -> int:
@@ -296,15 +319,24 @@ class _Lowering:
         beyond = next((number for number in sorted(ids) if not 0 <= number < size), None)
         if beyond is not None:
             raise CompileError(f"there is no token {beyond}", hint=f"The vocabulary has {size} tokens.")
+        if len(ids) > 1:
+            ids -= self._vocabulary.eos
         if node.excluded:
             ids = _text_tokens(self._vocabulary) - ids
         return self._symbol(SymOp.TOKEN, *self._list(sorted(ids)), label=node.label)
 
     def _token_named(self, name: str) -> int:
         if name not in self._special:
-            hint = _suggestion(name, self._special) or "Use a token that this tokenizer has."
+            hint = _suggestion(name, self._special) or _known_names(self._special)
             raise CompileError(f"the vocabulary has no special token {name!r}", keyword=name, hint=hint)
         return self._special[name]
+
+
+def _known_names(special: Mapping[str, int]) -> str:
+    """A hint that names what a vocabulary has."""
+    names = [*special]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"It has {', '.join(names[:_NAMED])}{more}." if names else "It names no tokens: write the text instead."
 
 
 def _text_tokens(vocabulary: Vocabulary) -> set[int]:
@@ -344,6 +376,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Intersection: (lambda node: node.parts, lambda low, node: low.emit_expressions(ExprOp.AND, node.parts)),
     ir.Complement: (lambda node: (node.inner,), _Lowering.emit_complement),
     ir.Repeat: (lambda node: (node.inner,), _Lowering.emit_repeat),
+    ir.Automaton: (_no_children, _Lowering.emit_automaton),
     ir.Longest: (lambda node: (node.accepted, node.tracked), _Lowering.emit_longest),
     ir.Terminal: (lambda node: (node.expression,), _Lowering.emit_terminal),
     ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
@@ -356,6 +389,8 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Scope: (_no_children, _Lowering.emit_scope),
     ir.JsonText: (_no_children, _Lowering.emit_json),
     ir.Limited: (_no_children, _Lowering.emit_limited),
+    ir.Dynamic: (_no_children, _Lowering.emit_dynamic),
+    ir.Capture: (lambda node: (node.node,), lambda low, node: low._ids[node.node]),
     ir.TokenSet: (_no_children, _Lowering.emit_token_set),
 }
 

@@ -68,6 +68,14 @@ def match_literal(data: bytes, start: int, text: bytes) -> int | None:
     return at + 1 if at < len(data) and data[at] == CLOSE else at
 
 
+def visible_text(text: str, special: Mapping[str, int]) -> bytes:
+    """How `visible_bytes` writes the tokens of a text in which special tokens are named."""
+    return b"".join(
+        b"\xff" + piece.name.encode() + b"\xfe" if isinstance(piece, ir.SpecialToken) else piece.text
+        for piece in split_special(text, special)
+    )
+
+
 def split_special(text: str, special: Mapping[str, int]) -> list[ir.Literal | ir.SpecialToken]:
     """A text as a tokenizer would read it: names of special tokens are those tokens, the longest names first."""
     names = [name for name in special if name in text]

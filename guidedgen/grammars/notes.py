@@ -103,7 +103,7 @@ def _parts(node: _AnyNode) -> Iterator[_AnyNode]:
         case ir.Repeat() | ir.Repetition():
             yield node.inner
         case ir.Terminal():
-            yield node.expression
+            yield ir.accepted(node.expression)
         case ir.Unordered():
             yield from (node.separator, *(member.node for member in node.members), *([node.rest] if node.rest else []))
         case _:

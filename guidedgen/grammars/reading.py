@@ -115,7 +115,7 @@ def split(reading: Reading, parts: Sequence[Spec[Any]], start: int, end: int) ->
 
 def _leaf_ends(spec: Spec[Any], reading: Reading, start: int) -> list[int]:
     """Places where the kernel accepts, the farthest first."""
-    state = _start(spec)
+    state = first_state(spec)
     found = [start] if state.accepting else []
     for at in range(start, reading.plain_until(start)):
         state = state.advance_bytes(reading.data[at : at + 1])
@@ -126,7 +126,7 @@ def _leaf_ends(spec: Spec[Any], reading: Reading, start: int) -> list[int]:
     return found[::-1]
 
 
-def _start(spec: Spec[Any]) -> Any:
+def first_state(spec: Spec[Any]) -> Any:
     """The first position of a compiled spec; those of the last few specs are kept."""
     from guidedgen.grammars.compile import compile  # late: compiling knows specs, and specs know reading
 

@@ -34,7 +34,7 @@ class _Reading:
     def of(self, node: ir.Node, grammar: ir.Grammar) -> ir.Expression:
         match node:
             case ir.Terminal():
-                return node.expression
+                return ir.accepted(node.expression)
             case ir.Sequence():
                 return ir.Concat(tuple(self.of(part, grammar) for part in node.parts)) if node.parts else ir.Epsilon()
             case ir.Choice():
@@ -45,6 +45,8 @@ class _Reading:
                 return self._rule(node.name, grammar)
             case ir.Scope():
                 return self.of(node.grammar.start, node.grammar)
+            case ir.Capture():
+                return self.of(node.node, grammar)
             case ir.Limited() if node.max_tokens is None:
                 return within_chars(self.of(node.node, grammar), node.max_chars)
         raise UnsupportedFeature(f"{self._what} needs plain text, and this is {_NAMES[type(node)]}", hint=_HINT)
@@ -72,6 +74,8 @@ def within_chars(expression: ir.Expression, most: int | None) -> ir.Expression:
 _NAMES: dict[type, str] = {
     ir.JsonText: "JSON",
     ir.SpecialToken: "a special token",
+    ir.TokenSet: "a special token",
+    ir.Dynamic: "a terminal that a function answers for",
     ir.Unordered: "an unordered collection",
     ir.Limited: "a part with a limit of its own on tokens",
 }

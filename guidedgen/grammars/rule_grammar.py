@@ -57,8 +57,29 @@ def assemble(rules: Sequence[Rule], *, start: str, source: Source, limits: Limit
         UnsupportedFeature: an exception that is not regular.
         LimitExceeded: an exception that is too large.
     """
-    known = _by_name(rules, start, source)
+    known = rules_by_name(rules, start, source)
     return _Assembly(known, source, limits).grammar(start)
+
+
+def nonrecursive(rules: Mapping[str, Body]) -> dict[str, None]:
+    """The rules that are not recursive and mention only such, each after those that it mentions."""
+    users: dict[str, list[str]] = {name: [] for name in rules}
+    missing: dict[str, int] = {}
+    for rule, body in rules.items():
+        mentioned = {name.name for name in names_in(body)}
+        missing[rule] = len(mentioned)
+        for name in mentioned:
+            users[name].append(rule)
+    ready = [name for name, count in missing.items() if count == 0]
+    found: dict[str, None] = {}
+    while ready:
+        name = ready.pop()
+        found[name] = None
+        for user in users[name]:
+            missing[user] -= 1
+            if missing[user] == 0:
+                ready.append(user)
+    return found
 
 
 def unreached_rules(rules: Sequence[Rule], start: str) -> dict[str, str]:
@@ -66,7 +87,8 @@ def unreached_rules(rules: Sequence[Rule], start: str) -> dict[str, str]:
     return unreached({rule.name: {name.name for name in names_in(rule.body)} for rule in rules}, start)
 
 
-def _by_name(rules: Sequence[Rule], start: str, source: Source) -> dict[str, Rule]:
+def rules_by_name(rules: Sequence[Rule], start: str, source: Source) -> dict[str, Rule]:
+    """The rules by name; raises `GrammarSyntaxError` where a name is defined twice, or not at all."""
     known: dict[str, Rule] = {}
     for rule in rules:
         if rule.name in known:
@@ -119,31 +141,13 @@ class _Assembly:
         self._simpler: dict[Except, Body | None] = {}
         self._regexes: dict[str, cr.Regex] = {}
         self._terminals: dict[str, ir.Terminal] = {}
-        for rule in self._in_order():
-            self._sizes[rule.name] = self._size(rule.body)
+        for name in nonrecursive({name: rule.body for name, rule in rules.items()}):
+            self._sizes[name] = self._size(rules[name].body)
 
     def grammar(self, start: str) -> ir.Grammar:
         """All rules that are not terminals."""
         bodies = {name: self._node(rule.body) for name, rule in self._rules.items() if not self._is_lexeme(name)}
         return ir.Grammar(start=self._named(start), rules=bodies)
-
-    def _in_order(self) -> Iterator[Rule]:
-        """The rules that are not recursive and mention only such, each after those that it mentions."""
-        users: dict[str, list[str]] = {name: [] for name in self._rules}
-        missing: dict[str, int] = {}
-        for rule in self._rules.values():
-            mentioned = {name.name for name in names_in(rule.body)}
-            missing[rule.name] = len(mentioned)
-            for name in mentioned:
-                users[name].append(rule.name)
-        ready = [name for name, count in missing.items() if count == 0]
-        while ready:
-            name = ready.pop()
-            yield self._rules[name]
-            for user in users[name]:
-                missing[user] -= 1
-                if missing[user] == 0:
-                    ready.append(user)
 
     def _size(self, root: Body) -> _Size:
         if root not in self._known:
@@ -235,6 +239,8 @@ class _Assembly:
 
     def _whole(self, node: Body) -> bool:
         """Whether a part of a rule becomes one terminal."""
+        if isinstance(node, Chars):
+            return True
         if isinstance(node, Except):
             if self._without_empty(node) is not None:
                 return False

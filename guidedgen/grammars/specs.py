@@ -10,12 +10,13 @@ import enum
 import functools
 import json
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
-from guidedgen.errors import CompileError, ValidationFailed
+from guidedgen.errors import CompileError, UnsupportedFeature, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_lalr, lark_text, regex_text
 from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
@@ -26,6 +27,8 @@ from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
 from guidedgen.grammars.lalr_tables import LalrLexer
 from guidedgen.grammars.lark_lalr import Indentation
+from guidedgen.grammars.lark_notes import lark_notes
+from guidedgen.grammars.lark_rules import given_terminals
 from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.limits import Limits
@@ -135,7 +138,8 @@ class Lark(Translated):
     The texts are those that `lark.Lark(text, start=start, parser=parser, lexer=lexer)` parses.
 
     Args:
-        text: the grammar.
+        text: the grammar. Beyond lark's, it may say `%json {...}`, `%regex {...}`, special tokens (`<|name|>`), `&` and
+            `~` in terminals, and limits, ends and captures of rules (`name[max_tokens=20, stop="\\n", capture]: ...`).
         start: the rule to begin with.
         parser: "earley" reads any grammar; "lalr" is faster and takes what lark's automaton does: see the page on LALR.
         lexer: how it is decided which text a terminal takes. "auto" is "dynamic" for Earley, as in lark: what
@@ -143,6 +147,8 @@ class Lark(Translated):
             terminals compete for each text, whether they are expected or not. For LALR "auto" is "contextual": those
             compete that the parser's state has an action for. See the page on lexing.
         indent: for LALR, where blocks are told by indentation.
+        terminals: what terminals stand for that the grammar names with `%declare`: lists of texts, specs or types.
+        json: options of `JsonSchema` for the texts of `%json`.
     """
 
     text: str
@@ -150,6 +156,8 @@ class Lark(Translated):
     parser: Literal["earley", "lalr"] = field(default="earley", kw_only=True)
     lexer: Literal["auto", "dynamic", "dynamic_complete", "basic", "contextual"] = field(default="auto", kw_only=True)
     indent: Indentation | None = field(default=None, kw_only=True)
+    terminals: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    json: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
     def translate(self, limits: Limits) -> Translation:
         """Raises `GrammarSyntaxError` with line and column, and `UnsupportedFeature`."""
@@ -157,12 +165,31 @@ class Lark(Translated):
             raise CompileError("a Lark grammar and the name of its start rule must be strings")
         limits.check("schema_bytes", len(self.text))
         if self.parser == "lalr":
-            node = lark_lalr.parse(
-                self.text, start=self.start, lexer=self._lalr_lexer(), indent=self.indent, limits=limits
-            )
-            return Translation(grammar=node)
-        lexer = self._earley_lexer()
-        return Translation(grammar=lark_text.parse(self.text, start=self.start, lexer=lexer, limits=limits))
+            return self._lalr(limits)
+        from guidedgen.grammars.embedding import node_of  # late: what stands in a grammar may be any spec
+
+        declared = {name for name in self.terminals if re.search(rf"%declare\b[^\n]*\b{re.escape(name)}\b", self.text)}
+        given = given_terminals(self.terminals, declared, node_of, limits)
+        json = JsonSchema(True, **self.json).node(limits)
+        assert isinstance(json, ir.JsonText)
+        grammar = lark_text.parse(
+            self.text,
+            start=self.start,
+            lexer=self._earley_lexer(),
+            limits=limits,
+            terminals=given,
+            json=json,
+        )
+        notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
+        return Translation(grammar=grammar, notes=notes)
+
+    def _lalr(self, limits: Limits) -> Translation:
+        if self.terminals or self.json:
+            hint = 'Use parser="earley", or write the terminals as patterns.'
+            raise UnsupportedFeature("terminals= and json= do not go with an LALR parser", hint=hint)
+        lexer = self._lalr_lexer()
+        node = lark_lalr.parse(self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits)
+        return Translation(grammar=node)
 
     def _lalr_lexer(self) -> LalrLexer:
         lexer = "contextual" if self.lexer == "auto" else self.lexer

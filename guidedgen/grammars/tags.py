@@ -107,6 +107,8 @@ class Segments(Sequence[Segment]):
 class Tags(Composite):
     """Free text with tagged parts in it; the value is a `Segments`.
 
+    A tag ends at the first place where its `end` may stand; without an `end` its content is as long as can be.
+
     Free text ends where a trigger is complete; the tag that begins with this trigger has to follow. So no trigger can
     occur in free text by accident, nor after a tag has come as often as it may.
 
@@ -147,7 +149,7 @@ class Tags(Composite):
             if given is not None:
                 object.__setattr__(self, listed, (given,) if isinstance(given, str) else tuple(given))
         object.__setattr__(self, "depth", depth_of(tag.content for tag in tags))
-        self._groups  # noqa: B018 refuses triggers and counts that do not fit, here and not at the first use
+        self.groups  # noqa: B018 refuses triggers and counts that do not fit, here and not at the first use
         self._rules  # noqa: B018
 
     @cached_property
@@ -160,7 +162,7 @@ class Tags(Composite):
         return Triggers(texts)
 
     @cached_property
-    def _groups(self) -> dict[str, list[int]]:
+    def groups(self) -> dict[str, list[int]]:
         """The tags that each trigger announces."""
         groups: dict[str, list[int]] = {}
         for index, tag in enumerate(self.tags):
@@ -207,7 +209,7 @@ class _TagGrammar:
     def __init__(self, spec: Tags, scope: Assembly) -> None:
         self._spec, self._scope = spec, scope
         self._free = Triggers(spec._triggers.texts, _free_expression(spec.text, scope.limits))
-        self._openings = {trigger: self._opening(trigger) for trigger in spec._groups}
+        self._openings = {trigger: self._opening(trigger) for trigger in spec.groups}
         self._bodies = [self._body(index) for index in range(len(spec.tags))]
         self._names: dict[State, str] = {}
         self._pending: list[State] = []
@@ -234,7 +236,7 @@ class _TagGrammar:
         options: list[ir.Node] = []
         if rules.complete(state):
             options.append(ir.Sequence(()) if rules.ended(state) else self._last)
-        for trigger, group in self._spec._groups.items():
+        for trigger, group in self._spec.groups.items():
             tags = [ir.Sequence((self._bodies[tag], self._reference(after[tag]))) for tag in group if tag in after]
             if tags:
                 options.append(ir.Sequence((self._openings[trigger], ir.Choice(tuple(tags)))))
@@ -254,7 +256,7 @@ class _TagGrammar:
     def _body(self, index: int) -> ir.Node:
         """What follows the trigger of a tag."""
         tag = self._spec.tags[index]
-        trigger = next(trigger for trigger, group in self._spec._groups.items() if index in group)
+        trigger = next(trigger for trigger, group in self._spec.groups.items() if index in group)
         rest = tag.begin[len(trigger) :]
         nodes = [self._scope.literal(rest, repr(rest))] if rest else []
         if isinstance(tag.content, AnyTextSpec):
@@ -359,12 +361,13 @@ class _Search:
         for trigger, begin, end in self._fired(at):
             if begin > at and not self._is_free(at, begin):
                 continue
-            for tag in sorted(self._spec._groups[trigger], key=lambda tag: -len(self._spec.tags[tag].begin)):
+            for tag in sorted(self._spec.groups[trigger], key=lambda tag: -len(self._spec.tags[tag].begin)):
                 if tag not in after:
                     continue
                 rest = self._spec.tags[tag].begin[len(trigger) :]
                 for content in Text(rest).ends(self._reading, end):
-                    for close in sorted(chain(self._reading, _parts(self._spec.tags[tag]), content)):
+                    closes = chain(self._reading, _parts(self._spec.tags[tag]), content)
+                    for close in sorted(closes, reverse=not self._spec.tags[tag].end):
                         yield (close, after[tag]), (place, begin, tag, content)
 
     def _is_free(self, start: int, stop: int) -> bool:
@@ -379,7 +382,7 @@ class _Search:
         if found is not None:
             yield data[found[0] : found[1]].decode(), *found
             return
-        for trigger in self._spec._groups:  # those with special tokens in them
+        for trigger in self._spec.groups:  # those with special tokens in them
             for begin in range(max(at, stop - len(trigger.encode())), stop + 1):
                 ends = Text(trigger).ends(self._reading, begin)
                 if ends:
@@ -398,7 +401,7 @@ def _free_expression(text: Any, limits: Limits) -> ir.Expression:
     node = part_of(text).grammar(limits).start
     if not isinstance(node, ir.Terminal):
         raise CompileError("the free text of Tags must be a regular expression", hint="Use text=gg.Regex(...).")
-    return node.expression
+    return ir.accepted(node.expression)
 
 
 def _counts(least: object, most: object, what: str) -> Counts:

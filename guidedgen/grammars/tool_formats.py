@@ -1,7 +1,7 @@
 """How calls of tools are written: the formats that models were trained on, as data.
 
 A format is text around two places, the name and the arguments of a call. Grammar, parser and prompts are made from it,
-so that they cannot disagree. *Marks* are texts that some tokenizers have as one special token.
+so that they cannot disagree. What is a special token of the vocabulary by name is that token.
 """
 
 from __future__ import annotations
@@ -35,12 +35,6 @@ You may call functions. They are, one JSON object a line:
 
 To call one, answer only with JSON of this form: {"name": <function-name>, "parameters": <args-json-object>}"""
 
-_CALLS_LISTED: Final = """\
-You can call these functions:
-{tools}
-
-To call functions, answer only with a JSON list: [{"name": <function-name>, "arguments": <args-json-object>}]"""
-
 _CALLS_AVAILABLE: Final = """\
 [AVAILABLE_TOOLS] [{tools}][/AVAILABLE_TOOLS]
 To call functions, answer with [TOOL_CALLS] and a JSON list: \
@@ -59,10 +53,10 @@ class ToolFormat:
         end: text after the last call.
         trigger: what free text before the calls cannot contain: with it the calls begin. Empty: there is no text beside
             calls, and an answer in words does not begin as calls do.
-        marks: parts of these texts that may be one special token of the tokenizer.
-        lead: a mark that may stand before `begin`, or not.
+        lead: what may stand before `begin`, or not.
         most: calls in one answer at most; None: any number.
-        prompt: what a model is told whose chat template does not know tools; `{tools}` stands for them.
+        prompt: what a model is told whose chat template does not know tools; `{tools}` stands for them. Empty: a
+            sentence with an example of a call.
         result: what a tool's result looks like to such a model; `{result}` stands for it.
 
     Raises:
@@ -75,10 +69,9 @@ class ToolFormat:
     separator: str = "\n"
     end: str = ""
     trigger: str = ""
-    marks: tuple[str, ...] = ()
     lead: str = ""
     most: int | None = None
-    prompt: str = _CALLS_LISTED
+    prompt: str = ""
     result: str = "Result of {name}: {result}"
 
     def __post_init__(self) -> None:
@@ -136,7 +129,10 @@ class ToolFormat:
     def told(self, declarations: Sequence[Mapping[str, Any]]) -> str:
         """What the prompt says to a model whose chat template does not know tools."""
         listed = "\n".join(json.dumps(declaration, ensure_ascii=False) for declaration in declarations)
-        return self.prompt.replace("{tools}", listed)
+        if self.prompt:
+            return self.prompt.replace("{tools}", listed)
+        example = self.write([("<function-name>", "<args-json-object>")])
+        return f"You can call these functions:\n{listed}\n\nTo call functions, answer only with {example}"
 
 
 FORMATS: Final[Mapping[str, ToolFormat]] = {
@@ -147,7 +143,6 @@ FORMATS: Final[Mapping[str, ToolFormat]] = {
             name="hermes",
             call='<tool_call>\n{"name": "{name}", "arguments": {arguments}}\n</tool_call>',
             trigger="<tool_call>",
-            marks=("<tool_call>", "</tool_call>"),
             prompt=_CALLS_IN_TAGS,
             result="<tool_response>\n{result}\n</tool_response>",
         ),
@@ -156,7 +151,6 @@ FORMATS: Final[Mapping[str, ToolFormat]] = {
             name="llama3",
             call='{"name": "{name}", "parameters": {arguments}}',
             separator="; ",
-            marks=("<|python_tag|>",),
             lead="<|python_tag|>",
             most=1,
             prompt=_CALLS_BARE,
@@ -169,7 +163,6 @@ FORMATS: Final[Mapping[str, ToolFormat]] = {
             separator=", ",
             end="]",
             trigger="[TOOL_CALLS]",
-            marks=("[TOOL_CALLS]",),
             prompt=_CALLS_AVAILABLE,
         ),
         # Mistral's templates from v11 on (Magistral, Devstral)
@@ -178,7 +171,22 @@ FORMATS: Final[Mapping[str, ToolFormat]] = {
             call="[TOOL_CALLS]{name}[ARGS]{arguments}",
             separator="",
             trigger="[TOOL_CALLS]",
-            marks=("[TOOL_CALLS]", "[ARGS]"),
+        ),
+        # DeepSeek V3 and R1, and V3.1; the bars are U+FF5C and the marks between words U+2581
+        ToolFormat(
+            name="deepseek",
+            begin="<｜tool▁calls▁begin｜>",
+            call="<｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}\n```json\n{arguments}\n```<｜tool▁call▁end｜>",
+            end="<｜tool▁calls▁end｜>",
+            trigger="<｜tool▁calls▁begin｜>",
+        ),
+        ToolFormat(
+            name="deepseek-v3.1",
+            begin="<｜tool▁calls▁begin｜>",
+            call="<｜tool▁call▁begin｜>{name}<｜tool▁sep｜>{arguments}<｜tool▁call▁end｜>",
+            separator="",
+            end="<｜tool▁calls▁end｜>",
+            trigger="<｜tool▁calls▁begin｜>",
         ),
         ToolFormat(
             name="json",

@@ -15,8 +15,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from guidedgen.errors import CompileError, LimitExceeded, ValidationFailed
 from guidedgen.grammars import ir, regex_text
+from guidedgen.grammars.assembly import Assembly
 from guidedgen.grammars.combinators import Composite
-from guidedgen.grammars.embedding import Scope
 from guidedgen.grammars.free_text import Triggers, text_until
 from guidedgen.grammars.marked_text import encode, without_marks
 from guidedgen.grammars.reading import Reading, boundaries
@@ -41,8 +41,8 @@ class Tools(Composite):
         choice: "required" (default) is at least one call; "auto" leaves it to the model whether to call or to answer
             in words, which are then the value's `text`; "none" is words only; a tool's name is a call of that one.
         parallel: whether there may be several calls in one answer; a number is the most.
-        format: how calls are written: "hermes", "llama3", "mistral", "mistral-v11", "json" or a `ToolFormat`. None
-            takes what the model's chat template uses, and "json" where it knows no tools.
+        format: how calls are written: "hermes", "llama3", "mistral", "mistral-v11", "deepseek", "deepseek-v3.1",
+            "json" or a `ToolFormat`. None takes what the model's chat template uses, "json" where it knows no tools.
 
     Raises:
         CompileError: something that is not a tool, two of one name, an unknown choice or format, or more calls than a
@@ -99,7 +99,7 @@ class Tools(Composite):
             raise CompileError(f"the tool format {written.name!r} has at most {written.most} calls", hint=hint)
         return int(self.parallel) or 1
 
-    def embedded(self, scope: Scope) -> ir.Node:
+    def embedded(self, scope: Assembly) -> ir.Node:
         """The grammar, as part of another one. Raises `CompileError` with the name of the tool that is at fault."""
         words = self._words(scope.limits)
         if self.choice == "none":
@@ -175,7 +175,7 @@ class Tools(Composite):
 class _Calls:
     """The grammar of the calls of one `Tools`; equal texts are one node."""
 
-    def __init__(self, tools: Tools, scope: Scope) -> None:
+    def __init__(self, tools: Tools, scope: Assembly) -> None:
         self._tools, self._scope = tools, scope
         self._written = tools.written
         self._texts: dict[str, ir.Node] = {}
@@ -254,7 +254,7 @@ class _Reader:
         self._at = name_end + len(self._written.between)
         try:
             _, end = _DECODER.raw_decode(self._text, self._at)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._fault(f"the arguments of {name} stand") from None
         text = self._text[self._at : end]
         self._at = end

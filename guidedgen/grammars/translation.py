@@ -45,11 +45,13 @@ class Form:
         compiled: the kernel's form.
         report: reads what is enforced; called when somebody asks for it first.
         check: as in `Translation`.
+        grammar: what was compiled; None where it was no grammar.
     """
 
     compiled: Compiled
     report: Callable[[], Report] = Report
     check: Callable[[str], str | None] | None = None
+    grammar: ir.Grammar | None = None
 
 
 @runtime_checkable

@@ -180,3 +180,11 @@ class TextProbe:
     @property
     def empty(self) -> bool:
         """Whether it is plainly no text."""
+
+def span_automaton(text: bytes, unit: int, low: int, high: int, most: int) -> Annotated[NDArray[numpy.int32], dict(shape=(None,))]:
+    """
+    The spans of a UTF-8 text of so many characters (0), words (1) or lines (2), as an automaton; high < 0: any number.
+    """
+
+def word_automaton(words: list, most: int) -> Annotated[NDArray[numpy.int32], dict(shape=(None,))]:
+    """The words of a list in ascending order, as an automaton."""

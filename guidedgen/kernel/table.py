@@ -14,7 +14,14 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     AND            offset in pool        count
     NOT            child                 -              complement with respect to all byte strings
     REPEAT         child                 offset in pool pool[b:b+2] = minimum, maximum (-1: no maximum)
+    AUTOMATON      offset in pool        length         texts that lead from state 0 to an accepting one, see below
     LONGEST        accepted              tracked        only as the whole of a TERMINAL, see below
+
+The pool row of AUTOMATON is: number of states S, number of edges E, least and most counting edges of a text (most -1:
+any number), S + 1 numbers that say where each state's edges begin (and end), then for each edge its lowest byte + 256 *
+its highest byte + 65536 if it counts, and the state that it leads to, then the accepting states as bits, 32 a number.
+The edges of one state are of ascending bytes and do not overlap. An automaton with bounds has no circles, and from each
+state all numbers of counting edges between the fewest and the most lead to an accepting state.
 
 *Symbols* are the context-free structure over them. RULE may refer forward, everything else only backward.
 
@@ -66,6 +73,7 @@ class ExprOp(IntEnum):
     AND = 6
     NOT = 7
     REPEAT = 8
+    AUTOMATON = 9
     LONGEST = 10
 
 
@@ -90,7 +98,7 @@ class GrammarTable:
 
     `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
     `texts` are the schemas that JSON symbols name, as the native kernel read them, and how their texts are laid out;
-    each serves one compilation.
+    each serves one compilation. `sources` are what they were read from, to do it again.
     """
 
     exprs: NDArray[np.int32]  # [E, 3] op, a, b
@@ -101,3 +109,4 @@ class GrammarTable:
     start: int
     labels: dict[int, str] = field(default_factory=dict)
     texts: tuple[tuple[Schema, dict[str, int]], ...] = ()
+    sources: tuple[object, ...] = ()

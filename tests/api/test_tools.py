@@ -130,6 +130,18 @@ def test_decorated_functions_may_return_calls(script: Script) -> None:
     assert [call.name for call in plan("a trip")] == ["search", "book"]
 
 
+def test_tools_are_told_once_wherever_they_stand(script: Script) -> None:
+    call = '[{"name": "book", "arguments": {"id": 3}}]'
+    for output, answer in (
+        (gg.Tools([book]), call),
+        (gg.Thinking(gg.Tools([book])), f"<think>Hm.</think>{call}"),
+        (gg.Sequence("Plan: ", gg.Tools([book])), f"Plan: {call}"),
+    ):
+        model, language_model = script(answer)
+        assert model.generate("Go.", output).error is None
+        assert language_model.tokenizer.prompts[-1].count("Book a room.") == 1, output
+
+
 def test_tools_are_compiled_once_and_keep_their_own_functions(script: Script) -> None:
     model, _ = script('[{"name": "book", "arguments": {"id": 3}}]')
     first, again = (model._engine.outputs.get(gg.Tools([search, book]), None) for _ in range(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from guidedgen.grammars import ir
 from guidedgen.grammars.embedding import node_of
 from guidedgen.grammars.translation import Translation
 from guidedgen.limits import Limits
+from guidedgen.masks import allowed_tokens
 from guidedgen.testing import accepts, byte_vocabulary, check_constraint
 
 CLOSED = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
@@ -98,6 +100,34 @@ def test_a_text_of_two_schemas_is_split_where_the_first_ends(first: Any, layout:
         for right in halves:
             expected = accepts(alone[0], left, VOCABULARY) and accepts(alone[1], right, VOCABULARY)
             assert accepts(both, f"{left}|{right}", VOCABULARY) == expected, (left, right)
+
+
+def longest(pattern: str) -> ir.Node:
+    """A terminal that is read as far as it goes."""
+    plain = node_of(gg.Regex(pattern))
+    assert isinstance(plain, ir.Terminal)
+    return ir.Terminal(ir.Longest(plain.expression, plain.expression))
+
+
+@pytest.mark.parametrize("schema_of_text", [{"type": "boolean"}, {"enum": ["a", [True], None]}, CLOSED])
+def test_terminals_that_look_ahead_look_into_json(schema_of_text: Any) -> None:
+    """Both kernels, JSON as a machine and as rules; a text that goes on with what was read greedily is refused."""
+    node = schema(schema_of_text)
+    limited = ir.Limited(node_of(gg.Regex("[a-c]*")), max_tokens=2)
+    start = ir.Sequence((ir.Choice((longest("[a-t]+"), text("1"), limited)), ir.Choice((node, text(";"), limited))))
+    pair = [compiled(start, kernel) for kernel in ("native", "reference")]
+    for constraint in pair:
+        check_constraint(constraint, VOCABULARY, walks=6, bytes_only=False)
+    for seed in range(20):
+        chance = random.Random(seed)
+        states = [constraint.start() for constraint in pair]
+        for _ in range(8):
+            masks = [allowed_tokens(state.mask()).tolist() for state in states]
+            assert masks[0] == masks[1]
+            if not masks[0]:
+                break
+            token = chance.choice(masks[0])
+            states = [state.advance(token) for state in states]
 
 
 def test_names_do_not_repeat_natively_whichever_schema_reads_them() -> None:

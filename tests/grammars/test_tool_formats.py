@@ -26,6 +26,7 @@ def test_results_and_prompts_name_what_they_are_about() -> None:
     for made in FORMATS.values():
         assert '{"name": "f"}' in made.told([declaration])
         assert "sunny" in made.write_result("f", "sunny")
+    assert '[{"name": "<function-name>"' in FORMATS["json"].told([declaration])
     assert FORMATS["json"].write_result("f", "{name}") == "Result of f: {name}"
 
 

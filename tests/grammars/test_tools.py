@@ -133,7 +133,7 @@ def test_whatever_masks_allow_can_be_read_and_is_valid(name: str) -> None:
     constraint, chance, seen = compiled(tools), random.Random(5), set[str]()
     for _ in range(40):
         state, tokens = constraint.start(), list[int]()
-        for _ in range(chance.randrange(60)):
+        for _ in range(len(FORMATS[name].opening.encode()) + chance.randrange(60)):
             options = allowed_tokens(state.mask())
             if not len(options):
                 break
@@ -297,6 +297,26 @@ def test_a_format_of_ones_own() -> None:
 def test_the_report_lists_what_is_enforced() -> None:
     entries = compiled(gg.Tools([FIND])).report
     assert {"maxItems", "required"} <= {entry.keyword for entry in entries}
+
+
+def test_what_may_be_written_is_compiled_once_whatever_is_called() -> None:
+    def other(id: int) -> bool:
+        """Another function of the same form."""
+        return False
+
+    other.__name__ = "book"
+    first, again = (gg.compile(gg.Tools([made]), BYTES) for made in (book, other))
+    assert first.compiled is again.compiled
+    assert [made.spec.parse(WRITERS["json"]([ROOM]))[0].call() for made in (first, again)] == [True, False]
+    for changed in (
+        gg.Tools([book], choice="auto"),
+        gg.Tools([book], parallel=False),
+        gg.Tools([book], format="hermes"),
+        gg.Tools([book, search]),
+        gg.Tools([{"name": "book"}]),
+    ):
+        assert gg.compile(changed, BYTES).compiled is not first.compiled
+    assert gg.compile(gg.Tools([book, search], choice="book"), BYTES).compiled is first.compiled
 
 
 def test_annotations_may_carry_a_spec() -> None:

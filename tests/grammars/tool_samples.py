@@ -67,11 +67,21 @@ def _mistral_v11(calls: Sequence[Call]) -> str:
     return "".join(f"[TOOL_CALLS]{name}[ARGS]{json.dumps(arguments, ensure_ascii=False)}" for name, arguments in calls)
 
 
+def _deepseek(one: str, separator: str) -> Callable[[Sequence[Call]], str]:
+    def write(calls: Sequence[Call]) -> str:
+        made = [one.replace("N", name).replace("A", json.dumps(given, ensure_ascii=False)) for name, given in calls]
+        return f"<｜tool▁calls▁begin｜>{separator.join(made)}<｜tool▁calls▁end｜>"
+
+    return write
+
+
 WRITERS: dict[str, Callable[[Sequence[Call]], str]] = {
     "hermes": _hermes,
     "llama3": _llama3,
     "mistral": lambda calls: f"[TOOL_CALLS] {_json(calls)}",
     "mistral-v11": _mistral_v11,
+    "deepseek": _deepseek("<｜tool▁call▁begin｜>function<｜tool▁sep｜>N\n```json\nA\n```<｜tool▁call▁end｜>", "\n"),
+    "deepseek-v3.1": _deepseek("<｜tool▁call▁begin｜>N<｜tool▁sep｜>A<｜tool▁call▁end｜>", ""),
     "json": _json,
 }
 """How each format writes calls, as its source documents it."""

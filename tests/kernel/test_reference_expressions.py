@@ -41,6 +41,8 @@ def test_intersections(make: Expressions) -> None:
     assert make.intersection((a, make.epsilon)) is make.epsilon
     assert make.intersection((ab, make.epsilon)) is make.empty
     assert make.intersection((make.byte_set(0b110), make.byte_set(0b011))) is make.byte_set(0b010)
+    one_byte = make.byte_set(ANY_BYTE)
+    assert set(make.intersection((a, one_byte)).args) == {a, one_byte}  # "any byte" is no "anything"
 
 
 def test_complements(make: Expressions) -> None:

@@ -18,15 +18,15 @@ class Automaton {
 
     // Frees some of the states, before the rest goes; nothing else may be asked of it any more. False: there are none left.
     bool dismantle(size_t count) {
-        for (size_t i = 0; i < count && !states_.empty(); ++i) states_.pop_back();
-        return expressions_.dismantle(count) || !states_.empty();
+        const bool some = states_.shrink(count);
+        return expressions_.dismantle(count) || some;
     }
 
     LexState* state(int32_t expr) {
         by_expr_.grow(static_cast<size_t>(expr) + 1);
         if (LexState* known = by_expr_[expr]) return known;
         expressions_.work().hold(sizeof(LexState) + 64);
-        states_.emplace_back();
+        states_.grow(states_.size() + 1);
         LexState* s = &states_.back();
         s->id = static_cast<int32_t>(states_.size()) - 1;
         s->expr = expr;
@@ -326,7 +326,7 @@ class Automaton {
     static constexpr size_t kFewEdges = 6;   // up to here looking at each beats a table
     static constexpr int32_t kOften = 64;    // times that an edge is looked for before the table is worth it
 
-    std::deque<LexState> states_;
+    Paged<LexState, 6> states_;
     Paged<LexState*> by_expr_;
 };
 

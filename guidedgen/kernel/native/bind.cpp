@@ -7,6 +7,7 @@
 #include <map>
 #include <thread>
 
+#include "bind_automata.h"
 #include "bind_text.h"
 #include "bind_schema.h"
 #include "bind_numbers.h"
@@ -285,4 +286,5 @@ NB_MODULE(_native, m) {
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1, "budgets"_a = nb::none(),
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
     bind_text(m);
+    bind_automata(m);
 }

@@ -39,6 +39,7 @@ struct Derivation {
     virtual bool accepts(int32_t state) const = 0;
     virtual bool sure() const { return true; }
     virtual int32_t nearest(int32_t state) const = 0;    // no text from the state has fewer bytes; falls by 1 a byte at most
+    virtual const class ByteGraph* graph() const { return nullptr; }   // where its states are those of an explicit automaton
 };
 
 // All derivations of one set of expressions, by name.

@@ -59,6 +59,9 @@ class ExpressionTable {
         return intern({Op::Bytes, false, false, 0, found, 0, 0, -1, 1});
     }
 
+    // The automaton whose state an expression is; nullptr where it is none.
+    const ByteGraph* graph(int32_t id) const { return nodes_[id].op == Op::Lazy ? sources_.all[nodes_[id].a]->graph() : nullptr; }
+
     // A lower bound of the lengths of texts that is worked out, where `shortest` only says what is known at once.
     int32_t nearest(int32_t id) const {
         const Expr& e = nodes_[id];

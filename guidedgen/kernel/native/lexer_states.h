@@ -50,29 +50,38 @@ struct LexEdge {
     int32_t rest, tail;
 };
 
-struct LexState {
+// States that accept nothing, and that text leads to each other but for characters that begin with some bytes.
+struct Region {
+    std::vector<struct LexState*> states;
+    uint64_t walk = 0;   // the last walk over the trie that noted them
+};
+
+// What each step looks at comes first, in one line of a cache.
+struct alignas(64) LexState {
     int32_t id = 0, expr = 0;
     bool accepting = false;
     bool expanded = false;    // transitions are there
     bool pruned = false;      // transitions into empty languages are gone
     int32_t obligation = -1;  // what the rest must not begin with where a text ends here, an expression; -1: nothing, -2: not known yet
     int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
+    int32_t asked = 0;                 // how often an edge was looked for
     std::vector<LexEdge> edges;        // of disjoint bytes
     std::unique_ptr<uint16_t[]> edge_of;   // by byte: number of its edge, from 1 on; only where there are many, and used often
-    int32_t asked = 0;                 // how often an edge was looked for
+    LexState* clamped = nullptr;       // the state whose mask this one shares
+    std::unique_ptr<LexMask> mask;
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
-    LexState* clamped = nullptr;       // the state whose mask this one shares
-    const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
+    uint64_t walk = 0;                 // the last walk over the trie that noted it
+    uint64_t met = 0;                  // the last search for a region that came by
+    int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
+    int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte
     bool content_known = false;
     int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
     int8_t textual = -1;               // 1: text is read without end, but for characters that begin with `leaving`; -1: not known yet
-    ByteSet leaving;
-    std::unique_ptr<LexMask> mask;
-    int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
-    int16_t nearest_byte = -1;         // memo of Lexer::nearest_byte
+    Region* region = nullptr;          // ... where it leads, if not back here
+    const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
     int64_t farthest = -1;             // memo of Lexer::farthest
-    uint64_t walk = 0;                 // the last walk over the trie that noted it
+    ByteSet leaving;
 };
 
 }  // namespace guidedgen

@@ -33,7 +33,7 @@ class NeededTerminals {
             if (behind[s] >= 0) each_filler(g, behind[s], [&](int32_t t) { filler[t] = 1; });
         std::set<Needed> found;
         for (size_t s = 0; s < g.op_.size(); ++s) {
-            if (g.op_[s] != SymOp::Terminal || !g.productive_[s] || filler[s]) continue;
+            if (!g.is_terminal(static_cast<int32_t>(s)) || !g.productive_[s] || filler[s]) continue;
             Needed n{g.lexer_->state(g.expr_[s]), {}};
             if (behind[s] >= 0) each_filler(g, behind[s], [&](int32_t t) { n.fillers.push_back(g.lexer_->state(g.expr_[t])); });
             found.insert(std::move(n));

@@ -11,8 +11,8 @@
 
 namespace guidedgen {
 
-// An array in pages; what is in it stays where it is.
-template <class T>
+// An array in pages of 2^kBits elements; what is in it stays where it is.
+template <class T, size_t kBits = 10>
 class Paged {
   public:
     T& operator[](size_t i) { return pages_[i >> kBits][i & kMask]; }
@@ -31,8 +31,15 @@ class Paged {
         size_ = size > size_ ? size : size_;
     }
 
+    // Frees about so many of the last elements; nothing is added any more. False: there are none left.
+    bool shrink(size_t count) {
+        for (size_t pages = (count >> kBits) + 1; pages > 0 && !pages_.empty(); --pages) pages_.pop_back();
+        size_ = std::min(size_, pages_.size() << kBits);
+        return size_ > 0;
+    }
+
   private:
-    static constexpr size_t kBits = 10, kMask = (size_t{1} << kBits) - 1;
+    static constexpr size_t kMask = (size_t{1} << kBits) - 1;
     std::vector<std::unique_ptr<T[]>> pages_;
     size_t size_ = 0;
 };

@@ -246,8 +246,7 @@ class Registers {
         NameReader inside;
         inside.read('"');
         auto note = [&](uint32_t node) { n.repeated.push_back(node); };
-        for (uint32_t quote : trie.name_starts)
-            for (uint32_t c = quote + 1; c < trie.nodes[quote].skip; c = trie.nodes[c].skip) descend(trie, c, inside, n.name, note);
+        for (uint32_t quote : trie.name_starts) descend_below(trie, quote, inside, n.name, note);
         n.known = true;
         return n.repeated;
     }
@@ -282,7 +281,17 @@ class Registers {
             if (reader.name == name) found(node);
             return;
         }
-        if (!reader.begins(name)) return;
+        if (reader.begins(name)) descend_below(trie, node, reader, name, found);
+    }
+
+    template <class F>
+    static void descend_below(const Trie& trie, uint32_t node, const NameReader& reader, const std::string& name, F& found) {
+        if (const Subtrees::Below* below = trie.subtrees.below(node)) {
+            reader.each_next(name, [&](uint8_t b) {
+                if (below->next.has(b)) descend(trie, trie.subtrees.child(*below, b), reader, name, found);
+            });
+            return;
+        }
         for (uint32_t c = node + 1; c < trie.nodes[node].skip; c = trie.nodes[c].skip) descend(trie, c, reader, name, found);
     }
 

@@ -109,9 +109,10 @@ class Rows {
         for (size_t i = 0; i < items.size(); ++i) {
             const Item item = items[i];
             if (is_lalr(item)) {
-                const Item* frame = lalr_end(item);
-                if (frame && !frame->row) complete = true;
-                else if (frame) each_caller(frame->row, frame->nonterminal, [&](const Item& caller) {
+                const Item* const end = lalr_end(item);
+                const Item frame = end ? *end : item;
+                if (end && !frame.row) complete = true;
+                else if (end) each_caller(frame.row, frame.nonterminal, [&](const Item& caller) {
                     const Item next = obliged(caller, item.obligation);
                     if (made_.insert(key(next))) items.push_back(next);
                 });
@@ -388,14 +389,15 @@ class Rows {
     void expect(Row* row, int32_t terminal, const Item& after) {
         LexState* plain = symbols_->terminal(terminal);
         LexState* start = symbols_->obligations().start(plain, after.obligation);
-        if (!start) return;
+        const int32_t limit = symbols_->limit(terminal);
+        if (!start || (limit >= 0 && start != plain && !symbols_->counts().fits(start, limit))) return;
         const int32_t obligation = start == plain ? -1 : after.obligation;
         for (Expected& e : row->terminals)
             if (e.terminal == terminal && e.obligation == obligation) return e.after->push_back(obliged(after, -1));
         row->terminals.push_back({start, {-1, -1, nullptr}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
         row->terminals.back().terminal = terminal;
         row->terminals.back().obligation = obligation;
-        row->terminals.back().limit = symbols_->limit(terminal);
+        row->terminals.back().limit = limit;
     }
 
     void visit_json(Row* row, const Item& item) {

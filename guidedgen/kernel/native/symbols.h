@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "explicit_automaton.h"
 #include "json_texts.h"
 #include "lalr_proof.h"
 #include "lalr_stacks.h"
@@ -171,7 +172,7 @@ class Symbols {
                 case Op::And: id = e.both(std::move(items)); break;
                 case Op::Not: id = e.negate(expr_of_[a]); break;
                 case Op::Repeat: id = e.repeat(expr_of_[a], t.pool[b], t.pool[b + 1]); break;
-                case Op::Lazy:
+                case Op::Lazy: id = ExplicitAutomaton::language(e, t.pool + a); break;
                 case Op::Longest: break;   // not by these numbers
             }
             expr_of_[i] = id;

@@ -40,6 +40,23 @@ class TextTokens {
         return set;
     }
 
+    // All bytes of text.
+    static const ByteSet& all() {
+        static const ByteSet set = [] {
+            ByteSet made = plain();
+            made.w[2] = made.w[3] = ~uint64_t{0};
+            return made;
+        }();
+        return set;
+    }
+
+    // At how many places of the tree a character begins with one of the bytes.
+    size_t places(const ByteSet& bytes) const {
+        size_t count = 0;
+        bytes.each([&](uint8_t b) { count += at_[b].size(); });
+        return count;
+    }
+
     // The outermost nodes in [from, to) where a character of text begins with one of the bytes, ascending; false where they
     // are too many to be worth it.
     bool outermost(const Trie& trie, const ByteSet& bytes, uint32_t from, uint32_t to, std::vector<uint32_t>& found) const {

@@ -65,26 +65,41 @@ class TokenCounts {
         const Trie& trie = lexer_.trie();
         TokenSet set;
         set.owned.assign((static_cast<size_t>(trie.vocab_size) + 31) / 32, 0);
-        std::vector<LexState*> path(static_cast<size_t>(trie.longest) + 1);
-        path[0] = state;
-        for (uint32_t i = 1; i < trie.nodes.size();) {
-            const TrieNode& node = trie.nodes[i];
-            lexer_.expressions().spend(1);
-            LexState* now = path[node.depth] = lexer_.next(path[node.depth - 1], node.byte);
-            if (!now) {
-                i = node.skip;
-                continue;
+        path_.resize(static_cast<size_t>(trie.longest) + 1);
+        path_[0] = state;
+        if (const Content* content = lexer_.content(state)) {
+            // Most tokens lead back to the state: only the others are looked at.
+            const Content::Whole& whole = content->whole(trie);
+            if (fits(state, left - 1)) set.owned = whole.dense;
+            for (size_t k = 0; k < whole.others.size();) {
+                const Odd& odd = whole.others[k];
+                k = enter(odd.node, left, set, &whole.dense) ? k + 1 : odd.skip;
             }
-            if (node.ntok && fits(now, left - 1))
-                for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) set.owned[trie.tokens[r] >> 5] |= 1u << (trie.tokens[r] & 31);
-            ++i;
+        } else {
+            for (uint32_t i = 1; i < trie.nodes.size();) i = enter(i, left, set, nullptr) ? i + 1 : trie.nodes[i].skip;
         }
         bytes_ += static_cast<int64_t>(set.owned.size() * 4 + 128);
         return set;
     }
 
+    // Steps to a node from the one above it and adds its tokens that are not `done`; false where the terminal is left.
+    bool enter(uint32_t at, int32_t left, TokenSet& set, const std::vector<uint32_t>* done) {
+        const Trie& trie = lexer_.trie();
+        const TrieNode& node = trie.nodes[at];
+        lexer_.expressions().spend(1);
+        LexState* now = path_[node.depth] = lexer_.next(path_[node.depth - 1u], node.byte);
+        if (!now) return false;
+        if (!node.ntok || !fits(now, left - 1)) return true;
+        for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) {
+            const int32_t token = trie.tokens[r];
+            if (!done || !(((*done)[token >> 5] >> (token & 31)) & 1)) set.owned[token >> 5] |= 1u << (token & 31);
+        }
+        return true;
+    }
+
     Lexer& lexer_;
     Spelling spelling_;
+    std::vector<LexState*> path_;   // scratch of `enter`, by depth
     std::unordered_map<LexState*, int32_t> needed_;
     std::unordered_map<uint64_t, std::vector<Known>> inside_;
     int64_t bytes_ = 0;

@@ -4,71 +4,21 @@
 // character leads elsewhere: only these are walked, and tokens that are no text.
 #pragma once
 
-#include "automaton.h"
-#include "text_tokens.h"
+#include "explicit_automaton.h"
+#include "text_regions.h"
 
 namespace guidedgen {
 
-class TrieWalks : public Automaton {
+class TrieWalks : public TextRegions {
   public:
     // `text`: that of the same tokens, where another lexer has it already.
     TrieWalks(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text)
-        : Automaton(limits), trie_(std::move(trie)), text_(text ? std::move(text) : std::make_shared<TextTokens>(*trie_)) {}
-
-    const std::shared_ptr<const TextTokens>& text() const { return text_; }
+        : TextRegions(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie)), trie_(std::move(trie)) {}
 
     const Trie& trie() const { return *trie_; }
     int64_t visited() const { return visited_; }
 
   protected:
-    // Whether characters beyond ASCII lead back to a state, byte by byte through states of their own.
-    bool characters(LexState* s) {
-        if (s->characters < 0) s->characters = !s->loop.has(0xC3) && loops_on_characters(s, s);
-        return s->characters == 1;
-    }
-
-    // The bytes that characters of plain text begin with after which reading goes elsewhere, where those are few; nullptr for
-    // states with many.
-    const ByteSet* leaving(LexState* s) {
-        if (s->textual < 0) s->textual = !s->accepting && find_leaving(s);
-        return s->textual == 1 ? &s->leaving : nullptr;
-    }
-
-    bool find_leaving(LexState* s) {
-        const Expr& e = expressions_.at(s->expr);
-        if (!e.vague() && expressions_.takes_any_text(s->expr, ByteSet::single('"'))) return true;
-        prune(s);
-        ByteSet leaving = TextTokens::plain() - s->loop;
-        if (leaving.count() > kMostLeaving) return false;
-        std::vector<std::pair<LexState*, int>> known;
-        TextTokens::leads().each([&](uint8_t b) {
-            const auto after = std::make_pair(next(s, b), utf8_step(0, b));
-            if (std::find(known.begin(), known.end(), after) != known.end()) return;
-            if (returns(after.first, after.second, s)) known.push_back(after);
-            else leaving.add(b);
-        });
-        s->leaving = leaving;
-        return true;
-    }
-
-    // Whether the rest of a character leads to a state, through states that accept nothing.
-    bool returns(LexState* at, int within, LexState* home) {
-        if (within == 0) return at == home;
-        if (!at || at->accepting) return false;
-        LexState* last = nullptr;
-        int last_state = -1;
-        for (int b = 0x80; b < 0xC0; ++b) {
-            const int to = utf8_step(within, static_cast<uint8_t>(b));
-            if (to < 0) continue;
-            LexState* now = next(at, static_cast<uint8_t>(b));
-            if (now == last && to == last_state) continue;
-            if (!returns(now, to, home)) return false;
-            last = now;
-            last_state = to;
-        }
-        return true;
-    }
-
     // What one walk over the trie found.
     struct Found {
         std::vector<LexState*> stack;                        // state by depth
@@ -102,6 +52,43 @@ class TrieWalks : public Automaton {
             });
         }
         finish(found, out);
+    }
+
+    // The same for a state of an explicit automaton: its own places are the states on the way, and no others are made.
+    void walk_graph(LexState* start, const ByteGraph& graph, LexMask& out) {
+        const Trie& trie = *trie_;
+        const int32_t id = expressions_.at(start->expr).b;
+        const auto& automaton = static_cast<const ExplicitAutomaton&>(expressions_.derivation(expressions_.at(start->expr).a));
+        const bool free = automaton.free(id);
+        Found found;
+        std::vector<ByteGraph::Place> stack(static_cast<size_t>(trie.longest) + 1);
+        stack[0] = automaton.at(id);
+        int32_t most = 0;
+        const auto walk = [&](const auto& self, uint32_t from, uint32_t to) -> void {
+            for (uint32_t i = from; i < to;) {
+                const TrieNode& node = trie.nodes[i];
+                const ByteGraph::Place now = free ? graph.next_free(stack[node.depth - 1u], node.byte) : graph.next(stack[node.depth - 1u], node.byte);
+                ++visited_;
+                expressions_.spend(1);
+                if (now.state < 0) {
+                    i = node.skip;
+                    continue;
+                }
+                stack[node.depth] = now;
+                most = std::max(most, graph.nearest(now));
+                if (graph.accepts(now) && !trie.leaf(i)) found.crossings.push_back(i);
+                if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
+                const Subtrees::Below* below = trie.subtrees.below(i);
+                const auto descend = [&](uint32_t child) { self(self, child, trie.nodes[child].skip); };
+                i = below && each_child(i, *below, graph.bytes(now.state), descend) ? node.skip : i + 1;
+            }
+        };
+        graph.bytes(stack[0].state).each([&](uint8_t b) {
+            if (const uint32_t node = trie.root_child[b]) walk(walk, node, trie.nodes[node].skip);
+        });
+        found.reached.push_back(start);
+        finish(found, out);
+        out.farthest = most + kUnfinished;
     }
 
     void finish(Found& found, LexMask& out) {
@@ -197,7 +184,7 @@ class TrieWalks : public Automaton {
                 found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
             if (below) {
                 prune(now);
-                if (takes_all(now, *below)) {
+                if (takes_all(now, *below, found)) {
                     found.inside.emplace_back(node.tok, trie.tokens_end(i));
                     i = node.skip;
                     continue;
@@ -241,20 +228,45 @@ class TrieWalks : public Automaton {
         }
         if (trie.tokens_end(at) > rank) found.text.emplace_back(rank, trie.tokens_end(at));
         LexState* s = found.stack[trie.nodes[at].depth];
+        note(s, found);
         walk_odd(text_->content(), at + 1, to, found, 0, &others);
         for (uint32_t node : others) {
-            found.stack[trie.nodes[node].depth - 1u] = s;
+            found.stack[trie.nodes[node].depth - 1u] = s->region ? read_to(s, at, node) : s;
             walk_nodes(node, trie.nodes[node].skip, found);
         }
         return true;
     }
 
-    // Whether a state that accepts nothing is left by no byte below a node.
-    bool takes_all(LexState* s, const Subtrees::Below& below) {
+    // The state above a node, from that of a node above it, where text lies between.
+    LexState* read_to(LexState* s, uint32_t from, uint32_t node) {
+        const uint8_t* bytes = trie_->bytes(trie_->tokens[trie_->nodes[node].tok]);
+        for (int32_t i = trie_->nodes[from].depth; i + 1 < trie_->nodes[node].depth; ++i) s = next(s, bytes[i]);
+        return s;
+    }
+
+    // What is taken without being read may lead to any state of a region.
+    void note(LexState* s, Found& found) {
+        if (!found.walk || !s->region || s->region->walk == found.walk) return;
+        s->region->walk = found.walk;
+        for (LexState* now : s->region->states)
+            if (now->walk != found.walk) {
+                now->walk = found.walk;
+                found.reached.push_back(now);
+            }
+    }
+
+    // Whether a state that accepts nothing is left by no byte below a node, or only for others of its region.
+    bool takes_all(LexState* s, const Subtrees::Below& below, Found& found) {
         const auto &b = below.bytes.w, &loop = s->loop.w;
-        if ((b[0] & ~loop[0]) | (b[1] & ~loop[1])) return false;
-        if (!((b[2] & ~loop[2]) | (b[3] & ~loop[3]))) return true;
-        return below.characters && characters(s);
+        if (!((b[0] & ~loop[0]) | (b[1] & ~loop[1]))) {
+            if (!((b[2] & ~loop[2]) | (b[3] & ~loop[3]))) return true;
+            if (below.characters && characters(s)) return true;
+        }
+        if (!below.characters || !below.bytes.subset_of(TextTokens::all())) return false;
+        const ByteSet* leaving_ = leaving(s);
+        if (!leaving_ || !(below.bytes & *leaving_).empty()) return false;
+        note(s, found);
+        return true;
     }
 
     // Nodes [from, to) as far as they lead to tokens that are not content; the way to `from` is content.
@@ -284,27 +296,6 @@ class TrieWalks : public Automaton {
             }
             ++k;
         }
-    }
-
-    // Whether every character beyond ASCII leads from one state to another, through states that accept nothing.
-    bool loops_on_characters(LexState* from, LexState* target) {
-        std::array<LexState*, 8> at{};   // by state of utf8_step, those within a character
-        std::array<int, 8> order{};
-        size_t known = 1;
-        for (size_t i = 0; i < known; ++i)
-            for (int b = 0x80; b < 0x100; ++b) {
-                const int to = utf8_step(order[i], static_cast<uint8_t>(b));
-                if (to < 0) continue;
-                LexState* now = next(order[i] == 0 ? from : at[order[i]], static_cast<uint8_t>(b));
-                if (to == 0 && now != target) return false;
-                if (to == 0) continue;
-                if (!now || now->accepting || (at[to] && at[to] != now)) return false;
-                if (!at[to]) {
-                    at[to] = now;
-                    order[known++] = to;
-                }
-            }
-        return true;
     }
 
     void store(Found& found, LexMask& out) {
@@ -354,13 +345,10 @@ class TrieWalks : public Automaton {
 
     static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
 
+    static constexpr int64_t kUnfinished = 3;  // bytes that a character may lack at the end of a token
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
-    static constexpr int kMostLeaving = 40;   // bytes of ASCII that lead elsewhere from a state of text
-
     std::shared_ptr<const Trie> trie_;
-    std::shared_ptr<const TextTokens> text_;
     std::unordered_map<int32_t, ByteSet> barred_;
-    int64_t visited_ = 0;
     uint64_t walks_ = 0;
 };
 

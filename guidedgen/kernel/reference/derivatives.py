@@ -87,6 +87,10 @@ class Derivatives:
                 return make.intersection(memo[part] for part in node.args)
             case Op.NOT:
                 return make.complement(memo[node.args[0]])
+            case Op.AUTOMATON:
+                graph, state = node.args
+                after = graph.after(state, byte)
+                return make.empty if after is None else make.automaton(graph, after)
             case Op.REPEAT:
                 child, low, high = node.args
                 rest = make.repeat(child, max(low - 1, 0), None if high is None else high - 1)
@@ -120,6 +124,9 @@ class Derivatives:
                 return _partition((1 << node.args[0][0],))
             case Op.WORDS:
                 return _partition(tuple(_first_bytes(*node.args)))
+            case Op.AUTOMATON:
+                graph, state = node.args
+                return _partition(tuple(mask for mask, _ in graph.steps[state]))
             case _:
                 classes: Classes = (ANY_BYTE,)
                 for part in _stepped_parts(node):

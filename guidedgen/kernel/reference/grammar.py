@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from guidedgen.constraint import Mask
 from guidedgen.errors import UnsatisfiableSchema
 from guidedgen.explanation import Explanation
+from guidedgen.kernel.reference.byte_graph import ByteGraph
 from guidedgen.kernel.reference.completion import Completions
 from guidedgen.kernel.reference.counts import TokenCounts
 from guidedgen.kernel.reference.derivatives import Derivatives
@@ -257,6 +258,8 @@ def _expression(
     match op:
         case ExprOp.EMPTY:
             return make.empty
+        case ExprOp.AUTOMATON:
+            return make.automaton(ByteGraph(pool[a : a + b]), 0)
         case ExprOp.EPSILON:
             return make.epsilon
         case ExprOp.BYTES:

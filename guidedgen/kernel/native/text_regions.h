@@ -1,0 +1,218 @@
+// States from which text is read on and on: characters lead back to them, or to a few others of which the same is true.
+//
+// Which tokens of plain text can be read in such a state needs no walk, but for those with a character that leads elsewhere.
+#pragma once
+
+#include "automaton.h"
+#include "text_tokens.h"
+
+namespace guidedgen {
+
+class TextRegions : public Automaton {
+  public:
+    TextRegions(const Limits& limits, std::shared_ptr<const TextTokens> text) : Automaton(limits), text_(std::move(text)) {}
+
+    const std::shared_ptr<const TextTokens>& text() const { return text_; }
+
+  protected:
+    // Whether characters beyond ASCII lead back to a state, byte by byte through states of their own.
+    bool characters(LexState* s) {
+        if (s->characters < 0) s->characters = !s->loop.has(0xC3) && loops_on_characters(s, s);
+        return s->characters == 1;
+    }
+
+    // The bytes that characters of plain text begin with after which reading may end, fail or leave the region, where those
+    // are few; nullptr for states with many.
+    const ByteSet* leaving(LexState* s) {
+        if (s->textual < 0) find_leaving(s);
+        return s->textual == 1 ? &s->leaving : nullptr;
+    }
+
+    // Whether every character beyond ASCII leads from one state to another, through states that accept nothing.
+    bool loops_on_characters(LexState* from, LexState* target) {
+        std::array<LexState*, 8> at{};   // by state of utf8_step, those within a character
+        std::array<int, 8> order{};
+        size_t known = 1;
+        for (size_t i = 0; i < known; ++i)
+            for (int b = 0x80; b < 0x100; ++b) {
+                const int to = utf8_step(order[i], static_cast<uint8_t>(b));
+                if (to < 0) continue;
+                LexState* now = next(order[i] == 0 ? from : at[order[i]], static_cast<uint8_t>(b));
+                if (to == 0 && now != target) return false;
+                if (to == 0) continue;
+                if (!now || now->accepting || (at[to] && at[to] != now)) return false;
+                if (!at[to]) {
+                    at[to] = now;
+                    order[known++] = to;
+                }
+            }
+        return true;
+    }
+
+    std::shared_ptr<const TextTokens> text_;
+    int64_t visited_ = 0;   // nodes, by all walks
+
+  private:
+    static constexpr int kMostLeaving = 40;       // bytes of ASCII that lead elsewhere from a state of text
+    static constexpr size_t kMostStates = 160;    // of a region
+    static constexpr int kMostTries = 12;
+    static constexpr int64_t kEach = 8;           // nodes of a walk that a state met costs as much as
+    static constexpr int64_t kFirstTries = 20'000;   // the same, of searches in vain before there was much to walk
+    static constexpr int32_t kFarCounts = 24;     // bytes: counts up to there make no region too large
+
+    // Characters by how many bytes they have and what these may be, as in utf8_step: the bytes that lead from one state of
+    // it to another.
+    struct Group {
+        int from, to;
+        ByteSet bytes;
+    };
+    static const std::vector<Group>& groups() {
+        static const std::vector<Group> all = [] {
+            std::vector<Group> made;
+            for (int from = 0; from < 8; ++from)
+                for (int b = 0x80; b < 0x100; ++b) {
+                    const int to = utf8_step(from, static_cast<uint8_t>(b));
+                    if (to < 0) continue;
+                    auto same = [&](const Group& g) { return g.from == from && g.to == to; };
+                    auto at = std::find_if(made.begin(), made.end(), same);
+                    if (at == made.end()) at = made.insert(made.end(), {from, to, {}});
+                    at->bytes.add(static_cast<uint8_t>(b));
+                }
+            return made;
+        }();
+        return all;
+    }
+
+    // A state that text leads to, and the bytes that it was first come to by.
+    struct Met {
+        LexState* state;
+        ByteSet by;
+    };
+
+    void find_leaving(LexState* s) {
+        s->textual = 0;
+        if (s->accepting) return;
+        const Expr& e = expressions_.at(s->expr);
+        if (!e.vague() && expressions_.takes_any_text(s->expr, ByteSet::single('"'))) {
+            s->textual = 1;
+            return;
+        }
+        if ((TextTokens::plain() - first(s)).count() > kMostLeaving) return;
+        const size_t most = e.reach > kFarCounts || in_vain_ > visited_ + kFirstTries ? 1 : kMostStates;
+        ByteSet without;
+        std::vector<Met> met;
+        int tries = 0;
+        while (!closed(s, most, without, met)) {
+            in_vain_ += static_cast<int64_t>(met.size()) * kEach;
+            if ((without & TextTokens::plain()).count() > kMostLeaving || ++tries == kMostTries) return;
+        }
+        settle(s, without, met);
+    }
+
+    // Finds all states that text leads to. False where one of them fails, or they are too many: some bytes more are to be
+    // left out.
+    bool closed(LexState* s, size_t most, ByteSet& without, std::vector<Met>& met) {
+        met.assign(1, {s, {}});
+        s->met = ++searches_;
+        for (size_t i = 0; i < met.size(); ++i) {
+            expressions_.spend(kEach);
+            const ByteSet bad = follow(met[i].state, without, met);
+            if (bad.empty() && met.size() <= most) continue;
+            without = without | leave_out(i, bad, met);
+            return false;
+        }
+        return true;
+    }
+
+    void settle(LexState* s, const ByteSet& without, const std::vector<Met>& met) {
+        s->textual = 1;
+        s->leaving = without;
+        if (met.size() == 1) return;
+        regions_.emplace_back();
+        const ByteSet inside = TextTokens::plain() - without;
+        for (const Met& m : met) {
+            regions_.back().states.push_back(m.state);
+            if (m.state != s && (m.state->textual == 1 || inside.subset_of(m.state->loop))) continue;   // it can do with less left out
+            m.state->textual = 1;
+            m.state->leaving = without;
+            m.state->region = &regions_.back();
+        }
+        bytes_ += static_cast<int64_t>(sizeof(Region) + met.size() * sizeof(LexState*));
+    }
+
+    // Adds the states that characters lead to; the bytes with which that fails.
+    ByteSet follow(LexState* s, const ByteSet& without, std::vector<Met>& met) {
+        const Steps& steps = steps_of(s);
+        ByteSet bad = steps.failing - without;
+        for (const auto& [bytes, to] : steps.leading) {
+            const ByteSet by = bytes - without;
+            if (by.empty()) continue;
+            if (to->accepting) bad = bad | by;
+            else if (to->met != searches_) met.push_back({to, by});
+            to->met = searches_;
+        }
+        return bad;
+    }
+
+    // Where whole characters lead from a state, by the byte that they begin with.
+    struct Steps {
+        ByteSet failing;
+        std::vector<std::pair<ByteSet, LexState*>> leading;
+    };
+
+    const Steps& steps_of(LexState* s) {
+        auto [known, fresh] = steps_.try_emplace(s->id);
+        Steps& steps = known->second;
+        if (!fresh) return steps;
+        prune(s);
+        const ByteSet plain = TextTokens::plain();
+        steps.failing = plain - s->first;
+        for (size_t e = 0; e < s->edges.size(); ++e)
+            if (const ByteSet common = s->edges[e].bytes & plain; !common.empty()) steps.leading.emplace_back(common, target(s, e));
+        for (const Group& g : groups()) {
+            if (g.from != 0) continue;
+            steps.failing = steps.failing | (g.bytes - s->first);
+            for (size_t e = 0; e < s->edges.size(); ++e) {
+                const ByteSet common = s->edges[e].bytes & g.bytes;
+                if (!common.empty() && !within(target(s, e), g.to, common, steps)) steps.failing = steps.failing | common;
+            }
+        }
+        bytes_ += static_cast<int64_t>(sizeof(Steps) + 64 + steps.leading.size() * sizeof(steps.leading[0]));
+        return steps;
+    }
+
+    // The same in the midst of a character; false where it cannot be finished.
+    bool within(LexState* s, int at, const ByteSet& by, Steps& steps) {
+        if (at == 0) {
+            auto same = [&](const auto& known) { return known.second == s; };
+            auto known = std::find_if(steps.leading.begin(), steps.leading.end(), same);
+            if (known == steps.leading.end()) steps.leading.emplace_back(by, s);
+            else known->first = known->first | by;
+            return true;
+        }
+        if (s->accepting) return false;
+        prune(s);
+        for (const Group& g : groups()) {
+            if (g.from != at) continue;
+            if (!g.bytes.subset_of(s->first)) return false;
+            for (size_t e = 0; e < s->edges.size(); ++e)
+                if (!(s->edges[e].bytes & g.bytes).empty() && !within(target(s, e), g.to, by, steps)) return false;
+        }
+        return true;
+    }
+
+    // What is left out where something fails after a state: the bytes with which it does, or those that lead to the state,
+    // whichever fewer tokens have.
+    ByteSet leave_out(size_t i, const ByteSet& bad, const std::vector<Met>& met) const {
+        if (i == 0 && !bad.empty()) return bad;
+        const ByteSet& by = bad.empty() ? met.back().by : met[i].by;
+        return bad.empty() || text_->places(by) < text_->places(bad) ? by : bad;
+    }
+
+    std::deque<Region> regions_;
+    std::unordered_map<int32_t, Steps> steps_;   // memo of steps_of
+    uint64_t searches_ = 0;
+    int64_t in_vain_ = 0;   // work of searches that found no region
+};
+
+}  // namespace guidedgen
