@@ -97,15 +97,6 @@ def has_tests(tree: Tree) -> bool:
     return has_tests(tree.inner) if isinstance(tree, Loop) else is_test(tree)
 
 
-def looks_ahead(tree: Tree) -> bool:
-    """Tell whether anything in `tree` looks at the text after it, or further back than one character."""
-    if isinstance(tree, Serial):
-        return any(map(looks_ahead, tree.parts))
-    if isinstance(tree, Alternatives):
-        return any(map(looks_ahead, tree.options))
-    return looks_ahead(tree.inner) if isinstance(tree, Loop) else is_test(tree) and not isinstance(tree, Behind)
-
-
 def serial(parts: Iterable[Tree]) -> Tree:
     """Return `parts` one after another; runs of parts without tests become one."""
     flat: list[Tree] = []
