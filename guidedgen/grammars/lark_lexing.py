@@ -177,7 +177,10 @@ def check_rival(name: str, own: Preferred, rival: Preferred) -> None:
     """Refuse a rival that can give a text up for what follows, unless that makes a longer text of our own."""
     if cr.is_nothing(rival.broken):
         return
-    given_up = cr.intersection([rival.broken, cr.concat([own.texts, ANY]), cr.complement(own.texts)])
+    before = cr.concat([rival.broken, ANY, cr.ANY_TEXT])  # given up before our own text ended
+    given_up = cr.intersection(
+        [rival.broken, cr.concat([own.texts, ANY]), cr.complement(own.texts), cr.complement(before)]
+    )
     if is_empty(given_up) is not True:
         message = f"whether terminal {name} takes a text depends on how another one looks at what follows"
         raise UnsupportedFeature(message, keyword=name, hint='Use lexer="dynamic", or patterns that do not look ahead.')
