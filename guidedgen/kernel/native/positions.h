@@ -70,7 +70,7 @@ class Arena {
     Position* import(const Position* source) {
         Front front = source->front;
         for (Reading& r : front.reading) {
-            const Expected& expected = r.row->terminals[r.index];
+            Expected expected = r.row->terminals[r.index].key();
             r.row = rows_.import(r.row);
             Row* around = expected.item.row ? rows_.import(expected.item.row) : nullptr;
             auto same = [&](const Expected& e) { return e.same(expected) && e.item.nonterminal == expected.item.nonterminal && e.item.row == around; };
