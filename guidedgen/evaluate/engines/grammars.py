@@ -1,4 +1,4 @@
-"""Engines that compile the grammars of the library: guidedgen itself, and peers on the same grammar in their dialects."""
+"""Engines that compile grammars of the library: guidedgen itself, and peers on the same grammars in their dialects."""
 
 from __future__ import annotations
 
