@@ -1,6 +1,6 @@
 """Python texts, right and wrong, each a line or a few; what CPython's parser says about them decides."""
 
-# ruff: noqa: E501  # texts are easier to read in one line
+# texts are easier to read in one line
 
 LINES = r'''
 f() = 1

@@ -1,6 +1,6 @@
 """Small texts of each language of the library; tests mutate them, and cut tokens of their walks from them."""
 
-# ruff: noqa: E501  # texts are easier to read in one line
+# texts are easier to read in one line
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grammars of SQL, Python and GraphQL under lark: what they derive and accept, the languages' own programs accept."""
+"""SQL, Python, GraphQL and Verilog under lark: what it derives and accepts, the languages' own programs accept."""
 
 from __future__ import annotations
 
