@@ -12,7 +12,7 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Plain
+    from guidedgen.decoders import Plain, Speculative
     from guidedgen.errors import (
         BudgetTooSmall,
         CompileError,
@@ -95,6 +95,7 @@ __all__ = [
     "Segments",
     "Sequence",
     "SpecialToken",
+    "Speculative",
     "State",
     "StopOn",
     "Substring",
@@ -140,7 +141,7 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Plain",),
+    "guidedgen.decoders": ("Plain", "Speculative"),
     "guidedgen.errors": (
         "BudgetTooSmall",
         "CompileError",

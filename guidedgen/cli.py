@@ -48,7 +48,7 @@ app.add_typer(evaluate_app)
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
 
@@ -110,7 +110,7 @@ def generate(
     ] = None,
     tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
-    strategy: Annotated[str, typer.Option(help="Decoding strategy.")] = "plain",
+    strategy: Annotated[str, typer.Option(help="plain, or speculative[:drafter[:verifier]].")] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
     on_budget: Annotated[
@@ -122,6 +122,7 @@ def generate(
     samples: Annotated[int, typer.Option("-n", min=1, help="Number of samples.")] = 1,
     timeout: Annotated[float | None, typer.Option(help="Seconds.")] = None,
     describe: Annotated[str, typer.Option(help="What the prompt says about the type: short, schema, none.")] = "short",
+    thinking: Annotated[int | None, typer.Option(min=0, help="Reason first, in so many tokens; to stderr.")] = None,
     model: ModelName = "smollm2",
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -143,6 +144,7 @@ def generate(
         "seed": seed,
         "timeout": timeout,
         "describe": describe,
+        "thinking": False if thinking is None else thinking,
     }
     loaded = _load(model, device, dtype)
     if stream:
@@ -313,6 +315,7 @@ def _facts(result: Result[Any]) -> dict[str, Any]:
     return {
         "value": value if result.error is None else None,
         "text": result.text,
+        **({} if result.thinking is None else {"thinking": result.thinking}),
         "finish": result.finish,
         "error": None if result.error is None else str(result.error),
         "tokens": len(result.tokens),
@@ -329,8 +332,11 @@ def _print_result(result: Result[Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(facts if len(facts) > 1 else facts[0]))
     else:
         for sample in result.samples:
+            if sample.thinking:
+                typer.echo(sample.thinking, err=True)
             calls = calls_of(sample)
-            typer.echo(sample.text if calls is None else "\n".join(call_lines(calls)))
+            plain = sample.text if sample.answer is None else sample.answer
+            typer.echo(plain if calls is None else "\n".join(call_lines(calls)))
     failed = next((sample.error for sample in result.samples if sample.error is not None), None)
     if failed is not None:
         _end_with(failed)
@@ -339,7 +345,7 @@ def _print_result(result: Result[Any], *, as_json: bool) -> None:
 def _print_stream(
     model: Model, output: Any, messages: list[dict[str, str]], options: dict[str, Any], *, as_json: bool
 ) -> None:
-    from guidedgen.events import Delta, Done, FieldClosed
+    from guidedgen.events import Delta, Done, FieldClosed, ThinkingDelta
 
     free = output is None or isinstance(output, Regex | Choice | Lark | Gbnf | Ebnf)
     for event in model.stream(output=output, messages=messages, **options):
@@ -352,6 +358,8 @@ def _print_stream(
                 _end_with(event.result.error)
         elif as_json:
             typer.echo(json.dumps({"event": type(event).__name__, **dataclasses.asdict(event)}))
+        elif isinstance(event, ThinkingDelta):
+            typer.echo(event.text, nl=False, err=True)
         elif free and isinstance(event, Delta):
             typer.echo(event.text, nl=False)
         elif not free and isinstance(event, FieldClosed) and not isinstance(event.value, dict | list):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from guidedgen.constraint import AllOf, Constraint, MaxTokens, StopOn
-from guidedgen.decoders import STRATEGIES
+from guidedgen.decoders import strategy_named
 from guidedgen.decoders.base import Chunk, Strategy
 from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError
 from guidedgen.events import Done, Event
@@ -225,12 +225,7 @@ def _too_small(shortest: int, *, wanted: int, left: int) -> BudgetTooSmall:
 
 
 def _strategy(wanted: Strategy | str | None) -> Strategy:
-    if wanted is None or isinstance(wanted, str):
-        name = wanted or "plain"
-        if name not in STRATEGIES:
-            raise ValueError(f"no strategy is called {name!r}. There are: {', '.join(sorted(STRATEGIES))}")
-        return STRATEGIES[name]()
-    return wanted
+    return strategy_named(wanted or "plain") if wanted is None or isinstance(wanted, str) else wanted
 
 
 def _refused(result: Result[Any]) -> bool:

@@ -13,6 +13,7 @@ from guidedgen.grammars.marked_text import decode, without_marks
 from guidedgen.outputs import complaint
 from guidedgen.result import OutputReport, Result, TokenNote, field_reports
 from guidedgen.stop_text import cut_at
+from guidedgen.thinking_streaming import ThinkingScanner
 
 if TYPE_CHECKING:
     from guidedgen.options import Request
@@ -60,7 +61,7 @@ def outcome(
     scanner.feed(data)
     if complete:
         scanner.finish()
-    text = without_marks(data).decode("utf-8", errors="replace")
+    text = _plain(data)
     notes = [_note(record, output, vocabulary) for record in (*sequence.records(), ending) if record is not None]
     result: Result[Any] = Result(
         text=text,
@@ -71,13 +72,19 @@ def outcome(
         report=_report(output, notes, scanner),
         trace=trace,
         attempts=(*attempts, text),
-        thinking=getattr(scanner, "thinking", None),
+        thinking=scanner.thinking if isinstance(scanner, ThinkingScanner) else None,
+        answer=_plain(data[scanner.base :]) if isinstance(scanner, ThinkingScanner) else None,
     )
     if complete:
         captures = output.captures(sequence.generated(), vocabulary)
         return _parsed(replace(result, captures=captures), data, output)
     refusal = _refusal(sequence.state) if finish == "dead_end" else None
     return replace(result, error=_unfinished(result, sequence.state, scanner, request), complaint=refusal)
+
+
+def _plain(data: bytes) -> str:
+    """The text for people."""
+    return without_marks(data).decode("utf-8", errors="replace")
 
 
 def _report(output: Output, notes: Sequence[TokenNote], scanner: Scanner) -> OutputReport:

@@ -69,6 +69,7 @@ class Result(Generic[T_co]):
         error: why there is no value, or None.
         complaint: what a validator refused, in the few words that the model is told when it is asked again.
         thinking: the reasoning before the value, where `Thinking` was asked for; also of an unfinished output.
+        answer: the text behind that reasoning; None where it was not asked for.
         attempts: every text that was tried, oldest first; the last one is `text`.
         prompt_tokens: length of the (last) prompt in tokens.
         report: what was enforced, and the log-probability and damage of every field.
@@ -89,6 +90,7 @@ class Result(Generic[T_co]):
     complaint: str | None = None
     parsed: T_co | None = None
     thinking: str | None = None
+    answer: str | None = None
     samples: tuple[Result[T_co], ...] = ()
     captures: Mapping[str, str | list[str]] = field(default_factory=dict)
 
@@ -112,10 +114,11 @@ class Result(Generic[T_co]):
     @property
     def raw(self) -> Any:
         """The value before validation: parsed JSON where the text is JSON, otherwise the text."""
+        text = self.text if self.answer is None else self.answer
         try:
-            return json.loads(self.text)
+            return json.loads(text)
         except ValueError:
-            return self.text
+            return text
 
     def __repr__(self) -> str:
         outcome = f"error={self.error!r}" if self.error is not None else f"value={self.parsed!r}"

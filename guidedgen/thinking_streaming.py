@@ -34,10 +34,14 @@ class ThinkingScanner:
         return "".join(self._thoughts).strip()
 
     @property
+    def base(self) -> int:
+        """Where the value begins, or the end of the text so far."""
+        return self._offset + len(self._held) if self._base is None else self._base
+
+    @property
     def spans(self) -> list[Span]:
         """Those of the value's fields."""
-        base = self._base or 0
-        return [Span(span.path, span.start + base, span.stop + base) for span in self._value.spans]
+        return [Span(span.path, span.start + self.base, span.stop + self.base) for span in self._value.spans]
 
     @property
     def open(self) -> Path | None:

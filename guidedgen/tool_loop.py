@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from guidedgen.errors import ToolError
+from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.tool_calls import ToolCall, ToolCalls, call_id, result_text
+from guidedgen.grammars.tool_specs import Tool, tool_of
 from guidedgen.grammars.tools import Tools
 
 if TYPE_CHECKING:
@@ -46,14 +48,16 @@ class ToolRun:
     """What came of a run.
 
     Attributes:
-        text: the answer in words.
-        finish: "answer" where the model was done; "rounds" where it had no rounds left and was asked for words.
+        text: the answer in words; where there is an `output`, what was said beside it.
+        value: the answer as a value of `output`; None without one.
+        finish: "answer" where the model was done; "rounds" where it had no rounds left and was asked for its answer.
         messages: the whole conversation, the answer included; more can be appended and run again.
         steps: all calls in order.
         results: of every generation, the answer last.
     """
 
     text: str
+    value: Any
     finish: Literal["answer", "rounds"]
     messages: list[Message]
     steps: list[ToolStep]
@@ -65,20 +69,23 @@ def run_tools(
     messages: str | Sequence[Message],
     tools: Tools | Sequence[Any],
     *,
+    output: Any = None,
     max_rounds: int = 8,
     tool_timeout: float | None = 30.0,
     result_limit: int = 4000,
     on_step: Callable[[ToolStep], object] | None = None,
     **options: Unpack[Options],
 ) -> ToolRun:
-    """Let a model call tools, run the calls, tell it the results, until it answers in words.
+    """Let a model call tools, run the calls, tell it the results, until it answers.
 
     Args:
         model: a loaded model.
         messages: a prompt, or a conversation that ends with the user.
         tools: functions and what else `Tools` takes, or `Tools`. Its `choice` is that of the first round: later ones
             leave the model free to answer.
-        max_rounds: most answers with calls; then the model is asked for words.
+        output: a type for the answer: the model gives it by a call of its own, and the run ends with its value. None:
+            the run ends with words.
+        max_rounds: most answers with calls; then the model is asked for its answer.
         tool_timeout: seconds that a call may take; None: any time. A function cannot be stopped: it goes on in its
             thread, and what it returns then is lost.
         result_limit: most characters of a result or error that the model is told.
@@ -91,7 +98,7 @@ def run_tools(
         ModelError: the conversation is longer than the context.
         ValueError: an impossible option.
     """
-    run = _Run(messages, tools, max_rounds, tool_timeout, result_limit)
+    run = _Run(messages, tools, output, max_rounds, tool_timeout, result_limit)
     while not run.done:
         run.take(model.generate(messages=run.messages, output=run.asked, **run.options(options)))
         for call in run.calls:
@@ -104,6 +111,7 @@ async def arun_tools(
     messages: str | Sequence[Message],
     tools: Tools | Sequence[Any],
     *,
+    output: Any = None,
     max_rounds: int = 8,
     tool_timeout: float | None = 30.0,
     result_limit: int = 4000,
@@ -111,7 +119,7 @@ async def arun_tools(
     **options: Unpack[Options],
 ) -> ToolRun:
     """`run_tools` for event loops: async functions are awaited, and the calls of one answer run at the same time."""
-    run = _Run(messages, tools, max_rounds, tool_timeout, result_limit)
+    run = _Run(messages, tools, output, max_rounds, tool_timeout, result_limit)
     while not run.done:
         run.take(await model.agenerate(messages=run.messages, output=run.asked, **run.options(options)))
         for step in await asyncio.gather(*(_await_call(call, tool_timeout) for call in run.calls)):
@@ -123,7 +131,13 @@ class _Run:
     """The conversation of one run, and whose turn it is."""
 
     def __init__(
-        self, messages: str | Sequence[Message], tools: Any, max_rounds: int, timeout: float | None, limit: int
+        self,
+        messages: str | Sequence[Message],
+        tools: Tools | Sequence[Any],
+        output: Any,
+        max_rounds: int,
+        timeout: float | None,
+        limit: int,
     ) -> None:
         for name, value in (("max_rounds", max_rounds), ("result_limit", limit), ("tool_timeout", timeout or 1)):
             if value <= 0:
@@ -132,11 +146,16 @@ class _Run:
         for tool in given.tools:
             if tool.function is None and tool.by_name:
                 raise ToolError(f"the tool {tool.name} has no function to run: give it one, gg.Tool(..., function=...)")
+        self._final = None if output is None else _final_tool(output)
+        if self._final is not None:
+            choice = "required" if given.choice in ("auto", "none") else given.choice
+            given = replace(given, tools=[*given.tools, self._final], choice=choice)
         said: Sequence[Message] = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
         self.messages = list(said)
         self.asked = given
         self.calls: list[ToolCall] = []
         self.done = False
+        self._value: Any = None
         self._left, self._limit = max_rounds, limit
         self._steps: list[ToolStep] = []
         self._results: list[Result[ToolCalls]] = []
@@ -160,7 +179,16 @@ class _Run:
         self._results.append(result)
         self.calls, self.done = calls, not calls
         self._left -= 1
-        self.asked = replace(self.asked, choice="auto" if self._left > 0 else "none")
+        self.asked = replace(self.asked, choice=self._next_choice())
+        final = next((call for call in calls if self._final is not None and call.name == self._final.name), None)
+        if final is not None:
+            self._value, self.calls, self.done = final.call(), [], True
+            self.messages.append(final.answer("Done."))
+
+    def _next_choice(self) -> str:
+        if self._final is None:
+            return "auto" if self._left > 0 else "none"
+        return "required" if self._left > 0 else self._final.name
 
     def note(self, step: ToolStep) -> ToolStep:
         """A call that was run."""
@@ -175,11 +203,25 @@ class _Run:
         """What came of it."""
         return ToolRun(
             text=self._results[-1].value.text,
+            value=self._value,
             finish="answer" if self._left >= 0 else "rounds",
             messages=self.messages,
             steps=self._steps,
             results=self._results,
         )
+
+
+def _final_tool(output: Any) -> Tool:
+    """The tool by which the answer is given: the class itself, or one with the value as its argument."""
+    if isinstance(output, type) and TypeSpec(output).json and TypeSpec(output).schema.get("type") == "object":
+        return tool_of(output)
+
+    def answer(answer: Any) -> Any:
+        """Give the final answer, when everything that is needed is known."""
+        return answer
+
+    answer.__annotations__ = {"answer": output}
+    return Tool(function=answer)
 
 
 def _run_call(call: ToolCall, timeout: float | None) -> ToolStep:

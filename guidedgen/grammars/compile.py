@@ -100,6 +100,11 @@ class GrammarConstraint:
         return Dynamics(terminals=terminals, vocabulary=self.vocabulary, kernel=self.implementation, limits=self.limits)
 
     @property
+    def is_dynamic(self) -> bool:
+        """Whether functions decide about some of its terminals while a text is written."""
+        return self._dynamics is not None
+
+    @property
     def has_captures(self) -> bool:
         """Whether `captures` can say anything."""
         return self._captures is not None and bool(self._captures.names)

@@ -17,6 +17,7 @@ Syntax: TypeAlias = Literal["auto", "iso", "w3c"]
 
 _DEFAULT_LIMITS: Final = Limits()
 _QUOTED: Final = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|/\*.*?\*/|\(\*.*?\*\)", re.DOTALL)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _READERS: Final = {"iso": ("ISO EBNF", ebnf_iso.read_rules), "w3c": ("W3C EBNF", ebnf_w3c.read_rules)}
 
 
@@ -57,4 +58,8 @@ def read(text: str, syntax: Syntax, limits: Limits) -> tuple[Source, list[Rule]]
     chosen = ("w3c" if "::=" in _QUOTED.sub("", text) else "iso") if syntax == "auto" else syntax
     name, reader = _READERS[chosen]
     source = Source(text, name)
+    half = _SURROGATE.search(text)
+    if half is not None:
+        hint = "D800 to DFFF are halves of pairs: write the character itself."
+        raise source.error(f"U+{ord(half[0]):04X} is no character", at=half.start(), hint=hint)
     return source, reader(source, limits)

@@ -188,7 +188,7 @@ class _Extending:
             text = "+" if int(low) else "*"
         else:
             again = self._source.text[atom : word.start].strip()
-            if any(start < word.start and end > atom for start, end, _ in self._edits):
+            if self._edits and self._edits[-1][1] > atom:  # they are made in the order of the text
                 hint = "Put it into a rule of its own, and repeat that."
                 raise self._source.error("an extension is repeated without an upper bound", hint=hint, at=atom)
             self._edit(atom, atom, "(")
@@ -277,12 +277,18 @@ def _composite(statements: list[Statement], declared: Collection[str]) -> set[st
         for s in statements
         if s.name is not None and s.directive is None and s.name.text.strip("_")[:1].isupper()
     }
-    found: set[str] = set()
-    while True:
-        more = {name for name, body in terminals.items() if _is_composite(body, {*found, *declared})} - found
-        if not more:
-            return found
-        found |= more
+    users: dict[str, list[str]] = {}
+    for name, body in terminals.items():
+        for word in body:
+            if word.kind == "name":
+                users.setdefault(word.text, []).append(name)
+    work = [name for name, body in terminals.items() if _is_composite(body, declared)]
+    found = set(work)
+    while work:
+        more = [name for name in users.get(work.pop(), ()) if name not in found]
+        found.update(more)
+        work += more
+    return found
 
 
 def _is_composite(body: tuple[Word, ...], composite: Collection[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guidedgen.errors import CompileError
 from guidedgen.grammars import ir
 from guidedgen.grammars.lark_extensions import extend
 from guidedgen.grammars.lark_loader import place_of

@@ -67,16 +67,26 @@ class Terminals:
         plain: works out one that lark knows.
         extended: the others.
         given: what declared terminals stand for.
+        defined: the names of those that lark knows.
     """
 
     def __init__(
-        self, plain: Callable[[str], cr.Regex | None], extended: Extended, given: Mapping[str, ir.Node]
+        self,
+        plain: Callable[[str], cr.Regex | None],
+        extended: Extended,
+        given: Mapping[str, ir.Node],
+        defined: frozenset[str],
     ) -> None:
+        self._defined = defined
         self._plain = plain
         self._extended = extended
         self._given = given
         self._known: dict[str, cr.Regex] = {}
         self._open: list[str] = []
+
+    def knows(self, name: str) -> bool:
+        """Whether it is a terminal that a pattern defines."""
+        return name in self._defined or name in self._extended.terminals
 
     def __call__(self, name: str) -> cr.Regex:
         """The language of one. Raises `GrammarSyntaxError` where it is not defined, or made of itself."""
@@ -107,7 +117,7 @@ def with_attributes(
     grammar: ir.Grammar,
     attributes: Attributes,
     named: Terminals,
-    ignored: ir.Terminal | None,
+    ignored: ir.Node | None,
     closed: bool,
 ) -> ir.Node:
     """A rule's body with its attributes.
@@ -129,7 +139,7 @@ def with_attributes(
     if not attributes.captures_only:
         made = _held(rule, body, grammar, attributes, named, ending, closed)
     if attributes.capture is not None or attributes.stop_capture is not None:
-        trailing = None if ignored is None or made is not body else ir.accepted(ignored.expression)
+        trailing = None if ignored is None or made is not body else expression_of(ignored, grammar, "what is ignored")
         made = ir.Capture(
             made, attributes.capture, ending=ending, ending_name=attributes.stop_capture, trailing=trailing
         )

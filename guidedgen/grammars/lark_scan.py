@@ -31,6 +31,7 @@ _WORDS: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _WITH_JSON: Final = frozenset(["%json", "%regex", "%llguidance"])
+_SPACE: Final = re.compile(r"\s*")
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -109,7 +110,8 @@ def words_of(source: Source) -> Iterator[Word]:
 
 
 def _json_at(source: Source, at: int, directive: str) -> tuple[str, int]:
-    begin = at + len(source.text[at:]) - len(source.text[at:].lstrip())
+    space = _SPACE.match(source.text, at)
+    begin = at if space is None else space.end()
     try:
         _, end = _DECODER.raw_decode(source.text, begin)
     except json.JSONDecodeError as error:

@@ -40,7 +40,11 @@ class TerminalReader:
 
     def read(self) -> Node:
         """The whole body. Raises `GrammarSyntaxError`."""
-        node = self._alternatives()
+        try:
+            node = self._alternatives()
+        except RecursionError:
+            place = self.words[0].start
+            raise self.source.error("a terminal is nested too deeply", hint="Name its parts.", at=place) from None
         if self._at < len(self.words):
             raise self._unexpected()
         return node

@@ -239,6 +239,8 @@ class _Assembly:
 
     def _whole(self, node: Body) -> bool:
         """Whether a part of a rule becomes one terminal."""
+        if isinstance(node, Chars):
+            return True
         if isinstance(node, Except):
             if self._without_empty(node) is not None:
                 return False

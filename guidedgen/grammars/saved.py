@@ -8,7 +8,6 @@ What users made of the text (a pydantic model, an enum) is no data: hand the spe
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,12 +102,13 @@ def save(constraint: GrammarConstraint, path: str | Path) -> None:
                 raise TypeError("finished texts are checked outside of the masks")
             if constraint.has_captures:
                 raise TypeError("captures are read with the grammar's text, which is not saved")
-        json.dumps(header)
+            if constraint.is_dynamic:
+                raise TypeError("its dynamic terminals are functions")
+        table_file.write(Path(path), header, table)
     except (AttributeError, TypeError, ValueError) as error:
         raise UnsupportedFeature(
             f"{type(spec).__name__} cannot be saved: {error}", hint="Schemas and grammars can, in the native kernel."
         ) from error
-    table_file.write(Path(path), header, table)
 
 
 def load(

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
-from guidedgen.errors import CompileError, ValidationFailed
+from guidedgen.errors import CompileError, UnsupportedFeature, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_text, regex_text
 from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
@@ -133,16 +133,24 @@ def _option_text(option: object) -> str:
 class Lark(Translated):
     """A text of a context-free grammar in Lark's notation; its value is the text.
 
+    The texts are those that `lark.Lark(text, start=start, parser=parser, lexer=lexer)` parses.
+
     Args:
         text: the grammar. Beyond lark's, it may say `%json {...}`, `%regex {...}`, special tokens (`<|name|>`), `&` and
             `~` in terminals, and limits, ends and captures of rules (`name[max_tokens=20, stop="\\n", capture]: ...`).
         start: the rule to begin with.
+        parser: "earley" reads any grammar; "lalr" is not there yet.
+        lexer: how it is decided which text a terminal takes. "auto" is "dynamic" for Earley, as in lark: what
+            `re.match` takes where the terminal is expected. "dynamic_complete" takes less as well; with "basic" all
+            terminals compete for each text, whether they are expected or not. See the page on lexing.
         terminals: what terminals stand for that the grammar names with `%declare`: lists of texts, specs or types.
         json: options of `JsonSchema` for the texts of `%json`.
     """
 
     text: str
     start: str = field(default="start", kw_only=True)
+    parser: Literal["earley", "lalr"] = field(default="earley", kw_only=True)
+    lexer: Literal["auto", "dynamic", "dynamic_complete", "basic", "contextual"] = field(default="auto", kw_only=True)
     terminals: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
     json: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
@@ -157,9 +165,27 @@ class Lark(Translated):
         given = given_terminals(self.terminals, declared, node_of, limits)
         json = JsonSchema(True, **self.json).node(limits)
         assert isinstance(json, ir.JsonText)
-        grammar = lark_text.parse(self.text, start=self.start, limits=limits, terminals=given, json=json)
+        grammar = lark_text.parse(
+            self.text,
+            start=self.start,
+            lexer=self._earley_lexer(),
+            limits=limits,
+            terminals=given,
+            json=json,
+        )
         notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
         return Translation(grammar=grammar, notes=notes)
+
+    def _earley_lexer(self) -> lark_text.EarleyLexer:
+        if self.parser == "lalr":
+            raise UnsupportedFeature('parser="lalr" is not supported yet', hint='Use parser="earley".')
+        if self.parser != "earley":
+            raise CompileError(f"the parser {self.parser!r} is not known", hint='Use "earley" or "lalr".')
+        lexer = "dynamic" if self.lexer == "auto" else self.lexer
+        if lexer not in ("dynamic", "dynamic_complete", "basic"):
+            known = '"dynamic", "dynamic_complete" or "basic"'
+            raise CompileError(f"the lexer {lexer!r} does not go with Earley", hint=f"Use {known}.")
+        return lexer
 
     def parse(self, text: str) -> str:
         """The text itself."""

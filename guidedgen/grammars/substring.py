@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from guidedgen.errors import CompileError, ValidationFailed
-from guidedgen.grammars import ir, regex_text
+from guidedgen.grammars import ir
 from guidedgen.grammars.specs import Translated
 from guidedgen.grammars.translation import Translation
 from guidedgen.kernel.automata import span_automaton
@@ -80,9 +80,12 @@ class Substring(Translated):
     def translate(self, limits: Limits) -> Translation:
         """Raises `UnsatisfiableSchema` where no part is that long, `LimitExceeded` for a very long source."""
         limits.check("schema_bytes", len(self.text))
-        expression: ir.Expression = ir.Automaton(span_automaton(self.text, self.unit, most=limits.states))
-        if self.min > 1 or self.max is not None:
-            expression = ir.Intersection((expression, _counted(self.unit, self.min, self.max, limits)))
+        expression: ir.Expression = ir.Nothing()
+        if self.max != 0:
+            least = max(self.min, 1)
+            expression = ir.Automaton(
+                span_automaton(self.text, self.unit, least=least, greatest=self.max, most=limits.states)
+            )
         if self.min == 0:
             expression = ir.Union((ir.Epsilon(), expression))
         return Translation(grammar=ir.Grammar(start=ir.Terminal(expression, f"{self.unit} of the source")))
@@ -105,12 +108,3 @@ class Substring(Translated):
         part, between = _SHAPES[self.unit]
         around = self.text[max(at - 1, 0) : at + 1]
         return not between or len(around) < 2 or at == 0 or not re.fullmatch(part, around)
-
-
-def _counted(unit: str, least: int, most: int | None, limits: Limits) -> ir.Expression:
-    """So many units, whatever they are; no text for none of them."""
-    part, between = _SHAPES[unit]
-    if most == 0:
-        return ir.Nothing()
-    high = "" if most is None else most - 1
-    return regex_text.parse(f"{part}(?:{between}{part}){{{max(least, 1) - 1},{high}}}", limits=limits)

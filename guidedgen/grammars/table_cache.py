@@ -78,7 +78,7 @@ def store(path: Path, table: GrammarTable) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         table_file.write(path, {}, table)
         _prune(path.parent)
-    except OSError as error:
+    except (OSError, TypeError) as error:
         _logger.info("the grammar cache %s cannot be written: %s", path.parent, error)
 
 

@@ -12,6 +12,7 @@ A file is read whole and checked before anything in it is used; its size is boun
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -33,10 +34,12 @@ _AGAIN: Final = "Compile and save it again."
 _LEAD: Final = struct.Struct("<8sIQ32s")
 _TYPES: Final = {"int32": "<i4", "uint8": "|u1"}
 _COLUMNS: Final = {"exprs": ("int32", 3), "symbols": ("int32", 3), "pool": ("int32", None), "byte_sets": ("uint8", 32)}
+_KNOWN: Final = {*_COLUMNS, "literals", "start", "labels", "texts", "sources"}
+"""The fields of a table that are written, or that can be made again from the header (`texts`, from `sources`)."""
 
 
 def write(path: Path, header: Mapping[str, Any], table: GrammarTable | None) -> None:
-    """Write a file, whole or not at all. Raises OSError."""
+    """Write a file, whole or not at all. Raises OSError, and TypeError as `encode` does."""
     data = encode(header, table)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
@@ -50,7 +53,11 @@ def write(path: Path, header: Mapping[str, Any], table: GrammarTable | None) -> 
 
 
 def encode(header: Mapping[str, Any], table: GrammarTable | None) -> bytes:
-    """The bytes of a file."""
+    """The bytes of a file. Raises TypeError where the table holds something that this format does not know."""
+    if table is not None:
+        for entry in dataclasses.fields(table):
+            if entry.name not in _KNOWN and getattr(table, entry.name):
+                raise TypeError(f"its table has {entry.name}")
     told: dict[str, Any] = dict(header)
     parts: list[bytes] = []
     if table is not None:

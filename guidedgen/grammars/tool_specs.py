@@ -7,6 +7,7 @@ not known here.
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,8 +40,9 @@ class Tool:
     Args:
         name: letters, digits and `_ - . /`.
         description: when and why to call it.
-        parameters: what the arguments are: a JSON Schema of an object, or a Python type whose JSON form is an object.
-            Where it is left out, the signature of `function` says it, or there are no arguments.
+        parameters: what the arguments are: a JSON Schema of an object (a `JsonSchema` where it needs options), or a
+            Python type whose JSON form is an object. Where it is left out, the signature of `function` says it, or
+            there are no arguments.
         function: what a call runs. It is called with the arguments by name; with the value itself where `parameters`
             is a type.
         strict: OpenAI's flag, handed on in prompts. Arguments are exact with it and without it.
@@ -80,11 +82,13 @@ class Tool:
     @property
     def by_name(self) -> bool:
         """Whether arguments are a dict of named values, and not one value of a type."""
-        return self._read is not None or self.parameters is None or isinstance(self.parameters, Mapping)
+        return self._read is not None or self.parameters is None or isinstance(self.parameters, Mapping | JsonSchema)
 
     @cached_property
-    def spec(self) -> TypeSpec[Any] | ArgumentsSchema:
+    def spec(self) -> TypeSpec[Any] | JsonSchema:
         """What the text of the arguments is constrained to."""
+        if isinstance(self.parameters, JsonSchema):
+            return self.parameters
         try:
             if self._read is not None:
                 return TypeSpec(self._read.arguments)
@@ -98,8 +102,9 @@ class Tool:
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the arguments, as models are shown it: without the titles that pydantic makes up."""
         spec = self.spec
-        if isinstance(spec, ArgumentsSchema):
-            return dict(spec.schema)  # type: ignore[arg-type]
+        if isinstance(spec, JsonSchema):
+            read = json.loads(spec.schema) if isinstance(spec.schema, str) else spec.schema
+            return dict(read) if isinstance(read, Mapping) else {}
         try:
             shown: dict[str, Any] = _untitled(spec.schema)
         except CompileError as error:

@@ -181,9 +181,9 @@ class TextProbe:
     def empty(self) -> bool:
         """Whether it is plainly no text."""
 
-def span_automaton(text: bytes, unit: int, most: int) -> Annotated[NDArray[numpy.int32], dict(shape=(None,))]:
+def span_automaton(text: bytes, unit: int, low: int, high: int, most: int) -> Annotated[NDArray[numpy.int32], dict(shape=(None,))]:
     """
-    The spans of a UTF-8 text, not empty, by characters (0), words (1) or lines (2), as an automaton.
+    The spans of a UTF-8 text of so many characters (0), words (1) or lines (2), as an automaton; high < 0: any number.
     """
 
 def word_automaton(words: list, most: int) -> Annotated[NDArray[numpy.int32], dict(shape=(None,))]:

@@ -14,16 +14,28 @@ from guidedgen.kernel import native_is_installed
 UNITS = ("characters", "words", "lines")
 
 
-def span_automaton(text: str, unit: str, *, most: int, implementation: str | None = None) -> NDArray[np.int32]:
+def span_automaton(
+    text: str,
+    unit: str,
+    *,
+    least: int = 1,
+    greatest: int | None = None,
+    most: int,
+    implementation: str | None = None,
+) -> NDArray[np.int32]:
     """The spans of a text that are not empty.
 
     Args:
         text: the text.
         unit: "characters", "words" (what ASCII white space separates) or "lines".
+        least: units of a span at least.
+        greatest: units of a span at most; None: any number.
         most: states at most; above it `LimitExceeded` is raised.
         implementation: "native" or "reference"; None takes the native one where it is built.
     """
-    made: NDArray[np.int32] = _builder(implementation).span_automaton(text.encode(), UNITS.index(unit), most)
+    low = least if least > 1 or greatest is not None else 0  # without bounds nothing is counted
+    high = -1 if greatest is None else greatest
+    made: NDArray[np.int32] = _builder(implementation).span_automaton(text.encode(), UNITS.index(unit), low, high, most)
     return made
 
 

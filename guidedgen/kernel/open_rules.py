@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from guidedgen.kernel.reference.rows import Item
+from guidedgen.kernel.reference.rows import Frame, Item
 from guidedgen.kernel.reference.state import State
+from guidedgen.kernel.reference.structure import Production
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.vocabulary import Vocabulary
 
@@ -59,8 +60,8 @@ def rules_around(state: State, names: dict[int, str]) -> tuple[tuple[str, ...], 
         if not stack or len(found) == _WAYS:
             break
         item, inner, seen = stack.pop()
-        production, frame = item[0], item[2]
-        name = names.get(production.parts[-1].symbol)
+        production, _, frame = _parts(item)
+        name = None if production is None else names.get(production.parts[-1].symbol)
         outer = inner if name is None else (name, *inner)
         if frame is None:
             ways = tuple(name for name, _ in groupby(outer))
@@ -70,10 +71,15 @@ def rules_around(state: State, names: dict[int, str]) -> tuple[tuple[str, ...], 
     return tuple(found.values())
 
 
+def _parts(item: Any) -> tuple[Production | None, int, Frame]:
+    """The production of an item, how much of it is read, and who waits for it; other kinds of items have none."""
+    return item[:3] if isinstance(item, tuple) else (None, 0, item.frame)
+
+
 def _is_over(item: Item, names: dict[int, str]) -> bool:
     """Whether only the marker is left."""
-    production, dot = item[:2]
-    return dot == len(production.parts) - 1 and production.parts[dot].symbol in names
+    production, dot, _ = _parts(item)
+    return production is not None and dot == len(production.parts) - 1 and production.parts[dot].symbol in names
 
 
 def open_rules(table: GrammarTable, text: bytes) -> tuple[tuple[str, ...], ...]:

@@ -17,9 +17,11 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     AUTOMATON      offset in pool        length         texts that lead from state 0 to an accepting one, see below
     LONGEST        accepted              tracked        only as the whole of a TERMINAL, see below
 
-The pool row of AUTOMATON is: number of states S, number of edges E, S + 1 numbers that say where each state's edges
-begin (and end), then for each edge its lowest byte + 256 * its highest byte and the state that it leads to, then the
-accepting states as bits, 32 to a number. The edges of one state are of ascending bytes and do not overlap.
+The pool row of AUTOMATON is: number of states S, number of edges E, least and most counting edges of a text (most -1:
+any number), S + 1 numbers that say where each state's edges begin (and end), then for each edge its lowest byte + 256 *
+its highest byte + 65536 if it counts, and the state that it leads to, then the accepting states as bits, 32 a number.
+The edges of one state are of ascending bytes and do not overlap. An automaton with bounds has no circles, and from each
+state all numbers of counting edges between the fewest and the most lead to an accepting state.
 
 *Symbols* are the context-free structure over them. RULE may refer forward, everything else only backward.
 

@@ -98,15 +98,16 @@ def _check_automaton(row: int, offset: int, length: int, pool: NDArray[np.int64]
         if not good:
             raise CompileError(f"exprs[{row}]: {problem}", hint="This is a fault in whatever built the GrammarTable.")
 
-    require(offset >= 0 and length >= 4 and offset + length <= len(pool), "automaton out of range")
+    require(offset >= 0 and length >= 5 and offset + length <= len(pool), "automaton out of range")
     words = pool[offset : offset + length]
-    states, edges = int(words[0]), int(words[1])
+    states, edges, least, most = (int(word) for word in words[:4])
     require(states >= 1 and edges >= 0, "an automaton without states")
-    require(length == 3 + states + 2 * edges + (states + 31) // 32, "an automaton of another size")
-    first, listed = words[2 : 3 + states], words[3 + states : 3 + states + 2 * edges].reshape(-1, 2)
+    require(length == 5 + states + 2 * edges + (states + 31) // 32, "an automaton of another size")
+    require(least >= 0 and (most == -1 or least <= most), "impossible counts")
+    first, listed = words[4 : 5 + states], words[5 + states : 5 + states + 2 * edges].reshape(-1, 2)
     require(first[0] == 0 and first[-1] == edges and bool((np.diff(first) >= 0).all()), "edges out of range")
-    low, high = listed[:, 0] & 255, listed[:, 0] >> 8
-    require(bool(((low <= high) & (high <= 255) & (listed[:, 0] >= 0)).all()), "edges of impossible bytes")
+    low, high = listed[:, 0] & 255, listed[:, 0] >> 8 & 255
+    require(bool(((low <= high) & (listed[:, 0] >> 17 == 0)).all()), "edges of impossible bytes")
     require(bool(((listed[:, 1] >= 0) & (listed[:, 1] < states)).all()), "edges to states that are not there")
     apart = low[1:] > high[:-1]
     apart[first[(first > 0) & (first < edges)] - 1] = True  # between the edges of two states

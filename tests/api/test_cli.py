@@ -52,6 +52,16 @@ def test_a_schema_file_gives_json_on_stdout(run: Any, schema: Path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, TEXT + "\n", "")
 
 
+def test_reasoning_goes_to_stderr(run: Any, schema: Path) -> None:
+    answer = f"<think>It burns.</think>\n\n{TEXT}"
+    result = run("generate", "What?", "--schema", schema, "--thinking", "50", answer=answer)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, TEXT + "\n", "It burns.\n")
+    streamed = run("generate", "What?", "--schema", schema, "--thinking", "50", "--stream", answer=answer)
+    assert (streamed.stdout, streamed.stderr) == ('/title: "Fire"\n/urgent: true\n', "It burns.")
+    facts = json.loads(run("generate", "?", "--schema", schema, "--thinking", "50", "--json", answer=answer).stdout)
+    assert (facts["thinking"], facts["value"]) == ("It burns.", json.loads(TEXT))
+
+
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [

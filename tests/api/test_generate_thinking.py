@@ -26,7 +26,8 @@ def test_the_value_and_the_thoughts(script: Script) -> None:
     result = model.generate("Mail", gg.Thinking(Ticket))
     assert result.value == Ticket(title="Fire", urgent=True)
     assert result.thinking == "It is on fire."
-    assert result.text == ANSWER
+    assert (result.text, result.answer) == (ANSWER, ANSWER.split("\n\n")[1])
+    assert result.raw == {"title": "Fire", "urgent": True}
     assert result.report["title"].tokens > 0
     (prompt,) = language_model.tokenizer.prompts
     assert "between <think> and </think>" in prompt

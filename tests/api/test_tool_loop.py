@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 import guidedgen as gg
 
@@ -175,6 +176,37 @@ def test_calls_of_one_answer_run_together_in_an_event_loop(script: Script) -> No
     model, _ = script(in_turn(calls(("meet", {"a": 1}), ("meet", {"a": 2})), "Done."))
     run = asyncio.run(gg.arun_tools(model, "?", [meet], tool_timeout=5))
     assert [step.result for step in run.steps] == [1, 2]
+
+
+class Bill(BaseModel):
+    """The bill, when it is known."""
+
+    total: int
+
+
+def test_the_answer_may_be_a_value(script: Script) -> None:
+    model, _ = script(in_turn(calls(("add", {"a": 2, "b": 3})), calls(("Bill", {"total": 5}))))
+    run = both(model, "?", [add], output=Bill)
+    assert (run.value, run.text, run.finish) == (Bill(total=5), "", "answer")
+    assert [step.call.name for step in run.steps] == ["add"]
+    assert run.messages[-1]["role"] == "tool"
+    again = gg.run_tools(model, [*run.messages, {"role": "user", "content": "Again."}], [add], output=Bill)
+    assert again.value == Bill(total=5)
+
+
+@pytest.mark.parametrize(
+    ("output", "given", "value"), [(int, 5, 5), (list[int], [1, 2], [1, 2]), (Bill | None, None, None)]
+)
+def test_values_that_are_no_objects(script: Script, output: Any, given: Any, value: Any) -> None:
+    model, _ = script(calls(("answer", {"answer": given})))
+    run = both(model, "?", [add], output=output)
+    assert (run.value, run.finish) == (value, "answer")
+
+
+def test_a_value_is_asked_for_when_the_rounds_are_over(script: Script) -> None:
+    model, _ = script(in_turn(calls(("add", {"a": 2, "b": 3})), calls(("Bill", {"total": 5}))))
+    run = both(model, "?", [add], output=Bill, max_rounds=1)
+    assert (run.value, run.finish, len(run.steps)) == (Bill(total=5), "rounds", 1)
 
 
 def test_thoughts_are_kept_beside_what_was_said(script: Script) -> None:

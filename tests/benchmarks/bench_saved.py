@@ -64,10 +64,9 @@ def python_grammar() -> gg.Lark:
 
 def large_gbnf(rules: int = 2_000) -> gg.Gbnf:
     """Rules as converters of schemas write them: objects with keys, each value another rule."""
-    lines = []
-    for i in range(rules):
-        first = f'"{{" ws "\\"key{i}\\":" ws (r{i * 7 % rules} | string | number)'
-        lines.append(f'r{i} ::= {first} ("," ws "\\"also{i}\\":" r{i * 3 % rules})? "}}" ws')
+    head = 'r{i} ::= "{{" ws "\\"key{i}\\":" ws (r{first} | string | number) '
+    rest = '("," ws "\\"also{i}\\":" r{second})? "}}" ws'
+    lines = [(head + rest).format(i=i, first=i * 7 % rules, second=i * 3 % rules) for i in range(rules)]
     tail = ['string ::= "\\"" [^"\\\\]* "\\"" ws', 'number ::= "-"? [0-9]+ ("." [0-9]+)? ws', "ws ::= [ \\t\\n]*"]
     return gg.Gbnf("\n".join([*lines, *tail]), start="r0")
 

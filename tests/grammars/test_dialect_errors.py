@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -68,6 +69,7 @@ ISO = [
     ("1 = 'x';", 1, 1, "a rule should begin here", "begin with a letter"),
 ]
 W3C = [
+    ("a ::= '\ud800'", 1, 8, "U+D800 is no character", "halves of pairs"),
     ("a ::= 'x", 1, 7, "this text is not closed in its line", "closing '"),
     ("a ::= [x", 1, 7, "this set is not closed in its line", "closing ']'"),
     ("a ::= []", 1, 7, "this set is empty", "#x5D"),
@@ -174,3 +176,29 @@ def test_rules_that_serve_no_purpose_are_reported(spec: gg.Gbnf | gg.Ebnf, told:
     for entry in report.warnings:
         assert told[entry.keyword] in entry.note
     assert report.exact
+
+
+MUTATED = [
+    (gbnf_text.parse, 'root ::= "a\\n" ([^b-d] | x){1,3} <t> # c\nx ::= root? .* !<[3]>\n'),
+    (ebnf_text.parse, "a b = 2 * 'x', { c }- | [ \"y\" ] - ? U+41..U+5A ? ; (* n *) c = (a b | '') ."),
+    (ebnf_text.parse, "[1] a ::= 'x' (b - #x41)* | [^a-z#x20]+ /* n */\nb ::= \"y\"? a [wfc: q]\n"),
+]
+
+
+@pytest.mark.parametrize(("read", "text"), MUTATED)
+def test_no_text_ends_in_anything_but_a_grammar_or_a_typed_error(read: object, text: str) -> None:
+    chance = random.Random(3)
+    outcomes = {"read": 0, "refused": 0}
+    for _ in range(1500):
+        changed = list(text)
+        for _ in range(chance.randrange(1, 4)):
+            place = chance.randrange(len(changed))
+            changed[place : place + chance.randrange(3)] = chance.choice(
+                ["", "(", "]", '"', "-", "{9}", "\n", "\ud800", "\\", "::=", "*"]
+            )
+        try:
+            read("".join(changed))  # type: ignore[operator]
+            outcomes["read"] += 1
+        except (gg.CompileError, LimitExceeded):
+            outcomes["refused"] += 1
+    assert min(outcomes.values()) > 0

@@ -107,6 +107,15 @@ def test_large_counts_are_exact() -> None:
     assert not state.mask().any()
 
 
+def test_long_texts(kernel: str) -> None:
+    text = "long text " * 200
+    grammar = f'root ::= "{text}" | item{{2}} "{text}" [a-z]\nitem ::= "{text}" | "(" root ")"'
+    compiled = compile_grammar(gbnf_text.parse(grammar), kernel)
+    good = [text, text * 3 + "x", f"({text}){text}{text}y"]
+    assert [accepts(compiled, sample.encode()) for sample in good] == [True] * 3
+    assert not accepts(compiled, (text + "x").encode())
+
+
 TOKENS = byte_vocabulary([b"th"], special=["<think>", "</think>", "<|im_start|>"])
 
 

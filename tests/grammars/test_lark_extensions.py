@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import time
 from typing import Any
 
 import pytest
@@ -186,7 +187,7 @@ def _ends(pattern: str, stop: str, text: str) -> bool:
         ('start: %json {"type": "object"} missing', 1, 33, "'missing' used but not defined"),
         ('\nstart: %json {\n"type": "object"\n} %json {} "x', 4, 12, "Unexpected input"),
         ('start: x{2,} y\nx[capture]: "x"\ny: "z" -> Z', 3, 11, "Unexpected token"),
-        ('start: A\nA: "x" & /y/\n\nstart: "b"', 1, 1, "defined more than once"),
+        ('start: A\nA: "x" & /y/\n\nstart: "b"', 4, 1, "defined more than once"),
     ],
 )
 def test_errors_name_line_and_column_of_the_text_that_was_given(
@@ -246,3 +247,24 @@ def test_reading_any_text_ends_in_a_grammar_or_a_typed_error(text: str) -> None:
 @given(st.text(alphabet="ab:|;\n (){}x\\", max_size=60))
 def test_plain_text_is_never_changed(text: str) -> None:
     assert extend(text).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "start: A0\n" + "\n".join(f"A{i}: A{i + 1} & /a*/" for i in range(3_000)) + '\nA3000: "a"',
+        "start: A\nA: " + "(" * 5_000 + '"a" & "a"' + ")" * 5_000,
+        "start: A\nA: " + "~" * 5_000 + '"a"',
+        "start: r0\nr0[max_chars=3]: r1\n"
+        + "\n".join(f'r{i}: r{i + 1} "a"?' for i in range(1, 2_000))
+        + '\nr2000: "a"',
+        "start: " + "%json 1 " * 2_000 + "\nx: %json " + "[" * 100_000,
+        'start: "a"{2,}' + "{2,}" * 2_000,
+    ],
+    ids=["chain of terminals", "brackets", "complements", "chain of rules", "JSON", "repetitions"],
+)
+def test_hostile_texts_end_in_typed_errors_soon(text: str) -> None:
+    begin = time.process_time()
+    with contextlib.suppress(gg.CompileError, gg.LimitExceeded):
+        gg.compile(gg.Lark(text), VOCABULARY)
+    assert time.process_time() - begin < 20

@@ -25,7 +25,7 @@ def table_of(
 def test_every_expression() -> None:
     parts: tuple[ir.Expression, ...] = (
         ir.Nothing(), ir.Epsilon(), ir.ByteSet(0b1010), A, ir.Concat((A, ir.Epsilon())), ir.Union((A, ir.Epsilon())),
-        ir.Complement(A), ir.Repeat(A, 2, None), ir.Repeat(A, 0, 5), ir.Automaton(np.array([1, 0, 0, 0, 1])),
+        ir.Complement(A), ir.Repeat(A, 2, None), ir.Repeat(A, 0, 5), ir.Automaton(np.array([1, 0, 0, -1, 0, 0, 1])),
     )  # fmt: skip
     table = table_of(ir.Terminal(ir.Intersection(parts)))
     ops = [ExprOp(op) for op in table.exprs[:, 0]]

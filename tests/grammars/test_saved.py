@@ -7,7 +7,7 @@ import json
 import struct
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 import guidedgen as gg
 from guidedgen.grammars import saved, table_file
+from guidedgen.kernel.table import GrammarTable
 from guidedgen.testing import byte_vocabulary, check_constraint
 from tests.grammars.lark_samples import JSON, SQL
 from tests.grammars.test_gbnf_text import ARITHMETIC
@@ -213,3 +214,26 @@ def test_what_is_checked_beside_the_masks_is_not_saved_as_a_table(tmp_path: Path
         pytest.skip("all of it is in the masks")
     with pytest.raises(gg.UnsupportedFeature, match="cannot be saved"):
         made.save(tmp_path / "it")
+
+
+def test_a_table_with_more_than_the_format_knows_is_not_written(tmp_path: Path) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Larger(GrammarTable):
+        more: tuple[int, ...] = ()
+
+    table = gg.compile(gg.Regex("a"), VOCABULARY, cache=False).compiled.table
+    assert table is not None
+    told = {entry.name: getattr(table, entry.name) for entry in fields(table)}
+    table_file.write(tmp_path / "it", {}, Larger(**told))
+    with pytest.raises(TypeError, match="its table has more"):
+        table_file.write(tmp_path / "it", {}, Larger(**told, more=(1,)))
+
+
+def test_functions_are_not_saved(tmp_path: Path) -> None:
+    spec = gg.Lark("%declare X\nstart: X", terminals={"X": lambda text: {"a"}})
+    with pytest.raises(gg.UnsupportedFeature, match="dynamic terminals are functions"):
+        gg.compile(spec, VOCABULARY).save(tmp_path / "it")
+    capturing = gg.Lark('start: a\na[capture]: "x"')
+    with pytest.raises(gg.UnsupportedFeature, match="captures"):
+        gg.compile(capturing, VOCABULARY).save(tmp_path / "it")
+    assert not (tmp_path / "it").exists()

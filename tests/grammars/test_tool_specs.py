@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 import guidedgen as gg
 from guidedgen.grammars.specs import JsonSchema
 from guidedgen.grammars.tool_specs import Tool, tool_of, tools_of
+from guidedgen.testing import accepts, byte_vocabulary
 
 
 class Ticket(BaseModel):
@@ -128,6 +129,21 @@ def test_a_tool_by_hand() -> None:
     assert Tool(description="Other.", function=search).description == "Other."
 
 
+def test_parameters_may_be_a_schema_with_options() -> None:
+    vocabulary = byte_vocabulary()
+    schema = {"type": "object", "properties": {"x": {"$ref": "https://example.org/word"}}}
+    parameters = JsonSchema(schema, registry={"https://example.org/word": {"enum": ["a", "b"]}})
+    tool = Tool(name="f", parameters=parameters, function=lambda x="": x)
+    assert tool.declaration["function"]["parameters"] == schema
+    assert tool.run(tool.read('{"x": "a"}')) == "a"
+    constraint = gg.compile(gg.Tools([tool]), vocabulary)
+    assert accepts(constraint, '[{"name": "f", "arguments": {"x": "b"}}]')
+    assert not accepts(constraint, '[{"name": "f", "arguments": {"x": "c"}}]')
+    with pytest.raises(gg.CompileError, match="tool 'f': the reference"):
+        gg.compile(gg.Tools([Tool(name="f", parameters=schema)]), vocabulary)
+    assert Tool(name="f", parameters=JsonSchema('{"type": "object"}')).schema == {"type": "object"}
+
+
 def test_validators_of_types_have_the_last_word() -> None:
     class Even(BaseModel):
         n: int
@@ -176,8 +192,6 @@ def test_lists_of_tools() -> None:
 
 
 def test_objects_that_declare_properties_take_no_others() -> None:
-    from guidedgen.testing import accepts, byte_vocabulary
-
     vocabulary = byte_vocabulary()
     spec = tool_of(DECLARED).spec
     constraint = gg.compile(spec, vocabulary)

@@ -130,16 +130,17 @@ def test_shortest_completions(kernel: str) -> None:
 
 GOOD = table_of([{97: 1, 98: 1}, {97: 0}], [False, True]).tolist()
 BROKEN = {
-    "no states": [0, 0, 0, 0],
+    "no states": [0, 0, 0, -1, 0],
     "another size": [*GOOD, 0],
-    "edges run on": [*GOOD[:4], 9, *GOOD[5:]],
-    "edges fall back": [*GOOD[:3], 3, 2, *GOOD[5:]],
-    "a byte too large": [*GOOD[:5], 300 << 8, *GOOD[6:]],
-    "a byte below zero": [*GOOD[:5], -1, *GOOD[6:]],
-    "a range that ends before it begins": [*GOOD[:5], 98 | 97 << 8, *GOOD[6:]],
-    "a state too far": [*GOOD[:6], 7, *GOOD[7:]],
-    "edges in the wrong order": [*GOOD[:5], *GOOD[7:9], *GOOD[5:7], *GOOD[9:]],
-    "edges that overlap": [*GOOD[:5], 97 | 98 << 8, *GOOD[6:]],
+    "impossible counts": [*GOOD[:2], 3, 2, *GOOD[4:]],
+    "edges run on": [*GOOD[:6], 9, *GOOD[7:]],
+    "edges fall back": [*GOOD[:5], 3, 2, *GOOD[7:]],
+    "a byte too large": [*GOOD[:7], 2 << 16, *GOOD[8:]],
+    "a byte below zero": [*GOOD[:7], -1, *GOOD[8:]],
+    "a range that ends before it begins": [*GOOD[:7], 98 | 97 << 8, *GOOD[8:]],
+    "a state too far": [*GOOD[:8], 7, *GOOD[9:]],
+    "edges in the wrong order": [*GOOD[:7], *GOOD[9:11], *GOOD[7:9], *GOOD[11:]],
+    "edges that overlap": [*GOOD[:7], 97 | 98 << 8, *GOOD[8:]],
 }
 
 
@@ -154,6 +155,40 @@ def test_broken_tables_are_refused(name: str, kernel: str) -> None:
     rows[0, 1] = 5
     with pytest.raises(CompileError):
         compile_table(replace(table, exprs=rows), BYTES, implementation=kernel)
+
+
+def test_counts_that_are_no_interval_are_refused() -> None:
+    steps: list[dict[int, int]] = [{97: 1, 98: 3}, {97: 2}, {97: 3}, {}]
+    gap = table_of(steps, [True, False, False, True], counts=[{97}, {97}, {97}, set()], bounds=(1, 3))
+    circle = table_of([{97: 0}], [True], counts=[{97}], bounds=(1, 3))
+    for table, problem in ((gap, "skips counts"), (circle, "circles")):
+        with pytest.raises(CompileError, match=problem):
+            constraint(ir.Automaton(table), "native")
+
+
+@pytest.mark.parametrize("builder", ["native", "reference"])
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize(("least", "greatest"), [(1, 1), (2, None), (2, 3), (1, 2), (4, 9)])
+def test_counted_spans(unit: str, least: int, greatest: int | None, builder: str, kernel: str) -> None:
+    text = "in into in a\nb in é into\n\nin"
+    parts = [match.span() for match in re.finditer(PATTERNS[unit], text)]
+    expected = {
+        text[start:stop].encode()
+        for first, (start, _) in enumerate(parts)
+        for count, (_, stop) in enumerate(parts[first:], start=1)
+        if least <= count <= (greatest or count)
+    }
+    table = span_automaton(text, unit, least=least, greatest=greatest, most=1000, implementation=builder)
+    if not expected:
+        with pytest.raises(UnsatisfiableSchema):
+            constraint(ir.Automaton(table), kernel)
+        return
+    made = constraint(ir.Automaton(table), kernel, PIECES)
+    assert everything(made.start(), len(expected)) == expected
+    check_constraint(made, PIECES, walks=3, length=8)
+    assert len(bytes(b for token in made.start().shortest() for b in PIECES.token_bytes(token))) == min(
+        map(len, expected)
+    )
 
 
 @pytest.mark.parametrize("builder", ["native", "reference"])

@@ -52,7 +52,7 @@ class OwnGrammars:
 
     def compile(self, prepared: Any) -> Matcher:
         """Raises every kind of `CompileError`."""
-        return matcher_of(gg.compile(prepared, self._vocabulary))
+        return matcher_of(gg.compile(prepared, self._vocabulary, cache=False))
 
 
 class _Translating:

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -29,32 +30,32 @@ class AutomatonTable {
     void accept(int32_t state) { accepting_[state] = true; }
     bool accepts(int32_t state) const { return accepting_[state]; }
 
-    void edge(int32_t from, uint8_t byte, int32_t to) {
-        links_.push_back({to, head_[from], byte});
+    void edge(int32_t from, uint8_t byte, int32_t to, bool counts = false) {
+        links_.push_back({to, head_[from], byte, counts});
         head_[from] = static_cast<int32_t>(links_.size()) - 1;
     }
 
     template <class F>
     void each_edge(int32_t from, F f) const {
-        for (int32_t i = head_[from]; i >= 0; i = links_[i].next) f(links_[i].byte, links_[i].to);
+        for (int32_t i = head_[from]; i >= 0; i = links_[i].next) f(links_[i].byte, links_[i].to, links_[i].counts);
     }
 
-    // As `kernel/table.py` says: sizes, where the edges of states begin, the edges, accepting states as bits.
-    std::vector<int32_t> done() const {
+    // As `kernel/table.py` says: sizes, counts, where the edges of states begin, the edges, accepting states as bits.
+    std::vector<int32_t> done(int32_t least = 0, int32_t most = -1) const {
         const size_t states = accepting_.size();
-        std::vector<int32_t> edges, out{static_cast<int32_t>(states), 0, 0};
-        out.reserve(4 + states + 2 * links_.size() + states / 32);
+        std::vector<int32_t> edges, out{static_cast<int32_t>(states), 0, least, most, 0};
+        out.reserve(6 + states + 2 * links_.size() + states / 32);
         edges.reserve(2 * links_.size());
-        std::vector<std::pair<uint8_t, int32_t>> own;
+        std::vector<Link> own;
         for (size_t s = 0; s < states; ++s) {
             own.clear();
-            each_edge(static_cast<int32_t>(s), [&](uint8_t byte, int32_t to) { own.emplace_back(byte, to); });
-            std::sort(own.begin(), own.end());
+            for (int32_t i = head_[s]; i >= 0; i = links_[i].next) own.push_back(links_[i]);
+            std::sort(own.begin(), own.end(), [](const Link& x, const Link& y) { return x.byte < y.byte; });
             for (size_t i = 0; i < own.size();) {
                 size_t j = i + 1;
-                while (j < own.size() && own[j].second == own[i].second && own[j].first == own[j - 1].first + 1) ++j;
-                edges.push_back(own[i].first | own[j - 1].first << 8);
-                edges.push_back(own[i].second);
+                while (j < own.size() && own[j].to == own[i].to && own[j].counts == own[i].counts && own[j].byte == own[j - 1].byte + 1) ++j;
+                edges.push_back(own[i].byte | own[j - 1].byte << 8 | own[i].counts << 16);
+                edges.push_back(own[i].to);
                 i = j;
             }
             out.push_back(static_cast<int32_t>(edges.size() / 2));
@@ -72,6 +73,7 @@ class AutomatonTable {
     struct Link {
         int32_t to, next;
         uint8_t byte;
+        bool counts;
     };
     int64_t most_;
     std::vector<bool> accepting_;
@@ -204,24 +206,31 @@ class WordTree {
   public:
     explicit WordTree(AutomatonTable& table) : table_(table) {}
 
-    // Different words in ascending order, none of them empty, each with the state that it leads to.
-    void add(int32_t root, const std::vector<std::pair<std::string_view, int32_t>>& words) {
+    // Different words in ascending order, none of them empty, each with the state that it leads to and whether it counts.
+    struct Word {
+        std::string_view text;
+        int32_t to;
+        bool counts;
+        bool operator<(const Word& o) const { return text < o.text; }
+    };
+
+    void add(int32_t root, const std::vector<Word>& words) {
         std::vector<int32_t> path{root};
         for (size_t i = 0; i < words.size(); ++i) {
-            const auto& [text, to] = words[i];
+            const auto& [text, to, counts] = words[i];
             size_t same = 0;
             if (i > 0) {
-                const std::string_view before = words[i - 1].first;
+                const std::string_view before = words[i - 1].text;
                 while (same < before.size() && same < text.size() && before[same] == text[same]) ++same;
             }
             path.resize(std::min(same + 1, path.size()));
-            while (path.size() < text.size()) path.push_back(step(path.back(), text[path.size() - 1]));
-            const bool begins_next = i + 1 < words.size() && words[i + 1].first.substr(0, text.size()) == text;
+            while (path.size() < text.size()) path.push_back(step(path, text, counts));
+            const bool begins_next = i + 1 < words.size() && words[i + 1].text.substr(0, text.size()) == text;
             if (begins_next) {
-                path.push_back(step(path.back(), text.back()));
+                path.push_back(step(path, text, counts));
                 joints_.emplace_back(path.back(), to);
             } else {
-                table_.edge(path.back(), static_cast<uint8_t>(text.back()), to);
+                table_.edge(path.back(), static_cast<uint8_t>(text.back()), to, counts && text.size() == 1);
             }
         }
     }
@@ -230,16 +239,17 @@ class WordTree {
     void join() {
         for (const auto& [inner, to] : joints_) {
             if (table_.accepts(to)) table_.accept(inner);
-            std::vector<std::pair<uint8_t, int32_t>> edges;
-            table_.each_edge(to, [&](uint8_t byte, int32_t next) { edges.emplace_back(byte, next); });
-            for (const auto& [byte, next] : edges) table_.edge(inner, byte, next);
+            std::vector<std::tuple<uint8_t, int32_t, bool>> edges;
+            table_.each_edge(to, [&](uint8_t byte, int32_t next, bool counts) { edges.emplace_back(byte, next, counts); });
+            for (const auto& [byte, next, counts] : edges) table_.edge(inner, byte, next, counts);
         }
     }
 
   private:
-    int32_t step(int32_t from, char byte) {
+    // One more letter of a word; its first one counts for it.
+    int32_t step(const std::vector<int32_t>& path, std::string_view text, bool counts) {
         const int32_t made = table_.add(false);
-        table_.edge(from, static_cast<uint8_t>(byte), made);
+        table_.edge(path.back(), static_cast<uint8_t>(text[path.size() - 1]), made, counts && path.size() == 1);
         return made;
     }
 
@@ -247,24 +257,24 @@ class WordTree {
     std::vector<std::pair<int32_t, int32_t>> joints_;
 };
 
-// The spans of a text that are not empty, in units.
-inline std::vector<int32_t> spans_automaton(std::string_view data, Unit unit, int64_t most) {
+// The spans of a text that are not empty, of at least `low` and at most `high` units (negative: any number).
+inline std::vector<int32_t> spans_automaton(std::string_view data, Unit unit, int32_t low, int32_t high, int64_t most) {
     const Units units(data, unit);
     const SuffixAutomaton suffixes(units.order);
     AutomatonTable table(most);
     for (size_t s = 0; s < suffixes.size(); ++s) table.add(s > 0 && !units.separates[suffixes.last_unit(s)]);
     WordTree tree(table);
-    std::vector<std::pair<std::string_view, int32_t>> words;
+    std::vector<WordTree::Word> words;
     for (size_t s = 0; s < suffixes.size(); ++s) {
         words.clear();
         suffixes.each_edge(s, [&](int32_t u, int32_t to) {
-            if (s > 0 || !units.separates[u]) words.emplace_back(units.texts[u], to);
+            if (s > 0 || !units.separates[u]) words.push_back({units.texts[u], to, !units.separates[u]});
         });
         std::sort(words.begin(), words.end());
         tree.add(static_cast<int32_t>(s), words);
     }
     tree.join();
-    return table.done();
+    return table.done(low, high);
 }
 
 // The words of a set, which are in ascending order.
@@ -272,9 +282,9 @@ inline std::vector<int32_t> words_automaton(const std::vector<std::string_view>&
     AutomatonTable table(most);
     table.add(!words.empty() && words[0].empty());
     const int32_t end = table.add(true);
-    std::vector<std::pair<std::string_view, int32_t>> ends;
+    std::vector<WordTree::Word> ends;
     for (std::string_view word : words)
-        if (!word.empty()) ends.emplace_back(word, end);
+        if (!word.empty()) ends.push_back({word, end, false});
     WordTree tree(table);
     tree.add(0, ends);
     tree.join();

@@ -21,13 +21,13 @@ inline std::string_view view_of(nanobind::handle data) {
     return {bytes.c_str(), bytes.size()};
 }
 
-inline NewInts span_automaton(nanobind::bytes text, int unit, int64_t most) {
+inline NewInts span_automaton(nanobind::bytes text, int unit, int32_t low, int32_t high, int64_t most) {
     if (unit < 0 || unit > static_cast<int>(Unit::Line)) throw nanobind::value_error("no such unit");
     if (text.size() > static_cast<size_t>(INT32_MAX) / 4) throw LimitError("states", static_cast<double>(most), "a text of 500 MB");
     std::vector<int32_t> table;
     {
         nanobind::gil_scoped_release release;
-        table = spans_automaton({text.c_str(), text.size()}, static_cast<Unit>(unit), most);
+        table = spans_automaton({text.c_str(), text.size()}, static_cast<Unit>(unit), low, high, most);
     }
     return array_of(std::move(table));
 }
@@ -42,8 +42,8 @@ inline NewInts word_automaton(nanobind::list words, int64_t most) {
 
 inline void bind_automata(nanobind::module_& m) {
     using nanobind::literals::operator""_a;
-    m.def("span_automaton", &span_automaton, "text"_a, "unit"_a, "most"_a,
-          "The spans of a UTF-8 text, not empty, by characters (0), words (1) or lines (2), as an automaton.");
+    m.def("span_automaton", &span_automaton, "text"_a, "unit"_a, "low"_a, "high"_a, "most"_a,
+          "The spans of a UTF-8 text of so many characters (0), words (1) or lines (2), as an automaton; high < 0: any number.");
     m.def("word_automaton", &word_automaton, "words"_a, "most"_a, "The words of a list in ascending order, as an automaton.");
 }
 

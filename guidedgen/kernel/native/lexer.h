@@ -30,7 +30,7 @@ class Lexer : public TrieWalks {
             auto made = std::make_unique<LexMask>();
             if (const ByteGraph* graph = expressions_.graph(owner->expr)) {
                 walk_graph(owner, *graph, *made);
-            } else if (from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
+            } else if (from_home(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
             } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
                 adapt(free, owner, *made);
             } else {
@@ -130,6 +130,10 @@ class Lexer : public TrieWalks {
     // completed in so few bytes that the counts do not matter to token and rest together.
     LexState* without_counts(LexState* s, int32_t bytes) {
         const Expr e = expressions_.at(s->expr);
+        if (expressions_.graph(s->expr)) {
+            const int32_t free = static_cast<ExplicitAutomaton&>(expressions_.derivation(e.a)).without_counts(e.b, bytes);
+            return free < 0 ? nullptr : state(free);
+        }
         if (e.reach <= bytes) return nullptr;
         LexState* free = state(expressions_.clamp(s->expr, bytes));
         if (!e.boolean || free == s) return free == s ? nullptr : free;
@@ -226,8 +230,41 @@ class Lexer : public TrieWalks {
     bool from_wider(LexState* owner, LexMask& out) {
         if (!expressions_.at(owner->expr).boolean) return false;
         const int32_t expr = wider(owner->expr);
-        if (expr < 0) return false;
-        LexState* whole = state(expr);
+        return expr >= 0 && from_other(owner, state(expr), out);
+    }
+
+    // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.
+    bool from_home(LexState* owner, LexMask& out) {
+        if (!avoids(owner->expr)) return false;
+        LexState* home = leaving(owner) ? owner : usual(owner);
+        if (home == owner) walk(owner, out);
+        return home == owner || (home && leaving(home) && from_other(owner, home, out));
+    }
+
+    // Whether an expression is a conjunction with the complement of what has some part anywhere.
+    bool avoids(int32_t expr) const {
+        const auto anywhere = [this](int32_t id) { return expressions_.at(id).op == Op::Concat && expressions_.at(id).a == Expressions::kAll; };
+        const Expr& e = expressions_.at(expr);
+        for (int32_t i = 0; e.op == Op::And && i < e.b; ++i) {
+            const Expr& part = expressions_.at(expressions_.part(expr, i));
+            if (part.op != Op::Not) continue;
+            if (anywhere(part.a)) return true;
+            const Expr& inside = expressions_.at(part.a);
+            for (int32_t k = 0; inside.op == Op::Or && k < inside.b; ++k)
+                if (anywhere(expressions_.part(part.a, k))) return true;
+        }
+        return false;
+    }
+
+    // The state that most bytes of text lead to; nullptr where there is none.
+    LexState* usual(LexState* s) {
+        prune(s);
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if ((s->edges[i].bytes & TextTokens::plain()).count() > TextTokens::plain().count() / 2) return target(s, i);
+        return nullptr;
+    }
+
+    bool from_other(LexState* owner, LexState* whole, LexMask& out) {
         LexMask& base = mask(whole);
         Difference found;
         if (!differ(owner, whole, found)) return false;

@@ -3,7 +3,7 @@
 
 #include "budget.h"
 #include "json_unproved.h"
-#include "positions.h"
+#include "places.h"
 #include "retired.h"
 #include "shortest.h"
 
@@ -193,12 +193,12 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
     std::vector<int32_t> labels(const Handle& at) {
         Turn turn(*lexer_);
-        return at.arena->labels(at.position);
+        return Places(*at.arena).labels(at.position);
     }
 
     std::vector<JsonPlace> where(const Handle& at, int byte) {
         Turn turn(*lexer_);
-        return at.arena->where(at.position, byte);
+        return Places(*at.arena).where(at.position, byte);
     }
 
     std::vector<std::string> unproved() {

@@ -6,7 +6,6 @@
 
 #include <atomic>
 
-#include "json_where.h"
 #include "viability.h"
 
 namespace guidedgen {
@@ -159,50 +158,6 @@ class Arena {
         return result | front.between->first;
     }
 
-    // Symbols of the terminals that are being read or may come next.
-    std::vector<int32_t> labels(const Position* p) {
-        std::vector<int32_t> result;
-        auto add_items = [&](const auto& after) {
-            for (const Item& i : after)
-                if (!is_json(i)) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
-        };
-        for (const Reading& r : p->front.reading)
-            if (const auto& after = r.row->terminals[r.index].after) add_items(*after);
-        if (Row* row = p->front.between) {
-            viability_.settle(row);
-            for (const Expected& e : row->terminals)
-                if (e.after && !lexer_->first(e.start).empty()) add_items(*e.after);
-            for (const ExpectedTokens& e : row->tokens) add_items(e.after);
-        }
-        std::sort(result.begin(), result.end());
-        result.erase(std::unique(result.begin(), result.end()), result.end());
-        return result;
-    }
-
-    // The places of a schema where the position stands, one for each way of reading the text. `byte`: what was refused, or -1.
-    std::vector<JsonPlace> where(const Position* p, int byte) {
-        std::vector<JsonPlace> places;
-        if (!rows_.symbols().has_json()) return places;
-        JsonTexts& json = rows_.symbols().json();
-        auto add = [&](int32_t state, const std::vector<Begun>& begun) {
-            places.push_back(JsonWhere(json.machine(state)).at(json.local(state), begun, byte));
-        };
-        Row* row = p->front.between;
-        // Where a text can stop being a number, or whitespace, only a number's own bytes can be about what has begun.
-        const bool goes_on = byte > 0 && std::strchr("0123456789.eE+-", byte);
-        if (!row || goes_on)
-            for (const auto& state : begun(p->front, byte, row != nullptr)) add(state.first, state.second);
-        if (!row || !places.empty()) return places;
-        rows_.close(row);
-        std::set<int32_t> states;
-        for (const Item& item : row->items)
-            if (is_json(item)) states.insert(json_state(item));
-        for (const Expected& e : row->terminals)
-            if (e.edge >= 0) states.insert(json_state(e.item));
-        for (int32_t state : states) add(state, {});
-        return places;
-    }
-
     void step(const Front& in, uint8_t byte, Front& out) {
         out.reading.clear();
         out.between = nullptr;
@@ -219,13 +174,8 @@ class Arena {
         if (out.reading.size() > kFew) sort_unique(out.reading);
         if (in.registers) out.registers = registers_.append(in.registers, byte);
         if (out.registers == registers_.unknown_string() && !begins_string(out)) uncertain_ = true;
-        if (flagged_) {
-            out.between = end_flagged(out);
-        } else if (ended_.size() == 1) {
-            out.between = rows_.after(ended_[0].row, ended_[0].index, lexer_->obligation(ended_[0].state));
-        } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
-            out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index, lexer_->obligation(e.state)); });
-        }
+        if (flagged_) out.between = end_flagged(out);
+        else if (!ended_.empty()) out.between = behind_ended();
         if (Registers::lost(out.registers) && !inside_json(out)) out.registers = nullptr;
     }
 
@@ -253,23 +203,6 @@ class Arena {
     }
 
   private:
-    // The lexemes of JSON that are being read, by the state that expected them.
-    std::map<int32_t, std::vector<Begun>> begun(const Front& front, int byte, bool only_scalars) {
-        std::map<int32_t, std::vector<Begun>> found;
-        for (const Reading& r : front.reading) {
-            const Expected& e = r.row->terminals[r.index];
-            if (e.edge < 0) continue;
-            if (only_scalars && rows_.symbols().json().expect(json_state(e.item))[e.edge].step != JsonMachine::Step::Scalar) continue;
-            Begun b{e.edge, r.state, false, ""};
-            if (r.flags() & JsonMachine::kName) {
-                b.name = name_in(r.text).name;
-                b.repeats = byte == '"' && lexer_->next(r.state, '"');
-            }
-            found[json_state(e.item)].push_back(std::move(b));
-        }
-        return found;
-    }
-
     void step_one(const Reading& r, LexState* target, uint8_t byte, Front& out) {
         lexer_->expressions().spend(1);
         if (!target) return;
@@ -354,9 +287,13 @@ class Arena {
             }
         }
         out.registers = r;
-        if (row) return row;
-        if (ended_.size() == 1) return rows_.after(ended_[0].row, ended_[0].index);
-        return rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
+        return row ? row : behind_ended();
+    }
+
+    // The row after what has ended. Several terminals may end at once: one row for all of them keeps ambiguity polynomial.
+    Row* behind_ended() {
+        if (ended_.size() == 1) return rows_.after(ended_[0].row, ended_[0].index, lexer_->obligation(ended_[0].state));
+        return rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index, lexer_->obligation(e.state)); });
     }
 
     static constexpr size_t kFew = 32;   // up to here a linear search for duplicates beats sorting

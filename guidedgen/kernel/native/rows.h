@@ -184,10 +184,10 @@ class Rows {
     // The row after a lexeme that ends an item whose text is known.
     Row* after_item(Row* row, size_t index, const std::string& text) { return make(items_after_item(row, index, text)); }
 
-    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text) {
+    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text, int32_t obligation = -1) {
         const Expected& e = row->terminals[index];
-        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index);
-        return {json_item(symbols_->json().follow_item(json_state(e.item), e.edge, text), e.item)};
+        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index, obligation);
+        return {obliged(json_item(symbols_->json().follow_item(json_state(e.item), e.edge, text), e.item), obligation)};
     }
 
     // Whether behind a lexeme that comes before an item any string may come, and the array may end after it.
@@ -372,7 +372,7 @@ class Rows {
             LexState* start = symbols_->obligations().start(edges[i].start, item.obligation);
             if (!start) continue;
             row->terminals.push_back({start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
-            row->terminals.back().obligation = start == edges[i].start ? -1 : item.obligation;
+            if (start != edges[i].start) row->terminals.back().obligation = item.obligation;
         }
     }
 

@@ -54,20 +54,23 @@ class TrieWalks : public TextRegions {
         finish(found, out);
     }
 
-    // The same for a state of an explicit automaton: its own numbers are the states on the way, and no others are made.
+    // The same for a state of an explicit automaton: its own places are the states on the way, and no others are made.
     void walk_graph(LexState* start, const ByteGraph& graph, LexMask& out) {
         const Trie& trie = *trie_;
+        const int32_t id = expressions_.at(start->expr).b;
+        const auto& automaton = static_cast<const ExplicitAutomaton&>(expressions_.derivation(expressions_.at(start->expr).a));
+        const bool free = automaton.free(id);
         Found found;
-        std::vector<int32_t> stack(static_cast<size_t>(trie.longest) + 1);
-        stack[0] = expressions_.at(start->expr).b;
+        std::vector<ByteGraph::Place> stack(static_cast<size_t>(trie.longest) + 1);
+        stack[0] = automaton.at(id);
         int32_t most = 0;
         const auto walk = [&](const auto& self, uint32_t from, uint32_t to) -> void {
             for (uint32_t i = from; i < to;) {
                 const TrieNode& node = trie.nodes[i];
-                const int32_t now = graph.next(stack[node.depth - 1u], node.byte);
+                const ByteGraph::Place now = free ? graph.next_free(stack[node.depth - 1u], node.byte) : graph.next(stack[node.depth - 1u], node.byte);
                 ++visited_;
                 expressions_.spend(1);
-                if (now < 0) {
+                if (now.state < 0) {
                     i = node.skip;
                     continue;
                 }
@@ -77,10 +80,10 @@ class TrieWalks : public TextRegions {
                 if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
                 const Subtrees::Below* below = trie.subtrees.below(i);
                 const auto descend = [&](uint32_t child) { self(self, child, trie.nodes[child].skip); };
-                i = below && each_child(i, *below, graph.bytes(now), descend) ? node.skip : i + 1;
+                i = below && each_child(i, *below, graph.bytes(now.state), descend) ? node.skip : i + 1;
             }
         };
-        graph.bytes(stack[0]).each([&](uint8_t b) {
+        graph.bytes(stack[0].state).each([&](uint8_t b) {
             if (const uint32_t node = trie.root_child[b]) walk(walk, node, trie.nodes[node].skip);
         });
         found.reached.push_back(start);

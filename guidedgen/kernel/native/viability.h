@@ -189,7 +189,7 @@ class Viability {
 
     // --- without a search
 
-    // A terminal that was read: the obligation that it left, and what may always stand behind it.
+    // What was read last, a terminal or a filler: the obligation that it left, and the fillers that may always stand there.
     struct Left {
         int32_t obligation;
         const std::vector<LexState*>* fillers;
@@ -202,17 +202,20 @@ class Viability {
     bool reaches_everything() {
         const std::set<NeededTerminals::Needed> needed = NeededTerminals::of(symbols_);
         const std::vector<LexState*> none;
-        std::vector<Left> left{{-1, &none}};
-        std::map<Left, size_t> numbers{{left[0], 0}};
+        std::vector<Left> left;
+        std::map<Left, size_t> numbers;
         std::vector<Ways> after;
         auto number = [&](const Left& one) {
             const auto known = numbers.emplace(one, left.size());
             if (known.second) left.push_back(one);
             return known.first->second;
         };
+        number({-1, &none});
+        for (const NeededTerminals::Needed& n : needed) number({-1, &n.fillers});   // fillers may come first, too
         for (size_t i = 0; i < left.size(); ++i) {
             after.emplace_back();
             const std::set<int32_t> before = behind_fillers(left[i]);
+            for (int32_t obligation : before) number({obligation, left[i].fillers});
             for (const NeededTerminals::Needed& n : needed) {
                 std::set<size_t> ways;
                 for (int32_t obligation : before)

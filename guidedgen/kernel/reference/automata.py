@@ -22,13 +22,17 @@ PARTS: Final = (
 )
 
 
-def span_automaton(text: bytes, unit: int, most: int) -> NDArray[np.int32]:
-    """The spans of a text that are not empty. Raises `LimitExceeded` for more than `most` states."""
+def span_automaton(text: bytes, unit: int, low: int, high: int, most: int) -> NDArray[np.int32]:
+    """The spans of a text that are not empty, of `low` to `high` parts (below 0: any number).
+
+    Raises `LimitExceeded` for more than `most` states.
+    """
     parts = [match.span() for match in PARTS[unit].finditer(text)]
     ends = frozenset(end for _, end in parts)
     start = frozenset(begin for begin, _ in parts)
     numbers: dict[tuple[frozenset[int], bool], int] = {(start, False): 0}
     steps: list[dict[int, int]] = []
+    counting: list[bool] = []  # whether a part begins at a state
     for places, _ in (waiting := list(numbers)):
         after: dict[int, set[int]] = {}
         for place in places:
@@ -44,7 +48,16 @@ def span_automaton(text: bytes, unit: int, most: int) -> NDArray[np.int32]:
                     raise LimitExceeded("states", most, "states of an automaton")
             edges[byte] = numbers[key]
         steps.append(edges)
-    return table_of(steps, [accepting for _, accepting in numbers])
+        counting.append(not start.isdisjoint(places))
+    counts = [
+        {byte for byte in step if begins and _begins(byte, unit)} for step, begins in zip(steps, counting, strict=True)
+    ]
+    return table_of(steps, [accepting for _, accepting in numbers], counts=counts, bounds=(low, high))
+
+
+def _begins(byte: int, unit: int) -> bool:
+    """Whether a part can begin with this byte."""
+    return PARTS[unit].match(bytes([byte])) is not None
 
 
 def word_automaton(words: Iterable[bytes], most: int) -> NDArray[np.int32]:
@@ -65,12 +78,26 @@ def word_automaton(words: Iterable[bytes], most: int) -> NDArray[np.int32]:
     return table_of(steps, accepting)
 
 
-def table_of(steps: Sequence[dict[int, int]], accepting: Sequence[bool]) -> NDArray[np.int32]:
-    """The automaton with these steps (next state by byte) as a table; state 0 is the start."""
+def table_of(
+    steps: Sequence[dict[int, int]],
+    accepting: Sequence[bool],
+    *,
+    counts: Sequence[set[int]] | None = None,
+    bounds: tuple[int, int] = (0, -1),
+) -> NDArray[np.int32]:
+    """An automaton as a table; state 0 is the start.
+
+    Args:
+        steps: of each state, the next state by byte.
+        accepting: whether a text may end in a state.
+        counts: of each state, the bytes whose steps count; None: none do.
+        bounds: least and most steps that count (most -1: any number).
+    """
     first, edges = [0], list[int]()
-    for step in steps:
+    for state, step in enumerate(steps):
         for byte in sorted(step):
-            edges += (byte | byte << 8, step[byte])
+            counted = counts is not None and byte in counts[state]
+            edges += (byte | byte << 8 | counted << 16, step[byte])
         first.append(len(edges) // 2)
     bits = np.packbits(np.array([*accepting, *[False] * (-len(accepting) % 32)]), bitorder="little").view("<i4")
-    return np.array([len(steps), len(edges) // 2, *first, *edges, *bits.tolist()], dtype=np.int32)
+    return np.array([len(steps), len(edges) // 2, *bounds, *first, *edges, *bits.tolist()], dtype=np.int32)

@@ -1,4 +1,7 @@
-"""An automaton as a table writes it: where the bytes lead from each state, and how far the end is."""
+"""An automaton as a table writes it: where the bytes lead from each state, and how far the end is.
+
+Bounds of counting edges are unrolled: a state here is one of the table's together with how many of them came.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,29 @@ class ByteGraph:
     """
 
     def __init__(self, words: Sequence[int]) -> None:
-        states, edges = words[0], words[1]
-        first = words[2 : 3 + states]
-        listed = words[3 + states : 3 + states + 2 * edges]
-        bits = words[3 + states + 2 * edges :]
-        every = [
-            [(_byte_range(listed[2 * at]), listed[2 * at + 1]) for at in range(first[state], first[state + 1])]
-            for state in range(states)
+        states, edges, least, most = words[:4]
+        first = words[4 : 5 + states]
+        listed = words[5 + states : 5 + states + 2 * edges]
+        bits = words[5 + states + 2 * edges :]
+        numbers = {(0, 0): 0}
+        every: list[list[tuple[int, int]]] = []
+        for state, count in (waiting := list(numbers)):
+            steps = []
+            for at in range(first[state], first[state + 1]):
+                packed, to = listed[2 * at : 2 * at + 2]
+                now = count + (packed >> 16)
+                after = (to, min(now, least if most < 0 else most + 1))  # beyond these counts make no difference
+                if after not in numbers:
+                    numbers[after] = len(numbers)
+                    waiting.append(after)
+                steps.append((_byte_range(packed), numbers[after]))
+            every.append(steps)
+        ends = [
+            number
+            for (state, count), number in numbers.items()
+            if bits[state // 32] >> state % 32 & 1 and count >= least and (most < 0 or count <= most)
         ]
-        self.distances = _distances(every, [state for state in range(states) if bits[state // 32] >> state % 32 & 1])
+        self.distances = _distances(every, ends)
         self.steps = [[(mask, to) for mask, to in steps if self.distances[to] != math.inf] for steps in every]
 
     def after(self, state: int, byte: int) -> int | None:
@@ -32,8 +49,8 @@ class ByteGraph:
 
 
 def _byte_range(packed: int) -> int:
-    """The bytes from packed % 256 to packed // 256; bit b stands for byte b."""
-    return (1 << (packed >> 8) + 1) - (1 << (packed & 255))
+    """The bytes from packed % 256 to packed // 256 % 256; bit b stands for byte b."""
+    return (1 << (packed >> 8 & 255) + 1) - (1 << (packed & 255))
 
 
 def _distances(every: list[list[tuple[int, int]]], ends: list[int]) -> list[float]:
