@@ -86,7 +86,15 @@ _GRAMMARS: Final = (
         options=_SCANNED | {"indent": _python_blocks()},
     ),
     LibraryGrammar(name="shell_arguments", about="words that a POSIX shell takes as they are", judge="sh and shlex"),
+    LibraryGrammar(
+        name="sql",
+        about="SQL statements in SQLite's dialect",
+        judge="sqlite3",
+        starts=("start", "query"),
+        options=_SCANNED,
+    ),
     LibraryGrammar(name="url", about="URIs and URLs (RFC 3986)", judge="the RFC's rules", starts=("start", "http_url")),
+    LibraryGrammar(name="verilog", about="a subset of Verilog modules", judge="Icarus Verilog", options=_SCANNED),
 )
 
 _TAKEN: Final = {option.name for option in fields(Lark)}
