@@ -2,8 +2,8 @@
 //
 // Rows say what may follow by structure; what a terminal obliges the rest to can leave nothing of that. A row is viable if some
 // text leads from it to an end: found by a search over rows, cheapest first (A*, guided by costs without obligations). Most
-// grammars need none: where from each obligation every terminal can be reached, perhaps behind something ignored, and leaves
-// such an obligation again, all rows are viable. A settled row expects only what leads to viable rows.
+// rows need none: an obligation is free where every terminal can be reached from it, perhaps behind something ignored, and
+// leaves a free one again. A settled row expects only what leads to viable rows.
 #pragma once
 
 #include "needed_terminals.h"
@@ -17,9 +17,9 @@ class Viability {
 
     // A way to end a lexeme: with which obligation, and the fewest bytes to it.
     struct End {
-        int32_t tracked;      // as a ban names it
         int32_t obligation;
         int64_t bytes;
+        std::vector<int32_t> tracked;   // as a ban names it
     };
 
     // The ways to end from a state, the nearest first.
@@ -40,7 +40,8 @@ class Viability {
     bool viable(Row* row) {
         if (row->viable < 0) {
             rows_.close(row);
-            if (row->accepting || always()) row->viable = 1;
+            auto sure = [](const Expected& e) { return e.sure; };
+            if (row->accepting || always() || std::any_of(row->terminals.begin(), row->terminals.end(), sure)) row->viable = 1;
             else search(row, false, [](Row* r) { return r->viable == 1 ? int64_t{0} : int64_t{-1}; });
         }
         return row->viable == 1;
@@ -71,8 +72,13 @@ class Viability {
 
     // Whether every row is viable, whatever was read before it.
     bool always() {
-        if (always_ < 0) always_ = !symbols_.has_json() && reaches_everything();
+        if (always_ < 0) always_ = !symbols_.has_json() && !symbols_.has_lalr() && reaches_everything();
         return always_ == 1;
+    }
+
+    // Whether every row behind a terminal that ends so is viable, whatever was read before it.
+    bool free(const Expected& e, const End& end) {
+        return always() || (e.terminal >= 0 && free_.count({symbols_.terminal(e.terminal), end.obligation}) > 0);
     }
 
   private:
@@ -81,7 +87,7 @@ class Viability {
 
     std::vector<End> find_ends(LexState* s) {
         if (!s->accepting && !lexer_.can_continue(s)) return {};
-        if (!lexer_.expressions().is_longest(s->expr)) return {{Expressions::kFree, -1, s->accepting ? 0 : lexer_.distance(s)}};
+        if (!lexer_.expressions().is_longest(s->expr)) return {{-1, s->accepting ? 0 : lexer_.distance(s), {Expressions::kFree}}};
         std::vector<End> found;
         std::unordered_map<LexState*, int64_t> depths{{s, 0}};
         std::vector<LexState*> order{s};
@@ -103,16 +109,22 @@ class Viability {
     void note_end(LexState* now, int64_t depth, std::vector<End>& found) {
         const bool longest = lexer_.expressions().is_longest(now->expr);
         const int32_t tracked = longest ? lexer_.expressions().tracked(now->expr) : Expressions::kFree;
-        const auto same = [&](const End& e) { return e.tracked == tracked; };
-        if (std::none_of(found.begin(), found.end(), same)) found.push_back({tracked, lexer_.obligation(now), depth});
+        const int32_t obligation = lexer_.obligation(now);
+        for (End& e : found) {
+            if (e.obligation != obligation) continue;
+            if (std::find(e.tracked.begin(), e.tracked.end(), tracked) == e.tracked.end()) e.tracked.push_back(tracked);
+            return;
+        }
+        found.push_back({obligation, depth, {tracked}});
     }
 
     void restrict_to_viable(Row* row) {
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexState* start = row->terminals[i].start;
+            if (row->terminals[i].sure) continue;
             std::set<int32_t> bad;
             for (const End& end : ends(start))
-                if (!viable(rows_.after(row, i, end.obligation))) bad.insert(end.tracked);
+                if (!free(row->terminals[i], end) && !viable(rows_.after(row, i, end.obligation))) bad.insert(end.tracked.begin(), end.tracked.end());
             if (!bad.empty()) row->terminals[i].start = without(start, std::move(bad));
         }
         auto dead = [this](const ExpectedTokens& e) { return !viable(rows_.make(e.after)); };
@@ -183,7 +195,11 @@ class Viability {
             if (least < kFar) waiting[after + least].push_back({to, at, after});
         };
         for (uint32_t i = 0; i < row->terminals.size(); ++i)
-            for (const End& end : ends(row->terminals[i].start)) offer(rows_.after(row, i, end.obligation), bytes + end.bytes);
+            for (const End& end : ends(row->terminals[i].start)) {
+                Row* to = rows_.after(row, i, end.obligation);
+                if (to->viable < 0 && free(row->terminals[i], end)) to->viable = 1;
+                offer(to, bytes + end.bytes);
+            }
         for (const ExpectedTokens& t : row->tokens) offer(rows_.make(t.after), bytes + 1);
     }
 
@@ -224,7 +240,24 @@ class Viability {
                 if (left.size() > kMostLeft) return false;
             }
         }
-        return all_last(after);
+        return note_free(needed, left, those_that_last(after));
+    }
+
+    // False: some obligation that can arise is not free.
+    bool note_free(const std::set<NeededTerminals::Needed>& needed, const std::vector<Left>& left, const std::vector<uint8_t>& in) {
+        std::map<std::pair<LexState*, int32_t>, bool> all;   // a terminal may have several kinds of fillers
+        auto note = [&](LexState* start, const Left& l, bool holds) {
+            const auto known = all.emplace(std::make_pair(start, l.obligation), holds);
+            known.first->second = known.first->second && holds;
+        };
+        for (size_t i = 0; i < left.size(); ++i) {
+            for (const NeededTerminals::Needed& n : needed)
+                if (n.fillers == *left[i].fillers) note(n.start, left[i], in[i] != 0);
+            for (LexState* filler : *left[i].fillers) note(filler, left[i], in[i] != 0);
+        }
+        for (const auto& entry : all)
+            if (entry.second) free_.insert(entry.first);
+        return std::all_of(in.begin(), in.end(), [](uint8_t one) { return one != 0; });
     }
 
     template <class F>
@@ -249,7 +282,7 @@ class Viability {
         return met;
     }
 
-    static bool all_last(const std::vector<Ways>& after) {
+    static std::vector<uint8_t> those_that_last(const std::vector<Ways>& after) {
         std::vector<uint8_t> in(after.size(), 1);
         auto possible = [&](const std::vector<size_t>& ways) {
             return std::any_of(ways.begin(), ways.end(), [&](size_t to) { return in[to] != 0; });
@@ -259,7 +292,7 @@ class Viability {
             for (size_t i = 0; i < after.size(); ++i)
                 if (in[i] && !std::all_of(after[i].begin(), after[i].end(), possible)) in[i] = 0, changed = true;
         }
-        return std::all_of(in.begin(), in.end(), [](uint8_t one) { return one != 0; });
+        return in;
     }
 
     Rows& rows_;
@@ -267,6 +300,7 @@ class Viability {
     Lexer& lexer_;
     std::unordered_map<LexState*, std::vector<End>> ends_;
     std::unordered_map<Row*, int64_t> costs_;
+    std::set<std::pair<LexState*, int32_t>> free_;   // starts of terminals and obligations that they leave
     int always_ = -1;
 };
 
