@@ -152,8 +152,7 @@ def is_url(text: str) -> bool:
 def is_address(text: str) -> bool:
     local, _, domain = text.rpartition("@")
     labels = domain.split(".")
-    lengths = len(local) <= 64 and all(len(label) <= 63 for label in labels)
-    return is_email(text) and '"' not in local and "[" not in domain and len(labels) > 1 and lengths
+    return is_email(text) and '"' not in local and "[" not in domain and len(labels) > 1
 
 
 def is_markdown_table(text: str) -> bool:

@@ -73,7 +73,14 @@ def test_starts_are_tested() -> None:
     assert others == {(name, start) for name, start in STARTS if name in LIBRARY}
 
 
-@pytest.mark.parametrize(("name", "start"), [pair for pair in STARTS if pair[0] in LIBRARY])
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        pytest.param(*pair, marks=[pytest.mark.slow] if pair[0] in LARGE else [])
+        for pair in STARTS
+        if pair[0] in LIBRARY
+    ],
+)
 def test_other_start_rules(name: str, start: str) -> None:
     good, bad = STARTS[name, start]
     vocabulary = gg.Vocabulary.from_tokens([bytes([byte]) for byte in range(256)])
