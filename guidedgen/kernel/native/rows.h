@@ -42,7 +42,6 @@ struct Expected {
     int32_t terminal = -1;      // -1: a lexeme of JSON
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
-    int32_t limit = -1;         // how many tokens it may take; -1: any number
 
     bool same(const Expected& o) const {
         return terminal == o.terminal && item.obligation == o.item.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
@@ -228,6 +227,9 @@ class Rows {
         }
     }
 
+    // How many tokens what a row expects may take; -1: any number.
+    int32_t limit(const Expected& e) const { return e.terminal < 0 ? -1 : symbols_->limit(e.terminal); }
+
     void charge(int64_t bytes) { bytes_ += bytes; }
 
     // Least cost of completing the start symbol from a row, in bytes (a special token counts as one).
@@ -360,7 +362,6 @@ class Rows {
             if (e.terminal == terminal && e.item.obligation == obligation) return e.after->push_back(obliged(after, -1));
         row->terminals.push_back({start, {-1, -1, nullptr, obligation}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
         row->terminals.back().terminal = terminal;
-        row->terminals.back().limit = limit;
     }
 
     void visit_json(Row* row, const Item& item) {
