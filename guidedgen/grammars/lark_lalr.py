@@ -104,7 +104,8 @@ def parse(
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in loaded.terminals}
     terminals = {
         terminal.name: ir.Terminal(
-            _texts(terminal.name, taken[terminal.name], text, lexes=lexer is not None), label_of_terminal(terminal, loaded)
+            _texts(terminal.name, taken[terminal.name], text, lexes=lexer is not None),
+            label_of_terminal(terminal, loaded),
         )
         for terminal in loaded.terminals
     }

@@ -87,6 +87,9 @@ class Viability {
         return always_ == 1;
     }
 
+    // Where every row is viable: how many bytes more than by itself a terminal takes at most, with what is ignored before it.
+    int64_t gap() const { return gap_; }
+
     // Whether every row behind a terminal that ends so is viable, whatever was read before it.
     bool free(const Expected& e, const End& end) {
         return always() || (e.terminal >= 0 && free_.count({symbols_.terminal(e.terminal), end.obligation}) > 0);
@@ -244,12 +247,17 @@ class Viability {
         for (const NeededTerminals::Needed& n : needed) number({-1, &n.fillers});   // fillers may come first, too
         for (size_t i = 0; i < left.size(); ++i) {
             after.emplace_back();
-            const std::set<int32_t> before = behind_fillers(left[i]);
-            for (int32_t obligation : before) number({obligation, left[i].fillers});
+            const std::map<int32_t, int64_t> before = behind_fillers(left[i]);
+            for (const auto& entry : before) number({entry.first, left[i].fillers});
             for (const NeededTerminals::Needed& n : needed) {
                 std::set<size_t> ways;
-                for (int32_t obligation : before)
-                    each_obligation(n.start, obligation, [&](int32_t o) { ways.insert(number({o, &n.fillers})); });
+                int64_t least = kFar;
+                for (const auto& [obligation, filled] : before)
+                    each_end(n.start, obligation, [&, bytes = filled](const End& end) {
+                        ways.insert(number({end.obligation, &n.fillers}));
+                        least = std::min(least, bytes + end.bytes);
+                    });
+                if (least < kFar) gap_ = std::max(gap_, least - lexer_.distance(n.start));
                 after.back().emplace_back(ways.begin(), ways.end());
                 if (left.size() > kMostLeft) return false;
             }
@@ -275,22 +283,26 @@ class Viability {
     }
 
     template <class F>
-    void each_obligation(LexState* plain, int32_t before, F f) {
+    void each_end(LexState* plain, int32_t before, F f) {
         LexState* start = symbols_.obligations().start(plain, before);
         if (!start || !lexer_.can_continue(start)) return;
-        for (const End& end : ends(start)) f(end.obligation);
+        for (const End& end : ends(start)) f(end);
     }
 
-    // The obligations that are left behind any run of what may stand there.
-    std::set<int32_t> behind_fillers(const Left& left) {
-        std::set<int32_t> met{left.obligation};
+    // The obligations that are left behind any run of what may stand there, with the fewest bytes of it.
+    std::map<int32_t, int64_t> behind_fillers(const Left& left) {
+        std::map<int32_t, int64_t> met{{left.obligation, 0}};
         std::vector<int32_t> work{left.obligation};
         while (!work.empty() && met.size() <= kMostLeft) {
             const int32_t now = work.back();
+            const int64_t before = met[now];
             work.pop_back();
             for (LexState* filler : *left.fillers)
-                each_obligation(filler, now, [&](int32_t o) {
-                    if (met.insert(o).second) work.push_back(o);
+                each_end(filler, now, [&](const End& end) {
+                    const auto known = met.emplace(end.obligation, before + end.bytes);
+                    if (!known.second && known.first->second <= before + end.bytes) return;
+                    known.first->second = before + end.bytes;
+                    work.push_back(end.obligation);
                 });
         }
         return met;
@@ -316,6 +328,7 @@ class Viability {
     std::unordered_map<Row*, int64_t> costs_;
     std::set<std::pair<LexState*, int32_t>> free_;   // starts of terminals and obligations that they leave
     int always_ = -1;
+    int64_t gap_ = 0;
 };
 
 }  // namespace guidedgen
