@@ -79,7 +79,7 @@ def _assembled(
     json: ir.JsonText | None,
 ) -> ir.Grammar:
     """The grammar of what lark has read; see `parse`."""
-    nodes = {**terminals, **placeholder_nodes(extended, json)}
+    nodes = {**terminals, **placeholder_nodes(extended, json, limits)}
     named = _terminals(extended, loaded, terminals, limits)
     lexemes = _lexemes(extended, loaded, named, lexer, limits)
     bare = {**lexemes.bare, **nodes}
