@@ -36,16 +36,15 @@ inline int32_t json_state(const Item& item) { return -2 - item.slot; }
 // A terminal that a row expects, with the items that follow it.
 struct Expected {
     LexState* start;
-    Item item{-1, -1, nullptr};                 // JSON: what expects the lexeme
+    Item item{-1, -1, nullptr};                 // JSON: what expects the lexeme. Its obligation: under which it begins, if that matters
     std::unique_ptr<std::vector<Item>> after;   // not for JSON
     Row* target = nullptr;      // the row after this terminal alone; made on demand
     int32_t terminal = -1;      // -1: a lexeme of JSON
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
-    int32_t obligation = -1;    // under which it begins; -1: none that matters
 
     bool same(const Expected& o) const {
-        return terminal == o.terminal && obligation == o.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
+        return terminal == o.terminal && item.obligation == o.item.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
     }
 };
 
@@ -74,7 +73,7 @@ struct Row {
     std::vector<std::pair<int32_t, Item>> callers;                           // nonterminal -> item after it; sorted once closed
     std::vector<std::pair<const Remainder*, std::unique_ptr<TokenSet>>> crossing;   // memo: remainders that this row can read
     std::unique_ptr<TokenSet> mask;
-    std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
+    std::unique_ptr<std::vector<std::pair<int32_t, int64_t>>> finish;        // memo: nonterminal -> cost after it
     int64_t cost = -1;
     std::unique_ptr<RowBounds> bounds;
 };
@@ -360,10 +359,9 @@ class Rows {
         if (!start || (limit >= 0 && start != plain && !symbols_->counts().fits(start, limit))) return;
         const int32_t obligation = start == plain ? -1 : after.obligation;
         for (Expected& e : row->terminals)
-            if (e.terminal == terminal && e.obligation == obligation) return e.after->push_back(obliged(after, -1));
-        row->terminals.push_back({start, {-1, -1, nullptr}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
+            if (e.terminal == terminal && e.item.obligation == obligation) return e.after->push_back(obliged(after, -1));
+        row->terminals.push_back({start, {-1, -1, nullptr, obligation}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
         row->terminals.back().terminal = terminal;
-        row->terminals.back().obligation = obligation;
     }
 
     void visit_json(Row* row, const Item& item) {
@@ -372,13 +370,14 @@ class Rows {
         for (size_t i = 0; i < edges.size(); ++i) {
             LexState* start = symbols_->obligations().start(edges[i].start, item.obligation);
             if (!start) continue;
-            row->terminals.push_back({start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
-            if (start != edges[i].start) row->terminals.back().obligation = item.obligation;
+            const Item by = start == edges[i].start ? obliged(item, -1) : item;
+            row->terminals.push_back({start, by, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
         }
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {
-        for (const auto& entry : row->finish)
+        if (!row->finish) return kFar;
+        for (const auto& entry : *row->finish)
             if (entry.first == nonterminal) return entry.second;
         return kFar;
     }
@@ -395,7 +394,7 @@ class Rows {
                 order.push_back(row);
             }
             for (const Item& item : row->items)
-                if (item.row && item.row->finish.empty() && met.emplace(item.row, 0).second) stack.push_back(item.row);
+                if (item.row && !item.row->finish && met.emplace(item.row, 0).second) stack.push_back(item.row);
         }
         std::sort(order.begin(), order.end(), [](const Row* a, const Row* b) { return a->id < b->id; });
         for (Row* row : order) finish_row(row);
@@ -422,7 +421,7 @@ class Rows {
                 }
             }
         }
-        row->finish.assign(best.begin(), best.end());
+        row->finish = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>(best.begin(), best.end());
     }
 
     std::shared_ptr<Symbols> symbols_;
