@@ -6,12 +6,12 @@ derivatives (Brzozowski 1964) of most expressions that people write are few.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars.automaton_text import Automaton
-from guidedgen.grammars.char_set import CharSet, partition
+from guidedgen.grammars.char_set import CharSet, partition, union_of
 
 _Term: TypeAlias = tuple[str, tuple[int, ...]]
 
@@ -91,40 +91,79 @@ def decides(texts: cr.Regex, condition: cr.Regex) -> bool:
     return True
 
 
+def next_characters(condition: cr.Regex) -> CharSet | None:
+    """The characters that a text which meets `condition` begins with, if nothing else matters and it may be empty."""
+    sets: set[CharSet] = set()
+    cr.fold(condition, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
+    blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
+    terms = _Terms(blocks)
+    term = terms.read(condition)
+    following = [terms.derive(term, block) for block in range(len(blocks))]
+    if not terms.nullable[term] or not {terms.nothing, terms.any_text}.issuperset(following):
+        return None
+    return union_of([chars for chars, rest in zip(blocks, following, strict=True) if rest == terms.any_text])
+
+
 def looks_at_longer_texts(before: cr.Regex, after: cr.Regex, condition: cr.Regex, texts: cr.Regex) -> bool:
     """Tell whether it is plain that a test says nothing about what may follow the longest of `texts`.
 
     It stands behind `before` and in front of `after`. Wherever a text ends and the next character could change what the
     test says, or leave it open, that character makes the text a longer one of `texts`.
     """
+
+    def holds(terms: _Terms, now: _Place, following: _Place) -> bool:
+        if not terms.nullable[now[0]] or terms.nullable[following[2]]:
+            return True
+        return following[1] == (terms.any_text if terms.nullable[now[1]] else terms.nothing)
+
+    return _everywhere(before, after, condition, texts, holds)
+
+
+def mends_into_longer_texts(before: cr.Regex, condition: cr.Regex, texts: cr.Regex) -> bool:
+    """Tell whether it is plain that a test behind `before`, once broken, stays so up to a longer one of `texts`."""
+
+    def holds(terms: _Terms, now: _Place, following: _Place) -> bool:
+        mended = not terms.nullable[now[1]] and terms.nullable[following[1]]
+        return not mended or terms.nullable[following[2]]
+
+    return _everywhere(before, cr.ANY_TEXT, condition, texts, holds)
+
+
+_Place: TypeAlias = tuple[int, int, int]  # terms: what stands behind the test, what it still asks for, the texts
+
+
+def _everywhere(
+    before: cr.Regex,
+    after: cr.Regex,
+    condition: cr.Regex,
+    texts: cr.Regex,
+    holds: Callable[[_Terms, _Place, _Place], bool],
+) -> bool:
+    """Tell whether something holds of each step behind a test, until nothing can change what it says any more."""
     sets: set[CharSet] = set()
     for root in (before, after, condition, texts):
         cr.fold(root, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
-    blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
-    terms = _Terms(blocks)
-    tested = (terms.read(after), terms.read(condition))
-    first = (terms.read(before), None, terms.read(texts))
-    seen: set[tuple[int, int | None, int]] = {first}
-    todo: list[tuple[int, int | None, int]] = [first]
-
-    def visit(triple: tuple[int, int | None, int]) -> None:
-        if triple not in seen and triple[0] != terms.nothing and triple[1] not in (terms.nothing, terms.any_text):
-            seen.add(triple)
-            todo.append(triple)
-
-    while todo:
-        rest, tests, text = todo.pop()
-        if len(seen) > _MAX_PAIRS:
+    blocks = range(len(found := partition(sorted(sets, key=lambda chars: chars.ranges))))
+    terms = _Terms(found)
+    starts = {(terms.read(before), terms.read(texts))}
+    way = list(starts)
+    for rest, text in way:
+        pairs = {(terms.derive(rest, block), terms.derive(text, block)) for block in blocks}
+        way += [pair for pair in pairs - starts if pair[0] != terms.nothing]
+        starts |= pairs
+        if len(starts) > _MAX_PAIRS:
             return False
-        if tests is None and terms.nullable[rest]:
-            visit((*tested, text))
-        for block in range(len(blocks)):
-            longer = terms.derive(text, block)
-            following = None if tests is None else terms.derive(tests, block)
-            open_end = tests is not None and terms.nullable[rest] and not terms.nullable[longer]
-            if open_end and following != (terms.any_text if terms.nullable[tests or 0] else terms.nothing):
-                return False
-            visit((terms.derive(rest, block), following, longer))
+    first = (terms.read(after), terms.read(condition))
+    seen: set[_Place] = {(*first, text) for rest, text in way if terms.nullable[rest]}
+    todo = list(seen)
+    for place in todo:
+        steps = [(terms.derive(place[0], b), terms.derive(place[1], b), terms.derive(place[2], b)) for b in blocks]
+        if len(seen) > _MAX_PAIRS or not all(holds(terms, place, step) for step in steps):
+            return False
+        settled = (terms.nothing, terms.any_text)
+        fresh = [step for step in steps if step not in seen and step[0] != terms.nothing and step[1] not in settled]
+        seen.update(fresh)
+        todo += dict.fromkeys(fresh)
     return True
 
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from guidedgen.errors import UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
-from guidedgen.grammars.char_emptiness import decides, is_empty, looks_at_longer_texts
+from guidedgen.grammars.char_emptiness import decides, is_empty, looks_at_longer_texts, mends_into_longer_texts
 from guidedgen.grammars.char_proofs import ending_with, is_prefix_free
 from guidedgen.grammars.regex_assertions import without_tests
 from guidedgen.grammars.regex_tree import (
@@ -80,7 +80,8 @@ class _Search:
         if self._longest is not None and looks_at_longer_texts(before, after, condition, self._longest):
             return
         breaking = cr.complement(condition)
-        if is_empty(cr.intersection([cr.concat([breaking, cr.ANY_TEXT]), condition])) is not True:
+        for_good = is_empty(cr.intersection([cr.concat([breaking, cr.ANY_TEXT]), condition])) is True
+        if not for_good and (self._longest is None or not mends_into_longer_texts(before, condition, self._longest)):
             raise self._refuse("a test of what must follow the terminal", test.place)
         if not is_prefix_free(before):
             raise self._refuse("a test of what follows at a place that can be at several", test.place)

@@ -14,30 +14,42 @@ agree, the pattern prefers all of its texts; where not, the automaton is written
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, TypeAlias
 
-from guidedgen.errors import UnsupportedFeature
+from guidedgen.errors import LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars.automaton_text import Automaton, expression_of_automaton
-from guidedgen.grammars.char_emptiness import are_equal
+from guidedgen.grammars.char_emptiness import are_equal, next_characters
 from guidedgen.grammars.char_proofs import is_prefix_free
-from guidedgen.grammars.char_set import CharSet, partition
+from guidedgen.grammars.char_set import ANY, CharSet, partition
 from guidedgen.grammars.looking_beyond import broken_texts
-from guidedgen.grammars.regex_assertions import is_empty_width
+from guidedgen.grammars.regex_assertions import is_empty_width, without_tests
 from guidedgen.grammars.regex_parser import unsupported_error
 from guidedgen.grammars.regex_python import parse_python
-from guidedgen.grammars.regex_text import parse_chars, parse_terminal
-from guidedgen.grammars.regex_tree import Alternatives, Loop, Serial, Tree, has_tests
+from guidedgen.grammars.regex_tree import (
+    Ahead,
+    Alternatives,
+    Behind,
+    Loop,
+    Serial,
+    Tree,
+    alternatives,
+    edge_tests,
+    has_tests,
+    loop,
+    serial,
+)
 from guidedgen.limits import Limits
 
 _MOST_THREADS: Final = 2_000
 _MOST_STATES: Final = 1_000
 _WHAT: Final = "which of its texts this pattern prefers"
-_HINT: Final = "Put longer alternatives first, or let the first character of each alternative decide."
+
+_Refuse: TypeAlias = Callable[[str, int], UnsupportedFeature]
 
 
 @dataclass(frozen=True)
@@ -70,38 +82,84 @@ def preferred(pattern: str, *, limits: Limits) -> Preferred:
         LimitExceeded: its length, nesting or a count is above `limits`.
     """
     tree = parse_python(pattern, limits, keep_lazy=True, in_order=True)
+    refuse = partial(unsupported_error, pattern)
+    if places := edge_tests(tree, left=True):
+        hint = "Say in the grammar what may stand there."
+        raise unsupported_error(pattern, "a test of the text before the terminal", min(places), hint=hint)
+    try:
+        return _of(tree, refuse)
+    except RecursionError:
+        raise LimitExceeded("depth", limits.depth, "groups of a pattern are nested too deep") from None
+
+
+def _of(tree: Tree, refuse: _Refuse) -> Preferred:
+    options = _told_apart(tree)
+    if options:
+        found = [_of(option, refuse) for option in options]
+        broken = cr.union(part.broken for part in found)
+        return Preferred(cr.union(part.texts for part in found), broken, all(part.alone for part in found))
     form = _form(tree)
     if has_tests(tree):
-        return _with_tests(pattern, tree, form, limits)
+        return _with_tests(tree, form, refuse)
     if form.decided:
-        return Preferred(parse_terminal(pattern, limits=limits), alone=not form.more)
-    automaton = _Threads(tree, pattern).automaton()
-    for candidate in _candidates(pattern, limits):
-        if are_equal(candidate, automaton):
-            return Preferred(candidate)
+        return Preferred(_language(tree, refuse), alone=not form.more)
+    return Preferred(_by_threads(tree, refuse))
+
+
+def _told_apart(tree: Tree) -> Sequence[Tree]:
+    """The alternatives of a tree that is nothing else, where their first characters tell them apart."""
+    if not isinstance(tree, Alternatives):
+        return ()
+    seen = cr.NOTHING
+    for option in tree.options:
+        form = _form(option)
+        if form.nullable or form.first & seen or edge_tests(option, left=True):
+            return ()
+        seen |= form.first
+    return tree.options
+
+
+def _language(tree: Tree, refuse: _Refuse, *, lazy: bool = True) -> cr.Regex:
+    """The texts that a tree takes as a whole; without `lazy`, as if all quantifiers were greedy."""
+    return without_tests(_normal(tree, lazy=lazy), refuse)
+
+
+def _normal(tree: Tree, *, lazy: bool) -> Tree:
+    """A tree whose parts without tests are expressions."""
+    if isinstance(tree, Serial):
+        return serial([_normal(part, lazy=lazy) for part in tree.parts])
+    if isinstance(tree, Alternatives):
+        return alternatives([_normal(option, lazy=lazy) for option in tree.options])
+    if isinstance(tree, Loop):
+        return loop(_normal(tree.inner, lazy=lazy), tree.low, tree.high, tree.place, lazy=tree.lazy and lazy)
+    return tree
+
+
+def _by_threads(tree: Tree, refuse: _Refuse) -> cr.Regex:
+    automaton = _Threads(tree, refuse).automaton()
+    for lazy in (False, True):
+        with suppress(UnsupportedFeature):
+            candidate = _language(tree, refuse, lazy=lazy)
+            if are_equal(candidate, automaton):
+                return candidate
     found = expression_of_automaton(automaton)
     if found is None:
-        raise unsupported_error(pattern, _WHAT, 0, hint=_HINT)
-    return Preferred(found)
+        raise refuse(_WHAT, 0)
+    return found
 
 
-def _with_tests(pattern: str, tree: Tree, form: _Form, limits: Limits) -> Preferred:
-    texts = parse_terminal(pattern, limits=limits, at_end=True)
+def _with_tests(tree: Tree, form: _Form, refuse: _Refuse) -> Preferred:
+    if not form.decided:
+        with suppress(UnsupportedFeature):
+            return Preferred(_by_threads(tree, refuse))
+    texts = _language(tree, refuse)
     alone = form.decided and not form.more
     if not form.decided:  # where no text begins another there is only one to take
         alone = is_prefix_free(texts)
         if not alone:
-            raise unsupported_error(pattern, f"{_WHAT}, which looks around", 0, hint=_HINT)
-    refuse = partial(unsupported_error, pattern)
+            raise refuse(f"{_WHAT}, which looks around", 0)
     broken = broken_texts(tree, texts if form.decided else None, refuse)
     return Preferred(texts, broken, alone and cr.is_nothing(broken))
-
-
-def _candidates(pattern: str, limits: Limits) -> list[cr.Regex]:
-    candidates = [parse_chars(pattern, limits=limits)]
-    with suppress(UnsupportedFeature):
-        candidates.append(parse_terminal(pattern, limits=limits))
-    return candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,24 +249,32 @@ def _repeated(inner: _Form, loop: Loop) -> _Form:
 
 @dataclass(slots=True)
 class _Place:
-    """Where a thread stands: before a character out of `chars`, at a fork of ways in their order, or at the end."""
+    """Where a thread stands: before a character out of `chars`, at a fork of ways in their order, or at the end.
+
+    A fork with `behind` is only passed if that has the character before it, one with `ahead` if that has the next one.
+    """
 
     chars: CharSet | None = None
     ways: list[int] = field(default_factory=list)
+    behind: CharSet | None = None
+    ahead: CharSet | None = None
+
+
+_Thread: TypeAlias = tuple[int, CharSet]  # a place, and what the next character must be one of
 
 
 class _Threads:
     """The automaton of ordered threads."""
 
-    def __init__(self, tree: Tree, pattern: str) -> None:
-        self._pattern = pattern
+    def __init__(self, tree: Tree, refuse: _Refuse) -> None:
+        self._refuse = refuse
         self._places = [_Place()]
         self._start = self._add(tree, 0)
 
     def _place(self, place: _Place) -> int:
         self._places.append(place)
         if len(self._places) > _MOST_THREADS:
-            raise unsupported_error(self._pattern, _WHAT, 0, hint=_HINT)
+            raise self._refuse(_WHAT, 0)
         return len(self._places) - 1
 
     def _add(self, tree: Tree, after: int) -> int:
@@ -219,8 +285,12 @@ class _Threads:
             return self._place(_Place(None, [self._add(option, after) for option in tree.options]))
         if isinstance(tree, Loop):
             return self._loop(tree, after)
+        if isinstance(tree, Behind):
+            return self._place(_Place(None, [after], tree.chars))
+        if isinstance(tree, Ahead) and (chars := next_characters(tree.rest)) is not None:
+            return self._place(_Place(None, [after], None, chars))
         if not isinstance(tree, Serial | cr.Concat | cr.Epsilon):
-            raise unsupported_error(self._pattern, _WHAT, 0, hint=_HINT)
+            raise self._refuse(_WHAT, 0)
         parts: Sequence[Tree] = tree.parts if isinstance(tree, Serial) else tree.children
         for part in reversed(parts):
             after = self._add(part, after)
@@ -228,7 +298,7 @@ class _Threads:
 
     def _loop(self, tree: Loop, after: int) -> int:
         if _form(tree.inner).nullable:  # `re` leaves such a loop by rules of its own
-            raise unsupported_error(self._pattern, f"{_WHAT}, with a repetition of what may be empty", tree.place)
+            raise self._refuse(f"{_WHAT}, with a repetition of what may be empty", tree.place)
 
         def fork(again: int) -> list[int]:
             return [after, again] if tree.lazy else [again, after]
@@ -246,16 +316,18 @@ class _Threads:
 
     def automaton(self) -> Automaton:
         """Its states are lists of threads, those behind one at the end cut off."""
-        sets = {place.chars for place in self._places if place.chars is not None}
+        given = [(place.chars, place.behind, place.ahead) for place in self._places]
+        sets = {chars for several in given for chars in several if chars is not None}
         blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
-        first = self._closed([self._start])
+        first = self._closed([self._start], cr.NOTHING)
         numbers = {first: 0}
         states = [first]
         moves: list[dict[int, int]] = []
         for threads in states:
             moves.append({})
             for block, chars in enumerate(blocks):
-                following = self._closed([self._places[at].ways[0] for at in threads if self._reads(at, chars)])
+                begun = [self._places[at].ways[0] for at, ahead in threads if self._reads(at, chars & ahead)]
+                following = self._closed(begun, chars)
                 if not following:
                     continue
                 if following not in numbers:
@@ -263,25 +335,34 @@ class _Threads:
                     states.append(following)
                 moves[-1][block] = numbers[following]
             if len(states) > _MOST_STATES:
-                raise unsupported_error(self._pattern, _WHAT, 0, hint=_HINT)
-        return Automaton(blocks, moves, [0 in threads for threads in states])
+                raise self._refuse(_WHAT, 0)
+        return Automaton(blocks, moves, [any(at == 0 for at, _ in threads) for threads in states])
 
     def _reads(self, at: int, chars: CharSet) -> bool:
         own = self._places[at].chars
         return own is not None and bool(own & chars)
 
-    def _closed(self, begun: Sequence[int]) -> tuple[int, ...]:
-        """The threads before characters, in order, up to the first that is at the end (place 0)."""
-        found: dict[int, None] = {}
-        met: set[int] = set()
-        stack = list(reversed(begun))
-        while stack and 0 not in found:
-            at = stack.pop()
-            if at in met:
+    def _closed(self, begun: Sequence[int], before: CharSet) -> tuple[_Thread, ...]:
+        """The threads before characters, in order, up to the first that is at the end (place 0).
+
+        `before` has the character that was read last, nothing at the start.
+        """
+        found: dict[_Thread, None] = {}
+        met: set[_Thread] = set()
+        stack = [(at, ANY) for at in reversed(begun)]
+        while stack:
+            thread = stack.pop()
+            if thread in met:
                 continue
-            met.add(at)
-            if at == 0 or self._places[at].chars is not None:
-                found[at] = None
-            else:
-                stack.extend(reversed(self._places[at].ways))
+            met.add(thread)
+            place, ahead = self._places[thread[0]], thread[1]
+            if thread[0] == 0:
+                if ahead != ANY:
+                    raise self._refuse(f"{_WHAT}, which looks ahead", 0)
+                return (*found, thread)
+            if place.chars is not None:
+                found[thread] = None
+            elif place.behind is None or place.behind & before:
+                allowed = ahead if place.ahead is None else ahead & place.ahead
+                stack.extend((way, allowed) for way in reversed(place.ways))
         return tuple(found)

@@ -368,7 +368,7 @@ class Lexer : public Remainders {
     const Content* counts_characters(LexState* free, int32_t unit, int32_t rest) {
         auto known = counted_.find(free->expr);
         if (known != counted_.end()) return known->second;
-        const ByteSet* odd = leaving(free);
+        const ByteSet* odd = leaving(free, trie_->nodes.size());
         const Content* c = odd && odd->empty() ? &text_->content() : nullptr;
         LexState *one = state(unit), *end = state(Expressions::kEpsilon);
         if (c) {

@@ -23,10 +23,17 @@ class Obligations {
         return made;
     }
 
-    int64_t memory() const { return static_cast<int64_t>(starts_.size()) * kEach; }
+    // A nonterminal that is predicted under an obligation: whoever waits for it without that obligation waits for another one.
+    int32_t frame(int32_t nonterminal, int32_t obligation) {
+        if (obligation < 0) return nonterminal;
+        return frames_.emplace(std::make_pair(nonterminal, obligation), kFrames + static_cast<int32_t>(frames_.size())).first->second;
+    }
+
+    int64_t memory() const { return static_cast<int64_t>(starts_.size() + frames_.size()) * kEach; }
 
   private:
     static constexpr int64_t kEach = 64;
+    static constexpr int32_t kFrames = 1 << 30;   // above all nonterminals
 
     LexState* begin(LexState* plain, int32_t obligation) {
         if ((lexer_.first(plain) & lexer_.first(lexer_.state(obligation))).empty()) return plain;
@@ -39,6 +46,7 @@ class Obligations {
 
     Lexer& lexer_;
     std::map<std::pair<int32_t, int32_t>, LexState*> starts_;
+    std::map<std::pair<int32_t, int32_t>, int32_t> frames_;
 };
 
 }  // namespace guidedgen

@@ -15,8 +15,8 @@ struct Reading {
     LexState* state;
     Row* row;
     uint32_t index;
-    const Text* text = nullptr;   // of a member's name: its bytes so far
     int32_t left = -1;            // how many tokens it may still take, the one that is being read included; -1: any number
+    const Text* text = nullptr;   // of a member's name: its bytes so far
     bool same_place(const Reading& o) const { return state == o.state && row == o.row && index == o.index && text == o.text; }
     bool operator==(const Reading& o) const { return same_place(o) && left == o.left; }
     uint8_t flags() const { return row->terminals[index].flags; }
@@ -169,7 +169,7 @@ class Arena {
             Row* row = in.between;
             viability_.settle(row);
             for (uint32_t i = 0; i < row->terminals.size(); ++i)
-                step_one({nullptr, row, i, nullptr, row->terminals[i].limit}, lexer_->next(row->terminals[i].start, byte), byte, out);
+                step_one({nullptr, row, i, rows_.limit(row->terminals[i])}, lexer_->next(row->terminals[i].start, byte), byte, out);
         }
         if (out.reading.size() > kFew) sort_unique(out.reading);
         if (in.registers) out.registers = registers_.append(in.registers, byte);
@@ -207,7 +207,7 @@ class Arena {
         lexer_->expressions().spend(1);
         if (!target) return;
         const uint8_t flags = r.flags();
-        Reading next{target, r.row, r.index, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr, r.left};
+        Reading next{target, r.row, r.index, r.left, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr};
         if ((flags & JsonMachine::kName) && byte == '"' && repeats_name(next.text, out.registers)) return;
         if ((flags & JsonMachine::kNextItem) && out.registers == registers_.unknown() && !rows_.takes_any_string(r.row, r.index))
             uncertain_ = true;   // whether there may be a next item, too
@@ -315,7 +315,7 @@ class Arena {
         auto set = std::make_unique<TokenSet>();
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexMask& part = lexer_->mask(row->terminals[i].start);
-            add_inside(*set, part, row->terminals[i].start, row->terminals[i].limit);
+            add_inside(*set, part, row->terminals[i].start, rows_.limit(row->terminals[i]));
             part.each_end([&](uint32_t at, int32_t left) { sets_.add(*set, crossing(part, at, rows_.after(row, i, left))); });
         }
         for (const ExpectedTokens& e : row->tokens) sets_.add(*set, rows_.symbols().token_list(e.list));

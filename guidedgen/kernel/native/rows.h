@@ -16,7 +16,7 @@ struct Row;
 
 struct Item {
     int32_t slot;          // below -1: a state of the JSON machine, see json_item()
-    int32_t nonterminal;   // of the frame; -1: the root
+    int32_t nonterminal;   // of the frame; -1: the root. What was predicted under an obligation is another, see Obligations
     Row* row;              // of the frame; nullptr: the root
     int32_t obligation = -1;   // what must not begin here: an expression, see Automaton::obligation; -1: nothing
     bool operator==(const Item& o) const {
@@ -43,7 +43,6 @@ struct Expected {
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
     int32_t obligation = -1;    // under which it begins; -1: none that matters
-    int32_t limit = -1;         // how many tokens it may take; -1: any number
 
     bool same(const Expected& o) const {
         return terminal == o.terminal && obligation == o.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
@@ -229,6 +228,9 @@ class Rows {
         }
     }
 
+    // How many tokens what a row expects may take; -1: any number.
+    int32_t limit(const Expected& e) const { return e.terminal < 0 ? -1 : symbols_->limit(e.terminal); }
+
     void charge(int64_t bytes) { bytes_ += bytes; }
 
     // Least cost of completing the start symbol from a row, in bytes (a special token counts as one).
@@ -330,8 +332,8 @@ class Rows {
             case SlotKind::Json: {
                 Item frame = item;
                 if (symbols_->slot(after.slot).kind != SlotKind::End) {
-                    row->callers.emplace_back(-2 - slot.value, obliged(after, -1));
-                    frame = {0, -2 - slot.value, row};
+                    frame = {0, symbols_->obligations().frame(-2 - slot.value, item.obligation), row};
+                    row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
                 }
                 push(obliged(json_item(symbols_->json().start(slot.value), frame), item.obligation));
                 break;
@@ -340,8 +342,8 @@ class Rows {
                 const std::vector<int32_t> productions = symbols_->productions(slot.value);
                 Item frame{0, item.nonterminal, item.row};
                 if (symbols_->slot(after.slot).kind != SlotKind::End) {
-                    row->callers.emplace_back(slot.value, obliged(after, -1));
-                    frame = {0, slot.value, row};
+                    frame = {0, symbols_->obligations().frame(slot.value, item.obligation), row};
+                    row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
                 }
                 for (int32_t first : productions) push({first, frame.nonterminal, frame.row, item.obligation});
                 break;
@@ -362,7 +364,6 @@ class Rows {
         row->terminals.push_back({start, {-1, -1, nullptr}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
         row->terminals.back().terminal = terminal;
         row->terminals.back().obligation = obligation;
-        row->terminals.back().limit = limit;
     }
 
     void visit_json(Row* row, const Item& item) {

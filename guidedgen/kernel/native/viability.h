@@ -2,8 +2,8 @@
 //
 // Rows say what may follow by structure; what a terminal obliges the rest to can leave nothing of that. A row is viable if some
 // text leads from it to an end: found by a search over rows, cheapest first (A*, guided by costs without obligations). Most
-// grammars need none: where from each obligation every terminal can be reached, perhaps behind something ignored, and leaves
-// such an obligation again, all rows are viable. A settled row expects only what leads to viable rows.
+// rows need none: an obligation is free where every terminal can be reached from it, perhaps behind something ignored, and
+// leaves a free one again. A settled row expects only what leads to viable rows.
 #pragma once
 
 #include "needed_terminals.h"
@@ -75,6 +75,11 @@ class Viability {
         return always_ == 1;
     }
 
+    // Whether every row behind a terminal that ends so is viable, whatever was read before it.
+    bool free(const Expected& e, const End& end) {
+        return always() || (e.terminal >= 0 && free_.count({symbols_.terminal(e.terminal), end.obligation}) > 0);
+    }
+
   private:
     static constexpr size_t kMostLeft = 64;          // what terminals leave, looked at together before rows are one by one
     static constexpr int64_t kEach = 64;             // steps that a row of a search counts for, and bytes that a memo takes
@@ -112,7 +117,7 @@ class Viability {
             LexState* start = row->terminals[i].start;
             std::set<int32_t> bad;
             for (const End& end : ends(start))
-                if (!viable(rows_.after(row, i, end.obligation))) bad.insert(end.tracked);
+                if (!free(row->terminals[i], end) && !viable(rows_.after(row, i, end.obligation))) bad.insert(end.tracked);
             if (!bad.empty()) row->terminals[i].start = without(start, std::move(bad));
         }
         auto dead = [this](const ExpectedTokens& e) { return !viable(rows_.make(e.after)); };
@@ -183,7 +188,11 @@ class Viability {
             if (least < kFar) waiting[after + least].push_back({to, at, after});
         };
         for (uint32_t i = 0; i < row->terminals.size(); ++i)
-            for (const End& end : ends(row->terminals[i].start)) offer(rows_.after(row, i, end.obligation), bytes + end.bytes);
+            for (const End& end : ends(row->terminals[i].start)) {
+                Row* to = rows_.after(row, i, end.obligation);
+                if (to->viable < 0 && free(row->terminals[i], end)) to->viable = 1;
+                offer(to, bytes + end.bytes);
+            }
         for (const ExpectedTokens& t : row->tokens) offer(rows_.make(t.after), bytes + 1);
     }
 
@@ -224,7 +233,24 @@ class Viability {
                 if (left.size() > kMostLeft) return false;
             }
         }
-        return all_last(after);
+        return note_free(needed, left, those_that_last(after));
+    }
+
+    // False: some obligation that can arise is not free.
+    bool note_free(const std::set<NeededTerminals::Needed>& needed, const std::vector<Left>& left, const std::vector<uint8_t>& in) {
+        std::map<std::pair<LexState*, int32_t>, bool> all;   // a terminal may have several kinds of fillers
+        auto note = [&](LexState* start, const Left& l, bool holds) {
+            const auto known = all.emplace(std::make_pair(start, l.obligation), holds);
+            known.first->second = known.first->second && holds;
+        };
+        for (size_t i = 0; i < left.size(); ++i) {
+            for (const NeededTerminals::Needed& n : needed)
+                if (n.fillers == *left[i].fillers) note(n.start, left[i], in[i] != 0);
+            for (LexState* filler : *left[i].fillers) note(filler, left[i], in[i] != 0);
+        }
+        for (const auto& entry : all)
+            if (entry.second) free_.insert(entry.first);
+        return std::all_of(in.begin(), in.end(), [](uint8_t one) { return one != 0; });
     }
 
     template <class F>
@@ -249,7 +275,7 @@ class Viability {
         return met;
     }
 
-    static bool all_last(const std::vector<Ways>& after) {
+    static std::vector<uint8_t> those_that_last(const std::vector<Ways>& after) {
         std::vector<uint8_t> in(after.size(), 1);
         auto possible = [&](const std::vector<size_t>& ways) {
             return std::any_of(ways.begin(), ways.end(), [&](size_t to) { return in[to] != 0; });
@@ -259,7 +285,7 @@ class Viability {
             for (size_t i = 0; i < after.size(); ++i)
                 if (in[i] && !std::all_of(after[i].begin(), after[i].end(), possible)) in[i] = 0, changed = true;
         }
-        return std::all_of(in.begin(), in.end(), [](uint8_t one) { return one != 0; });
+        return in;
     }
 
     Rows& rows_;
@@ -267,6 +293,7 @@ class Viability {
     Lexer& lexer_;
     std::unordered_map<LexState*, std::vector<End>> ends_;
     std::unordered_map<Row*, int64_t> costs_;
+    std::set<std::pair<LexState*, int32_t>> free_;   // starts of terminals and obligations that they leave
     int always_ = -1;
 };
 

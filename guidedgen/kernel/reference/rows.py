@@ -3,7 +3,8 @@
 *Item*: (production, dot, frame, obligation): the parts before the dot have been read, the frame says who waits for the
 production. The obligation is what must not begin here (`Lexemes.obligation`, None: anything may); it passes from what
 is finished to those who waited, and from who waits to what is predicted.
-*Frame*: (row, part): the row in which `part` was predicted; `row.callers[part]` are the items that go on behind it.
+*Frame*: (row, (part, obligation)): the row in which `part` was predicted, and under which obligation;
+`row.callers[part, obligation]` are the items that go on behind it.
 `ROOT` is the frame of the start symbol. An item whose dot stands before its last part hands its own frame on to that
 part (a tail call), so right recursion and repetition need no more rows than right-linear grammars do.
 *Row*: the items that are active at one position, completed: whoever is waited for and may be finished is finished. What
@@ -30,7 +31,8 @@ from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.structure import Cost, Part, Production, Structure
 from guidedgen.kernel.table import SymOp
 
-Frame: TypeAlias = "tuple[Row, Part] | None"
+Called: TypeAlias = "tuple[Part, Expression | None]"
+Frame: TypeAlias = "tuple[Row, Called] | None"
 Item: TypeAlias = "tuple[Production, int, Frame, Expression | None]"
 Expected: TypeAlias = "tuple[Part, Expression]"  # a terminal, and the state of its automaton in which it begins
 Items: TypeAlias = "dict[Item, None]"  # a set in order of insertion, so that ties are broken the same way in every run
@@ -58,8 +60,8 @@ class Row:
     accepting: bool
     terminals: dict[Expected, Items] = field(default_factory=dict)
     tokens: dict[int, Items] = field(default_factory=dict)
-    callers: dict[Part, Items] = field(default_factory=dict)
-    finish: dict[Part, Cost] = field(default_factory=dict)
+    callers: dict[Called, Items] = field(default_factory=dict)
+    finish: dict[Called, Cost] = field(default_factory=dict)
     cost: Cost = math.inf
     after: dict[tuple[Expected | int, Expression | None], Row] = field(default_factory=dict)
 
@@ -165,9 +167,9 @@ class Rows:
                 for token in self._structure.tokens(part):
                     row.tokens.setdefault(token, {})[waiting] = None
             else:
-                called: tuple[Part, Frame] = (part, frame) if last else (part, (row, part))
+                called: tuple[Part, Frame] = (part, frame) if last else (part, (row, (part, obligation)))
                 if not last:
-                    row.callers.setdefault(part, {})[waiting] = None
+                    row.callers.setdefault((part, obligation), {})[waiting] = None
                 if (*called, obligation) not in predicted:
                     predicted.add((*called, obligation))
                     expanded: list[Item] = [
