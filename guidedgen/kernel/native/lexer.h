@@ -192,13 +192,16 @@ class Lexer : public Remainders {
         return expr >= 0 && from_other(owner, state(expr), out);
     }
 
-    // Text that may not contain something but may end anywhere: a state in the midst of it differs from that before its
-    // beginning along few ways.
+    // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.
     bool from_home(LexState* owner, LexMask& out) {
-        if (!owner->accepting || obligation(owner) >= 0 || !avoids(owner->expr)) return false;
-        LexState* home = leaving_open(owner) ? owner : usual(owner);
-        if (home == owner) walk(owner, out);
-        return home == owner || (home && leaving_open(home) && from_other(owner, home, out));
+        if (!avoids(owner->expr) || obligation(owner) >= 0) return false;
+        const auto text = [this](LexState* s) { return s->accepting ? leaving_open(s) : leaving(s, trie_->nodes.size()); };
+        LexState* home = usual(owner);
+        // A home is its own: two states that lead to each other would wait for each other's masks.
+        if (home && home != owner && usual(home) == home && text(home) && from_other(owner, home, out)) return true;
+        if (!text(owner)) return false;
+        walk(owner, out);
+        return true;
     }
 
     // The state that most bytes of text lead to; nullptr where there is none.
