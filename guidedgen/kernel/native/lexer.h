@@ -69,23 +69,21 @@ class Lexer : public TrieWalks {
         return *known.back().second;
     }
 
-    // Nodes below a remainder: whether working `below` out for it is worth the memory.
-    bool many_below(const LexMask& mask, uint32_t at) const {
-        size_t nodes = 0;
-        for (uint32_t node : mask.remainders[at].trie_nodes) nodes += trie_->nodes[node].skip - node - 1;
-        return nodes >= kManyBelow;
-    }
+    // Whether working `below` out for a remainder is worth the memory. It is listed.
+    static bool many_below(const Remainder& remainder) { return remainder.nodes_below >= kManyBelow; }
 
-    // Tokens that end where a remainder does.
-    const std::vector<int32_t>& tokens(Remainder& remainder) {
-        if (remainder.listed) return remainder.tokens;
+    // A remainder with the tokens that end where it does.
+    const Remainder& listed(LexMask& mask, uint32_t at) {
+        Remainder& remainder = mask.remainders[at];
+        if (remainder.listed) return remainder;
         for (uint32_t n : remainder.trie_nodes) {
             const TrieNode& node = trie_->nodes[n];
             remainder.tokens.insert(remainder.tokens.end(), trie_->tokens.begin() + node.tok, trie_->tokens.begin() + node.tok + node.ntok);
+            remainder.nodes_below += node.skip - n - 1;
         }
         remainder.listed = true;
         bytes_ += static_cast<int64_t>(remainder.tokens.size() * 4);
-        return remainder.tokens;
+        return remainder;
     }
 
     const std::vector<Remainder::Child>& children(LexMask& mask, uint32_t at) {
@@ -426,7 +424,7 @@ class Lexer : public TrieWalks {
         set_crossings(std::move(crossings), out);
     }
 
-    static constexpr size_t kManyBelow = 64;     // nodes
+    static constexpr uint32_t kManyBelow = 64;   // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
     static constexpr int64_t kUnfinished = 3;    // bytes that a character may lack at the end of a token
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more

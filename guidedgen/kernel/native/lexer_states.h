@@ -17,9 +17,10 @@ struct Remainder {
         uint32_t at;   // in LexMask::remainders
     };
     bool expanded = false, listed = false;
-    std::vector<uint32_t> trie_nodes;
+    uint32_t nodes_below = 0;      // of all its subtrees, once `listed`
     std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
+    std::vector<uint32_t> trie_nodes;
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
 };
 
