@@ -28,12 +28,23 @@ struct Remainder {
 struct LexMask {
     std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
     std::vector<int32_t> list;           // in no order
+    const LexMask* wide = nullptr;       // where there is one, its `dense` less `gone`, and `list` beside it, are the tokens inside
+    std::vector<int32_t> gone;
     std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
     const LexMask* opening = nullptr;    // `list` begins with all of the list of this one, which other masks share
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest
+
+    bool is_list() const { return dense.empty() && !wide; }
+    // The bit set of the tokens inside, where they are no list.
+    std::vector<uint32_t> bits() const {
+        std::vector<uint32_t> made = wide ? wide->dense : dense;
+        for (int32_t t : gone) made[t >> 5] &= ~(1u << (t & 31));
+        for (int32_t t : list) made[t >> 5] |= 1u << (t & 31);
+        return made;
+    }
 };
 
 // Where some bytes lead from a state.
