@@ -12,7 +12,7 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Plain
+    from guidedgen.decoders import Plain, Speculative
     from guidedgen.errors import (
         BudgetTooSmall,
         CompileError,
@@ -21,17 +21,33 @@ if TYPE_CHECKING:
         GuidedGenError,
         LimitExceeded,
         ModelError,
+        SavedConstraintError,
+        ToolError,
         UnsatisfiableSchema,
         UnsupportedFeature,
         ValidationFailed,
         VocabularyError,
     )
-    from guidedgen.events import Delta, Done, FieldClosed, FieldStarted
+    from guidedgen.events import Delta, Done, FieldClosed, FieldStarted, ThinkingDelta
+    from guidedgen.grammars.combinators import Either, Maybe, Named, Repeat, Sequence, SpecialToken
     from guidedgen.grammars.compile import compile
+    from guidedgen.grammars.compile_cache import compile_cache
+    from guidedgen.grammars.date_specs import Date, DateTime, Time
+    from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+    from guidedgen.grammars.library import library
+    from guidedgen.grammars.number_specs import Integer, Number
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
+    from guidedgen.grammars.substring import Excerpt, Substring
+    from guidedgen.grammars.tags import Segments, Tag, Tagged, Tags
+    from guidedgen.grammars.thinking import Thinking
+    from guidedgen.grammars.tool_calls import ToolCall, ToolCalls
+    from guidedgen.grammars.tool_formats import ToolFormat
+    from guidedgen.grammars.tool_specs import Tool
+    from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
+    from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
     from guidedgen.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
@@ -43,39 +59,74 @@ __all__ = [
     "Choice",
     "CompileError",
     "Constraint",
+    "Date",
+    "DateTime",
     "DeadEnd",
     "Deadline",
     "Delta",
     "Done",
+    "Ebnf",
+    "Either",
+    "Excerpt",
     "FieldClosed",
     "FieldReport",
     "FieldStarted",
+    "Gbnf",
     "GrammarSyntaxError",
     "GuidedGenError",
     "Indent",
+    "Integer",
     "JsonSchema",
     "Lark",
     "LimitExceeded",
     "Limits",
     "MaxTokens",
+    "Maybe",
     "Model",
     "ModelError",
+    "Named",
+    "Number",
     "Plain",
     "Regex",
+    "Repeat",
     "Result",
     "Sampling",
+    "SavedConstraintError",
+    "Segments",
+    "Sequence",
+    "SpecialToken",
+    "Speculative",
     "State",
     "StopOn",
+    "Substring",
+    "Tag",
+    "Tagged",
+    "Tags",
+    "Thinking",
+    "ThinkingDelta",
+    "Time",
+    "Tool",
+    "ToolCall",
+    "ToolCalls",
+    "ToolError",
+    "ToolFormat",
+    "ToolRun",
+    "ToolStep",
+    "Tools",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
     "ValidationFailed",
     "Vocabulary",
     "VocabularyError",
     "__version__",
+    "arun_tools",
     "compile",
+    "compile_cache",
     "fill_masks",
     "guided",
+    "library",
     "load",
+    "run_tools",
 ]
 
 _SOURCES = {
@@ -90,7 +141,7 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Plain",),
+    "guidedgen.decoders": ("Plain", "Speculative"),
     "guidedgen.errors": (
         "BudgetTooSmall",
         "CompileError",
@@ -99,17 +150,33 @@ _SOURCES = {
         "GuidedGenError",
         "LimitExceeded",
         "ModelError",
+        "SavedConstraintError",
+        "ToolError",
         "UnsatisfiableSchema",
         "UnsupportedFeature",
         "ValidationFailed",
         "VocabularyError",
     ),
-    "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted"),
+    "guidedgen.events": ("Delta", "Done", "FieldClosed", "FieldStarted", "ThinkingDelta"),
+    "guidedgen.grammars.combinators": ("Either", "Maybe", "Named", "Repeat", "Sequence", "SpecialToken"),
     "guidedgen.grammars.compile": ("compile",),
+    "guidedgen.grammars.compile_cache": ("compile_cache",),
+    "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
+    "guidedgen.grammars.library": ("library",),
+    "guidedgen.grammars.date_specs": ("Date", "DateTime", "Time"),
+    "guidedgen.grammars.number_specs": ("Integer", "Number"),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
+    "guidedgen.grammars.substring": ("Excerpt", "Substring"),
+    "guidedgen.grammars.tags": ("Segments", "Tag", "Tagged", "Tags"),
+    "guidedgen.grammars.thinking": ("Thinking",),
+    "guidedgen.grammars.tool_calls": ("ToolCall", "ToolCalls"),
+    "guidedgen.grammars.tool_formats": ("ToolFormat",),
+    "guidedgen.grammars.tool_specs": ("Tool",),
+    "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),
+    "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),
     "guidedgen.vocabulary": ("Vocabulary",),
 }
 _SOURCE_OF = {name: source for source, names in _SOURCES.items() for name in names}

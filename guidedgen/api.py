@@ -18,9 +18,10 @@ from guidedgen.generation import Call, Engine
 from guidedgen.grammars.translation import Spec
 from guidedgen.options import Options, split_options
 from guidedgen.outputs import OutputCache
-from guidedgen.prompting import Conversation, Message, Prompter, conversation_of
+from guidedgen.prompting import Conversation, Prompter, conversation_of
 from guidedgen.result import Result
 from guidedgen.sampler.sampler import Sampler
+from guidedgen.tool_prompts import Message
 
 if TYPE_CHECKING:
     from guidedgen.models import Progress
@@ -48,7 +49,8 @@ def load(
     Args:
         name: `"smollm2"` (the embedded one), a hub id, a local folder or a GGUF file.
         device: `"auto"`, or a torch device.
-        dtype: `"auto"`, or `"float32"`, `"bfloat16"`, `"float16"`.
+        dtype: `"auto"`, or `"float32"`, `"bfloat16"`, `"float16"`; `"int8"` and `"int4"` keep weights in so many bits
+            (Llama-shaped models on a CPU): less exact and several times faster.
         progress: called with how far download, conversion and loading are.
         revision: branch, tag or commit of a hub model.
         token: access token for the hub.

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guidedgen.explanation import place_label
+from guidedgen.source_lines import Place, excerpt
 from guidedgen.terminal import report_table, stdout_console
 
 if TYPE_CHECKING:
-    from guidedgen.checking import Reading
+    from guidedgen.checking import Reading, Verdict
     from guidedgen.grammars.report import Report
 
-_LAST = 12  # steps of a reading that are shown
+_LAST = 12  # steps of a reading, and open rules, that are shown
+_LABELS = 20  # expected terminals that are shown
 
 
 def print_check(file: Path, report: Report, facts: Mapping[str, object], *, full: bool) -> None:
@@ -25,7 +27,7 @@ def print_check(file: Path, report: Report, facts: Mapping[str, object], *, full
     if len(shown):
         console.print(report_table(shown))
         console.print()
-    if len(report) and not full:
+    if any(entry.keyword != entry.pointer for entry in report) and not full:  # else there are only notes on rules
         counts = Counter(entry.treatment for entry in report)
         told = ", ".join(f"{count} {treatment}" for treatment, count in counts.items())
         console.print(f"{len(report)} keywords: {told} (--report lists them)", highlight=False, soft_wrap=True)
@@ -42,6 +44,44 @@ def print_check(file: Path, report: Report, facts: Mapping[str, object], *, full
     for name, value in facts.items():
         number = f"{value:.2f}" if isinstance(value, float) else str(value)
         console.print(f"  {name:<24} {number}", markup=False, highlight=False)
+
+
+def print_verdict(text: str, verdict: Verdict) -> None:
+    """Whether a text is valid; otherwise where it stops fitting, what was expected there, and which rules are open."""
+    console = stdout_console()
+
+    def told(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    if verdict.accepted:
+        return told("text: valid")
+    told(f"text: not valid: {verdict.read} bytes read, expected {verdict.expected or 'the end'}")
+    print_place(text, verdict)
+
+
+def print_place(text: str, verdict: Verdict) -> None:
+    """The line in which a text stops fitting, with a mark; what was expected there, and which rules are open."""
+    console = stdout_console()
+    offset = len(text.encode("utf-8", "surrogatepass")[: verdict.read].decode("utf-8", errors="ignore"))
+    lines = [f"line {verdict.line}, column {verdict.column}:", excerpt(text, Place(offset, offset + 1))]
+    if verdict.labels:
+        lines.append(f"  expected: {_listed(verdict.labels)}")
+    lines += [
+        f"  {'open rules' if place == 0 else 'or'}: {_path(names)}" for place, names in enumerate(verdict.open) if names
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - _LABELS} more" if len(labels) > _LABELS else ""
+    return ", ".join(labels[:_LABELS]) + more
+
+
+def _path(names: Sequence[str]) -> str:
+    """Rules from the outermost to the innermost; of many the first and the last."""
+    shown = names if len(names) <= _LAST else [*names[: _LAST // 2], "...", *names[-_LAST // 2 :]]
+    return " > ".join(shown)
 
 
 def print_reading(text: str, reading: Reading) -> None:

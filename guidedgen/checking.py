@@ -7,17 +7,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from guidedgen.errors import CompileError, GrammarSyntaxError, UnsatisfiableSchema
+from guidedgen.errors import CompileError, GrammarSyntaxError, GuidedGenError, UnsatisfiableSchema
 from guidedgen.explanation import Explanation, printed_bytes
 from guidedgen.grammars.compile import GrammarConstraint, compile
+from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.lark_loader import place_of
 from guidedgen.grammars.specs import JsonSchema, Lark, Spec
 from guidedgen.kernel.explain import InspectableState, explain_text, named
+from guidedgen.kernel.open_rules import open_rules
 from guidedgen.limits import Limits
-from guidedgen.source_lines import Place, excerpt, excerpts
+from guidedgen.source_lines import Place, excerpt, excerpts, line_and_column
 from guidedgen.vocabulary import Vocabulary
 
-READERS: Mapping[str, Callable[[str], Spec[object]]] = {".json": JsonSchema, ".lark": Lark}
+READERS: Mapping[str, Callable[[str], Spec[object]]] = {
+    ".json": JsonSchema,
+    ".lark": Lark,
+    ".gbnf": Gbnf,
+    ".ebnf": Ebnf,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +40,25 @@ class Costs:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether a text is valid; otherwise how many of its bytes could be read, and what could have followed them."""
+    """Whether a text is valid; otherwise how far it could be read, and what could have followed there.
+
+    Attributes:
+        accepted: whether it is valid.
+        read: how many of its bytes could be read.
+        expected: the bytes that could have followed.
+        line, column: where that is; both begin at 1, columns are characters.
+        labels: the terminals, rules or places of a schema that were being read there, or could have begun.
+        open: the rules of a grammar that are open there, outermost first; several where it could be read in several
+            ways, four at most. None for a schema, which says where it is by `labels`.
+    """
 
     accepted: bool
     read: int
     expected: str
+    line: int = 1
+    column: int = 1
+    labels: tuple[str, ...] = ()
+    open: tuple[tuple[str, ...], ...] = ()
 
 
 def read_spec(path: Path) -> Spec[object]:
@@ -47,7 +68,7 @@ def read_spec(path: Path) -> Spec[object]:
         CompileError: the ending is not known, or the file is not text.
     """
     if path.suffix not in READERS:
-        raise CompileError(f"{path} is neither {' nor '.join(READERS)}", hint="Rename the file to what it is.")
+        raise CompileError(f"{path} is none of {', '.join(READERS)}", hint="Rename the file to what it is.")
     try:
         return READERS[path.suffix](path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
@@ -59,7 +80,7 @@ def compile_timed(
 ) -> tuple[GrammarConstraint, Costs]:
     """Compile and measure. Raises as `compile` does."""
     began = time.perf_counter()
-    constraint = compile(spec, vocabulary, limits=limits)
+    constraint = compile(spec, vocabulary, limits=limits, cache=False)
     compiled = time.perf_counter()
     start = constraint.start()
     mask = start.mask()
@@ -81,9 +102,35 @@ def accepts(constraint: GrammarConstraint, text: str) -> Verdict:
     for index in range(len(data)):
         after = state.advance_bytes(data[index : index + 1])
         if after is None:
-            return Verdict(accepted=False, read=index, expected=_expected(state))
+            return _refused(constraint, state, data, index)
         state = after
-    return Verdict(accepted=state.accepting, read=len(data), expected="" if state.accepting else _expected(state))
+    if not state.accepting:
+        return _refused(constraint, state, data, len(data))
+    return Verdict(accepted=True, read=len(data), expected="")
+
+
+def _written(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the rules that lark makes up."""
+    return tuple(name for name in names if not name.startswith("__"))
+
+
+def _refused(constraint: GrammarConstraint, state: InspectableState, data: bytes, read: int) -> Verdict:
+    before = data[:read].decode("utf-8", errors="ignore")  # without the first half of a character
+    line, column = line_and_column(before, len(before))
+    table = constraint.compiled.table
+    try:
+        opened = () if table is None else tuple(map(_written, open_rules(table, data[:read])))
+    except GuidedGenError:  # more than the reference kernel manages: the answer does not depend on it
+        opened = ()
+    return Verdict(
+        accepted=False,
+        read=read,
+        expected=_expected(state),
+        line=line,
+        column=column,
+        labels=named(state, constraint.compiled.labels),
+        open=opened,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

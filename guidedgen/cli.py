@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 from guidedgen import __version__
 from guidedgen.errors import CompileError, GuidedGenError
 from guidedgen.evaluate.command import app as evaluate_app
+from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
 from guidedgen.terminal import (
     BAD_INPUT,
@@ -25,9 +27,11 @@ from guidedgen.terminal import (
     quiet_libraries,
     reported,
 )
+from guidedgen.tool_options import call_facts, call_lines, calls_of, tools_named
 
 if TYPE_CHECKING:
     from guidedgen.api import Model
+    from guidedgen.grammars.tools import Tools
     from guidedgen.result import Result
 
 app = typer.Typer(
@@ -44,7 +48,7 @@ app.add_typer(evaluate_app)
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
 
@@ -85,6 +89,8 @@ guidedgen generate "Is water wet?" --choice yes --choice no
 
 guidedgen generate "A date in May 2024" --regex "2024-05-[0-3][0-9]"
 
+guidedgen generate "Weather in Ulm?" --tools my_module:search,book --tool-choice auto
+
 cat mail.txt | guidedgen generate - --schema ticket.json --stream"""
 
 
@@ -97,8 +103,14 @@ def generate(
     regex: Annotated[str | None, typer.Option(help="A regular expression, Python syntax.")] = None,
     choice: Annotated[list[str] | None, typer.Option(help="An option; give it several times.")] = None,
     lark: Annotated[Path | None, typer.Option(help="A Lark grammar file.")] = None,
+    gbnf: Annotated[Path | None, typer.Option(help="A GBNF grammar file, as llama.cpp has them.")] = None,
+    ebnf: Annotated[Path | None, typer.Option(help="An EBNF grammar file, ISO 14977 or W3C.")] = None,
+    tools: Annotated[
+        str | None, typer.Option(help="Functions to call: a JSON file of tools, or module:function,other.")
+    ] = None,
+    tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
-    strategy: Annotated[str, typer.Option(help="Decoding strategy.")] = "plain",
+    strategy: Annotated[str, typer.Option(help="plain, or speculative[:drafter[:verifier]].")] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
     on_budget: Annotated[
@@ -110,13 +122,16 @@ def generate(
     samples: Annotated[int, typer.Option("-n", min=1, help="Number of samples.")] = 1,
     timeout: Annotated[float | None, typer.Option(help="Seconds.")] = None,
     describe: Annotated[str, typer.Option(help="What the prompt says about the type: short, schema, none.")] = "short",
+    thinking: Annotated[int | None, typer.Option(min=0, help="Reason first, in so many tokens; to stderr.")] = None,
     model: ModelName = "smollm2",
     device: Device = "auto",
     dtype: Dtype = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Generate one output of a type and print it."""
-    output = _output(schema=schema, type_=type_, regex=regex, choice=choice, lark=lark)
+    files = {"--schema": schema, "--lark": lark, "--gbnf": gbnf, "--ebnf": ebnf}
+    called = None if tools is None else tools_named(tools, tool_choice)
+    output = _output(files, type_=type_, regex=regex, choice=choice, tools=called)
     text = sys.stdin.read() if prompt == "-" else prompt
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": text})
@@ -129,6 +144,7 @@ def generate(
         "seed": seed,
         "timeout": timeout,
         "describe": describe,
+        "thinking": False if thinking is None else thinking,
     }
     loaded = _load(model, device, dtype)
     if stream:
@@ -142,27 +158,40 @@ def generate(
 @app.command(epilog='Example: guidedgen check ticket.json --tokenizer tokenizer.json --text \'{"title": "x"}\'')
 @reported
 def check(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .json schema or a .lark grammar.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="A .json schema, or a .lark, .gbnf or .ebnf grammar.")
+    ],
     tokenizer: Annotated[Path | None, typer.Option(exists=True, help="tokenizer.json, tekken.json, ...")] = None,
     text: Annotated[str | None, typer.Option(help="A text to test; the exit code is 1 if it is not valid.")] = None,
+    text_file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Like --text, with the text of a file.")
+    ] = None,
     explain: Annotated[
         str | None, typer.Option(help="Like --text; tells how the text is read and where it stops.")
     ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the grammar's rules into an SVG file.")] = None,
+    tree: Annotated[Path | None, typer.Option(help="Draw how the text is read into an SVG file.")] = None,
     report: Annotated[bool, typer.Option("--report", help="Every keyword, how it is enforced, and notes.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compile a schema or grammar without a model: what is enforced, sizes, warnings, errors with their line."""
-    from guidedgen import checking
-    from guidedgen.check_output import print_check, print_reading, reading_facts
+    from guidedgen import checking, pictures
+    from guidedgen.check_output import print_check, print_place, print_reading, print_verdict, reading_facts
     from guidedgen.testing import byte_vocabulary
     from guidedgen.vocabulary import Vocabulary
 
     vocabulary = byte_vocabulary() if tokenizer is None else Vocabulary.from_file(tokenizer)
+    spec = checking.read_spec(file)
     try:
-        constraint, costs = checking.compile_timed(checking.read_spec(file), vocabulary)
+        constraint, costs = checking.compile_timed(spec, vocabulary)
     except CompileError as error:
         fail(checking.show_error(file, error), BAD_INPUT)
-    tested = text if explain is None else explain
+    given = [one for one in (text, explain, text_file) if one is not None]
+    if len(given) > 1:
+        raise typer.BadParameter("give only one of --text, --text-file and --explain")
+    if tree is not None and not given:
+        raise typer.BadParameter("--tree draws a text: give --text or --text-file")
+    tested = _exact_text(text_file) if text_file is not None else text if explain is None else explain
     verdict = None if tested is None else checking.accepts(constraint, tested)
     reading = None if explain is None else checking.explain(constraint, explain)
     facts = {"kernel": constraint.implementation, "vocabulary": vocabulary.size}
@@ -178,11 +207,26 @@ def check(
         print_check(file, constraint.report, facts, full=report)
         if reading is not None:
             print_reading(tested or "", reading)
+            if verdict is not None and not verdict.accepted:
+                print_place(tested or "", verdict)
         elif verdict is not None:
-            told = "valid" if verdict.accepted else f"not valid: {verdict.read} bytes read, expected {verdict.expected}"
-            typer.echo(f"text: {told}")
+            print_verdict(tested or "", verdict)
+    if picture is not None:
+        _write(picture, pictures.railroad(spec))
+    if tree is not None and verdict is not None and verdict.accepted:
+        _write(tree, pictures.tree(spec, tested or ""))
     if verdict is not None and not verdict.accepted:
         raise typer.Exit(BAD_INPUT)
+
+
+def _write(path: Path, svg: str) -> None:
+    path.write_text(svg, encoding="utf-8")
+    logs.print(f"drawn: {path}", highlight=False, soft_wrap=True)
+
+
+def _exact_text(path: Path) -> str:
+    """A file's text with its own line ends."""
+    return path.read_bytes().decode("utf-8")
 
 
 @models_app.command("list", epilog="Example: guidedgen models list --json")
@@ -226,17 +270,26 @@ def _load(name: str, device: str, dtype: str) -> Model:
         return load(name, device=device, dtype=dtype, progress=told)
 
 
+_FILES: Mapping[str, Callable[[str], Any]] = {"--schema": JsonSchema, "--lark": Lark, "--gbnf": Gbnf, "--ebnf": Ebnf}
+
+
 def _output(
-    *, schema: Path | None, type_: str | None, regex: str | None, choice: list[str] | None, lark: Path | None
+    files: Mapping[str, Path | None],
+    *,
+    type_: str | None,
+    regex: str | None,
+    choice: list[str] | None,
+    tools: Tools | None,
 ) -> Any:
-    """The output type that exactly one of the options names; None where there is none."""
-    given = [value for value in (schema, type_, regex, choice or None, lark) if value is not None]
-    if len(given) > 1:
-        raise typer.BadParameter("give only one of --schema, --type, --regex, --choice and --lark")
-    if schema is not None:
-        return JsonSchema(schema.read_text(encoding="utf-8"))
-    if lark is not None:
-        return Lark(lark.read_text(encoding="utf-8"))
+    """The output type that exactly one of the options names; None where there is none. `files`: by option."""
+    named = {option: path for option, path in files.items() if path is not None}
+    given = [value for value in (type_, regex, choice or None, tools) if value is not None]
+    if len(named) + len(given) > 1:
+        raise typer.BadParameter(f"give only one of {', '.join(_FILES)}, --type, --regex, --choice and --tools")
+    for option, path in named.items():
+        return _FILES[option](path.read_text(encoding="utf-8"))
+    if tools is not None:
+        return tools
     if regex is not None:
         return Regex(regex)
     return Choice(choice) if choice else None if type_ is None else _import_type(type_)
@@ -257,9 +310,12 @@ def _import_type(name: str) -> Any:
 
 def _facts(result: Result[Any]) -> dict[str, Any]:
     """A result as JSON; the value as it stands in the text, or its error."""
+    calls = calls_of(result)
+    value = result.raw if calls is None else call_facts(calls)
     return {
-        "value": result.raw if result.error is None else None,
+        "value": value if result.error is None else None,
         "text": result.text,
+        **({} if result.thinking is None else {"thinking": result.thinking}),
         "finish": result.finish,
         "error": None if result.error is None else str(result.error),
         "tokens": len(result.tokens),
@@ -276,7 +332,11 @@ def _print_result(result: Result[Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(facts if len(facts) > 1 else facts[0]))
     else:
         for sample in result.samples:
-            typer.echo(sample.text)
+            if sample.thinking:
+                typer.echo(sample.thinking, err=True)
+            calls = calls_of(sample)
+            plain = sample.text if sample.answer is None else sample.answer
+            typer.echo(plain if calls is None else "\n".join(call_lines(calls)))
     failed = next((sample.error for sample in result.samples if sample.error is not None), None)
     if failed is not None:
         _end_with(failed)
@@ -285,9 +345,9 @@ def _print_result(result: Result[Any], *, as_json: bool) -> None:
 def _print_stream(
     model: Model, output: Any, messages: list[dict[str, str]], options: dict[str, Any], *, as_json: bool
 ) -> None:
-    from guidedgen.events import Delta, Done, FieldClosed
+    from guidedgen.events import Delta, Done, FieldClosed, ThinkingDelta
 
-    free = output is None or isinstance(output, Regex | Choice | Lark)
+    free = output is None or isinstance(output, Regex | Choice | Lark | Gbnf | Ebnf)
     for event in model.stream(output=output, messages=messages, **options):
         if isinstance(event, Done):
             if as_json:
@@ -298,6 +358,8 @@ def _print_stream(
                 _end_with(event.result.error)
         elif as_json:
             typer.echo(json.dumps({"event": type(event).__name__, **dataclasses.asdict(event)}))
+        elif isinstance(event, ThinkingDelta):
+            typer.echo(event.text, nl=False, err=True)
         elif free and isinstance(event, Delta):
             typer.echo(event.text, nl=False)
         elif not free and isinstance(event, FieldClosed) and not isinstance(event.value, dict | list):

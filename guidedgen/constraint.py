@@ -12,16 +12,22 @@ time is a budget, an argument of `fill` (see `Completable`).
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, _ProtocolMeta, cast, runtime_checkable
 
 import numpy as np
 
 from guidedgen.explanation import Explanation
 from guidedgen.masks import Mask, allowed_tokens, borrow, check_mask, give_back, mask_words
 from guidedgen.stop_rules import AnyText, CountState, Deadline, MaxTokens, StopMatch, StopOn
+
+if TYPE_CHECKING:
+    from guidedgen.limits import Limits
+    from guidedgen.vocabulary import Vocabulary
 
 __all__ = [
     "AllOf",
@@ -70,9 +76,46 @@ class State(Protocol):
         """The name of the stop rule that fired, or None. Never goes back to None."""
 
 
+class _Loading(_ProtocolMeta):
+    """Gives `Constraint` a `load` that is no member of the protocol: nobody who writes a constraint has to have one."""
+
+    def load(
+        cls,  # noqa: N805 the class is the protocol
+        path: str | Path,
+        vocabulary: Vocabulary,
+        *,
+        spec: object = None,
+        limits: Limits | None = None,
+        implementation: str | None = None,
+    ) -> LoadedConstraint:
+        """Read a constraint that `save` wrote.
+
+        Args:
+            path: the file.
+            vocabulary: the one that it was compiled for, or one with the same content.
+            spec: what it was compiled from, for its values; None: the value of a schema is JSON, else the text.
+            limits: how much work and memory it may cost; None takes those it was compiled with.
+            implementation: as for `gg.compile`.
+
+        Raises:
+            SavedConstraintError: the file is cut, altered, no such file, too large or of another version; it was
+                compiled for another vocabulary, or from another spec.
+            LimitExceeded: a limit was reached.
+            OSError: the file cannot be read.
+        """
+        saved: Any = importlib.import_module("guidedgen.grammars.saved")  # above this layer
+        return cast(
+            LoadedConstraint,
+            saved.load(path, vocabulary, spec=spec, limits=limits, implementation=implementation),
+        )
+
+
 @runtime_checkable
-class Constraint(Protocol):
-    """Compiled, thread-safe and shareable."""
+class Constraint(Protocol, metaclass=_Loading):
+    """Compiled, thread-safe and shareable.
+
+    `Constraint.load(path, vocabulary)` reads one that `save` wrote; it is no member of the protocol.
+    """
 
     @property
     def vocab_size(self) -> int:
@@ -80,6 +123,21 @@ class Constraint(Protocol):
 
     def start(self) -> State:
         """The position before the first token."""
+
+
+class LoadedConstraint(Constraint, Protocol):
+    """What `Constraint.load` gives: a compiled constraint that knows what its texts stand for."""
+
+    @property
+    def spec(self) -> Any:
+        """What was handed to `load`, else what the file knows; `spec.parse` turns a finished text into a value."""
+
+    @property
+    def report(self) -> Any:
+        """What is enforced, keyword by keyword."""
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a file again."""
 
 
 @runtime_checkable

@@ -6,10 +6,12 @@
     │   ├── UnsatisfiableSchema                   no value at all is valid
     │   └── GrammarSyntaxError(line, column)      a regex, grammar or schema text that cannot be read
     ├── VocabularyError                           also ValueError: a tokenizer that cannot be turned into bytes
+    ├── SavedConstraintError(reason)              also ValueError: a saved constraint that cannot be used
     ├── LimitExceeded(limit, value)               also RuntimeError: a configured limit was reached
     ├── BudgetTooSmall(minimum)                   also ValueError: max_tokens cannot hold any valid value
     ├── DeadEnd                                   also RuntimeError: no token is allowed and the text is incomplete
     ├── ValidationFailed(raw, attempts)           also ValueError: a finished text did not validate
+    ├── ToolError                                 also RuntimeError: a tool that cannot be run
     └── ModelError                                also RuntimeError: a model cannot be loaded or run
 
 Each message says where the fault is and what to do next.
@@ -18,6 +20,9 @@ Each message says where the fault is and what to do next.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+_WIDTH: Final = 120  # characters of a line that are quoted
 
 
 class GuidedGenError(Exception):
@@ -110,15 +115,38 @@ class GrammarSyntaxError(CompileError):
         if self.line is None:
             return text
         text = f"line {self.line}, column {self.column}: {text}"
-        lines = (self.source or "").splitlines()
-        if 0 < self.line <= len(lines):
-            caret = " " * max(0, (self.column or 1) - 1) + "^"
-            text += f"\n  {lines[self.line - 1]}\n  {caret}"
+        lines = (self.source or "").split("\n")
+        if self.source and 0 < self.line <= len(lines):
+            text += "\n" + _marked(lines[self.line - 1].rstrip("\r"), max(0, (self.column or 1) - 1))
         return text
+
+
+def _marked(line: str, column: int) -> str:
+    """A line, or what is around the column of a long one, and a mark below it."""
+    first = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
+    shown = line[first : first + _WIDTH]
+    lead, tail = "..." if first else "", "..." if first + _WIDTH < len(line) else ""
+    padding = "".join("\t" if char == "\t" else " " for char in shown[: column - first])
+    padding += " " * (column - first - len(padding)) + " " * len(lead)
+    return f"  {lead}{shown}{tail}\n  {padding}^"
 
 
 class VocabularyError(GuidedGenError, ValueError):
     """The bytes of a tokenizer's tokens cannot be determined."""
+
+
+class SavedConstraintError(GuidedGenError, ValueError):
+    """A file with a saved constraint cannot be used.
+
+    Args:
+        message: why, and what to do.
+        reason: "damaged" (cut, altered, or no such file), "version", "size", "vocabulary", "spec" (it holds another
+            one) or "kernel" (it needs the native one).
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class LimitExceeded(GuidedGenError, RuntimeError):
@@ -167,6 +195,10 @@ class ValidationFailed(GuidedGenError, ValueError):
         self.raw = raw
         self.attempts = tuple(attempts)
         super().__init__(message)
+
+
+class ToolError(GuidedGenError, RuntimeError):
+    """A call of a tool that cannot be run: it has no function, or took too long."""
 
 
 class ModelError(GuidedGenError, RuntimeError):

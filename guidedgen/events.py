@@ -49,6 +49,13 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """More of the reasoning before the value; see `Thinking`. No part of the value, so it has no path."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class FieldClosed:
     """The value at `path` is final. It is the JSON value; the typed one comes with `Done`."""
 
@@ -69,4 +76,5 @@ class Done(Generic[T]):
 
 
 FieldEvent: TypeAlias = FieldStarted | Delta | FieldClosed
-Event: TypeAlias = FieldStarted | Delta | FieldClosed | Done[T]
+Scanned: TypeAlias = FieldEvent | ThinkingDelta
+Event: TypeAlias = FieldStarted | Delta | FieldClosed | ThinkingDelta | Done[T]

@@ -14,10 +14,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from guidedgen.constraint import AllOf, Constraint, MaxTokens, StopOn
-from guidedgen.decoders import STRATEGIES
+from guidedgen.decoders import strategy_named
 from guidedgen.decoders.base import Chunk, Strategy
 from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError
 from guidedgen.events import Done, Event
+from guidedgen.grammars.specs import spec_of
+from guidedgen.grammars.thinking import Thinking
+from guidedgen.grammars.tools import Tools
 from guidedgen.options import Request
 from guidedgen.outcomes import outcome
 from guidedgen.outputs import Output, OutputCache
@@ -82,7 +85,24 @@ class Call:
         self._cancel = cancel or threading.Event()
         self._deadline = None if request.timeout is None else time.monotonic() + request.timeout
         self._strategy = _strategy(request.strategy)
-        self._output: Output = engine.outputs.get(output, request.limits)
+        self._tools: Tools | None = None
+        self._output: Output = engine.outputs.get(self._settled(output), request.limits)
+
+    def _settled(self, output: Any) -> Any:
+        """The output type in the model's own forms of tools and of thinking."""
+        spec, prompter, thinking = spec_of(output), self._engine.prompter, self._request.length.thinking
+        if thinking is not False and not isinstance(spec, Thinking):
+            spec = Thinking(spec) if thinking is True else Thinking(spec, thinking)
+        if isinstance(spec, Thinking):
+            return replace(spec, output=self._settled_tools(spec.output)).settled(prompter.thinking)
+        return self._settled_tools(spec)
+
+    def _settled_tools(self, spec: Any) -> Any:
+        if not isinstance(spec, Tools):
+            return spec
+        settled = self._engine.prompter.settled(spec)
+        self._tools = None if self._request.describe == "none" else settled
+        return settled
 
     def results(self, conversations: Sequence[Conversation]) -> list[Result[Any]]:
         """One result for each conversation, each with its samples.
@@ -123,7 +143,7 @@ class Call:
                 raise DeadEnd(
                     "the constraints took back text that was streamed already. Use generate instead of stream."
                 )
-            yield from scanner.feed(trimmer.feed(self._vocabulary.decode_bytes(chunk.tokens)))
+            yield from scanner.feed(trimmer.feed(self._output.spell(chunk.tokens, self._vocabulary)))
             if chunk.finish is not None:
                 yield from scanner.feed(trimmer.finish())
                 result = self._result(job, chunk)
@@ -170,7 +190,7 @@ class Call:
     def _start(self, conversation: Conversation) -> Tokens:
         """The prompt's node, with the budget in its state."""
         info = self._sampler.model.info
-        prompt = self._engine.prompter.encode(conversation)
+        prompt = self._engine.prompter.encode(conversation, self._tools)
         left = info.context_length - len(prompt)
         if left < 1:
             raise ModelError(
@@ -182,7 +202,8 @@ class Call:
     def _constraint(self, left: int) -> Constraint:
         grammar = self._output.constraint
         shortest = 0 if grammar is None else len(grammar.compiled.start().shortest())
-        wanted = self._request.length.max_tokens or max(DEFAULT_MAX_TOKENS, 2 * shortest)
+        thoughts = (self._output.spec.max_tokens or 0) if isinstance(self._output.spec, Thinking) else 0
+        wanted = self._request.length.max_tokens or max(DEFAULT_MAX_TOKENS, 2 * shortest) + thoughts
         budget = min(wanted, left)
         if shortest > budget:
             raise _too_small(shortest, wanted=wanted, left=left)
@@ -204,12 +225,7 @@ def _too_small(shortest: int, *, wanted: int, left: int) -> BudgetTooSmall:
 
 
 def _strategy(wanted: Strategy | str | None) -> Strategy:
-    if wanted is None or isinstance(wanted, str):
-        name = wanted or "plain"
-        if name not in STRATEGIES:
-            raise ValueError(f"no strategy is called {name!r}. There are: {', '.join(sorted(STRATEGIES))}")
-        return STRATEGIES[name]()
-    return wanted
+    return strategy_named(wanted or "plain") if wanted is None or isinstance(wanted, str) else wanted
 
 
 def _refused(result: Result[Any]) -> bool:

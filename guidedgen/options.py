@@ -39,6 +39,8 @@ class Options(TypedDict, total=False):
         strategy: a decoding strategy, or its name.
         retries: how often an answer that a validator refuses is asked for again, with the complaint.
         limits: bounds on the work of compiling the output type.
+        thinking: let the model reason first, between its own markers: True, or the most tokens of it. Short for
+            `gg.Thinking(output)`.
     """
 
     max_tokens: int | None
@@ -58,6 +60,7 @@ class Options(TypedDict, total=False):
     strategy: Strategy | str | None
     retries: int
     limits: Limits | None
+    thinking: bool | int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +69,12 @@ class Length:
 
     max_tokens: int | None = None
     on_budget: OnBudget = "complete"
+    thinking: bool | int = False
 
     def __post_init__(self) -> None:
         """Refuse impossible values, naming the option."""
         _require(self.max_tokens is None or self.max_tokens >= 1, "max_tokens", self.max_tokens, "at least 1, or None")
+        _require(self.thinking >= 0, "thinking", self.thinking, "True, False, or a number of tokens")
         wanted = " or ".join(map(repr, get_args(OnBudget)))
         _require(self.on_budget in get_args(OnBudget), "on_budget", self.on_budget, wanted)
 

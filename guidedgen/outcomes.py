@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from guidedgen.constraint import AllOfState, State
 from guidedgen.errors import DeadEnd, ValidationFailed
 from guidedgen.events import pointer_of
+from guidedgen.grammars.marked_text import decode, without_marks
 from guidedgen.outputs import complaint
 from guidedgen.result import OutputReport, Result, TokenNote, field_reports
 from guidedgen.stop_text import cut_at
+from guidedgen.thinking_streaming import ThinkingScanner
 
 if TYPE_CHECKING:
     from guidedgen.options import Request
@@ -52,15 +54,15 @@ def outcome(
         trace: of the whole call.
         attempts: texts that were refused before.
     """
-    written = vocabulary.decode_bytes(sequence.generated())
+    written = output.spell(sequence.generated(), vocabulary)
     data = cut_at(written, request.stops)
     complete = sequence.state.accepting and (output.spec is None or len(data) == len(written))
     scanner = output.scanner()
     scanner.feed(data)
     if complete:
         scanner.finish()
-    text = data.decode("utf-8", errors="replace")
-    notes = [_note(record, vocabulary) for record in (*sequence.records(), ending) if record is not None]
+    text = _plain(data)
+    notes = [_note(record, output, vocabulary) for record in (*sequence.records(), ending) if record is not None]
     result: Result[Any] = Result(
         text=text,
         tokens=sequence.generated(),
@@ -70,11 +72,19 @@ def outcome(
         report=_report(output, notes, scanner),
         trace=trace,
         attempts=(*attempts, text),
+        thinking=scanner.thinking if isinstance(scanner, ThinkingScanner) else None,
+        answer=_plain(data[scanner.base :]) if isinstance(scanner, ThinkingScanner) else None,
     )
     if complete:
-        return _parsed(result, output)
+        captures = output.captures(sequence.generated(), vocabulary)
+        return _parsed(replace(result, captures=captures), data, output)
     refusal = _refusal(sequence.state) if finish == "dead_end" else None
     return replace(result, error=_unfinished(result, sequence.state, scanner, request), complaint=refusal)
+
+
+def _plain(data: bytes) -> str:
+    """The text for people."""
+    return without_marks(data).decode("utf-8", errors="replace")
 
 
 def _report(output: Output, notes: Sequence[TokenNote], scanner: Scanner) -> OutputReport:
@@ -83,14 +93,14 @@ def _report(output: Output, notes: Sequence[TokenNote], scanner: Scanner) -> Out
     return OutputReport(compile=output.report, fields=field_reports(notes, spans), damage=damage)
 
 
-def _parsed(result: Result[Any], output: Output) -> Result[Any]:
+def _parsed(result: Result[Any], data: bytes, output: Output) -> Result[Any]:
     """The result with its value, or with the refusal.
 
     Only the text of a refusal is kept. The validator's own exception is an object of pydantic's core that the garbage
     collector cannot look into, and its traceback holds every frame up to here: kept, none of that would ever be freed.
     """
     try:
-        return replace(result, parsed=output.parse(result.text))
+        return replace(result, parsed=output.parse(decode(data) if output.marked else result.text))
     except ValidationFailed as refused:
         error = ValidationFailed(str(refused), raw=result.text, attempts=result.attempts)
         return replace(result, error=error, complaint=complaint(refused))
@@ -138,8 +148,8 @@ def _refusal(state: State) -> str | None:
     return next((told for part in parts if (told := getattr(part, "refusal", None)) is not None), None)
 
 
-def _note(record: TokenRecord, vocabulary: Vocabulary) -> TokenNote:
-    length = len(vocabulary.token_bytes(record.token))
+def _note(record: TokenRecord, output: Output, vocabulary: Vocabulary) -> TokenNote:
+    length = len(output.spell([record.token], vocabulary))
     return TokenNote(
         length=length, logprob=record.logprob or 0.0, log_mass=record.log_mass or 0.0, forced=record.forced
     )

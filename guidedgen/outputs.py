@@ -5,18 +5,32 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from functools import singledispatch
 from typing import Any
 
 from guidedgen.describe import Detail, describe_choice, describe_grammar, describe_pattern, describe_schema
+from guidedgen.describe_composites import describe_composite
 from guidedgen.errors import ValidationFailed
+from guidedgen.grammars.combinators import Composite
 from guidedgen.grammars.compile import GrammarConstraint, compile
+from guidedgen.grammars.date_specs import Date, DateTime, Time
+from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+from guidedgen.grammars.marked_text import decode, special_names, visible_bytes, visible_text
+from guidedgen.grammars.number_specs import Integer, Number
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex, Spec, TypeSpec, spec_of
+from guidedgen.grammars.substring import Substring
+from guidedgen.grammars.tags import Tag, Tags
+from guidedgen.grammars.thinking import Thinking
+from guidedgen.grammars.tools import Tools
 from guidedgen.limits import Limits
 from guidedgen.streaming import JsonScanner, Scanner, TextScanner
+from guidedgen.tag_streaming import TagScanner
+from guidedgen.thinking_streaming import ThinkingScanner
+from guidedgen.tool_prompts import told_of
+from guidedgen.tool_streaming import ToolScanner
 from guidedgen.vocabulary import Vocabulary
 
 _KEPT = 64  # compiled constraints; the kernels bound the memory of each
@@ -36,11 +50,28 @@ class Output:
 
     def describe(self, detail: Detail) -> str | None:
         """What the prompt says about it."""
-        return None if detail == "none" or self.spec is None else describe_spec(self.spec, detail)
+        quiet = detail == "none" or self.spec is None or isinstance(self.spec, Tools)
+        return None if quiet else describe_spec(self.spec, detail)
 
     def scanner(self) -> Scanner:
-        """A scanner for one text."""
-        return JsonScanner() if self.spec is not None and writes_json(self.spec) else TextScanner()
+        """A scanner for one text, as `spell` writes it."""
+        special = {} if self.constraint is None else special_names(self.constraint.vocabulary)
+        return scanner_of(self.spec, special)
+
+    @property
+    def marked(self) -> bool:
+        """Whether special tokens are visible in its texts (`marked_text.py`): a combination may name them."""
+        return isinstance(self.spec, Composite)
+
+    def spell(self, tokens: Iterable[int], vocabulary: Vocabulary) -> bytes:
+        """The bytes of tokens, with special tokens where they are visible."""
+        return visible_bytes(vocabulary, tokens) if self.marked else vocabulary.decode_bytes(tokens)
+
+    def captures(self, tokens: Iterable[int], vocabulary: Vocabulary) -> dict[str, str | list[str]]:
+        """What rules with a capture have read of a finished text."""
+        if self.constraint is None or not self.constraint.has_captures:
+            return {}
+        return self.constraint.captures(decode(visible_bytes(vocabulary, tokens)))
 
     def parse(self, text: str) -> Any:
         """The value of a finished text. Raises `ValidationFailed`."""
@@ -79,10 +110,43 @@ class OutputCache:
         return made
 
 
+def scanner_of(spec: Spec[Any] | None, special: Mapping[str, int]) -> Scanner:
+    """A scanner for the texts of a spec, in which these special tokens are marked."""
+    if isinstance(spec, Tools):
+        return ToolScanner(spec)
+    if isinstance(spec, Thinking):
+        markers = spec.markers
+        begin, end = ("" if markers.opened else markers.begin), markers.end
+        value = scanner_of(spec.output, special)
+        return ThinkingScanner(visible_text(begin, special), visible_text(end, special), value)
+    if isinstance(spec, Tags):
+        return TagScanner(spec, special, lambda content: scanner_of(content, special))
+    if spec is not None and writes_json(spec):
+        return JsonScanner()
+    return TextScanner(marked=isinstance(spec, Composite))
+
+
 @singledispatch
 def cache_key(spec: Any) -> Hashable:
     """A key that two specs share only if they compile alike; the spec itself where nothing better is known."""
-    return spec if isinstance(spec, Hashable) else id(spec)
+    return spec if _hashable(spec) else id(spec)
+
+
+@cache_key.register
+def _(spec: Composite) -> Hashable:
+    """Parts are compared by their own keys."""
+    return _structure(spec)
+
+
+def _structure(value: Any) -> Hashable:
+    if isinstance(value, Tools):
+        return cache_key(value)
+    if isinstance(value, Composite | Tag):
+        shown = [entry.name for entry in fields(value) if entry.compare]  # type: ignore[arg-type]
+        return (type(value), *(_structure(getattr(value, name)) for name in shown))
+    if isinstance(value, tuple):
+        return tuple(map(_structure, value))
+    return (type(value), value) if isinstance(value, str | int | None) else cache_key(value)
 
 
 @cache_key.register
@@ -119,8 +183,24 @@ def _(spec: JsonSchema) -> Hashable:
 
 
 @cache_key.register
+def _(spec: Lark) -> Hashable:
+    """What is given for terminals may be anything."""
+    return id(spec) if spec.terminals or spec.json else spec
+
+
+@cache_key.register
 def _(spec: TypeSpec) -> Hashable:  # type: ignore[type-arg]
     return spec if _hashable(spec) else id(spec)
+
+
+@cache_key.register
+def _(spec: Tools) -> Hashable:
+    """What is called counts as well: the value of a text holds the functions."""
+    tools = tuple(
+        (tool.name, tool.function, tool.parameters if _hashable(tool.parameters) else json.dumps(tool.schema))
+        for tool in spec.tools
+    )
+    return (Tools, tools, spec.choice, spec.parallel, spec.format) if _hashable(tools) else id(spec)
 
 
 @singledispatch
@@ -134,9 +214,33 @@ def _(spec: Choice, detail: Detail) -> str:  # type: ignore[type-arg]
     return describe_choice(list(spec._texts))
 
 
+@describe_spec.register(Integer)
+@describe_spec.register(Number)
+@describe_spec.register(Date)
+@describe_spec.register(Time)
+@describe_spec.register(DateTime)
+def _(spec: Any, detail: Detail) -> str:
+    return f"Answer with {spec.form}"
+
+
+@describe_spec.register
+def _(spec: Substring, detail: Detail) -> str:
+    return f"Answer with an exact excerpt of the text, in whole {spec.unit}"
+
+
 @describe_spec.register
 def _(spec: Regex, detail: Detail) -> str:
     return describe_pattern(spec.pattern)
+
+
+@describe_spec.register
+def _(spec: Gbnf, detail: Detail) -> str:
+    return describe_grammar(spec.text)
+
+
+@describe_spec.register
+def _(spec: Ebnf, detail: Detail) -> str:
+    return describe_grammar(spec.text)
 
 
 @describe_spec.register
@@ -155,6 +259,17 @@ def _(spec: TypeSpec, detail: Detail) -> str:  # type: ignore[type-arg]
     if spec.texts is not None:
         return describe_choice(spec.texts)
     return describe_schema(spec.schema, detail=detail)
+
+
+@describe_spec.register
+def _(spec: Tools, detail: Detail) -> str:
+    """Tools inside combinations; those that are the output itself are the chat template's business."""
+    return told_of(spec)
+
+
+@describe_spec.register
+def _(spec: Composite, detail: Detail) -> str | None:
+    return describe_composite(spec, lambda part: describe_spec(part, detail))
 
 
 @singledispatch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -68,10 +68,14 @@ class Result(Generic[T_co]):
         finish: `stop` (complete), `length` (max_tokens reached), `timeout`, `dead_end` or `cancelled`.
         error: why there is no value, or None.
         complaint: what a validator refused, in the few words that the model is told when it is asked again.
+        thinking: the reasoning before the value, where `Thinking` was asked for; also of an unfinished output.
+        answer: the text behind that reasoning; None where it was not asked for.
         attempts: every text that was tried, oldest first; the last one is `text`.
         prompt_tokens: length of the (last) prompt in tokens.
         report: what was enforced, and the log-probability and damage of every field.
         trace: counts and times of the whole call.
+        captures: of a grammar, what rules with a capture have read, by name: texts, or lists of those that can come
+            several times.
     """
 
     text: str
@@ -85,7 +89,10 @@ class Result(Generic[T_co]):
     error: GuidedGenError | None = None
     complaint: str | None = None
     parsed: T_co | None = None
+    thinking: str | None = None
+    answer: str | None = None
     samples: tuple[Result[T_co], ...] = ()
+    captures: Mapping[str, str | list[str]] = field(default_factory=dict)
 
     @property
     def value(self) -> T_co:
@@ -107,10 +114,11 @@ class Result(Generic[T_co]):
     @property
     def raw(self) -> Any:
         """The value before validation: parsed JSON where the text is JSON, otherwise the text."""
+        text = self.text if self.answer is None else self.answer
         try:
-            return json.loads(self.text)
+            return json.loads(text)
         except ValueError:
-            return self.text
+            return text
 
     def __repr__(self) -> str:
         outcome = f"error={self.error!r}" if self.error is not None else f"value={self.parsed!r}"

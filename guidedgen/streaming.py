@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import hexdigits
 from typing import Any, Protocol
 
-from guidedgen.events import Delta, FieldClosed, FieldEvent, FieldStarted, Path
+from guidedgen.events import Delta, FieldClosed, FieldEvent, FieldStarted, Path, Scanned
+from guidedgen.grammars.marked_text import without_marks
 
 _WHITESPACE = frozenset(b" \t\n\r")
 _SCALAR = frozenset(b"+-.0123456789eEaflnrstu")
@@ -27,16 +29,18 @@ _QUOTE, _BACKSLASH, _UNICODE = ord('"'), ord("\\"), ord("u")
 class Scanner(Protocol):
     """What the streaming API needs of a scanner."""
 
-    spans: list[Span]
+    @property
+    def spans(self) -> Sequence[Span]:
+        """Which bytes belong to which field, of the fields that are closed."""
 
     @property
     def open(self) -> Path | None:
         """The innermost value that is being read, None where the text is complete."""
 
-    def feed(self, data: bytes) -> list[FieldEvent]:
+    def feed(self, data: bytes) -> Sequence[Scanned]:
         """Events that these bytes complete."""
 
-    def finish(self) -> list[FieldEvent]:
+    def finish(self) -> Sequence[Scanned]:
         """Events at the end of the text."""
 
 
@@ -302,10 +306,15 @@ class JsonScanner:
 
 
 class TextScanner:
-    """One field, the root, whose text is the output itself. Bytes that are not UTF-8 become U+FFFD."""
+    """One field, the root, whose text is the output itself. Bytes that are not UTF-8 become U+FFFD.
 
-    def __init__(self) -> None:
+    Args:
+        marked: whether special tokens are marked (`marked_text.py`); only their names go out.
+    """
+
+    def __init__(self, *, marked: bool = False) -> None:
         self.spans: list[Span] = []
+        self._marked = marked
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._parts: list[str] = []
         self._length = 0
@@ -313,7 +322,7 @@ class TextScanner:
     def feed(self, data: bytes) -> list[FieldEvent]:
         """The new text as one `Delta`, none where a character is still incomplete."""
         self._length += len(data)
-        return self._emit(self._decoder.decode(data))
+        return self._emit(self._decoder.decode(without_marks(data) if self._marked else data))
 
     def finish(self) -> list[FieldEvent]:
         """The rest and `FieldClosed` with the whole text."""

@@ -53,6 +53,11 @@ class ToyStore:
         self.tokens = torch.cat((self.tokens, missing))
         self.positions = torch.cat((self.positions, missing))
 
+    def move(self, old: torch.Tensor, new: torch.Tensor) -> None:
+        """Copy the content of slots to others."""
+        self.tokens[new] = self.tokens[old]
+        self.positions[new] = self.positions[old]
+
 
 class ToyModel:
     """Logits are a fixed random function of the last `order` tokens (of all tokens where `order` is None).
@@ -147,6 +152,9 @@ class FreshSampler:
     def logits(self, sequences: list[Sequence]) -> torch.Tensor:
         """Logits after each sequence [B, logits_size]."""
         return torch.cat([self._one(sequence.tokens()) for sequence in sequences])
+
+    def discard(self, drafts: ListOf[Sequence], *, base: Sequence, keep: Sequence) -> None:
+        """Nothing is kept."""
 
     def _one(self, tokens: tuple[int, ...]) -> torch.Tensor:
         count = len(tokens)

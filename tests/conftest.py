@@ -33,6 +33,15 @@ def _seeds() -> None:
         torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_compiled() -> None:
+    """Each test compiles what it uses: nothing is left in memory, and tables on disk are not looked at."""
+    os.environ.setdefault("GUIDEDGEN_TABLE_CACHE", "0")
+    module = sys.modules.get("guidedgen.grammars.compile_cache")
+    if module is not None:
+        module.compile_cache.clear()
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with tokenizers and schema collections: $GUIDEDGEN_SHARED, else `shared` beside the repository."""

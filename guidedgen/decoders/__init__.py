@@ -2,8 +2,26 @@
 
 from guidedgen.decoders.base import Chunk, Finish, LogitsSource, Strategy
 from guidedgen.decoders.plain import Plain
+from guidedgen.decoders.speculative import Speculative
 
-STRATEGIES: dict[str, type[Strategy]] = {"plain": Plain}
+STRATEGIES: dict[str, type[Strategy]] = {"plain": Plain, "speculative": Speculative}
 """Every strategy by the name that the command line and settings files use."""
 
-__all__ = ["STRATEGIES", "Chunk", "Finish", "LogitsSource", "Plain", "Strategy"]
+
+def strategy_named(text: str) -> Strategy:
+    """A strategy by name: "plain", "speculative", "speculative:DRAFTER" or "speculative:DRAFTER:VERIFIER".
+
+    Raises:
+        ValueError: a name is not known, or there are too many.
+    """
+    name, drafter, verifier, *more = [*text.split(":"), "", ""]
+    if name not in STRATEGIES:
+        raise ValueError(f"no strategy is called {name!r}. There are: {', '.join(sorted(STRATEGIES))}")
+    if any(more) or (drafter and name != "speculative"):
+        raise ValueError(f"{text!r} says too much. Only speculative takes names: speculative:drafter:verifier")
+    if not drafter:
+        return STRATEGIES[name]()
+    return Speculative(drafter=drafter, verifier=verifier or "point-mass")
+
+
+__all__ = ["STRATEGIES", "Chunk", "Finish", "LogitsSource", "Plain", "Speculative", "Strategy", "strategy_named"]

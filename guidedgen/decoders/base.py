@@ -32,6 +32,9 @@ class LogitsSource(Protocol):
     def logits(self, sequences: list[Sequence]) -> torch.Tensor:
         """Logits after the last token of each sequence, float32 [B, logits_size]."""
 
+    def discard(self, drafts: ListOf[Sequence], *, base: Sequence, keep: Sequence) -> None:
+        """Forget drafts below `base` that are not on the way to `keep`; never changes an answer."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chunk:

@@ -6,12 +6,12 @@ end. A lane collects what happened in a step and hands it over as one chunk.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
 
 from guidedgen.constraint import State
-from guidedgen.decoders.base import Chunk, Finish
+from guidedgen.decoders.base import Cancelled, Chunk, Finish
 from guidedgen.decoders.score import Score, unscored, with_scores
 from guidedgen.errors import DeadEnd
 from guidedgen.sampler.sequence import Sequence, TokenRecord
@@ -204,3 +204,29 @@ def open_lanes(
             )
         )
     return lanes
+
+
+def run_lanes(
+    lanes: list[Lane], step: Callable[[list[Lane]], None], trace: TraceRecorder, cancelled: Cancelled | None
+) -> Iterator[Chunk]:
+    """Step until every lane is over, and yield what happened after each step.
+
+    Args:
+        lanes: as `open_lanes` made them.
+        step: gives every lane that is not over its next tokens; lanes that wait for scores get those.
+        trace: closes a step after each.
+        cancelled: polled once a step.
+    """
+    for lane in lanes:
+        lane.settle()
+    while True:
+        yield from (chunk for chunk in map(Lane.flush, lanes) if chunk is not None)
+        lanes = [lane for lane in lanes if lane.finish is None or lane.waiting]
+        if not lanes:
+            return
+        if cancelled is not None and cancelled():
+            for lane in lanes:
+                lane.cancel()
+        else:
+            step(lanes)
+        trace.end_step()

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
-from guidedgen.decoders.lane import Lane, open_lanes
+from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.score import logits_and_scores
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import Mix, choose
@@ -56,19 +56,7 @@ class Plain:
             complete=self.complete_records,
         )
         batch = _Batch(sampler, sampling, self.mix)
-        for lane in lanes:
-            lane.settle()
-        while True:
-            yield from _flush(lanes)
-            lanes = [lane for lane in lanes if lane.finish is None or lane.waiting]
-            if not lanes:
-                return
-            if cancelled is not None and cancelled():
-                for lane in lanes:
-                    lane.cancel()
-            else:
-                batch.step(lanes)
-            sampler.trace.end_step()
+        yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
 
 
 class _Batch:
@@ -135,10 +123,3 @@ class _Batch:
         for row in np.flatnonzero(exhausted):
             lanes[row].exhaust()
         return words, np.flatnonzero(~exhausted).tolist()
-
-
-def _flush(lanes: list[Lane]) -> Iterator[Chunk]:
-    for lane in lanes:
-        chunk = lane.flush()
-        if chunk is not None:
-            yield chunk

@@ -58,12 +58,12 @@ def logits_and_scores(
     scores: dict[Sequence, Score] = {}
     while len(tips) + len(forced) > most and forced:
         group, forced = forced[:most], forced[most:]
-        scores |= _scores(group, sampler.logits(_parents(group)))
+        scores |= scores_of(group, sampler.logits(_parents(group)))
     if not tips and not forced:
         return torch.empty(0, sampler.model.info.logits_size), scores
     logits = sampler.logits([*_parents(forced), *tips])
     if forced:
-        scores |= _scores(forced, logits[: len(forced)])
+        scores |= scores_of(forced, logits[: len(forced)])
     return logits[len(forced) :], scores
 
 
@@ -71,8 +71,12 @@ def _parents(nodes: ListOf[Sequence]) -> list[Sequence]:
     return [node.parent for node in nodes if node.parent is not None]
 
 
-def _scores(nodes: ListOf[Sequence], logits: torch.Tensor) -> dict[Sequence, Score]:
-    """Scores of nodes from the logits after their parents [n, V]."""
+def scores_of(nodes: ListOf[Sequence], logits: torch.Tensor) -> dict[Sequence, Score]:
+    """Scores of nodes from the logits after their parents [n, V].
+
+    Raises:
+        ModelError: the logits are not numbers.
+    """
     rows = logits.log_softmax(-1)
     tokens = torch.tensor([node.token for node in nodes], device=rows.device)
     pairs = torch.stack((rows.gather(-1, tokens[:, None])[:, 0], rows.amax(-1)), -1).tolist()

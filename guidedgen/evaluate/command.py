@@ -1,8 +1,9 @@
-"""`guidedgen evaluate masks` and `guidedgen evaluate report`. What measures and computes is imported when needed."""
+"""`guidedgen evaluate masks`, `grammars` and `report`. What measures and computes is imported when needed."""
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from guidedgen.terminal import logs, reported, stdout_console
 if TYPE_CHECKING:
     from guidedgen.evaluate.results import Results, ResultsFile
 
-app = typer.Typer(name="evaluate", help="Measure and check mask engines on schemas.", no_args_is_help=True)
+app = typer.Typer(name="evaluate", help="Measure and check mask engines on schemas and grammars.", no_args_is_help=True)
 
 Html = Annotated[Path | None, typer.Option(help="Write tables and plots into this HTML file (extra: evaluate).")]
 Wall = Annotated[bool, typer.Option("--wall", help="Report wall time instead of CPU time.")]
@@ -74,6 +75,49 @@ def masks(
     finally:
         file.close()
     _show([read_results(out)], common=False, html=html, wall=wall, as_json=as_json)
+
+
+@app.command(
+    epilog="Example: guidedgen evaluate grammars files/ --tokenizer llama3/ --engine guidedgen --engine llguidance"
+)
+@reported
+def grammars(
+    files: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="Folders named like grammars, with files.")
+    ],
+    tokenizer: Annotated[str, typer.Option(help="tokenizer.json or its folder; bytes: one token a byte.")],
+    engine: Annotated[
+        list[str] | None, typer.Option(help="guidedgen, llguidance or xgrammar; several in turn.")
+    ] = None,
+    grammar: Annotated[list[str] | None, typer.Option(help="Only these grammars.")] = None,
+    pythonpath: Annotated[list[Path] | None, typer.Option(help="Folder to import peers from.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first files of each grammar.")] = None,
+    time_limit: Annotated[
+        float, typer.Option(min=0.01, help="Seconds for each grammar, checked between files.")
+    ] = 60.0,
+    out: Annotated[Path | None, typer.Option(help="All times as JSON lines.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown on stdout.")] = False,
+) -> None:
+    """Run engines over grammars of the library with real files: time to the first mask, and times between masks."""
+    from guidedgen.evaluate import grammar_bench
+    from guidedgen.evaluate.engine import Tokenizer
+    from guidedgen.evaluate.tables import print_rows
+
+    sys.path[:0] = [str(folder.resolve()) for folder in pythonpath or ()]
+    instances = grammar_bench.find_instances(files, grammar or [], limit=limit)
+    read = Tokenizer.read(tokenizer)
+    records = []
+    for name in engine or ["guidedgen"]:
+        for record in grammar_bench.measure(name, read, instances, seconds=time_limit):
+            logs.print(f"{record.grammar}: {record.engine}", markup=False)
+            records.append(record)
+    records.sort(key=lambda record: record.grammar)
+    if out is not None:
+        grammar_bench.write(records, out)
+    if markdown:
+        typer.echo(grammar_bench.markdown(records), nl=False)
+    else:
+        print_rows(stdout_console(), grammar_bench.COLUMNS, [grammar_bench.row(record) for record in records])
 
 
 @app.command(epilog="Example: guidedgen evaluate report guidedgen.jsonl llguidance.jsonl --common --html report.html")

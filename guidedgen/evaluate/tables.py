@@ -51,6 +51,18 @@ def print_figures(console: Console, measured: Sequence[Measured], *, cpu: bool) 
     console.print(table)
 
 
+def print_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows of text, wider than the terminal where they have to be."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(escape(name), no_wrap=True)
+    for cells in rows:
+        table.add_row(*map(escape, cells))
+    wide = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    console.width = max(console.width, wide)
+    console.print(table)
+
+
 def print_blame(console: Console, measured: Sequence[Measured]) -> None:
     """For each engine the keywords to blame and the reasons that were given."""
     for label, each in zip(labels(measured), measured, strict=True):

@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from guidedgen.grammars import char_regex as cr
+from guidedgen.grammars.automaton_text import Automaton
 from guidedgen.grammars.char_set import CharSet, partition
 
 _Term: TypeAlias = tuple[str, tuple[int, ...]]
 
 _MAX_BLOCKS = 64
+_MAX_PAIRS = 5_000
 
 
 def is_empty(root: cr.Regex, *, states: int = 2000) -> bool | None:
@@ -41,6 +43,91 @@ def is_empty(root: cr.Regex, *, states: int = 2000) -> bool | None:
     return True
 
 
+def are_equal(root: cr.Regex, automaton: Automaton) -> bool:
+    """Tell whether `root` has the texts that `automaton` accepts, by walking through both side by side."""
+    sets: set[CharSet] = set(automaton.blocks)
+    cr.fold(root, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
+    blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
+    terms = _Terms(blocks)
+    own = [next((place for place, whole in enumerate(automaton.blocks) if whole & block), -1) for block in blocks]
+    first: tuple[int, int | None] = (terms.read(root), 0)
+    seen = {first}
+    todo = [first]
+    while todo:
+        term, state = todo.pop()
+        if terms.nullable[term] != (state is not None and automaton.accepting[state]):
+            return False
+        for block, place in enumerate(own):
+            pair = (terms.derive(term, block), None if state is None else automaton.moves[state].get(place))
+            if pair != (terms.nothing, None) and pair not in seen:
+                seen.add(pair)
+                todo.append(pair)
+        if len(seen) > _MAX_PAIRS:
+            return False
+    return True
+
+
+def decides(texts: cr.Regex, condition: cr.Regex) -> bool:
+    """Tell whether it is plain that each of `texts` meets or breaks `condition` for good, whatever follows it."""
+    sets: set[CharSet] = set()
+    for root in (texts, condition):
+        cr.fold(root, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
+    blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
+    terms = _Terms(blocks)
+    first = (terms.read(texts), terms.read(condition))
+    seen = {first}
+    todo = [first]
+    while todo:
+        text, rest = todo.pop()
+        if rest in (terms.nothing, terms.any_text) or text == terms.nothing:
+            continue
+        if terms.nullable[text] or len(seen) > _MAX_PAIRS:
+            return False
+        for block in range(len(blocks)):
+            pair = (terms.derive(text, block), terms.derive(rest, block))
+            if pair not in seen:
+                seen.add(pair)
+                todo.append(pair)
+    return True
+
+
+def looks_at_longer_texts(before: cr.Regex, after: cr.Regex, condition: cr.Regex, texts: cr.Regex) -> bool:
+    """Tell whether it is plain that a test says nothing about what may follow the longest of `texts`.
+
+    It stands behind `before` and in front of `after`. Wherever a text ends and the next character could change what the
+    test says, or leave it open, that character makes the text a longer one of `texts`.
+    """
+    sets: set[CharSet] = set()
+    for root in (before, after, condition, texts):
+        cr.fold(root, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
+    blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
+    terms = _Terms(blocks)
+    tested = (terms.read(after), terms.read(condition))
+    first = (terms.read(before), None, terms.read(texts))
+    seen: set[tuple[int, int | None, int]] = {first}
+    todo: list[tuple[int, int | None, int]] = [first]
+
+    def visit(triple: tuple[int, int | None, int]) -> None:
+        if triple not in seen and triple[0] != terms.nothing and triple[1] not in (terms.nothing, terms.any_text):
+            seen.add(triple)
+            todo.append(triple)
+
+    while todo:
+        rest, tests, text = todo.pop()
+        if len(seen) > _MAX_PAIRS:
+            return False
+        if tests is None and terms.nullable[rest]:
+            visit((*tested, text))
+        for block in range(len(blocks)):
+            longer = terms.derive(text, block)
+            following = None if tests is None else terms.derive(tests, block)
+            open_end = tests is not None and terms.nullable[rest] and not terms.nullable[longer]
+            if open_end and following != (terms.any_text if terms.nullable[tests or 0] else terms.nothing):
+                return False
+            visit((terms.derive(rest, block), following, longer))
+    return True
+
+
 class _Terms:
     """Interned terms: `set` of blocks, `seq` of two, `or`, `and`, `not`, `rep` (term, low, high or -1), `eps`."""
 
@@ -52,7 +139,7 @@ class _Terms:
         self.nullable: list[bool] = []
         self.nothing = self._intern("set", ())
         self._epsilon = self._intern("eps", ())
-        self._any_text = self._repeat(self._intern("set", tuple(range(len(blocks)))), 0, -1)
+        self.any_text = self._repeat(self._intern("set", tuple(range(len(blocks)))), 0, -1)
 
     def read(self, root: cr.Regex) -> int:
         """Return the number of an expression."""
@@ -128,7 +215,7 @@ class _Terms:
         return first if second == self._epsilon else self._intern("seq", (first, second))
 
     def _join(self, kind: str, parts: Iterable[int]) -> int:
-        neutral, absorbing = (self.nothing, self._any_text) if kind == "or" else (self._any_text, self.nothing)
+        neutral, absorbing = (self.nothing, self.any_text) if kind == "or" else (self.any_text, self.nothing)
         flat: set[int] = set()
         for part in parts:
             inner, pieces = self._terms[part]
@@ -140,11 +227,11 @@ class _Terms:
 
     def _complement(self, inner: int) -> int:
         if inner == self.nothing:
-            return self._any_text
+            return self.any_text
         kind, parts = self._terms[inner]
         if kind == "not":
             return parts[0]
-        return self.nothing if inner == self._any_text else self._intern("not", (inner,))
+        return self.nothing if inner == self.any_text else self._intern("not", (inner,))
 
     def _repeat(self, inner: int, low: int, high: int) -> int:
         if high == 0 or inner == self._epsilon:

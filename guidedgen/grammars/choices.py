@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from guidedgen.errors import CompileError
 from guidedgen.grammars import ir
+from guidedgen.kernel.automata import word_automaton
+
+_MANY: Final = 200  # options from which on an automaton is made faster than expressions are
+_LARGEST: Final = 2**31 // 4  # states; a table has no more
 
 
 def expression(options: Iterable[str]) -> ir.Expression:
@@ -17,6 +22,8 @@ def expression(options: Iterable[str]) -> ir.Expression:
     texts = dict.fromkeys(map(_encode, options))
     if not texts:
         raise CompileError("a choice needs at least one option", hint="Add an option.")
+    if len(texts) >= _MANY:
+        return ir.Automaton(word_automaton(texts, most=_LARGEST))
     literals = tuple(ir.Literal(text) if text else ir.Epsilon() for text in texts)
     return literals[0] if len(literals) == 1 else ir.Union(literals)
 

@@ -8,13 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from guidedgen.errors import CompileError, UnsatisfiableSchema
+from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
+from guidedgen.grammars import ir, table_cache
+from guidedgen.grammars.captures import Captures
+from guidedgen.grammars.compile_cache import compile_cache
+from guidedgen.grammars.content import digest_of
+from guidedgen.grammars.dynamic import Dynamics, DynamicState, Thread
+from guidedgen.grammars.embedding import dynamic_terminals, json_texts
+from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
+from guidedgen.grammars.marked_text import encode, special_names
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import spec_of
-from guidedgen.grammars.translation import Form, Spec
+from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.grammars.validated import Checking, ValidatedState
 from guidedgen.kernel import compile_table, default_implementation
 from guidedgen.limits import Limits
@@ -35,13 +44,16 @@ class GrammarConstraint:
         vocabulary: the tokens that the masks are about.
         spec: what was compiled; `spec.parse` turns a finished text into a value.
         checking: checks complete texts where masks alone do not decide; None where they do.
+        limits: what it may cost.
     """
 
     compiled: Compiled
     vocabulary: Vocabulary
     spec: Spec[Any]
     checking: Checking | None = None
+    limits: Limits = _DEFAULT_LIMITS
     _read_report: Callable[[], Report] = field(repr=False)
+    _grammar: ir.Grammar | None = field(default=None, repr=False)
 
     @cached_property
     def report(self) -> Report:
@@ -61,11 +73,66 @@ class GrammarConstraint:
     def start(self) -> InspectableState:
         """The position before the first token."""
         start = self.compiled.start()
+        if self._dynamics is not None:
+            first = DynamicState.at([Thread(start)], self._dynamics, b"")
+            if first is None:
+                hint = "The functions of its terminals answer with nothing at the beginning."
+                raise UnsatisfiableSchema("no text can begin", hint=hint)
+            return first
         return start if self.checking is None else cast("InspectableState", ValidatedState(start, self.checking))
+
+    def captures(self, text: str) -> dict[str, str | list[str]]:
+        """The parts of a finished text that rules of a grammar with a capture have read, by name.
+
+        A capture that can come several times is a list, the others are texts; one that did not come is left out, unless
+        it is a list. Special tokens stand in the text as `marked_text.py` writes them.
+
+        Raises:
+            ValidationFailed: it is no text of the grammar.
+        """
+        return {} if self._captures is None else self._captures.of(encode(text))
+
+    @cached_property
+    def _dynamics(self) -> Dynamics | None:
+        terminals = [] if self._grammar is None else dynamic_terminals(self._grammar)
+        if not terminals:
+            return None
+        return Dynamics(terminals=terminals, vocabulary=self.vocabulary, kernel=self.implementation, limits=self.limits)
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether functions decide about some of its terminals while a text is written."""
+        return self._dynamics is not None
+
+    @property
+    def has_captures(self) -> bool:
+        """Whether `captures` can say anything."""
+        return self._captures is not None and bool(self._captures.names)
+
+    @cached_property
+    def _captures(self) -> Captures | None:
+        if self._grammar is None:
+            return None
+        special = {token: name for name, token in self.vocabulary.special.items()}
+        native = self.implementation == "native"
+        return Captures(
+            grammar=self._grammar, special=special, native=native, limits=self.limits, dynamics=self._dynamics
+        )
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""
         return self.compiled.stats()
+
+    def save(self, path: str | Path) -> None:
+        """Write the constraint to a file, which `Constraint.load(path, vocabulary)` reads in another process.
+
+        Raises:
+            UnsupportedFeature: its spec is not data, such as a check of finished texts.
+            OSError: the file cannot be written.
+        """
+        from guidedgen.grammars import saved  # late: it compiles what it reads
+
+        saved.save(self, path)
 
 
 def compile(
@@ -74,14 +141,17 @@ def compile(
     *,
     limits: Limits | None = None,
     implementation: str | None = None,
+    cache: bool = True,
 ) -> GrammarConstraint:
     """Compile a spec, or anything that `spec_of` takes, for a vocabulary.
 
     Args:
-        spec: a `Regex`, `Choice`, `Lark`, `JsonSchema` or `TypeSpec`, or a Python type.
+        spec: a `Regex`, `Choice`, `Lark`, `Gbnf`, `Ebnf`, `JsonSchema` or `TypeSpec`, or a Python type.
         vocabulary: the tokens.
         limits: how much work and memory the input may cost; the spec's own, else the defaults.
         implementation: "native" or "reference"; None takes the native kernel where it is built.
+        cache: take what this process has compiled from the same content before (`gg.compile_cache`), and of large
+            grammars the table that any process has left in the user's cache folder.
 
     Raises:
         UnsupportedFeature: something in the input would not be enforced exactly.
@@ -97,39 +167,85 @@ def compile(
             hint='Use Regex("(?s:.*)") for a constraint that allows all.',
         )
     bounds = limits or getattr(wanted, "limits", None) or _DEFAULT_LIMITS
-    form = _natively(wanted, vocabulary, bounds, implementation) or _translated(
-        wanted, vocabulary, bounds, implementation
-    )
-    return GrammarConstraint(
+    kernel = implementation or default_implementation()
+
+    def made() -> Form:
+        try:
+            return _natively(wanted, vocabulary, bounds, kernel) or _translated(
+                wanted, vocabulary, bounds, kernel, cache
+            )
+        except (CompileError, LimitExceeded):
+            blame = getattr(wanted, "blame", None)
+            if blame is not None:
+                blame(lambda part: compile(part, vocabulary, limits=bounds, implementation=implementation))
+            raise
+
+    content = digest_of(wanted) if cache else None
+    form = made() if content is None else compile_cache.get((content, vocabulary.fingerprint, bounds, kernel), made)
+    made_of = GrammarConstraint(
         compiled=form.compiled,
         vocabulary=vocabulary,
         spec=wanted,
         checking=None if form.check is None else Checking(vocabulary, form.check),
+        limits=bounds,
         _read_report=form.report,
+        _grammar=form.grammar,
     )
+    made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
+    return made_of
 
 
-def _natively(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None) -> Form | None:
+def _natively(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) -> Form | None:
     """What the spec compiles in the native kernel by itself, if it does and that kernel is the one to use."""
     compile_native = getattr(spec, "compile_native", None)
-    if compile_native is None or (implementation or default_implementation()) != "native":
+    if compile_native is None or kernel != "native":
         return None
     form: Form | None = compile_native(vocabulary, limits)
     return form
 
 
-def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, implementation: str | None) -> Form:
-    translation = spec.translate(limits)
-    table = lower(translation.grammar, special=vocabulary.special, limits=limits)
+def _translated(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str, cache: bool) -> Form:
+    entry = table_cache.entry_of(spec, vocabulary, limits, kernel) if cache else None
+    table = None if entry is None else table_cache.load(entry)
+    if table is not None:
+        compiled = compile_table(table, vocabulary, limits=limits, implementation=kernel)
+        return Form(compiled=compiled, report=lambda: _translation(spec, vocabulary, limits).full_report())
+    form = _read(spec, vocabulary, limits, kernel)
+    if entry is not None and form.compiled.table is not None:
+        table_cache.store(entry, form.compiled.table)
+    return form
+
+
+def _translation(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits) -> Translation:
+    translate_for = getattr(spec, "translate_for", None)
+    translation: Translation = (
+        spec.translate(limits) if translate_for is None else translate_for(limits, special_names(vocabulary))
+    )
+    return translation
+
+
+def _read(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) -> Form:
+    """A spec translated, lowered and compiled."""
+    translation = _translation(spec, vocabulary, limits)
+    native = kernel == "native"
+    table = lower(translation.grammar, special=vocabulary.special, limits=limits, native=native, vocabulary=vocabulary)
     try:
-        compiled = compile_table(table, vocabulary, limits=limits, implementation=implementation)
+        compiled = compile_table(table, vocabulary, limits=limits, implementation=kernel)
     except UnsatisfiableSchema as error:
         if error.pointer is not None:
             raise
         raise UnsatisfiableSchema(
             f"no text matches {_short(spec)}", pointer=translation.root, hint=error.hint
         ) from error
-    return Form(compiled=compiled, report=lambda: translation.report, check=translation.check)
+
+    def report() -> Report:
+        texts = json_texts(translation.grammar)
+        if not texts:
+            return translation.full_report()
+        entries = [entry for text in texts for entry in report_entries(text, limits, native=native)]
+        return Report((*translation.full_report(), *entries), compiled.unproved)
+
+    return Form(compiled=compiled, report=report, check=translation.check, grammar=translation.grammar)
 
 
 def _short(spec: Spec[Any]) -> str:

@@ -6,9 +6,18 @@ GrammarTable. Nothing here knows about tokens, except that a grammar may name sp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+MARKERS: Final = tuple(bytes([byte]) * 1024 for byte in range(0xF5, 0xFE))
+"""What `Dynamic` stands for in texts: bytes that UTF-8 does not have (RFC 3629, section 4), so many that whatever can
+be completed without is completed sooner. 0xFE and 0xFF mark special tokens."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,14 +81,39 @@ class Repeat:
     high: int | None
 
 
-Expression: TypeAlias = Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat
+@dataclass(frozen=True, slots=True, eq=False)
+class Automaton:
+    """The texts that an automaton accepts; `table` is written as `kernel/table.py` says of AUTOMATON."""
+
+    table: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Longest:
+    """Non-empty texts w of `accepted`, each where what follows begins with no v for which w v is in `tracked`.
+
+    The whole of a terminal, never a part of another expression. `Longest(x, x)` is the longest match.
+    """
+
+    accepted: Expression
+    tracked: Expression
+
+
+Expression: TypeAlias = (
+    Nothing | Epsilon | ByteSet | Literal | Concat | Union | Intersection | Complement | Repeat | Automaton
+)
+
+
+def accepted(expression: Expression | Longest) -> Expression:
+    """The texts of a terminal, whatever may follow it."""
+    return expression.accepted if isinstance(expression, Longest) else expression
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terminal:
     """A text in the expression's language. `label` is what people call it (a terminal name, a JSON pointer)."""
 
-    expression: Expression
+    expression: Expression | Longest
     label: str | None = None
 
 
@@ -121,6 +155,19 @@ class SpecialToken:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TokenSet:
+    """One token, whole: one of those with these names or ids; `excluded`: any but those that can stand in a text.
+
+    A token that has bytes may be named by its id too; it then stands for itself, however else its bytes could be read.
+    """
+
+    names: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    excluded: bool = False
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """An item of `Unordered` that may come once."""
 
@@ -143,7 +190,94 @@ class Unordered:
     high: int | None = None
 
 
-Node: TypeAlias = Terminal | Sequence | Choice | Repetition | Reference | SpecialToken | Unordered
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """A whole grammar as a node: the names of its rules are its own."""
+
+    grammar: Grammar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JsonText:
+    """A JSON text that is valid under a schema; what is not set here is as in `json_schema.Options`.
+
+    Attributes:
+        schema: the schema, or its JSON text.
+        options: `json_schema.Options`.
+        bounds: `json_schema.bounds.Bounds`; None: none.
+    """
+
+    schema: Any
+    options: Any
+    bounds: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Capture:
+    """A node whose text is returned by a name; the language is the node's.
+
+    Attributes:
+        node: what is captured.
+        name: the name; None: only the ending is captured.
+        ending: what the text ends with that is not part of what is captured.
+        ending_name: the name under which that is returned.
+        trailing: texts that may stand behind what is captured, as far as they are the last part of it.
+    """
+
+    node: Node
+    name: str | None
+    ending: Expression | None = None
+    ending_name: str | None = None
+    trailing: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dynamic:
+    """A text that a function of the program allows when generation gets there; see `dynamic.py`.
+
+    Attributes:
+        name: what people call it.
+        function: from the text so far to the texts that may stand here, or to a spec; nothing: none may.
+        number: which of these terminals of its grammar it is.
+    """
+
+    name: str
+    function: Callable[[str], Any]
+    number: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limited:
+    """A node whose texts are a regular language, held short.
+
+    Attributes:
+        node: what is limited.
+        max_tokens: the most tokens that may have a byte of the text, those that it shares with its neighbours included.
+        max_chars: the most characters.
+        label: what people call it.
+    """
+
+    node: Node
+    max_tokens: int | None = None
+    max_chars: int | None = None
+    label: str | None = None
+
+
+Node: TypeAlias = (
+    Terminal
+    | Sequence
+    | Choice
+    | Repetition
+    | Reference
+    | SpecialToken
+    | TokenSet
+    | Unordered
+    | Scope
+    | JsonText
+    | Limited
+    | Capture
+    | Dynamic
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

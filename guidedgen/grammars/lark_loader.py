@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lark import Tree
@@ -18,6 +18,7 @@ from lark.lexer import TerminalDef
 from lark.load_grammar import Grammar, load_grammar
 
 from guidedgen.errors import CompileError, GrammarSyntaxError, LimitExceeded, UnsupportedFeature
+from guidedgen.grammars.lark_hints import Fault, explained
 from guidedgen.limits import Limits
 
 _POSITION: Final = re.compile(r",? *at line (\d+),? column (\d+)[^\n]*")
@@ -39,7 +40,7 @@ class Loaded:
     defined_terminals: Sequence[str]
 
 
-def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:
+def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits, keep_terminals: bool = False) -> Loaded:
     """Read and compile a grammar.
 
     Args:
@@ -48,20 +49,20 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) 
         import_paths: folders in which `%import` looks before lark's own library.
         limits: `schema_bytes` bounds the text, `depth` its brackets, `symbols` what repetitions and optional parts
             expand to.
+        keep_terminals: whether terminals that no rule names are loaded, too.
 
     Raises:
         GrammarSyntaxError: the text is no Lark grammar, or a name is not defined.
         UnsupportedFeature: templates that expand without end.
         LimitExceeded: see `limits`.
     """
-    limits.check("schema_bytes", len(text))
-    limits.check("depth", _bracket_depth(text), "nested brackets")
+    check_text(text, limits)
     read: Callable[..., tuple[Grammar, object]] = load_grammar  # without annotations in lark
     with _lark_errors(text, limits):
         grammar, _ = read(text, "<string>", list(import_paths), False)
         _check_start(grammar, start, text)
         _check_size(grammar, limits)
-        terminals, rules, ignored = grammar.compile([start], ())
+        terminals, rules, ignored = grammar.compile([start], "*" if keep_terminals else ())
     return Loaded(
         terminals=terminals,
         rules=rules,
@@ -69,6 +70,12 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits) 
         defined_rules=[name for name, *_ in grammar.rule_defs],
         defined_terminals=[name for name, _ in grammar.term_defs],
     )
+
+
+def check_text(text: str, limits: Limits) -> None:
+    """Refuse a text that is too long, or nests brackets too deep, before it is read."""
+    limits.check("schema_bytes", len(text))
+    limits.check("depth", _bracket_depth(text), "nested brackets")
 
 
 def place_of(text: str, name: str) -> tuple[int | None, int | None]:
@@ -139,14 +146,11 @@ def _from_message(text: str, message: str) -> GrammarSyntaxError:
 def _syntax_error(
     text: str, message: str, line: int | None, column: int | None, *, hint: str | None = None
 ) -> GrammarSyntaxError:
-    advice = hint or "See the grammar reference of lark."
     known = line is not None and line > 0
+    fault = Fault(message.rstrip("."), line if known else None, column if known else None)
+    told = explained(text, fault) if hint is None else replace(fault, hint=hint)
     return GrammarSyntaxError(
-        f"invalid Lark grammar: {message.rstrip('.')}",
-        line=line if known else None,
-        column=column if known else None,
-        source=text,
-        hint=advice,
+        f"invalid Lark grammar: {told.message}", line=told.line, column=told.column, source=text, hint=told.hint
     )
 
 

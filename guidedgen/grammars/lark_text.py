@@ -1,97 +1,233 @@
-"""Lark grammars as text (https://lark-parser.readthedocs.io): to rules over lexemes.
+"""Lark grammars as text (https://lark-parser.readthedocs.io): to rules over lexemes, for lark's Earley parser.
 
-The language is that of lark's Earley parser with `lexer="dynamic_complete"`: context-free, every terminal may match
-wherever its pattern does, and there is no longest match, no keyword priority and no lexer state. Texts of `%ignore` may
-stand before, between and after all terminals; they too may end early, where lark takes the longest match at once (with
-`%ignore /#.*/`, "#a" may also be "#", ignored, and then "a"). Priorities and aliases shape trees, not texts: they have
-no effect here. A terminal's pattern sees only its own text: tests that would look beyond it are refused. Its lazy
-quantifiers stop as in `re.match`; the order of its alternatives does not matter.
+Which texts terminals take, and what is ignored between them, is decided as by the lexer that is chosen
+(`lark_lexing.py`, docs/concepts/lexing.md). Priorities of rules and aliases shape trees, not texts: they have no effect
+here.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, Literal, TypeAlias
 
 from lark.grammar import NonTerminal, Rule, Symbol
 from lark.lexer import PatternStr, TerminalDef
 
-from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
+from guidedgen.errors import CompileError, GrammarSyntaxError, LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
-from guidedgen.grammars import ir
-from guidedgen.grammars.lark_loader import Loaded, load, place_of, without_comments
+from guidedgen.grammars import ir, lark_lexing
+from guidedgen.grammars.lark_extensions import Extended, extend
+from guidedgen.grammars.lark_hints import place_of_pattern
+from guidedgen.grammars.lark_loader import Loaded, check_text, load, place_of, without_comments
+from guidedgen.grammars.lark_rules import Terminals, placeholder_nodes, with_attributes
+from guidedgen.grammars.preferred import Preferred, preferred, preferred_literal
 from guidedgen.grammars.regex_text import parse_terminal
 from guidedgen.limits import Limits
 
 _DEFAULT_LIMITS: Final = Limits()
-_LOOK_AHEAD: Final = re.compile(r"(?<!\\)\(\?[=!]|\\b")
+
+EarleyLexer: TypeAlias = Literal["dynamic", "dynamic_complete", "basic"]
 
 
 def parse(
-    text: str, *, start: str = "start", import_paths: Iterable[str] = (), limits: Limits = _DEFAULT_LIMITS
+    text: str,
+    *,
+    start: str = "start",
+    lexer: EarleyLexer = "dynamic",
+    import_paths: Iterable[str] = (),
+    limits: Limits = _DEFAULT_LIMITS,
+    terminals: Mapping[str, ir.Node] | None = None,
+    json: ir.JsonText | None = None,
 ) -> ir.Grammar:
     """Return the grammar that a Lark text describes; rules and terminals keep their names as labels.
 
     Args:
-        text: the grammar.
+        text: the grammar; `lark_extensions.py` lists what it may say beyond lark's.
         start: the rule to begin with.
+        lexer: which of lark's lexers for Earley decides what terminals take.
         import_paths: folders in which `%import` looks before lark's own library.
         limits: bounds on the text and on what it expands to.
+        terminals: what `%declare`d terminals stand for.
+        json: how the texts of `%json` are read and laid out; its schema does not matter.
 
     Raises:
         GrammarSyntaxError: the text is no Lark grammar, a name is not defined, or a pattern is invalid.
-        UnsupportedFeature: a `%declare`d terminal, or a pattern that is not regular.
+        UnsupportedFeature: a `%declare`d terminal that is not given, or a pattern that is not regular or looks around
+            in a way that is not enforced.
         LimitExceeded: one of `limits`.
     """
-    loaded = load(text, start=start, import_paths=import_paths, limits=limits)
-    expressions = {terminal.name: _expression(terminal, text, limits) for terminal in loaded.terminals}
-    ignored = _ignored(expressions, loaded.ignored)
-    lexemes: dict[str, ir.Node] = {
-        name: _followed_by(ir.Terminal(cr.to_utf8(expression), name), ignored)
-        for name, expression in expressions.items()
+    check_text(text, limits)
+    extended = extend(text)
+    loaded = load_extended(extended, start=start, import_paths=import_paths, limits=limits)
+    try:
+        return _assembled(extended, loaded, start, lexer, limits, terminals or {}, json)
+    except RecursionError:
+        detail = "terminals or rules are made of each other more levels deep than can be followed"
+        raise LimitExceeded("depth", limits.depth, detail) from None
+
+
+def _assembled(
+    extended: Extended,
+    loaded: Loaded,
+    start: str,
+    lexer: EarleyLexer,
+    limits: Limits,
+    terminals: Mapping[str, ir.Node],
+    json: ir.JsonText | None,
+) -> ir.Grammar:
+    """The grammar of what lark has read; see `parse`."""
+    nodes = {**terminals, **placeholder_nodes(extended, json)}
+    named = _terminals(extended, loaded, terminals, limits)
+    lexemes = _lexemes(extended, loaded, named, lexer, limits)
+    bare = {**lexemes.bare, **nodes}
+    followed = {
+        **lexemes.nodes,
+        **{name: lark_lexing.followed_by(node, lexemes.ignored) for name, node in nodes.items()},
     }
-    rules = {name: _body(name, options, lexemes) for name, options in _by_origin(loaded.rules).items()}
+    origins = _by_origin(loaded.rules)
+    rules = {name: _body(name, options, followed) for name, options in origins.items()}
     first: ir.Node = ir.Reference(start)
-    return ir.Grammar(start=first if ignored is None else ir.Sequence((ignored, first)), rules=rules)
+    whole = first if lexemes.ignored is None else ir.Sequence((lexemes.ignored, first))
+    grammar = ir.Grammar(start=whole, rules=rules)
+    for name in extended.attributes.keys() & rules.keys():
+        rules[name] = _with_attributes(name, origins[name], bare, grammar, extended, named, lexemes.ignored)
+    return grammar
+
+
+def _lexemes(
+    extended: Extended, loaded: Loaded, named: Terminals, lexer: EarleyLexer, limits: Limits
+) -> lark_lexing.Lexemes:
+    """The terminals that rules name, as the lexer reads them."""
+    names = {str(s.name) for rule in loaded.rules for s in rule.expansion if not isinstance(s, NonTerminal)}
+    used = [terminal for terminal in loaded.terminals if terminal.name in {*names, *loaded.ignored}]
+    taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in used}
+    labels = {terminal.name: _label(terminal, loaded) for terminal in used}
+    composite = [name for name in extended.terminals if name in {*names, *loaded.ignored}]
+    if lexer != "basic":
+        taken.update((name, Preferred(named(name))) for name in composite)
+        return lark_lexing.dynamic(taken, loaded.ignored, lexer, labels)
+    if composite or extended.placeholders or extended.declared:
+        what = "terminals with & or ~, %json, %regex, special tokens and declared terminals"
+        raise UnsupportedFeature(f'lexer="basic" does not know {what}', hint='Use lexer="dynamic".')
+    return lark_lexing.basic(used, taken, loaded.ignored, labels)
+
+
+def _with_attributes(
+    name: str,
+    options: list[list[Symbol]],
+    bare: Mapping[str, ir.Node],
+    grammar: ir.Grammar,
+    extended: Extended,
+    named: Terminals,
+    ignored: ir.Node | None,
+) -> ir.Node:
+    """A rule with what is said about it. A body that is terminals only is taken without what is ignored behind them."""
+    attributes = extended.attributes[name]
+    terminals = [str(option[0].name) for option in options if len(option) == 1 and str(option[0].name) in bare]
+    single = len(terminals) == len(options)
+    texts = [named(terminal) for terminal in terminals if named.knows(terminal)]
+    body = grammar.rules[name]
+    if single and len(texts) == len(terminals) and not attributes.captures_only:
+        body = ir.Terminal(cr.to_utf8(cr.union(texts)), name)  # all that patterns match: where it ends is said here
+    elif single:
+        body = _body(name, options, bare)
+    closed = single and len(texts) == len(terminals) and all(map(_is_closed, texts))
+    held = with_attributes(name, body, grammar, attributes, named, ignored, closed)
+    return lark_lexing.followed_by(held, ignored) if single or not attributes.captures_only else held
+
+
+def _is_closed(expression: cr.Regex) -> bool:
+    """Whether all that its texts begin with is among its texts, as far as the form shows."""
+    free = isinstance(expression, cr.Repeat) and expression.low == 0 and isinstance(expression.inner, cr.CharSet)
+    return free or isinstance(expression, cr.Epsilon)
+
+
+def load_extended(extended: Extended, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:
+    """What lark makes of a text without its extensions; errors are about the text that was given."""
+    keep = bool(extended.terminals or extended.literals or extended.attributes)
+    try:
+        return load(extended.text, start=start, import_paths=import_paths, limits=limits, keep_terminals=keep)
+    except GrammarSyntaxError as error:
+        if not extended.extended:
+            raise
+        raise extended.error(error) from None
+
+
+def _terminals(extended: Extended, loaded: Loaded, given: Mapping[str, ir.Node], limits: Limits) -> Terminals:
+    by_name = {terminal.name: terminal for terminal in loaded.terminals}
+
+    def plain(name: str) -> cr.Regex | None:
+        terminal = by_name.get(name)
+        return None if terminal is None else matched_texts(terminal, extended, limits)
+
+    return Terminals(plain, extended, given, frozenset(by_name))
 
 
 def lint(
     text: str, *, start: str = "start", import_paths: Iterable[str] = (), limits: Limits = _DEFAULT_LIMITS
 ) -> tuple[str, ...]:
     """Return notes about a grammar that can be read but may not say what was meant; raises as `parse` does."""
-    loaded = load(text, start=start, import_paths=import_paths, limits=limits)
-    return (*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, text, limits))
+    extended = extend(text)
+    loaded = load_extended(extended, start=start, import_paths=import_paths, limits=limits)
+    return tuple(told for _, told in remarks(loaded, extended, text, limits))
 
 
-def _expression(terminal: TerminalDef, text: str, limits: Limits) -> cr.Regex:
+def remarks(loaded: Loaded, extended: Extended, text: str, limits: Limits) -> list[tuple[str, str]]:
+    """The same for a loaded grammar: names of rules and terminals, each with what is odd about it."""
+    return [*_unused_rules(loaded), *_unused_terminals(loaded, text), *_odd_terminals(loaded, extended, limits)]
+
+
+def matched_texts(terminal: TerminalDef, extended: Extended, limits: Limits) -> cr.Regex:
+    """All texts that a terminal's pattern matches; errors as of `taken_texts`."""
     pattern = terminal.pattern
     if isinstance(pattern, PatternStr) and not pattern.flags:
         return cr.literal(pattern.value)
-    try:
+    with _pattern_errors(terminal, extended):
         return parse_terminal(pattern.to_regexp(), limits=limits)
+
+
+def taken_texts(terminal: TerminalDef, extended: Extended, limits: Limits) -> Preferred:
+    """What a lexer can take of a terminal; errors name its place in the grammar."""
+    pattern = terminal.pattern
+    if isinstance(pattern, PatternStr) and not pattern.flags:
+        return preferred_literal(pattern.value)
+    with _pattern_errors(terminal, extended):
+        return preferred(pattern.to_regexp(), limits=limits)
+
+
+@contextmanager
+def _pattern_errors(terminal: TerminalDef, extended: Extended) -> Iterator[None]:
+    """Errors in a terminal's pattern name the terminal and its place in the grammar."""
+    place = extended.literals.get(terminal.name)
+    called = f"terminal {terminal.name}" if place is None else "a pattern"
+    try:
+        yield
     except GrammarSyntaxError as error:
-        line, column = place_of(text, terminal.name)
-        message = f"terminal {terminal.name}: {error.reason} in /{pattern.to_regexp()}/"
+        text = extended.source.text
+        line, column = place_of(text, terminal.name) if place is None else extended.source.line_and_column(place)
+        called = f"terminal {terminal.name}" if place is None and line is not None else "a pattern"
+        if line is None:  # lark made the name up
+            line, column = place_of_pattern(text, terminal.pattern.value)
+        message = f"{called}: {error.reason} in /{terminal.pattern.to_regexp()}/"
         hint = error.hint or "Correct the pattern."
         raise GrammarSyntaxError(
             message, line=line, column=column, source=text, keyword=terminal.name, hint=hint
         ) from None
     except UnsupportedFeature as error:
-        message = f"terminal {terminal.name}: {error.reason}"
-        raise UnsupportedFeature(message, keyword=terminal.name, hint=error.hint) from None
+        raise UnsupportedFeature(f"{called}: {error.reason}", keyword=terminal.name, hint=error.hint) from None
 
 
-def _ignored(expressions: Mapping[str, cr.Regex], names: Iterable[str]) -> ir.Terminal | None:
-    """Any run of ignored texts, as one lexeme."""
-    parts = [expressions[name] for name in names if name in expressions]
-    if not parts:
-        return None
-    return ir.Terminal(cr.to_utf8(cr.repeat(cr.union(parts), 0, None)), "ignored")
-
-
-def _followed_by(terminal: ir.Terminal, ignored: ir.Terminal | None) -> ir.Node:
-    return terminal if ignored is None else ir.Sequence((terminal, ignored))
+def _label(terminal: TerminalDef, loaded: Loaded) -> str:
+    """What people call a terminal: its name, or its text or pattern where lark made the name up."""
+    pattern = terminal.pattern
+    if terminal.name in loaded.defined_terminals:
+        return str(terminal.name)
+    literal = isinstance(pattern, PatternStr)
+    written = json.dumps(pattern.value, ensure_ascii=False) if literal else f"/{pattern.value}/"
+    return written + "".join(sorted(pattern.flags))
 
 
 def _by_origin(rules: Iterable[Rule]) -> dict[str, list[list[Symbol]]]:
@@ -129,12 +265,12 @@ def _node(symbol: Symbol, lexemes: Mapping[str, ir.Node]) -> ir.Node:
     return lexemes[name]
 
 
-def _unused_rules(loaded: Loaded) -> list[str]:
+def _unused_rules(loaded: Loaded) -> list[tuple[str, str]]:
     used = {str(rule.origin.name).split("{")[0] for rule in loaded.rules}
-    return [f"rule {name} is never reached" for name in loaded.defined_rules if name not in used]
+    return [(name, f"rule {name} is never reached") for name in loaded.defined_rules if name not in used]
 
 
-def _unused_terminals(loaded: Loaded, text: str) -> list[str]:
+def _unused_terminals(loaded: Loaded, text: str) -> list[tuple[str, str]]:
     used = {terminal.name for terminal in loaded.terminals}
     bare = without_comments(text)
 
@@ -142,22 +278,21 @@ def _unused_terminals(loaded: Loaded, text: str) -> list[str]:
         return len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", bare))
 
     return [
-        f"terminal {name} is never used"
+        (name, f"terminal {name} is never used")
         for name in loaded.defined_terminals
         if name not in used and mentions(name) == 1
     ]
 
 
-def _odd_terminals(loaded: Loaded, text: str, limits: Limits) -> list[str]:
-    notes = []
+def _odd_terminals(loaded: Loaded, extended: Extended, limits: Limits) -> list[tuple[str, str]]:
+    notes: list[tuple[str, str]] = []
     for terminal in loaded.terminals:
         try:
-            nullable = _expression(terminal, text, limits).nullable
+            nullable = taken_texts(terminal, extended, limits).texts.nullable
         except CompileError as error:
-            notes.append(str(error))
+            notes.append((terminal.name, str(error)))
             continue
         if nullable:
-            notes.append(f"terminal {terminal.name} matches the empty text, which lark's own Earley parser refuses")
-        if not isinstance(terminal.pattern, PatternStr) and _LOOK_AHEAD.search(terminal.pattern.value):
-            notes.append(f"terminal {terminal.name} looks ahead, but only at its own text, not at what follows it")
+            told = f"terminal {terminal.name} matches the empty text, which lark's own Earley parser refuses"
+            notes.append((terminal.name, told))
     return notes

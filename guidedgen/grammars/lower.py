@@ -9,44 +9,66 @@ from __future__ import annotations
 import difflib
 from array import array
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.grammars import ir
+from guidedgen.grammars.json_schema.embedded import native_text, translated
+from guidedgen.grammars.regular import expression_of, within_chars
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
-_AnyNode: TypeAlias = ir.Expression | ir.Node
+if TYPE_CHECKING:
+    from guidedgen.kernel._native import Schema
+    from guidedgen.vocabulary import Vocabulary
+
+_AnyNode: TypeAlias = ir.Expression | ir.Longest | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
+_NAMED = 12  # special tokens that an error lists
 
 
-def lower(grammar: ir.Grammar, *, special: Mapping[str, int], limits: Limits) -> GrammarTable:
+def lower(
+    grammar: ir.Grammar,
+    *,
+    special: Mapping[str, int],
+    limits: Limits,
+    native: bool = False,
+    vocabulary: Vocabulary | None = None,
+    counted: bool = True,
+) -> GrammarTable:
     """Flatten a grammar.
 
     Args:
         grammar: the start node and the rules it may refer to.
         special: token id of every special or added token by its text; what `ir.SpecialToken` may name.
         limits: `repeat` bounds counts; `expressions` and `symbols` bound the size of the table.
+        native: leave `ir.JsonText` to the native kernel; otherwise its translation takes its place.
+        vocabulary: what `ir.TokenSet` needs.
+        counted: whether limits on tokens hold; texts that are finished do not show their tokens.
 
     Raises:
         CompileError: an undefined rule, an unknown special token, or a malformed node.
         LimitExceeded: one of the limits above.
     """
-    lowering = _Lowering(grammar.rules, special, limits)
-    start = lowering.run(grammar.start)
+    lowering = _Lowering(special, limits, native, vocabulary, counted)
+    start = lowering.run(grammar)
     return lowering.table(start)
 
 
 class _Lowering:
     """The growing table. Expressions and symbols have separate ids; a node's type says which one `_ids` holds."""
 
-    def __init__(self, rules: Mapping[str, ir.Node], special: Mapping[str, int], limits: Limits) -> None:
-        self._rules = rules
+    def __init__(
+        self, special: Mapping[str, int], limits: Limits, native: bool, vocabulary: Vocabulary | None, counted: bool
+    ) -> None:
+        self._counted = counted
+        self._vocabulary = vocabulary
         self._special = special
         self._limits = limits
+        self._native = native
         self._ids: dict[_AnyNode, int] = {}
         self._known: dict[tuple[object, ...], int] = {}
         self._exprs = array("i")
@@ -55,16 +77,20 @@ class _Lowering:
         self._byte_sets = bytearray()
         self._literals = bytearray()
         self._labels: dict[int, str] = {}
-        self._rule_ids: dict[str, int] = {}
-        self._pending: list[str] = []
+        self._texts: list[tuple[Schema, dict[str, int]]] = []
+        self._sources: list[object] = []
+        self._grammars: dict[ir.Grammar, int] = {}  # grammars within the grammar, as rules
+        self._rule_ids: dict[tuple[ir.Grammar, str], int] = {}
+        self._pending: list[tuple[ir.Grammar, ir.Node, int]] = []  # bodies, whose names they use, and for which rule
 
-    def run(self, start: ir.Node) -> int:
+    def run(self, grammar: ir.Grammar) -> int:
         """Lower the start node and every rule it reaches; returns the start symbol."""
-        start_id = self._lower(start)
+        self._scope = grammar
+        start_id = self._lower(grammar.start)
         while self._pending:
-            name = self._pending.pop()
-            body = self._lower(self._rules[name])
-            self._symbols[3 * self._rule_ids[name] + 1] = body
+            self._scope, node, rule = self._pending.pop()
+            body = self._lower(node)
+            self._symbols[3 * rule + 1] = body
         return start_id
 
     def table(self, start: int) -> GrammarTable:
@@ -77,9 +103,11 @@ class _Lowering:
             literals=bytes(self._literals),
             start=start,
             labels=self._labels,
+            texts=tuple(self._texts),
+            sources=tuple(self._sources),
         )
 
-    def _lower(self, root: ir.Node) -> int:
+    def _lower(self, root: _AnyNode) -> int:
         """Children first, with an explicit stack."""
         ids = self._ids
         stack: list[_AnyNode] = [root]
@@ -175,6 +203,13 @@ class _Lowering:
             self._known[key] = self._expression(ExprOp.NOT, child)
         return self._known[key]
 
+    def emit_longest(self, node: ir.Longest) -> int:
+        """LONGEST."""
+        key = (ExprOp.LONGEST, self._ids[node.accepted], self._ids[node.tracked])
+        if key not in self._known:
+            self._known[key] = self._expression(*key)
+        return self._known[key]
+
     def emit_repeat(self, node: ir.Repeat) -> int:
         """REPEAT; impossible bounds give the empty language."""
         if _impossible(node.low, node.high):
@@ -183,6 +218,16 @@ class _Lowering:
         key = (ExprOp.REPEAT, child, node.low, node.high)
         if key not in self._known:
             self._known[key] = self._expression(ExprOp.REPEAT, child, self._bounds(node.low, node.high))
+        return self._known[key]
+
+    def emit_automaton(self, node: ir.Automaton) -> int:
+        """AUTOMATON."""
+        words = np.ascontiguousarray(node.table, dtype=np.int32).tobytes()
+        key = (ExprOp.AUTOMATON, words)
+        if key not in self._known:
+            offset = len(self._pool)
+            self._pool.frombytes(words)
+            self._known[key] = self._expression(ExprOp.AUTOMATON, offset, len(words) // 4)
         return self._known[key]
 
     def emit_terminal(self, node: ir.Terminal) -> int:
@@ -212,22 +257,85 @@ class _Lowering:
 
     def emit_reference(self, node: ir.Reference) -> int:
         """RULE; its body is filled in when the queue reaches it."""
-        name = node.name
-        if name not in self._rule_ids:
-            if name not in self._rules:
-                hint = _suggestion(name, self._rules) or "Define it."
+        name, scope = node.name, self._scope
+        if (scope, name) not in self._rule_ids:
+            if name not in scope.rules:
+                hint = _suggestion(name, scope.rules) or "Define it."
                 raise CompileError(f"rule {name!r} is not defined", keyword=name, hint=hint)
-            self._rule_ids[name] = self._symbol(SymOp.RULE, label=name)
-            self._pending.append(name)
-        return self._rule_ids[name]
+            rule = self._rule_ids[scope, name] = self._symbol(SymOp.RULE, label=name)
+            self._pending.append((scope, scope.rules[name], rule))
+        return self._rule_ids[scope, name]
+
+    def emit_scope(self, node: ir.Scope) -> int:
+        """RULE without a name, whose body has names of its own."""
+        return self._emit_grammar(node.grammar)
+
+    def _emit_grammar(self, grammar: ir.Grammar) -> int:
+        if grammar not in self._grammars:
+            rule = self._grammars[grammar] = self._symbol(SymOp.RULE)
+            self._pending.append((grammar, grammar.start, rule))
+        return self._grammars[grammar]
+
+    def emit_limited(self, node: ir.Limited) -> int:
+        """LIMITED, or a TERMINAL where tokens are not counted."""
+        text = expression_of(node.node, self._scope, "a limit")
+        expression = self._lower(within_chars(text, node.max_chars))
+        if node.max_tokens is None or not self._counted:
+            return self._symbol(SymOp.TERMINAL, expression, label=node.label)
+        if node.max_tokens <= 0:
+            nothing = self._lower(ir.Intersection((text, ir.Epsilon())))
+            return self._symbol(SymOp.TERMINAL, nothing, label=node.label)
+        return self._symbol(SymOp.LIMITED, expression, min(node.max_tokens, _LARGEST_COUNT), node.label)
+
+    def emit_dynamic(self, node: ir.Dynamic) -> int:
+        """TERMINAL, of a text that no token spells."""
+        return self._symbol(SymOp.TERMINAL, self._emit_literal(ir.MARKERS[node.number]), label=node.name)
+
+    def emit_json(self, node: ir.JsonText) -> int:
+        """JSON, or the rules that stand for it."""
+        if not self._native:
+            return self._emit_grammar(translated(node, self._limits))
+        self._texts.append(native_text(node, self._limits))
+        self._sources.append(node)
+        return self._symbol(SymOp.JSON, len(self._texts) - 1)
 
     def emit_special(self, node: ir.SpecialToken) -> int:
         """TOKEN."""
-        name = node.name
+        return self._symbol(SymOp.TOKEN, *self._list([self._token_named(node.name)]), label=node.name)
+
+    def emit_token_set(self, node: ir.TokenSet) -> int:
+        """TOKEN with several ids."""
+        if self._vocabulary is None:
+            raise CompileError("tokens by id need a vocabulary", hint="Hand it to `lower`.")
+        ids = {*map(self._token_named, node.names), *node.ids}
+        size = self._vocabulary.size
+        beyond = next((number for number in sorted(ids) if not 0 <= number < size), None)
+        if beyond is not None:
+            raise CompileError(f"there is no token {beyond}", hint=f"The vocabulary has {size} tokens.")
+        if len(ids) > 1:
+            ids -= self._vocabulary.eos
+        if node.excluded:
+            ids = _text_tokens(self._vocabulary) - ids
+        return self._symbol(SymOp.TOKEN, *self._list(sorted(ids)), label=node.label)
+
+    def _token_named(self, name: str) -> int:
         if name not in self._special:
-            hint = _suggestion(name, self._special) or "Use a token that this tokenizer has."
+            hint = _suggestion(name, self._special) or _known_names(self._special)
             raise CompileError(f"the vocabulary has no special token {name!r}", keyword=name, hint=hint)
-        return self._symbol(SymOp.TOKEN, *self._list([self._special[name]]), label=name)
+        return self._special[name]
+
+
+def _known_names(special: Mapping[str, int]) -> str:
+    """A hint that names what a vocabulary has."""
+    names = [*special]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"It has {', '.join(names[:_NAMED])}{more}." if names else "It names no tokens: write the text instead."
+
+
+def _text_tokens(vocabulary: Vocabulary) -> set[int]:
+    """The tokens that can stand in a text: with bytes or a name, and no end token."""
+    with_bytes = np.flatnonzero(np.diff(vocabulary.offsets)).tolist()
+    return {*with_bytes, *vocabulary.special.values()} - vocabulary.eos
 
 
 def _impossible(low: int, high: int | None) -> bool:
@@ -261,6 +369,8 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Intersection: (lambda node: node.parts, lambda low, node: low.emit_expressions(ExprOp.AND, node.parts)),
     ir.Complement: (lambda node: (node.inner,), _Lowering.emit_complement),
     ir.Repeat: (lambda node: (node.inner,), _Lowering.emit_repeat),
+    ir.Automaton: (_no_children, _Lowering.emit_automaton),
+    ir.Longest: (lambda node: (node.accepted, node.tracked), _Lowering.emit_longest),
     ir.Terminal: (lambda node: (node.expression,), _Lowering.emit_terminal),
     ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
     ir.Choice: (lambda node: node.options, lambda low, node: low.emit_symbols(SymOp.CHOICE, node.options)),
@@ -268,4 +378,15 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Unordered: (_items, _Lowering.emit_unordered),
     ir.Reference: (_no_children, _Lowering.emit_reference),
     ir.SpecialToken: (_no_children, _Lowering.emit_special),
+    ir.Scope: (_no_children, _Lowering.emit_scope),
+    ir.JsonText: (_no_children, _Lowering.emit_json),
+    ir.Limited: (_no_children, _Lowering.emit_limited),
+    ir.Dynamic: (_no_children, _Lowering.emit_dynamic),
+    ir.Capture: (lambda node: (node.node,), lambda low, node: low._ids[node.node]),
+    ir.TokenSet: (_no_children, _Lowering.emit_token_set),
 }
+
+
+def children_of(node: object) -> tuple[_AnyNode, ...]:
+    """The nodes right below one; none below a reference or a grammar within a grammar."""
+    return _KINDS[type(node)][0](node)

@@ -16,6 +16,7 @@ from pydantic.errors import PydanticUserError
 
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars import choices, ir
+from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.foreign_types import is_msgspec, msgspec_schema, msgspec_value, with_attrs
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.native_compile import native_form
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class TypeSpec(Generic[T]):
+class TypeSpec(Combinable, Generic[T]):
     """A value of a Python type: anything that pydantic's TypeAdapter takes, attrs and msgspec classes.
 
     Args:
@@ -95,6 +96,12 @@ class TypeSpec(Generic[T]):
         if self.texts is not None:
             return None
         return native_form(self.schema, vocabulary, options=self._options(), limits=limits)
+
+    def node(self, limits: Limits) -> ir.Node:
+        """The text as a part of a grammar."""
+        if self.texts is not None:
+            return self.translate(limits).grammar.start
+        return ir.JsonText(self.schema, self._options())
 
     def _options(self) -> Options:
         return Options(closed=True, canonical_numbers=True, formats=PYTHON_FORMATS, whitespace=self.whitespace)

@@ -179,7 +179,7 @@ class _Translator:
     def _repeat(self, tree: Loop, after: _After) -> _After:
         if not isinstance(tree.inner, Compound | Test):
             return self._consume(cr.repeat(tree.inner, tree.low, tree.high), after)
-        if _is_empty_width(tree.inner):
+        if is_empty_width(tree.inner):
             return after if tree.low == 0 else self._translate(tree.inner, after)
         tempered = self._tempered(tree, after)
         if tempered is not None:
@@ -255,11 +255,12 @@ def _by_class(join: Callable[[list[cr.Regex]], cr.Regex], *ways: _After) -> _Aft
     return tuple(result)
 
 
-def _is_empty_width(tree: Tree) -> bool:
+def is_empty_width(tree: Tree) -> bool:
+    """Tell whether `tree` only looks around."""
     if isinstance(tree, Serial):
-        return all(map(_is_empty_width, tree.parts))
+        return all(map(is_empty_width, tree.parts))
     if isinstance(tree, Alternatives):
-        return all(map(_is_empty_width, tree.options))
+        return all(map(is_empty_width, tree.options))
     if isinstance(tree, Loop):
-        return _is_empty_width(tree.inner)
+        return is_empty_width(tree.inner)
     return is_test(tree) or isinstance(tree, cr.Epsilon)

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from guidedgen.errors import GrammarSyntaxError, LimitExceeded, UnsupportedFeature
 from guidedgen.grammars.char_set import CharSet, union_of
-from guidedgen.grammars.regex_tree import Tree, alternatives, loop, serial
+from guidedgen.grammars.regex_tree import Alternatives, Loop, Tree, alternatives, loop, serial
 from guidedgen.limits import Limits
 
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
@@ -28,27 +28,31 @@ class Group:
 
     close: Callable[[Tree], Tree]
     place: int
+    in_order: bool = False
     options: list[Tree] = field(default_factory=list)
     parts: list[Tree] = field(default_factory=list)
     sealed: str | None = None  # why the last part cannot be repeated
 
     def body(self) -> Tree:
         """Return what has been read."""
-        return alternatives([*self.options, serial(self.parts)])
+        options = [*self.options, serial(self.parts)]
+        return Alternatives(tuple(options)) if self.in_order and len(options) > 1 else alternatives(options)
 
 
 class RegexParser:
     """One run over one pattern; subclasses implement the methods that raise NotImplementedError.
 
-    With `keep_lazy`, lazy quantifiers are marked in the tree; otherwise they are read as greedy ones.
+    With `keep_lazy`, lazy quantifiers are marked in the tree; otherwise they are read as greedy ones. With `in_order`,
+    alternatives and quantifiers stay as they are written.
     """
 
-    def __init__(self, pattern: str, limits: Limits, *, keep_lazy: bool = False) -> None:
+    def __init__(self, pattern: str, limits: Limits, *, keep_lazy: bool = False, in_order: bool = False) -> None:
         self._keep_lazy = keep_lazy
+        self._in_order = in_order
         self.text = pattern
         self.place = 0
         self._limits = limits
-        self._groups = [Group(lambda body: body, 0)]
+        self._groups = [Group(lambda body: body, 0, in_order)]
         limits.check("schema_bytes", len(pattern))
 
     def parse(self) -> Tree:
@@ -88,7 +92,7 @@ class RegexParser:
 
     def push(self, close: Callable[[Tree], Tree], place: int) -> None:
         """Begin a group; `close` turns its body into the part that it stands for."""
-        self._groups.append(Group(close, place))
+        self._groups.append(Group(close, place, self._in_order))
         if len(self._groups) > self._limits.depth:
             raise LimitExceeded("depth", self._limits.depth, "groups of the pattern are nested deeper")
 
@@ -109,7 +113,8 @@ class RegexParser:
             raise self.error("the minimum of a repetition is above its maximum", place)
         self._limits.check("repeat", max(low, high or 0))
         lazy = self.lazy_suffix(place) and self._keep_lazy and low != high
-        group.parts[-1] = loop(group.parts[-1], low, high, place, lazy=lazy)
+        build = Loop if self._in_order else loop
+        group.parts[-1] = build(group.parts[-1], low, high, place, lazy=lazy)
         group.sealed = "multiple repeat"
 
     def quantifier(self) -> tuple[int, int | None] | None:

@@ -55,8 +55,14 @@ _FLAG_OF: Final = {"a": _A, "i": _I, "m": _M, "s": _S, "u": _U, "x": _X}
 _NO_BOUNDARY_IN_EMPTY_TEXT: Final = sys.version_info >= (3, 14)
 
 
-def parse_python(pattern: str, limits: Limits, *, keep_lazy: bool = False) -> Tree:
-    """Read a pattern in Python's syntax; `keep_lazy` marks lazy quantifiers in the tree.
+def parse_python(pattern: str, limits: Limits, *, keep_lazy: bool = False, in_order: bool = False) -> Tree:
+    """Read a pattern in Python's syntax.
+
+    Args:
+        pattern: its text.
+        limits: bounds on it.
+        keep_lazy: mark lazy quantifiers in the tree.
+        in_order: keep alternatives and quantifiers as they are written.
 
     Raises:
         GrammarSyntaxError: `re.compile` refuses the pattern.
@@ -74,12 +80,12 @@ def parse_python(pattern: str, limits: Limits, *, keep_lazy: bool = False) -> Tr
         raise LimitExceeded("repeat", limits.repeat, "a count of the pattern is beyond what re reads") from None
     except RecursionError:
         raise LimitExceeded("depth", limits.depth, "groups of the pattern are nested deeper than re reads") from None
-    return _PythonParser(pattern, limits, compiled.flags, keep_lazy=keep_lazy).parse()
+    return _PythonParser(pattern, limits, compiled.flags, keep_lazy=keep_lazy, in_order=in_order).parse()
 
 
 class _PythonParser(RegexParser):
-    def __init__(self, pattern: str, limits: Limits, flags: int, *, keep_lazy: bool) -> None:
-        super().__init__(pattern, limits, keep_lazy=keep_lazy)
+    def __init__(self, pattern: str, limits: Limits, flags: int, *, keep_lazy: bool, in_order: bool) -> None:
+        super().__init__(pattern, limits, keep_lazy=keep_lazy, in_order=in_order)
         self._flags = flags
 
     def atom(self, char: str) -> None:

@@ -61,10 +61,15 @@ def parse_chars(
 
 
 @lru_cache(maxsize=1024)
-def parse_terminal(pattern: str, *, limits: Limits = _DEFAULT_LIMITS) -> cr.Regex:
+def parse_terminal(pattern: str, *, limits: Limits = _DEFAULT_LIMITS, at_end: bool = False) -> cr.Regex:
     """Return the texts that a Python pattern matches inside a longer text that is not known.
 
     Here lazy quantifiers matter: `".*?"` ends at the first quote, as in `re.match`.
+
+    Args:
+        pattern: the text of the regular expression.
+        limits: bounds on length, nesting and counts.
+        at_end: whether nothing follows, so that tests of the text after are decided.
 
     Raises:
         UnsupportedFeature: also where a test at the pattern's edge could look at the text around, and where it is not
@@ -72,7 +77,7 @@ def parse_terminal(pattern: str, *, limits: Limits = _DEFAULT_LIMITS) -> cr.Rege
     """
     tree = parse_python(pattern, limits, keep_lazy=True)
     for places, what in ((edge_tests(tree, left=True), "before"), (edge_tests(tree, left=False), "after")):
-        if places:
+        if places and not (at_end and what == "after"):
             hint = "Say in the grammar what may stand there."
             raise unsupported_error(pattern, f"a test of the text {what} the terminal", min(places), hint=hint)
     return _translate(tree, pattern, limits)

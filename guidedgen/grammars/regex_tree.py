@@ -88,6 +88,15 @@ def is_test(tree: Tree) -> bool:
     return isinstance(tree, _TESTS)
 
 
+def has_tests(tree: Tree) -> bool:
+    """Tell whether anything in `tree` looks around."""
+    if isinstance(tree, Serial):
+        return any(map(has_tests, tree.parts))
+    if isinstance(tree, Alternatives):
+        return any(map(has_tests, tree.options))
+    return has_tests(tree.inner) if isinstance(tree, Loop) else is_test(tree)
+
+
 def serial(parts: Iterable[Tree]) -> Tree:
     """Return `parts` one after another; runs of parts without tests become one."""
     flat: list[Tree] = []

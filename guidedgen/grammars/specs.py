@@ -10,19 +10,23 @@ import enum
 import functools
 import json
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
-from guidedgen.errors import CompileError, ValidationFailed
+from guidedgen.errors import CompileError, UnsupportedFeature, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_text, regex_text
+from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.keywords import draft_named
 from guidedgen.grammars.json_schema.native_compile import native_form
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
+from guidedgen.grammars.lark_notes import lark_notes
+from guidedgen.grammars.lark_rules import given_terminals
 from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.limits import Limits
@@ -35,7 +39,7 @@ __all__ = ["Choice", "Indent", "JsonSchema", "Lark", "Regex", "Spec", "TypeSpec"
 T = TypeVar("T")
 
 
-class _Translated:
+class Translated(Combinable):
     """`grammar` for specs that say how they are translated."""
 
     def translate(self, limits: Limits) -> Translation:
@@ -48,7 +52,7 @@ class _Translated:
 
 
 @dataclass(frozen=True)
-class Regex(_Translated):
+class Regex(Translated):
     """A text that a regular expression matches as a whole; its value is the text.
 
     Args:
@@ -75,7 +79,7 @@ class Regex(_Translated):
 
 
 @dataclass(frozen=True)
-class Choice(_Translated, Generic[T]):
+class Choice(Translated, Generic[T]):
     """One of a few options; its value is the option.
 
     Strings and enum members with string values stand for themselves; every other option is written as JSON.
@@ -126,23 +130,62 @@ def _option_text(option: object) -> str:
 
 
 @dataclass(frozen=True)
-class Lark(_Translated):
+class Lark(Translated):
     """A text of a context-free grammar in Lark's notation; its value is the text.
 
+    The texts are those that `lark.Lark(text, start=start, parser=parser, lexer=lexer)` parses.
+
     Args:
-        text: the grammar.
+        text: the grammar. Beyond lark's, it may say `%json {...}`, `%regex {...}`, special tokens (`<|name|>`), `&` and
+            `~` in terminals, and limits, ends and captures of rules (`name[max_tokens=20, stop="\\n", capture]: ...`).
         start: the rule to begin with.
+        parser: "earley" reads any grammar; "lalr" is not there yet.
+        lexer: how it is decided which text a terminal takes. "auto" is "dynamic" for Earley, as in lark: what
+            `re.match` takes where the terminal is expected. "dynamic_complete" takes less as well; with "basic" all
+            terminals compete for each text, whether they are expected or not. See the page on lexing.
+        terminals: what terminals stand for that the grammar names with `%declare`: lists of texts, specs or types.
+        json: options of `JsonSchema` for the texts of `%json`.
     """
 
     text: str
     start: str = field(default="start", kw_only=True)
+    parser: Literal["earley", "lalr"] = field(default="earley", kw_only=True)
+    lexer: Literal["auto", "dynamic", "dynamic_complete", "basic", "contextual"] = field(default="auto", kw_only=True)
+    terminals: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    json: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
     def translate(self, limits: Limits) -> Translation:
         """Raises `GrammarSyntaxError` with line and column, and `UnsupportedFeature`."""
         if not all(isinstance(given, str) for given in (self.text, self.start)):
             raise CompileError("a Lark grammar and the name of its start rule must be strings")
         limits.check("schema_bytes", len(self.text))
-        return Translation(grammar=lark_text.parse(self.text, start=self.start, limits=limits))
+        from guidedgen.grammars.embedding import node_of  # late: what stands in a grammar may be any spec
+
+        declared = {name for name in self.terminals if re.search(rf"%declare\b[^\n]*\b{re.escape(name)}\b", self.text)}
+        given = given_terminals(self.terminals, declared, node_of, limits)
+        json = JsonSchema(True, **self.json).node(limits)
+        assert isinstance(json, ir.JsonText)
+        grammar = lark_text.parse(
+            self.text,
+            start=self.start,
+            lexer=self._earley_lexer(),
+            limits=limits,
+            terminals=given,
+            json=json,
+        )
+        notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
+        return Translation(grammar=grammar, notes=notes)
+
+    def _earley_lexer(self) -> lark_text.EarleyLexer:
+        if self.parser == "lalr":
+            raise UnsupportedFeature('parser="lalr" is not supported yet', hint='Use parser="earley".')
+        if self.parser != "earley":
+            raise CompileError(f"the parser {self.parser!r} is not known", hint='Use "earley" or "lalr".')
+        lexer = "dynamic" if self.lexer == "auto" else self.lexer
+        if lexer not in ("dynamic", "dynamic_complete", "basic"):
+            known = '"dynamic", "dynamic_complete" or "basic"'
+            raise CompileError(f"the lexer {lexer!r} does not go with Earley", hint=f"Use {known}.")
+        return lexer
 
     def parse(self, text: str) -> str:
         """The text itself."""
@@ -150,7 +193,7 @@ class Lark(_Translated):
 
 
 @dataclass(frozen=True, eq=False)
-class JsonSchema(_Translated):
+class JsonSchema(Translated):
     """A JSON text that is valid under a JSON Schema (drafts 4 to 2020-12, by `$schema`); its value is the JSON value.
 
     Args:
@@ -203,6 +246,10 @@ class JsonSchema(_Translated):
             self.__dict__["_check"] = form.check
         return form
 
+    def node(self, limits: Limits) -> ir.Node:
+        """The text as a part of a grammar."""
+        return ir.JsonText(self.schema, self._options(), self._bounds())
+
     def _bounds(self) -> Bounds:
         return Bounds(
             whitespace=self.max_whitespace, digits=self.max_digits, string=self.max_string, items=self.max_items
@@ -242,7 +289,7 @@ def spec_of(output: Any) -> Spec[Any] | None:
     """The spec of an output type; None where it means free text (`None`, `str`).
 
     Takes specs, Python types and annotations, a list of options that are not types (a `Choice`), a list of types (their
-    union), and a dict that is a JSON Schema.
+    union), a dict that is a JSON Schema, and `Annotated[type, spec]`.
 
     Raises:
         CompileError: nothing of the kind.
@@ -257,7 +304,16 @@ def spec_of(output: Any) -> Spec[Any] | None:
         return JsonSchema(dict(output))
     if isinstance(output, list | tuple):
         return _spec_of_list(output)
-    return TypeSpec(output)
+    return _annotated_spec(output) or TypeSpec(output)
+
+
+def _annotated_spec(output: Any) -> Spec[Any] | None:
+    """The spec that an annotation carries: `Annotated[str, Regex("[0-9]+")]` is that regex."""
+    notes = get_args(output)[1:] if get_origin(output) is Annotated else ()
+    found = [note for note in notes if isinstance(note, Spec) and not isinstance(note, type)]
+    if len(found) > 1:
+        raise CompileError(f"{output!r} carries several specs", hint="Leave one.")
+    return found[0] if found else None
 
 
 def _spec_of_list(options: Sequence[Any]) -> Spec[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from guidedgen.grammars import ir
-from guidedgen.grammars.report import Report
+from guidedgen.grammars.report import Entry, Report
 from guidedgen.limits import Limits
 
 if TYPE_CHECKING:
@@ -22,12 +22,19 @@ class Translation:
     """A grammar, what it enforces, and the pointer of its root where it came from a schema.
 
     `check` says what is wrong with a complete text, where the grammar alone does not decide that (None: nothing is).
+    `notes` makes further entries of the report, when somebody asks for it.
     """
 
     grammar: ir.Grammar
     report: Report = field(default_factory=Report)
     root: str | None = None
     check: Callable[[str], str | None] | None = None
+    notes: Callable[[], tuple[Entry, ...]] = tuple
+
+    def full_report(self) -> Report:
+        """The report with the notes."""
+        notes = self.notes()
+        return Report((*self.report, *notes)) if notes else self.report
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,11 +45,13 @@ class Form:
         compiled: the kernel's form.
         report: reads what is enforced; called when somebody asks for it first.
         check: as in `Translation`.
+        grammar: what was compiled; None where it was no grammar.
     """
 
     compiled: Compiled
     report: Callable[[], Report] = Report
     check: Callable[[str], str | None] | None = None
+    grammar: ir.Grammar | None = None
 
 
 @runtime_checkable

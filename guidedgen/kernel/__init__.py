@@ -44,6 +44,7 @@ class Compiled:
         vocab_size: number of token ids V, the bits of a mask.
         implementation: the kernel that runs it.
         labels: names of the table's symbols.
+        table: what was compiled; None for what the native kernel compiles by itself.
     """
 
     vocabulary: Vocabulary
@@ -51,6 +52,7 @@ class Compiled:
     implementation: str
     labels: dict[int, str] = field(repr=False)
     _grammar: Any = field(repr=False)
+    table: GrammarTable | None = field(default=None, repr=False)
 
     def start(self) -> InspectableState:
         """The position before the first token."""
@@ -90,6 +92,8 @@ def compile_table(
     name = default_implementation() if implementation is None else implementation
     module = _module(name)
     validate(table, vocab_size=vocabulary.size, eos=vocabulary.eos, limits=limits)
+    if table.texts and name != "native":
+        raise CompileError("only the native kernel reads JSON symbols", hint="Lower the grammar with native=False.")
     try:
         grammar = module.Grammar(
             _prepare(name, module, vocabulary),
@@ -100,6 +104,7 @@ def compile_table(
             table.literals,
             table.start,
             limits.as_dict(),
+            *([table.texts] if table.texts else []),
         )
     except GuidedGenError:
         raise
@@ -107,7 +112,7 @@ def compile_table(
         raise CompileError(str(error), hint="This is a fault in whatever built the GrammarTable.") from error
     except RecursionError as error:  # cannot happen in either kernel as far as we know; fail with a name if it does
         raise LimitExceeded("depth", limits.depth, "a grammar nested too deep") from error
-    return _compiled(grammar, vocabulary, name, dict(table.labels))
+    return _compiled(grammar, vocabulary, name, dict(table.labels), table)
 
 
 def compile_native(
@@ -128,7 +133,9 @@ def compile_native(
     return _compiled(grammar, vocabulary, "native", {})
 
 
-def _compiled(grammar: Any, vocabulary: Vocabulary, implementation: str, labels: dict[int, str]) -> Compiled:
+def _compiled(
+    grammar: Any, vocabulary: Vocabulary, implementation: str, labels: dict[int, str], table: GrammarTable | None = None
+) -> Compiled:
     grammar.explainer = explainer(vocabulary, labels)
     return Compiled(
         vocabulary=vocabulary,
@@ -136,6 +143,7 @@ def _compiled(grammar: Any, vocabulary: Vocabulary, implementation: str, labels:
         implementation=implementation,
         labels=labels,
         _grammar=grammar,
+        table=table,
     )
 
 
@@ -150,11 +158,12 @@ def default_implementation() -> str:
         if wanted not in _MODULES:
             raise ValueError(f"GUIDEDGEN_KERNEL={wanted!r}: use one of {', '.join(_MODULES)}.")
         return wanted
-    return "native" if _native_is_installed() else "reference"
+    return "native" if native_is_installed() else "reference"
 
 
 @cache
-def _native_is_installed() -> bool:
+def native_is_installed() -> bool:
+    """Whether the native kernel is there; says so in the log, once, where it is not."""
     try:
         importlib.import_module(_MODULES["native"])
     except ImportError as error:

@@ -1,5 +1,6 @@
 """Native token-mask kernel. Use it through guidedgen.kernel."""
 
+from collections.abc import Sequence
 from typing import Annotated, overload
 
 import numpy
@@ -24,7 +25,7 @@ class Vocabulary:
 class Grammar:
     """A grammar compiled for one vocabulary; thread-safe."""
 
-    def __init__(self, vocabulary: Vocabulary, exprs: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], symbols: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], pool: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], byte_sets: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], literals: bytes, start: int, limits: dict) -> None: ...
+    def __init__(self, vocabulary: Vocabulary, exprs: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], symbols: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], pool: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], byte_sets: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], literals: bytes, start: int, limits: dict, texts: Sequence = ()) -> None: ...
 
     @staticmethod
     def from_schema(vocabulary: Vocabulary, schema: Schema, options: dict, limits: dict) -> Grammar:
@@ -179,3 +180,11 @@ class TextProbe:
     @property
     def empty(self) -> bool:
         """Whether it is plainly no text."""
+
+def span_automaton(text: bytes, unit: int, low: int, high: int, most: int) -> Annotated[NDArray[numpy.int32], dict(shape=(None,))]:
+    """
+    The spans of a UTF-8 text of so many characters (0), words (1) or lines (2), as an automaton; high < 0: any number.
+    """
+
+def word_automaton(words: list, most: int) -> Annotated[NDArray[numpy.int32], dict(shape=(None,))]:
+    """The words of a list in ascending order, as an automaton."""

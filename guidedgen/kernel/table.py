@@ -14,6 +14,14 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     AND            offset in pool        count
     NOT            child                 -              complement with respect to all byte strings
     REPEAT         child                 offset in pool pool[b:b+2] = minimum, maximum (-1: no maximum)
+    AUTOMATON      offset in pool        length         texts that lead from state 0 to an accepting one, see below
+    LONGEST        accepted              tracked        only as the whole of a TERMINAL, see below
+
+The pool row of AUTOMATON is: number of states S, number of edges E, least and most counting edges of a text (most -1:
+any number), S + 1 numbers that say where each state's edges begin (and end), then for each edge its lowest byte + 256 *
+its highest byte + 65536 if it counts, and the state that it leads to, then the accepting states as bits, 32 a number.
+The edges of one state are of ascending bytes and do not overlap. An automaton with bounds has no circles, and from each
+state all numbers of counting edges between the fewest and the most lead to an accepting state.
 
 *Symbols* are the context-free structure over them. RULE may refer forward, everything else only backward.
 
@@ -24,6 +32,8 @@ Two node kinds share one layout (an opcode and two operands, lists in a common p
     TOKEN          offset in pool        count          exactly one of these token ids (special tokens)
     RULE           body symbol           -              a named symbol; the only way to be recursive
     UNORDERED      offset in pool        members        members in any order, see below
+    JSON           row of texts          -              a JSON text of a schema (native kernel only)
+    LIMITED        expression            tokens         a text in its language in so many tokens at most
 
 The pool row of UNORDERED is: separator, rest (-1: none), minimum, maximum (-1: none), then for each member its symbol
 and 1 where it is required, else 0. It derives all sequences of items with the separator between two of them, where an
@@ -31,16 +41,23 @@ item is a member that did not come before, or `rest`; every required member come
 bounds. Separator, rest and members must not derive the empty text.
 
 Semantics: the language of the table is the set of token sequences whose bytes (special tokens kept apart) are derived
-from `start`. There is no longest-match rule: a terminal may end wherever its expression accepts.
+from `start`. A terminal may end wherever its expression accepts, except that LONGEST looks at what follows: such a
+terminal has a non-empty text w in `accepted`, and the bytes from its end up to the next special token, or the end of
+the whole text, begin with no non-empty v for which w v is in `tracked`. With the same expression twice that is the
+longest match; every rule by which a lexer decides is of this form (docs/concepts/lexing.md).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from guidedgen.kernel._native import Schema
 
 
 class ExprOp(IntEnum):
@@ -55,6 +72,8 @@ class ExprOp(IntEnum):
     AND = 6
     NOT = 7
     REPEAT = 8
+    AUTOMATON = 9
+    LONGEST = 10
 
 
 class SymOp(IntEnum):
@@ -67,6 +86,8 @@ class SymOp(IntEnum):
     TOKEN = 4
     RULE = 5
     UNORDERED = 6
+    JSON = 7
+    LIMITED = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +95,8 @@ class GrammarTable:
     """A grammar as arrays; see the module for the meaning of the opcodes.
 
     `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
+    `texts` are the schemas that JSON symbols name, as the native kernel read them, and how their texts are laid out;
+    each serves one compilation. `sources` are what they were read from, to do it again.
     """
 
     exprs: NDArray[np.int32]  # [E, 3] op, a, b
@@ -83,3 +106,5 @@ class GrammarTable:
     literals: bytes
     start: int
     labels: dict[int, str] = field(default_factory=dict)
+    texts: tuple[tuple[Schema, dict[str, int]], ...] = ()
+    sources: tuple[object, ...] = ()

@@ -69,19 +69,49 @@ def _check_expressions(table: GrammarTable, pool: NDArray[np.int64], limits: Lim
     rows = table.exprs.astype(np.int64)
     op, a, b = rows.T
     ids = np.arange(len(rows))
-    _require("exprs", (op >= 0) & (op <= max(ExprOp)), "unknown opcode")
+    _require("exprs", np.isin(op, list(ExprOp)), "unknown opcode")
     _require("exprs", (op != ExprOp.BYTES) | ((a >= 0) & (a < len(table.byte_sets))), "no such byte set")
     literal_ok = (a >= 0) & (b >= 0) & (a + b <= len(table.literals))
     _require("exprs", (op != ExprOp.LITERAL) | literal_ok, "literal out of range")
     is_list = (op == ExprOp.CONCAT) | (op == ExprOp.OR) | (op == ExprOp.AND)
     is_repeat = op == ExprOp.REPEAT
-    has_child = is_repeat | (op == ExprOp.NOT)
+    is_longest = op == ExprOp.LONGEST
+    has_child = is_repeat | (op == ExprOp.NOT) | is_longest
     _require("exprs", ~has_child | ((a >= 0) & (a < ids)), "a child must come before its parent")
+    _require("exprs", ~is_longest | ((b >= 0) & (b < ids)), "a child must come before its parent")
     _check_bounds("exprs", is_repeat, b, pool, limits)
+    for row in np.flatnonzero(op == ExprOp.AUTOMATON):
+        _check_automaton(int(row), int(a[row]), int(b[row]), pool)
     single = np.stack([ids[has_child], a[has_child]], axis=1)
+    tracked = np.stack([ids[is_longest], b[is_longest]], axis=1)
     listed = _list_edges("exprs", is_list, a, b, pool)
     _require_edges("exprs", listed, (listed[:, 1] >= 0) & (listed[:, 1] < listed[:, 0]), "a child must come first")
-    return np.concatenate([single, listed])
+    edges = np.concatenate([single, tracked, listed])
+    _require_edges("exprs", edges, ~is_longest[edges[:, 1]], "LONGEST is the whole of a terminal")
+    return edges
+
+
+def _check_automaton(row: int, offset: int, length: int, pool: NDArray[np.int64]) -> None:
+    """Check the pool row of an AUTOMATON."""
+
+    def require(good: bool, problem: str) -> None:
+        if not good:
+            raise CompileError(f"exprs[{row}]: {problem}", hint="This is a fault in whatever built the GrammarTable.")
+
+    require(offset >= 0 and length >= 5 and offset + length <= len(pool), "automaton out of range")
+    words = pool[offset : offset + length]
+    states, edges, least, most = (int(word) for word in words[:4])
+    require(states >= 1 and edges >= 0, "an automaton without states")
+    require(length == 5 + states + 2 * edges + (states + 31) // 32, "an automaton of another size")
+    require(least >= 0 and (most == -1 or least <= most), "impossible counts")
+    first, listed = words[4 : 5 + states], words[5 + states : 5 + states + 2 * edges].reshape(-1, 2)
+    require(first[0] == 0 and first[-1] == edges and bool((np.diff(first) >= 0).all()), "edges out of range")
+    low, high = listed[:, 0] & 255, listed[:, 0] >> 8 & 255
+    require(bool(((low <= high) & (listed[:, 0] >> 17 == 0)).all()), "edges of impossible bytes")
+    require(bool(((listed[:, 1] >= 0) & (listed[:, 1] < states)).all()), "edges to states that are not there")
+    apart = low[1:] > high[:-1]
+    apart[first[(first > 0) & (first < edges)] - 1] = True  # between the edges of two states
+    require(bool(apart.all()), "edges that overlap or are out of order")
 
 
 def _check_symbols(
@@ -93,8 +123,11 @@ def _check_symbols(
     ids = np.arange(len(rows))
     _require("symbols", (op >= 0) & (op <= max(SymOp)), "unknown opcode")
     terminal_ok = (a >= 0) & (a < len(table.exprs))
-    _require("symbols", (op != SymOp.TERMINAL) | terminal_ok, "no such expression")
+    limited = op == SymOp.LIMITED
+    _require("symbols", ~((op == SymOp.TERMINAL) | limited) | terminal_ok, "no such expression")
+    _require("symbols", ~limited | (b > 0), "a limit of less than one token")
     _require("symbols", (op != SymOp.RULE) | ((a >= 0) & (a < len(rows))), "no such symbol")
+    _require("symbols", (op != SymOp.JSON) | ((a >= 0) & (a < len(table.texts))), "no such JSON text")
     repeats = op == SymOp.REPETITION
     _require("symbols", ~repeats | ((a >= 0) & (a < ids)), "a child must come before its parent")
     _check_bounds("symbols", repeats, b, pool, limits)

@@ -54,6 +54,9 @@ class Store(Protocol):
     def grow(self, capacity: int) -> None:
         """Make room for `capacity` slots; existing ones keep their content."""
 
+    def move(self, old: torch.Tensor, new: torch.Tensor) -> None:
+        """Copy the content of slots `old` [M] to slots `new` [M], all at once; they may overlap."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
 from guidedgen.models.attention import AttentionPlan
 from guidedgen.models.base import Rows
-from guidedgen.models.linear import Linear, fused
+from guidedgen.models.linear import HEAD_FORMATS, ROUNDED, Linear, fused
 from guidedgen.models.store import LayerShape, SlotStore
 
 
@@ -61,9 +61,10 @@ class LeanLlama:
 
     Args:
         model: a transformers `LlamaForCausalLM`; its embedding and head are shared, the other matrices are copied.
+        weights: format of the matrices, a name in `linear.FORMATS`.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, weights: str = "dense") -> None:
         config = model.config
         self._heads = int(config.num_attention_heads)
         self._kv_heads = int(config.num_key_value_heads)
@@ -74,9 +75,9 @@ class LeanLlama:
         self._scale = float(base.layers[0].self_attn.scaling)
         self._eps = float(config.rms_norm_eps)
         self._rotary = RotaryTable(base.rotary_emb, dtype=self._dtype, device=self._device)
-        self._layers = [_layer(module) for module in base.layers]
+        self._layers = [_layer(module, weights) for module in base.layers]
         self._norm: torch.Tensor = base.norm.weight.detach()
-        self._head = fused("dense", [model.lm_head.weight.detach()], [None])
+        self._head = fused(HEAD_FORMATS[weights], [model.lm_head.weight.detach()], [None])
 
     @staticmethod
     def accepts(model: Any) -> bool:
@@ -132,19 +133,32 @@ class LeanLlama:
         return layer.down(F.silu(gate) * up)
 
 
-def _layer(module: Any) -> _Layer:
+def _layer(module: Any, weights: str) -> _Layer:
     attention, mlp = module.self_attn, module.mlp
     return _Layer(
         attention_norm=module.input_layernorm.weight.detach(),
-        query_key_value=_fused(attention.q_proj, attention.k_proj, attention.v_proj),
-        output=_fused(attention.o_proj),
+        query_key_value=_fused(weights, attention.q_proj, attention.k_proj, attention.v_proj),
+        output=_fused(weights, attention.o_proj),
         mlp_norm=module.post_attention_layernorm.weight.detach(),
-        gate_up=_fused(mlp.gate_proj, mlp.up_proj),
-        down=_fused(mlp.down_proj),
+        gate_up=_fused(weights, mlp.gate_proj, mlp.up_proj),
+        down=_fused(weights, mlp.down_proj),
     )
 
 
-def _fused(*modules: Any) -> Linear:
-    weights = [module.weight.detach() for module in modules]
+def _fused(weights: str, *modules: Any) -> Linear:
+    matrices = [module.weight.detach() for module in modules]
     biases = [None if module.bias is None else module.bias.detach() for module in modules]
-    return fused("dense", weights, biases)
+    return fused(weights, matrices, biases)
+
+
+def round_weights(model: Any, weights: str) -> None:
+    """Give a transformers model the values that `LeanLlama(model, weights=...)` computes with, for comparisons.
+
+    The embedding keeps its own, also where the head shares its tensor.
+    """
+    head = ROUNDED[HEAD_FORMATS[weights]](model.lm_head.weight.detach())
+    for layer in model.model.layers:
+        for module in layer.modules():
+            if isinstance(module, torch.nn.Linear):
+                module.weight.data = ROUNDED[weights](module.weight.detach())
+    model.lm_head.weight = torch.nn.Parameter(head, requires_grad=False)

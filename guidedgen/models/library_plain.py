@@ -42,6 +42,10 @@ class TokenStore:
             wider[: self.capacity] = self.tokens
             self.tokens = wider
 
+    def move(self, old: torch.Tensor, new: torch.Tensor) -> None:
+        """Copy tokens of slots to others."""
+        self.tokens[new] = self.tokens[old]
+
 
 class LibraryPlain:
     """A `Backend` for one chain of rows at a time.

@@ -8,6 +8,8 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
+from guidedgen.models.quantised import Int4Linear, Int8Linear
+
 
 class Linear(Protocol):
     """A weight matrix [out, in] in some format."""
@@ -35,7 +37,27 @@ class DenseLinear:
 
 LinearFormat = Callable[[torch.Tensor, torch.Tensor | None], Linear]
 
-FORMATS: dict[str, LinearFormat] = {"dense": DenseLinear}
+
+def _four_bits(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
+    return Int4Linear(weight, bias) if Int4Linear.fits(weight) else Int8Linear(weight, bias)
+
+
+def _four_bits_rounded(weight: torch.Tensor) -> torch.Tensor:
+    return Int4Linear.rounded(weight) if Int4Linear.fits(weight) else Int8Linear.rounded(weight)
+
+
+FORMATS: dict[str, LinearFormat] = {"dense": DenseLinear, "int8": Int8Linear, "int4": _four_bits}
+"""How matrices are kept, by name."""
+
+ROUNDED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "dense": lambda weight: weight,
+    "int8": Int8Linear.rounded,
+    "int4": _four_bits_rounded,
+}
+"""By format: a matrix [out, in] to the values that are in fact used."""
+
+HEAD_FORMATS = {"dense": "dense", "int8": "int8", "int4": "int8"}
+"""By format of the layers: that of the output head, where four bits cost more quality than they save time."""
 
 
 def fused(format_name: str, weights: list[torch.Tensor], biases: list[torch.Tensor | None]) -> Linear:

@@ -16,7 +16,7 @@ import torch
 from guidedgen.errors import ModelError, VocabularyError
 from guidedgen.models import gguf_cache
 from guidedgen.models.known import KNOWN
-from guidedgen.models.precision import choose_device, choose_dtype
+from guidedgen.models.precision import WEIGHTS, choose_device, choose_dtype
 from guidedgen.models.progress import Progress, silent
 from guidedgen.models.transformers_adapter import TransformersModel, logits_size
 from guidedgen.vocabulary import Vocabulary
@@ -42,7 +42,8 @@ def load(
     Args:
         name: a known name (`KNOWN`), a folder in transformers format, a GGUF file, or a hub id such as "owner/model".
         device: "auto", "cpu", "cuda", ...
-        dtype: "auto" (see `precision`), "float32", "bfloat16", "float16", or a torch dtype.
+        dtype: "auto" (see `precision`), "float32", "bfloat16", "float16", a torch dtype; "int8" or "int4" keep weights
+            in so many bits (Llama-shaped models on a CPU), which changes the model a little.
         progress: told about download, conversion and load.
         revision: branch, tag or commit of a hub id.
         token: access token for a hub id; default: the one that the hub client has stored.
@@ -53,7 +54,8 @@ def load(
     """
     report = progress or silent
     where = choose_device(device)
-    number_format = choose_dtype(dtype, where)
+    weights = str(dtype) if dtype in WEIGHTS else "dense"
+    number_format = torch.bfloat16 if weights != "dense" else choose_dtype(dtype, where)
     source, local = _source(name, report)
     options = {"revision": revision, "token": token, "local_files_only": local, "trust_remote_code": False}
     report("load", 0, _STEPS)
@@ -63,7 +65,7 @@ def load(
         model = _from_library(name, "model", lambda: _weights(source, options, number_format, where))
         report("load", 2, _STEPS)
         vocabulary = _vocabulary(name, tokenizer, model)
-        wrapped = TransformersModel.wrap(model, tokenizer, vocabulary, name=name, lean=lean)
+        wrapped = TransformersModel.wrap(model, tokenizer, vocabulary, name=name, lean=lean, weights=weights)
     report("load", _STEPS, _STEPS)
     if wrapped.info.reason:
         _log.warning("%s: %s", name, wrapped.info.reason)

@@ -20,6 +20,10 @@ _FORMATS = {
 }
 
 
+WEIGHTS = ("int8", "int4")
+"""Formats of weights alone; activations are bfloat16 then."""
+
+
 def choose_device(name: str) -> torch.device:
     """The device for "auto", "cpu", "cuda", "cuda:1", "mps"...
 
@@ -48,7 +52,7 @@ def choose_dtype(name: str | torch.dtype, device: torch.device) -> torch.dtype:
         return name
     if name != "auto":
         if name not in _FORMATS:
-            raise ModelError(f"dtype {name!r} is not known. Use auto, {', '.join(_FORMATS)}.")
+            raise ModelError(f"dtype {name!r} is not known. Use auto, {', '.join((*_FORMATS, *WEIGHTS))}.")
         return _FORMATS[name]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16

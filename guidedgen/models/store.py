@@ -64,6 +64,11 @@ class SlotStore:
         self.values = [_grown(tensor, capacity) for tensor in self.values]
         self.positions = _grown(self.positions, capacity)
 
+    def move(self, old: torch.Tensor, new: torch.Tensor) -> None:
+        """Copy the content of slots `old` [M] to slots `new` [M]; what is indexed is copied before it is written."""
+        for tensor in (*self.keys, *self.values, self.positions):
+            tensor[new] = tensor[old]
+
     def write(self, layer: int, slots: torch.Tensor | slice, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Put keys [R, KV, D] and values [R, KV, Dv] of one layer into their slots."""
         self.keys[layer][slots] = keys

@@ -13,10 +13,10 @@ import torch
 
 from guidedgen.errors import ModelError
 from guidedgen.models.base import ModelInfo, Rows
-from guidedgen.models.lean_llama import LeanLlama
+from guidedgen.models.lean_llama import LeanLlama, round_weights
 from guidedgen.models.library_plain import LibraryPlain
 from guidedgen.models.library_rows import LibraryRows
-from guidedgen.models.self_test import Abilities, Backend, SelfTest
+from guidedgen.models.self_test import QUANTISED_TOLERANCE, Abilities, Backend, SelfTest
 from guidedgen.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,15 @@ class TransformersModel:
         self.backend = backend_name
 
     @staticmethod
-    def wrap(model: Any, tokenizer: Any, vocabulary: Vocabulary, *, name: str, lean: bool = True) -> TransformersModel:
+    def wrap(
+        model: Any,
+        tokenizer: Any,
+        vocabulary: Vocabulary,
+        *,
+        name: str,
+        lean: bool = True,
+        weights: str = "dense",
+    ) -> TransformersModel:
         """Take a transformers causal language model into service.
 
         Args:
@@ -53,12 +61,14 @@ class TransformersModel:
             vocabulary: of that tokenizer, as wide as the logits.
             name: for messages.
             lean: whether the lean forward may be used where it applies.
+            weights: "dense" keeps the model's format; "int8" and "int4" need the lean forward and a CPU.
 
         Raises:
-            ModelError: the model's own cache gives other logits than its forward, or has no causal language head.
+            ModelError: quantised weights are not possible for this model; its own cache gives other logits than its
+                forward, or it has no causal language head.
         """
         model.eval()
-        backend, backend_name, abilities = _choose(model, name, lean)
+        backend, backend_name, abilities = _choose(model, name, lean, weights)
         context, shortened = _context_length(model.config.get_text_config())
         reasons = [reason for reason in (abilities.reason, shortened) if reason]
         info = ModelInfo(
@@ -66,7 +76,7 @@ class TransformersModel:
             logits_size=vocabulary.size,
             context_length=context,
             device=str(model.device),
-            dtype=str(model.dtype).removeprefix("torch."),
+            dtype=weights if weights != "dense" else str(model.dtype).removeprefix("torch."),
             tree=abilities.tree,
             batch=abilities.batch,
             reason="; ".join(reasons) or None,
@@ -91,7 +101,9 @@ def logits_size(model: Any) -> int:
     return int(head.weight.shape[0] if head is not None else model.config.get_text_config().vocab_size)
 
 
-def _choose(model: Any, name: str, lean: bool) -> tuple[Backend, str, Abilities]:
+def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, str, Abilities]:
+    if weights != "dense":
+        return _quantised(model, name, lean, weights)
     with torch.inference_mode():
         reference = _library_forward(model)
         test = SelfTest(reference, logits_size=logits_size(model), device=model.device)
@@ -113,6 +125,24 @@ def _choose(model: Any, name: str, lean: bool) -> tuple[Backend, str, Abilities]
             reason = str(error)
         model.set_attn_implementation(own_attention)
         return _plain(model, name, test, reason)
+
+
+def _quantised(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, str, Abilities]:
+    """The lean forward on quantised weights, tested against the library's on the values that those stand for."""
+    if not lean or not LeanLlama.accepts(model) or model.device.type != "cpu":
+        raise ModelError(
+            f"{name}: {weights} weights need guidedgen's own forward, which is for Llama-shaped models, on a CPU. "
+            "Load it with dtype='auto'."
+        )
+    with torch.inference_mode():
+        backend = LeanLlama(model, weights=weights)
+        round_weights(model, weights)
+        model.float()  # so that the comparison sees the rounding of one side alone
+        test = SelfTest(_library_forward(model), logits_size=logits_size(model), device=model.device)
+        abilities = test.within(backend, QUANTISED_TOLERANCE)
+    if not (abilities.tree and abilities.batch):
+        raise ModelError(f"{name}: {weights} weights do not work here ({abilities.reason}). Load it with dtype='auto'.")
+    return backend, "lean", abilities
 
 
 def _plain(model: Any, name: str, test: SelfTest, reason: str | None) -> tuple[Backend, str, Abilities]:

@@ -7,7 +7,7 @@ thread-safe: the sampler holds a lock. Knows nothing about models beyond slots.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListOf
 
 import numpy as np
@@ -89,22 +89,41 @@ class PrefixCache:
         self._clock += 1
         node.used = self._clock
 
-    def publish(self, parent: Node, tokens: ListOf[int], slots: ListOf[int]) -> Node:
-        """Add a chain of computed rows below `parent`; returns its tip. One assignment makes all of it visible."""
+    def publish(self, parent: Node, tokens: ListOf[int], slots: ListOf[int]) -> list[Node]:
+        """Add a chain of computed rows below `parent`; returns its nodes. One assignment makes all of it visible."""
         path = parent.path.extended(parent.depth, slots)
-        first: Node | None = None
-        node = parent
+        nodes: list[Node] = []
         for offset, (token, slot) in enumerate(zip(tokens, slots, strict=True), 1):
-            child = Node(node, token, slot, path, parent.depth + offset)
-            if first is None:
-                first = child
-            else:
-                node.children[token] = child
-            node = child
-        self.touch(node)
-        if first is not None:
-            parent.children[first.token] = first
-        return node
+            child = Node(nodes[-1] if nodes else parent, token, slot, path, parent.depth + offset)
+            if nodes:
+                nodes[-1].children[token] = child
+            nodes.append(child)
+        if nodes:
+            self.touch(nodes[-1])
+            parent.children[nodes[0].token] = nodes[0]
+        return nodes
+
+    def publish_tree(self, parent: Node, tokens: ListOf[int], parents: ListOf[int], slots: ListOf[int]) -> list[Node]:
+        """Add a tree of computed rows below `parent`; returns its nodes, one for each row.
+
+        Args:
+            parent: the cached prefix.
+            tokens: of the rows, parents before children.
+            parents: by row the row before it, -1 for `parent`.
+            slots: of the rows.
+        """
+        nodes: list[Node] = []
+        for token, before, slot in zip(tokens, parents, slots, strict=True):
+            up = parent if before < 0 else nodes[before]
+            node = Node(up, token, slot, up.path.extended(up.depth, [slot]), up.depth + 1)
+            self.touch(node)
+            nodes.append(node)
+            if before >= 0:
+                up.children[token] = node
+        for node, before in zip(nodes, parents, strict=True):  # last: visible only with all that is below
+            if before < 0:
+                parent.children[node.token] = node
+        return nodes
 
     def evict(self, count: int) -> int:
         """Free at least `count` slots, least recently used leaves first; returns how many were freed.
@@ -121,6 +140,48 @@ class PrefixCache:
             if parent.parent is not None and not parent.children and not parent.pins:
                 heapq.heappush(leaves, (parent.used, id(parent), parent))
         return freed
+
+    def discard(self, node: Node) -> bool:
+        """Drop one node, unless others go on from it or it is in use; whether it was dropped."""
+        if not node.live or node.children or node.pins or node.parent is None:
+            return False
+        self._drop(node)
+        return True
+
+    def straighten(self, ancestor: Node, node: Node, move: Callable[[list[int], list[int]], None]) -> None:
+        """Let the nodes from below `ancestor` to `node` stand in the slots right behind it.
+
+        Attention over consecutive slots needs no copy. Stops at the first node whose slot has to stay: others go on
+        from it too, or the wanted slot is taken.
+
+        Args:
+            ancestor: where the way begins.
+            node: where it ends.
+            move: copies the content of slots to others, all at once.
+        """
+        way = self._movable(_between(ancestor, node), ancestor.slot + 1)
+        slots = list(range(ancestor.slot + 1, ancestor.slot + 1 + len(way)))
+        old = [step.slot for step in way]
+        if old == slots:
+            return
+        for step in way:
+            step.slot = -1  # dead first: interrupted anywhere here, no hint leads to what is half moved
+        move(old, slots)
+        self.allocator.exchange(old, slots)
+        path = ancestor.path.extended(ancestor.depth, slots)
+        for step, slot in zip(way, slots, strict=True):
+            step.slot, step.path = slot, path
+
+    def _movable(self, way: list[Node], first: int) -> list[Node]:
+        """The nodes at the beginning of a way that may have the slots from `first` on."""
+        leaving: set[int] = set()
+        for offset, step in enumerate(way):
+            alone = len(step.children) <= (offset + 1 < len(way))
+            slot = first + offset
+            if not alone or not (step.slot == slot or slot in leaving or self.allocator.is_free(slot)):
+                return way[:offset]
+            leaving.add(step.slot)
+        return way
 
     def recover(self) -> None:
         """After an interruption: forget pins and half-dropped nodes, and make the allocator agree with the tree."""
@@ -161,3 +222,12 @@ class PrefixCache:
             node = stack.pop()
             stack.extend(node.children.values())
             yield node
+
+
+def _between(ancestor: Node, node: Node) -> list[Node]:
+    """The nodes below `ancestor` down to `node`, oldest first."""
+    way = []
+    while node is not ancestor and node.parent is not None:
+        way.append(node)
+        node = node.parent
+    return way[::-1]

@@ -183,6 +183,21 @@ def _draw(proposal: Proposal, sampling: Sampling, uniforms: ListOf[float]) -> li
     return _records(proposal, tokens, distribution.gather(-1, tokens[:, None])[:, 0])
 
 
+def record_of(proposal: Proposal, distribution: torch.Tensor, token: int) -> TokenRecord:
+    """The record of a token of the only row, where something else than `choose` chose it.
+
+    Args:
+        proposal: of one row.
+        distribution: its `probabilities` [1, V].
+        token: the chosen token.
+
+    Raises:
+        ModelError: the token has no probability.
+    """
+    chosen = torch.tensor([token], device=distribution.device)
+    return _records(proposal, chosen, distribution[:, token])[0]
+
+
 def broken_logits() -> ModelError:
     """The error for logits that allow no choice."""
     return ModelError(

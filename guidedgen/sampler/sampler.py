@@ -10,57 +10,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from collections.abc import Sequence as ListOf
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 
 from guidedgen.errors import LimitExceeded, ModelError
 from guidedgen.models.base import LanguageModel, Rows, Segment
-from guidedgen.sampler.cache import Node
 from guidedgen.sampler.engine import Engine
+from guidedgen.sampler.jobs import Job, Part, waves_of
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trace import TraceRecorder
 
 DEFAULT_CACHE_BYTES = 2 << 30
 _MORE_CACHE = "Give load(cache_bytes=...) more, or shorten the text."
-
-
-@dataclass
-class _Job:
-    """One chain of a wave: what is cached (`tip`), and what has to be computed."""
-
-    answers: dict[int, list[int]]  # by depth: which entries of the call the logits after so many tokens answer
-    tip: Node
-    missing: tuple[int, ...]
-    again: Node | None = None  # cached already, but its logits are wanted: its row is computed once more, in place
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """Equal for jobs that would compute the same first row."""
-        return id(self.tip), self.missing[0]
-
-    def answer(self, other: _Job) -> bool:
-        """Take over the answers of a job that would begin alike, where it lies on the way of this one."""
-        on_the_way = self.missing[: len(other.missing)] == other.missing
-        if on_the_way:
-            for depth, entries in other.answers.items():
-                self.answers.setdefault(depth, []).extend(entries)
-        return on_the_way
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The rows of one job in one forward."""
-
-    job: _Job
-    tokens: tuple[int, ...]
-    slots: list[int]
-
-    def wanted(self) -> list[int]:
-        """The depths among its rows whose logits answer something, ascending."""
-        start = self.job.tip.depth
-        return sorted(depth for depth in self.job.answers if start < depth <= start + len(self.tokens))
 
 
 class Sampler:
@@ -121,6 +84,30 @@ class Sampler:
         with self._exclusive():
             return self._answer(sequences)
 
+    def discard(self, drafts: ListOf[Sequence], *, base: Sequence, keep: Sequence) -> None:
+        """Forget drafted sequences that are not on the way to `keep`, and let that way stand in consecutive slots.
+
+        Only a matter of memory and speed: a sequence that is asked for again is computed again.
+
+        Args:
+            drafts: sequences whose logits were asked for; each after those that it goes on from.
+            base: the sequence that all of them go on from.
+            keep: the sequence that is gone on with; what of it is not computed yet does not matter.
+        """
+        with self._exclusive() as engine:
+            cache, kept = engine.cache, engine.locate(keep)[0]
+            kept.pins += 1  # what lies on the way to a pinned node has children, and stays
+            for sequence in reversed(drafts):
+                node = engine.hints.get(sequence)
+                if node is not None:
+                    cache.discard(node)
+            kept.pins -= 1
+            cache.straighten(engine.locate(base)[0], kept, self._move)
+
+    def _move(self, old: list[int], new: list[int]) -> None:
+        device = self.model.info.device
+        self._engine.store.move(torch.tensor(old, device=device), torch.tensor(new, device=device))
+
     @contextmanager
     def _exclusive(self) -> Iterator[Engine]:
         """The engine, for one caller at a time; what an interrupted caller left behind is tidied up first."""
@@ -161,25 +148,19 @@ class Sampler:
         assert result is not None
         return result
 
-    def _wave(self, sequences: list[Sequence], pending: list[int]) -> list[_Job]:
+    def _wave(self, sequences: list[Sequence], pending: list[int]) -> list[Job]:
         """The pending sequences that can be computed together: no two jobs begin with the same uncached row."""
         jobs = [self._job(sequences[index], index) for index in pending]
-        wave: dict[tuple[int, int], _Job] = {}
-        for job in sorted(jobs, key=lambda job: -len(job.missing)):  # the longest answers those on its way
-            first = wave.setdefault(job.key, job)
-            if first is not job:
-                first.answer(job)
-        return list(wave.values())[::-1]
+        return waves_of(jobs, most_rows=self._engine.chunk, trees=self.model.info.tree)
 
-    def _job(self, sequence: Sequence, index: int) -> _Job:
+    def _job(self, sequence: Sequence, index: int) -> Job:
         tip, missing = self._engine.locate(sequence)
-        answers = {sequence.length: [index]}
         if missing:
-            return _Job(answers, tip, missing)
+            return Job(tip, missing, {len(missing) - 1: [index]})
         assert tip.parent is not None  # sequences have at least one token
-        return _Job(answers, tip.parent, (tip.token,), again=tip)
+        return Job(tip.parent, (tip.token,), {0: [index]}, again=tip)
 
-    def _run(self, wave: list[_Job], sequences: list[Sequence]) -> tuple[list[list[int]], torch.Tensor]:
+    def _run(self, wave: list[Job], sequences: list[Sequence]) -> tuple[list[list[int]], torch.Tensor]:
         """Compute a wave chunk by chunk; logits [J, logits_size], and for each row the entries that it answers.
 
         Where the cache cannot hold all jobs at once, the longest are left for another wave.
@@ -192,7 +173,7 @@ class Sampler:
         reused = sum(job.tip.depth for job in unfinished if job.again is not None or len(job.missing) > 1)
         while unfinished:
             parts = self._parts(unfinished)
-            entries += [part.job.answers[depth] for part in parts for depth in part.wanted()]
+            entries += [part.job.answers[part.job.done + row] for part in parts for row in part.wanted()]
             logits.append(self._forward(parts, reused))
             reused = 0
             for part in parts:
@@ -200,7 +181,7 @@ class Sampler:
             unfinished = [job for job in unfinished if job.missing]
         return entries, logits[0] if len(logits) == 1 else torch.cat(logits)
 
-    def _parts(self, unfinished: list[_Job]) -> list[_Part]:
+    def _parts(self, unfinished: list[Job]) -> list[Part]:
         """What the next forward computes, with slots. Drops jobs from `unfinished` until their slots can be had."""
         engine = self._engine
         while True:
@@ -208,6 +189,9 @@ class Sampler:
             needed = sum(len(tokens) for job, tokens in plan if job.again is None)
             if engine.reserve(needed):
                 break
+            if len(unfinished) == 1 and unfinished[0].parents is not None:
+                unfinished[0] = unfinished[0].branch()
+                continue
             if len(unfinished) == 1:
                 detail = "one sequence alone does not fit"
                 raise LimitExceeded("cache_bytes", engine.cache_bytes, detail, remedy=_MORE_CACHE)
@@ -215,22 +199,24 @@ class Sampler:
             (dropped.again or dropped.tip).pins -= 1
         take = engine.cache.allocator.take
         return [
-            _Part(job, tokens, [job.again.slot] if job.again else take(len(tokens), job.tip.slot))
+            Part(job, tokens, [job.again.slot] if job.again else take(len(tokens), job.tip.slot))
             for job, tokens in plan
         ]
 
-    def _split(self, unfinished: list[_Job]) -> list[tuple[_Job, tuple[int, ...]]]:
+    def _split(self, unfinished: list[Job]) -> list[tuple[Job, tuple[int, ...]]]:
         """As many rows as one forward may have, short jobs first."""
         budget = self._engine.chunk
-        plan: list[tuple[_Job, tuple[int, ...]]] = []
+        plan: list[tuple[Job, tuple[int, ...]]] = []
         for job in unfinished if self.model.info.batch else unfinished[:1]:
             if budget == 0:
                 break
+            if job.parents is not None and len(job.missing) > budget:
+                continue  # a tree is computed in one forward: the next one has room for it
             plan.append((job, job.missing[:budget]))
             budget -= len(plan[-1][1])
         return plan
 
-    def _forward(self, parts: list[_Part], reused: int) -> torch.Tensor:
+    def _forward(self, parts: list[Part], reused: int) -> torch.Tensor:
         """Logits of the parts' wanted rows, [J, logits_size]."""
         device = self.model.info.device
         tokens: list[int] = []
@@ -242,10 +228,13 @@ class Sampler:
             tip, start = part.job.tip, len(tokens)
             tokens += part.tokens
             slots += part.slots
-            positions += range(tip.depth, tip.depth + len(part.tokens))
+            positions += part.positions()
             context = torch.from_numpy(tip.slots()).to(device)
-            segments.append(Segment(start=start, stop=len(tokens), context=context))
-            wanted += [start + depth - tip.depth - 1 for depth in part.wanted()]
+            ancestors = part.ancestors()
+            if ancestors is not None:
+                ancestors = ancestors.to(device)
+            segments.append(Segment(start=start, stop=len(tokens), context=context, ancestors=ancestors))
+            wanted += [start + row for row in part.wanted()]
         rows = Rows(
             tokens=torch.tensor(tokens, device=device),
             positions=torch.tensor(positions, device=device),
@@ -258,23 +247,22 @@ class Sampler:
         self.trace.forward(rows=len(tokens), reused=reused, seconds=time.perf_counter() - began)
         return logits
 
-    def _commit(self, part: _Part, sequences: list[Sequence]) -> None:
+    def _commit(self, part: Part, sequences: list[Sequence]) -> None:
         """Make a part's rows visible, and note where the sequences that they answer are cached."""
         job, cache = part.job, self._engine.cache
-        wanted = part.wanted()
         if job.again is not None:
-            node = job.again
-            cache.touch(node)
+            nodes = [job.again]
+            cache.touch(job.again)
+        elif job.parents is not None:
+            nodes = cache.publish_tree(job.tip, part.tokens, job.parents, part.slots)
         else:
-            node = cache.publish(job.tip, part.tokens, part.slots)
-            job.tip.pins -= 1
-            node.pins += 1
-        job.tip, job.missing = node, job.missing[len(part.tokens) :]
-        if not job.missing:
-            node.pins -= 1
-        for depth in reversed(wanted):
-            while node.depth > depth:
-                assert node.parent is not None
-                node = node.parent
-            for entry in job.answers[depth]:
-                self._engine.hints[sequences[entry]] = node
+            nodes = cache.publish(job.tip, part.tokens, part.slots)
+        for row in part.wanted():
+            for entry in job.answers[job.done + row]:
+                self._engine.hints[sequences[entry]] = nodes[row]
+        job.missing = job.missing[len(part.tokens) :]
+        job.done += len(part.tokens)
+        (job.again or job.tip).pins -= 1
+        if job.missing:
+            job.tip = nodes[-1]
+            job.tip.pins += 1

@@ -56,6 +56,15 @@ class SlotAllocator:
         """Give slots back."""
         self._free[slots] = True
 
+    def is_free(self, slot: int) -> bool:
+        """Whether a slot exists and nobody has it."""
+        return 0 <= slot < self.capacity and bool(self._free[slot])
+
+    def exchange(self, old: list[int], new: list[int]) -> None:
+        """Give `old` back and take `new` in one go."""
+        self._free[old] = True
+        self._free[new] = False
+
     def reset(self, used: list[int]) -> None:
         """Make exactly `used` taken: the way back after an interruption."""
         free = np.ones(self.capacity, dtype=np.bool_)

@@ -15,6 +15,7 @@ class TraceStep:
 
     `rows` counts computed rows, `reused` prefix tokens that came from the cache. Seconds are wall time.
     `log_masses` has one entry per chosen token: log of the model's mass on the allowed tokens, temperature 1.
+    `drafts` has one entry per drafted tree, forced tokens left out: nodes, depth, and accepted tokens.
     """
 
     forwards: int
@@ -26,6 +27,7 @@ class TraceStep:
     log_masses: tuple[float, ...]
     forward_seconds: float
     mask_seconds: float
+    drafts: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +58,7 @@ class TraceRecorder:
         self._forwards = self._rows = self._reused = self._committed = self._forced = self._retracted = 0
         self._forward_seconds = self._mask_seconds = 0.0
         self._log_masses: list[float] = []
+        self._drafts: list[tuple[int, int, int]] = []
 
     def forward(self, *, rows: int, reused: int = 0, seconds: float = 0.0) -> None:
         """One forward of the model computed `rows` rows and took `reused` tokens from the cache."""
@@ -76,6 +79,10 @@ class TraceRecorder:
         if record.log_mass is not None:
             self._log_masses.append(record.log_mass)
 
+    def draft(self, *, nodes: int, depth: int, accepted: int) -> None:
+        """A tree was drafted, with so many nodes on so many levels, and so many tokens of it accepted."""
+        self._drafts.append((nodes, depth, accepted))
+
     def retract(self, count: int) -> None:
         """`count` tokens were taken back."""
         self._retracted += count
@@ -95,6 +102,7 @@ class TraceRecorder:
                 log_masses=tuple(self._log_masses),
                 forward_seconds=self._forward_seconds,
                 mask_seconds=self._mask_seconds,
+                drafts=tuple(self._drafts),
             )
         )
         self._reset()

@@ -100,6 +100,26 @@ def test_a_result_tells_how_it_came_about(script: Script) -> None:
     assert language_model.steps == result.trace.total("forwards")
 
 
+def test_captures_of_a_grammar_come_with_the_result(script: Script) -> None:
+    grammar = gg.Lark('start: name (" " word)*\nname[capture]: /[A-Z][a-z]*/\nword[capture="words"]: /[a-z]+/')
+    model, _ = script("Ada sees stars")
+    assert model.generate("?", grammar).captures == {"name": "Ada", "words": ["sees", "stars"]}
+    assert model.generate("?", gg.Regex(".*")).captures == {}
+    assert model.generate("?", grammar, max_tokens=4, on_budget="truncate").captures == {}
+
+
+def test_terminals_that_functions_answer_for(script: Script) -> None:
+    def members(text: str) -> list[str]:
+        return {"self": ["size", "name"], "self.size": []}[text.removesuffix(".")]
+
+    grammar = gg.Lark('%declare NAME\nstart: "self" ("." name)? ";"\nname[capture]: NAME', terminals={"NAME": members})
+    model, _ = script("self.size;")
+    result = model.generate("?", grammar)
+    assert (result.value, result.captures) == ("self.size;", {"name": "size"})
+    model, _ = script("self.none;")
+    assert model.generate("?", grammar).text == "self.name;"
+
+
 def test_forced_tokens_cost_no_forward(script: Script) -> None:
     model, language_model = script(TEXT)
     result = model.generate("?", Order)

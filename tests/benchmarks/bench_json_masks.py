@@ -95,7 +95,7 @@ def main() -> None:
         texts = [tokenizer.encode(text, add_special_tokens=False).ids for text in instances]
         try:
             spec = JsonSchema(data["schema"], whitespace="flexible", property_order=given.order)
-            constraint = compile(spec, vocabulary)
+            constraint = compile(spec, vocabulary, cache=False)
             constraint.start().fill(out)
             before = constraint.stats()
             cold += pass_over(constraint, texts, out)

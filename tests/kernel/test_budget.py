@@ -304,6 +304,7 @@ SCHEMAS = {
     "contains": {"type": "array", "contains": {"type": "string", "minLength": 3}, "minContains": 2},
     "format": {"type": "string", "format": "date"},
     "anything": True,
+    "many numbers": {"type": "object", "minProperties": 3, "additionalProperties": {"type": "integer", "minimum": 1}},
 }  # fmt: skip
 
 

@@ -41,6 +41,8 @@ def test_intersections(make: Expressions) -> None:
     assert make.intersection((a, make.epsilon)) is make.epsilon
     assert make.intersection((ab, make.epsilon)) is make.empty
     assert make.intersection((make.byte_set(0b110), make.byte_set(0b011))) is make.byte_set(0b010)
+    one_byte = make.byte_set(ANY_BYTE)
+    assert set(make.intersection((a, one_byte)).args) == {a, one_byte}  # "any byte" is no "anything"
 
 
 def test_complements(make: Expressions) -> None:
@@ -106,7 +108,7 @@ def test_ambiguous_counts_stay_few(make: Expressions) -> None:
 
 
 def test_distances_through_intersections(make: Expressions) -> None:
-    lexemes = Lexemes(Derivatives(make), limit=10_000)
+    lexemes = Lexemes(Derivatives(make), make, limit=10_000)
     twos, threes = (make.repeat(make.literal(b"a" * count), 1, None) for count in (2, 3))
     both = make.intersection((twos, threes))
     assert lexemes.distance(both) == 6
@@ -115,7 +117,7 @@ def test_distances_through_intersections(make: Expressions) -> None:
 
 
 def test_searches_are_limited(make: Expressions) -> None:
-    lexemes = Lexemes(Derivatives(make), limit=50)
+    lexemes = Lexemes(Derivatives(make), make, limit=50)
     periods = [make.repeat(make.literal(b"a" * count), 1, None) for count in (7, 11, 13)]
     with pytest.raises(LimitExceeded, match="states"):
         lexemes.distance(make.intersection(periods))

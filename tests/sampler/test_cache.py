@@ -9,7 +9,7 @@ def make(capacity: int = 128) -> PrefixCache:
 
 
 def add(cache: PrefixCache, parent: Node, tokens: list[int]) -> Node:
-    return cache.publish(parent, tokens, cache.allocator.take(len(tokens), parent.slot))
+    return [parent, *cache.publish(parent, tokens, cache.allocator.take(len(tokens), parent.slot))][-1]
 
 
 def tokens_of(node: Node) -> list[int]:

@@ -120,6 +120,26 @@ class Walk:
             torch.testing.assert_close(row, fresh(self.family, sequence.tokens()), atol=TOLERANCE, rtol=0)
         self.check_slots()
 
+    def draft(self) -> None:
+        """Ask for a tree of drafts at once, keep one way down it, and ask on from there."""
+        base = self.random.choice(self.sequences)
+        drafts: list[Sequence] = []
+        for _ in range(self.random.randint(1, 6)):
+            before = self.random.choice([base, *drafts])
+            if before.length < LONGEST - 1:
+                drafts.append(before.extend(self.random.choice(TOKENS), None))  # type: ignore[arg-type]
+        self.model.forwards = 0
+        if self.model.info.tree and self.slots >= 70:
+            self.seen["trees"] += len({draft.tokens() for draft in drafts}) > 1
+        logits = self.sampler.logits([base, *drafts])
+        for row, sequence in zip(logits, [base, *drafts], strict=True):
+            torch.testing.assert_close(row, fresh(self.family, sequence.tokens()), atol=TOLERANCE, rtol=0)
+        keep = self.random.choice([base, *drafts])
+        following = keep.extend(self.random.choice(TOKENS), None)  # type: ignore[arg-type]
+        self.sampler.discard(drafts, base=base, keep=self.random.choice([keep, following]))
+        self.check_slots()
+        self.sequences.append(following)
+
     def check_slots(self) -> None:
         """Each cached token has a slot of its own, and all others are free."""
         nodes = list(self.sampler._engine.cache._nodes())
@@ -154,6 +174,7 @@ class Walk:
         sys.settrace(trace)
         try:
             self.sampler.logits(batch)
+            self.sampler.discard(batch[1:], base=batch[0].prompt_node, keep=batch[0])
         except Interrupted:
             self.seen["interrupted anywhere"] += 1
         finally:
@@ -164,9 +185,9 @@ class Walk:
         self.seen["cleared"] += 1
 
     def run(self, steps: int) -> None:
-        actions = [self.grow, self.ask, self.interrupt, self.interrupt_anywhere, self.clear]
+        actions = [self.grow, self.ask, self.draft, self.interrupt, self.interrupt_anywhere, self.clear]
         for _ in range(steps):
-            self.random.choices(actions, weights=[40, 45, 4, 10, 1])[0]()
+            self.random.choices(actions, weights=[35, 30, 20, 4, 10, 1])[0]()
 
 
 FAMILIES = ["llama", "mistral", "gemma3", "gpt_oss", "gpt2", "mamba"]
@@ -179,6 +200,7 @@ def test_law_cache(family: str, slots: int, monkeypatch: pytest.MonkeyPatch) -> 
     walk = Walk(family, slots=slots, chunk=7, seed=slots)
     walk.run(200)
     expected = {"asked", "nested", "interrupted", "interrupted anywhere"} | ({"evicted"} if slots < 500 else set())
+    expected |= {"trees"} if slots == 500 and walk.model.info.tree else set()
     assert expected <= {name for name, count in walk.seen.items() if count}, walk.seen
 
 

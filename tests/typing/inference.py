@@ -52,7 +52,12 @@ def calls(model: gg.Model, anything: Any) -> None:
     assert_type(model("?", gg.Choice([1, 2])), int)
     assert_type(model("?", gg.Regex("a+")), str)
     assert_type(model("?", gg.Lark('start: "a"')), str)
+    assert_type(model("?", gg.Gbnf('root ::= "a"')), str)
+    assert_type(model("?", gg.Ebnf("a = 'b';")), str)
     assert_type(model("?", gg.JsonSchema({})), Any)
+    assert_type(model("?", gg.Tools([calls])), gg.ToolCalls)
+    assert_type(model.generate("?", gg.Tools([calls])).value[0], gg.ToolCall)
+    assert_type(gg.run_tools(model, "?", [calls]).text, str)
     assert_type(model("?", anything), Any)
     assert_type(model("?", Ticket, temperature=0.7, seed=1, max_tokens=9, stop=["x"]), Ticket)
 

@@ -26,7 +26,10 @@ class LLGuidance:
 
     def compile(self, schema: object) -> _Matcher | Nothing:
         """Raises ValueError with the engine's message, except where that is that no value is valid."""
-        grammar = json.dumps({"grammars": [{"json_schema": schema}]})
+        return self.compile_grammar(json.dumps({"grammars": [{"json_schema": schema}]}))
+
+    def compile_grammar(self, grammar: str) -> _Matcher | Nothing:
+        """A grammar in the engine's own JSON form; raises as `compile` does."""
         matcher = llguidance.LLMatcher(self._tokenizer, grammar, log_level=0)
         if matcher.is_error():
             message = matcher.get_error()

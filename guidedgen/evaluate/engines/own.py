@@ -32,10 +32,15 @@ class GuidedGen:
         """Raises every kind of `CompileError`; an unsatisfiable schema is an answer, not an error."""
         try:
             spec: gg.JsonSchema = gg.JsonSchema(cast(Any, schema), **self._options)
-            constraint = gg.compile(spec, self._vocabulary)
+            constraint = gg.compile(spec, self._vocabulary, cache=False)
         except gg.UnsatisfiableSchema:
             return Nothing()
         return _Matcher(constraint)
+
+
+def matcher_of(constraint: gg.Constraint) -> _Matcher:
+    """A matcher at the start of what was compiled."""
+    return _Matcher(constraint)
 
 
 class _Matcher:

@@ -45,6 +45,10 @@ class XGrammar:
             raise
         return _Matcher(compiled)
 
+    def compile_lark(self, grammar: str) -> _Matcher:
+        """A grammar in the engine's dialect of Lark; raises what the engine raises."""
+        return _Matcher(self._compiler.compile_lark(grammar))
+
 
 class XGrammarCompliant(XGrammar):
     """Closest to the standard: no strict mode, any whitespace."""

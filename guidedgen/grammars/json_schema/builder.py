@@ -67,7 +67,7 @@ class Builder:
             scalars.append(string_expression(self._bounds.on_strings(shape.strings)))
         if "number" in shape.kinds:
             node = number_node(shape.numbers, canonical=self._options.canonical_numbers, rules=self.rules, label=label)
-            if isinstance(node, ir.Terminal):
+            if isinstance(node, ir.Terminal) and not isinstance(node.expression, ir.Longest):
                 scalars.append(self._bounds.on_numbers(node.expression, shape.numbers))
             else:
                 nodes.append(node)

@@ -53,15 +53,21 @@ def native_form(
             return native_form(schema, vocabulary, options=strict, limits=limits, bounds=bounds)
         except UnsupportedFeature:
             return None
-    read = read_native(schema, options, limits, formats=_formats())
-    if options.strict_keywords:
-        refuse_slips(read)
+    read, settings = read_text(schema, options=options, limits=limits, bounds=bounds)
     try:
-        compiled = _compiled(read, vocabulary, options, limits, bounds)
+        compiled = _compiled(read, vocabulary, settings, limits)
     except UnsatisfiableSchema as error:
         refuted = partial(_refuted, vocabulary=vocabulary, options=options, limits=limits)
         raise diagnosed(error, schema, options=options, limits=limits, refuted=refuted) from None
     return Form(compiled=compiled, report=lambda: Report((*report_of(read), *bounds.entries()), compiled.unproved))
+
+
+def read_text(schema: Any, *, options: Options, limits: Limits, bounds: Bounds) -> tuple[Schema, dict[str, int]]:
+    """A schema as the native kernel reads it, and how its texts are laid out. Raises as `native_schema` does."""
+    read = read_native(schema, options, limits, formats=_formats())
+    if options.strict_keywords:
+        refuse_slips(read)
+    return read, _layout_options(options) | _bound_options(bounds)
 
 
 @cache
@@ -83,9 +89,7 @@ def _bound_options(bounds: Bounds) -> dict[str, int]:
     return {name: min(value, _LARGEST_BOUND) for name, value in given.items() if value is not None}
 
 
-def _compiled(read: Schema, vocabulary: Vocabulary, options: Options, limits: Limits, bounds: Bounds) -> Compiled:
-    settings = _layout_options(options) | _bound_options(bounds)
-
+def _compiled(read: Schema, vocabulary: Vocabulary, settings: dict[str, int], limits: Limits) -> Compiled:
     def make(module: ModuleType, prepared: Any, bounds: dict[str, int]) -> Any:
         return module.Grammar.from_schema(prepared, read, settings, bounds)
 
@@ -96,7 +100,7 @@ def _refuted(schema: Any, *, vocabulary: Vocabulary, options: Options, limits: L
     """Whether the native kernel finds a schema unsatisfiable."""
     try:
         read = read_native(schema, options, limits, formats=_formats())
-        _compiled(read, vocabulary, options, limits, Bounds())
+        _compiled(read, vocabulary, _layout_options(options), limits)
     except UnsatisfiableSchema:
         return True
     return False

@@ -34,6 +34,7 @@ class Automaton {
         s->accepting = e.nullable;
         if (e.sure || e.nullable || (!e.boolean && expr != Expressions::kEmpty)) s->alive = 1;
         if (expr == Expressions::kEmpty) s->alive = 0;
+        if (e.op == Op::Longest) s->obligation = kUnknown;
         by_expr_[expr] = s;
         bytes_ += sizeof(LexState) + 64;
         return s;
@@ -51,6 +52,13 @@ class Automaton {
     const ByteSet& first(LexState* s) {
         prune(s);
         return s->first;
+    }
+
+    // What the rest must not begin with where a text ends here: a language without the empty text; -1: nothing.
+    int32_t obligation(LexState* s) {
+        if (s->obligation != kUnknown) return s->obligation;
+        const int32_t tracked = expressions_.tracked(s->expr);
+        return s->obligation = alive(tracked) ? tracked : -1;
     }
 
     // Whether any non-empty text continues from here.
@@ -76,6 +84,10 @@ class Automaton {
         const Expr e = expressions_.at(s->expr);
         if (e.op == Op::Concat || e.op == Op::Repeat) {
             s->alive = e.op == Op::Concat ? both_alive(s->expr) : alive(e.a);
+            return s->alive == 1;
+        }
+        if (e.op == Op::Longest && e.low == Expressions::kNoBan) {
+            s->alive = alive(e.a);
             return s->alive == 1;
         }
         if (e.op == Op::And && sample(s, e.b)) return true;
@@ -293,6 +305,7 @@ class Automaton {
         s->expanded = true;
     }
 
+    static constexpr int32_t kUnknown = -2;
     // `same`: what an edge leads to that leads back to its state.
     static void add_edge(LexState* s, LexEdge made, int32_t same, std::vector<LexEdge>& edges) {
         for (LexEdge& e : edges)

@@ -7,6 +7,7 @@
 #include <map>
 #include <thread>
 
+#include "bind_automata.h"
 #include "bind_text.h"
 #include "bind_schema.h"
 #include "bind_numbers.h"
@@ -84,14 +85,7 @@ Limits read_limits(const nb::dict& given) {
     return l;
 }
 
-std::shared_ptr<Grammar> make_grammar(std::shared_ptr<Vocabulary> vocabulary, Ints exprs, Ints symbols, Ints pool, Bytes byte_sets,
-                                      nb::bytes literals, int32_t start, nb::dict limits) {
-    Table t{exprs.data(), symbols.data(), pool.data(), static_cast<int64_t>(exprs.size() / 3),
-            static_cast<int64_t>(symbols.size() / 3), byte_sets.data(), reinterpret_cast<const uint8_t*>(literals.c_str()), start};
-    return std::make_shared<Grammar>(std::move(vocabulary), t, read_limits(limits));
-}
-
-std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, nb::dict options, nb::dict limits) {
+JsonOptions json_options(const nb::dict& options, const Limits& limits) {
     JsonOptions o;
     auto number = [&](const char* name, int otherwise) { return options.contains(name) ? nb::cast<int>(options[name]) : otherwise; };
     o.any_order = number("any_order", 0) != 0;
@@ -102,9 +96,24 @@ std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, 
     o.max_string = number("max_string", -1);
     o.max_digits = number("max_digits", -1);
     o.max_items = number("max_items", -1);
+    o.proof_steps = std::max<int64_t>(1, limits.steps / 10'000);
+    return o;
+}
+
+// `texts`: the schemas that JSON symbols name, each with how its texts are written.
+std::shared_ptr<Grammar> make_grammar(std::shared_ptr<Vocabulary> vocabulary, Ints exprs, Ints symbols, Ints pool, Bytes byte_sets,
+                                      nb::bytes literals, int32_t start, nb::dict limits, nb::sequence texts) {
+    Table t{exprs.data(), symbols.data(), pool.data(), static_cast<int64_t>(exprs.size() / 3),
+            static_cast<int64_t>(symbols.size() / 3), byte_sets.data(), reinterpret_cast<const uint8_t*>(literals.c_str()), start};
     const Limits l = read_limits(limits);
-    o.proof_steps = std::max<int64_t>(1, l.steps / 10'000);
-    return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), o, l);
+    std::vector<JsonSource> json;
+    for (nb::handle text : texts) json.push_back({nb::cast<std::shared_ptr<SchemaTable>>(text[0]), json_options(nb::cast<nb::dict>(text[1]), l)});
+    return std::make_shared<Grammar>(std::move(vocabulary), t, json, l);
+}
+
+std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, nb::dict options, nb::dict limits) {
+    const Limits l = read_limits(limits);
+    return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), json_options(options, l), l);
 }
 
 // Any whole number of Python as a budget of Grammar::fill; -1 for None.
@@ -232,7 +241,8 @@ NB_MODULE(_native, m) {
         .def_prop_ro("trie_bytes", [](const Vocabulary& v) { return v.trie().memory(); });
 
     nb::class_<Grammar>(m, "Grammar", "A grammar compiled for one vocabulary; thread-safe.")
-        .def(nb::new_(&make_grammar), "vocabulary"_a, "exprs"_a, "symbols"_a, "pool"_a, "byte_sets"_a, "literals"_a, "start"_a, "limits"_a)
+        .def(nb::new_(&make_grammar), "vocabulary"_a, "exprs"_a, "symbols"_a, "pool"_a, "byte_sets"_a, "literals"_a, "start"_a, "limits"_a,
+             "texts"_a = nb::make_tuple())
         .def_static("from_schema", &schema_grammar, "vocabulary"_a, "schema"_a, "options"_a, "limits"_a,
                     "The JSON texts of a schema; a Schema serves one grammar.")
         .def("start", &Grammar::start, "The position before the first token.")
@@ -276,4 +286,5 @@ NB_MODULE(_native, m) {
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1, "budgets"_a = nb::none(),
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");
     bind_text(m);
+    bind_automata(m);
 }

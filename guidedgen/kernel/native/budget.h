@@ -35,6 +35,7 @@ class Budget {
     using Groups = std::unordered_map<Position*, Group>;
 
     bool fits(Position* p, int64_t tokens) {
+        if (arena_.rows().symbols().lexes()) return shortest_.cost(p->front) <= (trie_.spells_text ? tokens : -1) || shortest_.need(p) <= tokens;
         const bool certain = !p->front.registers && !costs_are_bounds();
         if (certain && p->need < 0 && trie_.spells_text && (shortest_.cost(p->front) <= tokens || bound(p->front) <= tokens)) return true;
         return shortest_.need(p) <= tokens;
@@ -64,9 +65,9 @@ class Budget {
     int64_t worst(Position* p, int64_t budget) {
         int64_t known = p->worst.load(std::memory_order_relaxed);
         if (known >= 0 && (known < budget || p->in_tokens)) return known;
-        known = trie_.spells_text ? worst(p, kBytes) : kFar;
+        known = trie_.spells_text && !arena_.rows().symbols().lexes() ? worst(p, kBytes) : kFar;
         p->in_tokens = known >= budget;
-        if (p->in_tokens && trie_.spells_text) known = std::min(known, worst(p, kTokens));
+        if (p->in_tokens && trie_.spells_text && !arena_.rows().symbols().lexes()) known = std::min(known, worst(p, kTokens));
         known = std::min(kFar, known + slack(p->front, known));
         arena_.mask(p);   // whoever reads `worst` without a lock finds the mask as well
         p->worst.store(known, std::memory_order_release);
@@ -83,20 +84,9 @@ class Budget {
         return costs_are_bounds() ? bytes + 3 * worst : bytes;
     }
 
-    // Whether a JSON Schema can demand several undeclared names in one object, or several different items of one kind.
     bool costs_are_bounds() {
-        if (bounds_ < 0) bounds_ = arena_.rows().symbols().has_json() && demands_different(arena_.rows().symbols().json().table());
-        return bounds_ == 1;
-    }
-
-    static bool demands_different(const SchemaTable& table) {
-        bool many = false, unique = false;
-        for (const SchemaNode& n : table.nodes) {
-            if (n.object && (n.object->min_properties > 1 || n.object->max_properties > 0)) return true;
-            many |= n.array && (n.array->min_items > 1 || n.array->min_contains > 1);
-            unique |= n.array && n.array->unique;
-        }
-        return many && unique;
+        Symbols& symbols = arena_.rows().symbols();
+        return symbols.has_json() && symbols.json().demands_different();
     }
 
     int64_t worst(Position* p, Unit unit) {
@@ -106,15 +96,17 @@ class Budget {
     }
 
     int64_t worst(Row* row, Unit unit) {
-        if (row->worst[unit] >= 0) return row->worst[unit];
+        if (const int64_t known = bounds(row).worst[unit]; known >= 0) return known;
         Rows& rows = arena_.rows();
         rows.close(row);
         int64_t most = 0;
         for (uint32_t i = 0; i < row->terminals.size(); ++i)
             most = std::max(most, through(row->terminals[i].start, rows.after(row, i), unit));
         for (const ExpectedTokens& e : row->tokens) most = std::max(most, rest(rows.make(e.after), unit));
-        return row->worst[unit] = most;
+        return bounds(row).worst[unit] = most;
     }
+
+    static RowBounds& bounds(Row* row) { return *(row->bounds ? row->bounds : row->bounds = std::make_unique<RowBounds>()); }
 
     int64_t rest(Row* row, Unit unit) { return unit == kBytes ? arena_.rows().cost(row) : need(row); }
     int64_t rest(const Front& front, Unit unit) { return unit == kBytes ? shortest_.cost(front) : bound(front); }
@@ -128,12 +120,12 @@ class Budget {
 
     // Tokens that cross the end of a terminal into `row`; `depth` as in Arena::cross.
     int64_t crossing(LexMask& part, Row* row, size_t depth, Unit unit) {
-        for (const auto& entry : row->crossing_worst[unit])
-            if (entry.first == &part) return entry.second;
+        for (const auto& entry : bounds(row).crossing[unit])
+            if (entry.first == &part.remainders[0]) return entry.second;
         Front start;
         start.between = row;
         const int64_t most = cross(part, 0, start, depth, unit);
-        row->crossing_worst[unit].emplace_back(&part, most);
+        bounds(row).crossing[unit].emplace_back(&part.remainders[0], most);
         return most;
     }
 
@@ -177,7 +169,7 @@ class Budget {
         stack_[0] = p->front;
         named_.clear();
         if (p->front.between) group_named(p, groups);
-        const Content* content = p->front.between || p->front.reading.size() != 1 ? nullptr : arena_.lexer().content(p->front.reading[0].state);
+        const Content* content = p->front.between || p->front.reading.size() != 1 || p->front.reading[0].left >= 0 ? nullptr : arena_.lexer().content(p->front.reading[0].state);
         if (content) group_around(p, content->whole(trie_), groups);
         else
             arena_.allowed(p->front).each([&](uint8_t b) {
@@ -190,7 +182,7 @@ class Budget {
     // Tokens that the grammar names may stand between terminals; one that has bytes may be read as either.
     void group_named(Position* p, Groups& groups) {
         Row* row = p->front.between;
-        arena_.rows().close(row);
+        arena_.viability().settle(row);
         for (const ExpectedTokens& e : row->tokens)
             for (int32_t t : arena_.rows().symbols().token_list(e.list)) named_.insert(t);
         for (int32_t t : named_) groups[arena_.advance_special(p, t)].tokens.push_back(t);
@@ -219,7 +211,11 @@ class Budget {
         for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) {
             const int32_t token = trie_.tokens[r];
             if (done && ((*done)[token >> 5] >> (token & 31)) & 1) continue;
-            if (!next) next = arena_.intern(now);
+            if (!next) {
+                Front ended = now;
+                if (!arena_.end_token(ended)) break;
+                next = arena_.intern(ended);
+            }
             if (named_.count(token)) read_either(token, next, groups);
             else groups[next].tokens.push_back(token);
         }
@@ -267,7 +263,6 @@ class Budget {
     std::deque<Front> fronts_;   // scratch of `cross` by depth
     std::vector<Front> stack_;   // scratch of `choices` by depth in the trie
     std::unordered_set<int32_t> named_;   // tokens that the grammar names here
-    int bounds_ = -1;                     // memo of `costs_are_bounds`
 };
 
 }  // namespace guidedgen

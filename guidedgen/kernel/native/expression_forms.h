@@ -96,6 +96,8 @@ class ExpressionForms : public ExpressionTable {
     // The whole language of the derivation of that name; see Derivations::at.
     template <class F>
     int32_t lazily(const std::string& name, F make) { return sources_.at(name, make).start(); }
+    Derivation& derivation(int32_t source) { return *sources_.all[source]; }
+    Derivation& derivation(const std::string& name) { return *sources_.all[sources_.names.at(name)]; }
     std::string new_name() const { return "derivation " + std::to_string(sources_.all.size()); }
 
     int32_t lazy(int32_t source, int32_t state) {

@@ -10,15 +10,15 @@
 
 namespace guidedgen {
 
-enum class Op : uint8_t { Empty, Epsilon, Bytes, Literal, Concat, Or, And, Not, Repeat, Lazy };
+enum class Op : uint8_t { Empty, Epsilon, Bytes, Literal, Concat, Or, And, Not, Repeat, Lazy, Longest };
 
 struct Expr {
     Op op;
     bool nullable;
     bool boolean;       // contains And or Not: emptiness must be searched for
     int32_t reach;      // bytes after which the largest bound of a repetition in it can matter; see clamp()
-    int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count; Lazy: source, state
-    int32_t low = 0, high = -1;        // Repeat
+    int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count; Lazy: source, state; Longest: accepted, tracked
+    int32_t low = 0, high = -1;        // Repeat; Longest: low is its ban
     int32_t shortest = 0;              // no text in it has fewer bytes; one has as many, unless `boolean` or `lazy`
     bool sure = false;                 // some text is in it, which is plain to see
     bool lazy = false;                 // contains Lazy
@@ -39,6 +39,7 @@ struct Derivation {
     virtual bool accepts(int32_t state) const = 0;
     virtual bool sure() const { return true; }
     virtual int32_t nearest(int32_t state) const = 0;    // no text from the state has fewer bytes; falls by 1 a byte at most
+    virtual const class ByteGraph* graph() const { return nullptr; }   // where its states are those of an explicit automaton
 };
 
 // All derivations of one set of expressions, by name.

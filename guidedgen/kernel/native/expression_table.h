@@ -59,6 +59,9 @@ class ExpressionTable {
         return intern({Op::Bytes, false, false, 0, found, 0, 0, -1, 1});
     }
 
+    // The automaton whose state an expression is; nullptr where it is none.
+    const ByteGraph* graph(int32_t id) const { return nodes_[id].op == Op::Lazy ? sources_.all[nodes_[id].a]->graph() : nullptr; }
+
     // A lower bound of the lengths of texts that is worked out, where `shortest` only says what is known at once.
     int32_t nearest(int32_t id) const {
         const Expr& e = nodes_[id];
@@ -185,9 +188,10 @@ class ExpressionTable {
         auto text = [this](int32_t id) { return id == kEpsilon || nodes_[id].text; };
         auto sure = [this](int32_t id) { return nodes_[id].sure || !nodes_[id].boolean; };
         auto lazy = [this](int32_t id) { return nodes_[id].lazy; };
-        e.lazy = e.op == Op::Lazy || (e.op == Op::Concat && (lazy(e.a) || lazy(e.b))) || (e.op == Op::Repeat && lazy(e.a)) ||
+        e.lazy = e.op == Op::Lazy || (e.op == Op::Concat && (lazy(e.a) || lazy(e.b))) || ((e.op == Op::Repeat || e.op == Op::Longest) && lazy(e.a)) ||
                  (e.op == Op::Or && any_part(e, lazy));
         if (e.op == Op::Concat) e.text = text(e.a) && text(e.b), e.sure = sure(e.a) && sure(e.b);
+        if (e.op == Op::Longest) e.sure = e.low == 0 && sure(e.a);
         if (e.op == Op::Repeat) e.text = text(e.a), e.sure = sure(e.a);
         if (e.op == Op::Or) {
             e.text = all_parts(e, text);

@@ -6,15 +6,15 @@
 
 #include <deque>
 
-#include "expression_forms.h"
+#include "expression_longest.h"
 
 namespace guidedgen {
 
-class Expressions : public ExpressionForms {
+class Expressions : public ExpressionLongest {
   public:
     static constexpr int64_t kDerivedParts = 200'000;   // about 10 MB of memoised derivatives
 
-    using ExpressionForms::ExpressionForms;
+    using ExpressionLongest::ExpressionLongest;
 
     int64_t memory() const { return ExpressionTable::memory() + derived_parts_ * static_cast<int64_t>(sizeof(Partition::value_type)); }
 
@@ -123,6 +123,10 @@ class Expressions : public ExpressionForms {
                 }
                 if (!rest.empty()) result.emplace_back(rest, kAll);
                 return result;
+            }
+            case Op::Longest: {
+                const Partition accepted = derive(e.a, depth + 1);
+                return meet_longest(e, accepted, derive(e.b, depth + 1));
             }
             case Op::Lazy: return sources_.all[e.a]->derive(e.b);
             default: return {};

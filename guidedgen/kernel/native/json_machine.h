@@ -17,7 +17,7 @@ class JsonMachine : public JsonBranches {
     JsonMachine(std::shared_ptr<SchemaTable> table, const std::shared_ptr<Lexer>& lexer, std::shared_ptr<JsonLanguages> languages,
                 const JsonOptions& options)
         : JsonBranches(std::move(table), lexer, std::move(languages), options), layout_(lexer->expressions(), options),
-          costs_(meaning_, progress_, sat_, layout_), lexer_(*lexer), quote_(layout_.text("\"")) {
+          costs_(meaning_, progress_, sat_, layout_), lexer_(*lexer), all_containers_(options.all_containers), quote_(layout_.text("\"")) {
         check_texts();
         root_ = meaning_.var(meaning_.table().root, 0);
         if (!sat_.goal(root_))
@@ -185,12 +185,13 @@ class JsonMachine : public JsonBranches {
         uint8_t result = 0;
         if (e.step == Step::OpenObject || e.step == Step::OpenArray) {
             if (tracked(e.a)) result |= e.step == Step::OpenArray ? kOpens | kOpensArray : kOpens;
+            else if (all_containers_) result |= kOpens;
         } else if (e.step == Step::OtherKey) {
             result |= kName;
         } else if (e.step == Step::Comma) {
             if (tracked(s.frame)) result |= kNextItem;
         } else if (e.step == Step::Close) {
-            if (tracked(s.frame)) result |= kCloses;
+            if (all_containers_ || tracked(s.frame)) result |= kCloses;
         }
         if ((e.step == Step::Scalar || e.step == Step::Close) && s.stack != 0) {
             const Frame& around = frames_[stacks_[s.stack].frames[static_cast<size_t>(e.a)]];
@@ -332,6 +333,7 @@ class JsonMachine : public JsonBranches {
     JsonLayout layout_;
     Costs costs_;
     Lexer& lexer_;
+    bool all_containers_;
     int32_t quote_, root_ = 0;
     std::unordered_map<int32_t, int32_t> key_lexemes_;    // memo, by the name's text
     std::unordered_map<int32_t, int32_t> item_origins_;   // of states after an item whose text is known: where it was read

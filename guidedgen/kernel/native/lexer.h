@@ -28,7 +28,9 @@ class Lexer : public TrieWalks {
         LexState* owner = s->clamped;
         if (!owner->mask) {
             auto made = std::make_unique<LexMask>();
-            if (from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
+            if (const ByteGraph* graph = expressions_.graph(owner->expr)) {
+                walk_graph(owner, *graph, *made);
+            } else if (from_home(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
             } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
                 adapt(free, owner, *made);
             } else {
@@ -126,6 +128,10 @@ class Lexer : public TrieWalks {
     // completed in so few bytes that the counts do not matter to token and rest together.
     LexState* without_counts(LexState* s, int32_t bytes) {
         const Expr e = expressions_.at(s->expr);
+        if (expressions_.graph(s->expr)) {
+            const int32_t free = static_cast<ExplicitAutomaton&>(expressions_.derivation(e.a)).without_counts(e.b, bytes);
+            return free < 0 ? nullptr : state(free);
+        }
         if (e.reach <= bytes) return nullptr;
         LexState* free = state(expressions_.clamp(s->expr, bytes));
         if (!e.boolean || free == s) return free == s ? nullptr : free;
@@ -222,8 +228,42 @@ class Lexer : public TrieWalks {
     bool from_wider(LexState* owner, LexMask& out) {
         if (!expressions_.at(owner->expr).boolean) return false;
         const int32_t expr = wider(owner->expr);
-        if (expr < 0) return false;
-        LexState* whole = state(expr);
+        return expr >= 0 && from_other(owner, state(expr), out);
+    }
+
+    // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.
+    bool from_home(LexState* owner, LexMask& out) {
+        if (!avoids(owner->expr)) return false;
+        const auto at_home = [this](LexState* s) { return leaving(s, trie_->nodes.size()) && !s->region; };
+        LexState* home = at_home(owner) ? owner : usual(owner);
+        if (home == owner) walk(owner, out);
+        return home == owner || (home && (at_home(home) || usual(home) == home) && from_other(owner, home, out));
+    }
+
+    // Whether an expression is a conjunction with the complement of what has some part anywhere.
+    bool avoids(int32_t expr) const {
+        const auto anywhere = [this](int32_t id) { return expressions_.at(id).op == Op::Concat && expressions_.at(id).a == Expressions::kAll; };
+        const Expr& e = expressions_.at(expr);
+        for (int32_t i = 0; e.op == Op::And && i < e.b; ++i) {
+            const Expr& part = expressions_.at(expressions_.part(expr, i));
+            if (part.op != Op::Not) continue;
+            if (anywhere(part.a)) return true;
+            const Expr& inside = expressions_.at(part.a);
+            for (int32_t k = 0; inside.op == Op::Or && k < inside.b; ++k)
+                if (anywhere(expressions_.part(part.a, k))) return true;
+        }
+        return false;
+    }
+
+    // The state that most bytes of text lead to; nullptr where there is none.
+    LexState* usual(LexState* s) {
+        prune(s);
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if ((s->edges[i].bytes & TextTokens::plain()).count() > TextTokens::plain().count() / 2) return target(s, i);
+        return nullptr;
+    }
+
+    bool from_other(LexState* owner, LexState* whole, LexMask& out) {
         LexMask& base = mask(whole);
         Difference found;
         if (!differ(owner, whole, found)) return false;
@@ -434,7 +474,6 @@ class Lexer : public TrieWalks {
 
     static constexpr uint32_t kManyBelow = 64;   // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
-    static constexpr int64_t kUnfinished = 3;    // bytes that a character may lack at the end of a token
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kManyPairs = 400;    // of edges
     static constexpr size_t kHeads = 8;          // of an expression, before its first conjunction

@@ -31,6 +31,7 @@ struct LexMask {
     const LexMask* wide = nullptr;       // where there is one, its `dense` less `gone`, and `list` beside it, are the tokens inside
     std::vector<int32_t> gone;
     std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
+    std::vector<std::pair<int32_t, uint32_t>> obliged;   // ends that leave an obligation: the obligation, and their place in `remainders`
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
     const LexMask* opening = nullptr;    // `list` begins with all of the list of this one, which other masks share
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
@@ -44,6 +45,13 @@ struct LexMask {
         for (int32_t t : gone) made[t >> 5] &= ~(1u << (t & 31));
         for (int32_t t : list) made[t >> 5] |= 1u << (t & 31);
         return made;
+    }
+
+    // Calls `f` with each place in `remainders` where the lexeme has ended, and the obligation that it leaves.
+    template <class F>
+    void each_end(F f) const {
+        if (!remainders.empty() && !remainders[0].trie_nodes.empty()) f(0u, -1);
+        for (const auto& [obligation, at] : obliged) f(at, obligation);
     }
 };
 
@@ -73,6 +81,7 @@ struct alignas(64) LexState {
     bool accepting = false;
     bool expanded = false;    // transitions are there
     bool pruned = false;      // transitions into empty languages are gone
+    int32_t obligation = -1;  // what the rest must not begin with where a text ends here, an expression; -1: nothing, -2: not known yet
     int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
     int32_t asked = 0;                 // how often an edge was looked for
     std::vector<LexEdge> edges;        // of disjoint bytes

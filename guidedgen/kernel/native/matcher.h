@@ -3,7 +3,7 @@
 
 #include "budget.h"
 #include "json_unproved.h"
-#include "positions.h"
+#include "places.h"
 #include "retired.h"
 #include "shortest.h"
 
@@ -76,13 +76,28 @@ struct Handle {
     Position* position = nullptr;
 };
 
+// The schema of a JSON text, and how it is written.
+struct JsonSource {
+    std::shared_ptr<SchemaTable> schema;
+    JsonOptions options;
+};
+
 class Grammar : public std::enable_shared_from_this<Grammar> {
   public:
-    Grammar(std::shared_ptr<Vocabulary> vocabulary, const Table& table, const Limits& limits)
+    // `texts`: the schemas that symbols of the table name.
+    Grammar(std::shared_ptr<Vocabulary> vocabulary, const Table& table, const std::vector<JsonSource>& texts, const Limits& limits)
         : vocabulary_(std::move(vocabulary)), limits_(limits), lexer_(vocabulary_->lexer(limits)) {
         Turn turn(*lexer_);
-        symbols_ = std::make_shared<Symbols>(table, lexer_);
+        JsonTexts json;
+        for (const JsonSource& text : texts) {
+            JsonOptions options = text.options;
+            options.all_containers = texts.size() > 1;
+            json.add(std::make_unique<JsonMachine>(text.schema, lexer_, vocabulary_->languages(lexer_), options));
+        }
+        symbols_ = std::make_shared<Symbols>(table, std::move(json), lexer_);
         arena_ = std::make_shared<Arena>(symbols_);
+        if (symbols_->lexes() && !arena_->viability().viable(arena_->rows().start()))
+            throw UnsatisfiableError("the grammar derives no text under its lexing rules");
     }
 
     // The JSON texts of a schema.
@@ -113,7 +128,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         // A named token may have bytes as well: then it can be read as either.
         Arena& arena = *from.arena;
         Position* next = vocabulary_->length(token) > 0
-                             ? arena.advance(from.position, vocabulary_->bytes(token), vocabulary_->length(token))
+                             ? arena.advance(from.position, vocabulary_->bytes(token), vocabulary_->length(token), true)
                              : nullptr;
         if (Position* named = arena.advance_special(from.position, token)) next = next ? arena.either(next, named) : named;
         if (!next) return {};
@@ -123,7 +138,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
     Handle advance_bytes(const Handle& from, const uint8_t* bytes, size_t length) {
         Turn turn(*lexer_);
-        Position* next = from.arena->advance(from.position, bytes, length);
+        Position* next = from.arena->advance(from.position, bytes, length, false);
         return next ? settle(from.arena, next) : Handle{};
     }
 
@@ -178,17 +193,20 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
     std::vector<int32_t> labels(const Handle& at) {
         Turn turn(*lexer_);
-        return at.arena->labels(at.position);
+        return Places(*at.arena).labels(at.position);
     }
 
     std::vector<JsonPlace> where(const Handle& at, int byte) {
         Turn turn(*lexer_);
-        return at.arena->where(at.position, byte);
+        return Places(*at.arena).where(at.position, byte);
     }
 
     std::vector<std::string> unproved() {
         Turn turn(*lexer_);
-        return symbols_->has_json() ? JsonUnproved(symbols_->json()).places() : std::vector<std::string>{};
+        std::vector<std::string> places;
+        for (const auto& machine : symbols_->json().machines())
+            for (std::string& place : JsonUnproved(*machine).places()) places.push_back(std::move(place));
+        return places;
     }
 
     std::vector<std::pair<const char*, int64_t>> stats() {
@@ -198,7 +216,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
                 {"positions", arena_->count()},                {"trie_nodes_visited", lexer_->visited()},
                 {"remainder_nodes_visited", arena_->walked()}, {"bytes", arena_->memory() + symbols_->memory()},
                 {"lexer_bytes", lexer_->memory()},             {"arenas", arenas_},
-                {"unproved", symbols_->has_json() ? symbols_->json().unproved() : 0}};
+                {"unproved", symbols_->json().unproved()}};
     }
 
   private:

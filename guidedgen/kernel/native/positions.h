@@ -7,8 +7,7 @@
 #include <atomic>
 #include <functional>
 
-#include "json_where.h"
-#include "rows.h"
+#include "viability.h"
 
 namespace guidedgen {
 
@@ -18,7 +17,9 @@ struct Reading {
     Row* row;
     uint32_t index;
     const Text* text = nullptr;   // of a member's name: its bytes so far
-    bool operator==(const Reading& o) const { return state == o.state && row == o.row && index == o.index && text == o.text; }
+    int32_t left = -1;            // how many tokens it may still take, the one that is being read included; -1: any number
+    bool same_place(const Reading& o) const { return state == o.state && row == o.row && index == o.index && text == o.text; }
+    bool operator==(const Reading& o) const { return same_place(o) && left == o.left; }
     uint8_t flags() const { return row->terminals[index].flags; }
 };
 
@@ -52,9 +53,10 @@ struct Position {
 class Arena {
   public:
     explicit Arena(std::shared_ptr<Symbols> symbols)
-        : rows_(symbols), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), registers_(lexer_->expressions().work()) {}
+        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), registers_(lexer_->expressions().work()) {}
 
     Rows& rows() { return rows_; }
+    Viability& viability() { return viability_; }
     Lexer& lexer() { return *lexer_; }
     size_t words() const { return sets_.words(); }
     int64_t memory() const { return bytes_ + rows_.memory() + registers_.memory(); }
@@ -71,7 +73,9 @@ class Arena {
         for (Reading& r : front.reading) {
             const Expected& expected = r.row->terminals[r.index];
             r.row = rows_.import(r.row);
-            while (!r.row->terminals[r.index].same(expected)) r.index = (r.index + 1) % r.row->terminals.size();
+            Row* around = expected.item.row ? rows_.import(expected.item.row) : nullptr;
+            auto same = [&](const Expected& e) { return e.same(expected) && e.item.nonterminal == expected.item.nonterminal && e.item.row == around; };
+            while (!same(r.row->terminals[r.index])) r.index = (r.index + 1) % r.row->terminals.size();
         }
         if (front.between) front.between = rows_.import(front.between);
         front.registers = registers_.import(front.registers);
@@ -79,7 +83,8 @@ class Arena {
         return intern(front);
     }
 
-    Position* advance(Position* from, const uint8_t* bytes, size_t length) {
+    // `token`: whether the bytes are one, which counts for terminals that may take so many only.
+    Position* advance(Position* from, const uint8_t* bytes, size_t length, bool token) {
         Front *now = &scratch_[0], *next = &scratch_[1];
         *now = from->front;
         for (size_t i = 0; i < length; ++i) {
@@ -87,14 +92,26 @@ class Arena {
             if (next->dead()) return nullptr;
             std::swap(now, next);
         }
+        if (token && !end_token(*now)) return nullptr;
         return intern(*now);
+    }
+
+    // Counts a token whose bytes led here: terminals that cannot end in the tokens left to them are given up. False where
+    // nothing is left.
+    bool end_token(Front& front) {
+        if (!rows_.symbols().has_limits()) return true;
+        auto& reading = front.reading;
+        for (Reading& r : reading)
+            if (r.left >= 0) --r.left;
+        reading.erase(std::remove_if(reading.begin(), reading.end(), [this](const Reading& r) { return !may_go_on(r, r.left); }), reading.end());
+        return !front.dead();
     }
 
     // After a special token, which may only stand between terminals.
     Position* advance_special(Position* from, int32_t token) {
         Row* row = from->front.between;
         if (!row) return nullptr;
-        rows_.close(row);
+        viability_.settle(row);
         std::vector<Item> items;
         for (const ExpectedTokens& e : row->tokens) {
             const auto& list = rows_.symbols().token_list(e.list);
@@ -120,8 +137,8 @@ class Arena {
             auto set = std::make_unique<TokenSet>();
             for (const Reading& r : p->front.reading) {
                 LexMask& part = lexer_->mask(r.state);
-                sets_.add(*set, part);
-                if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(r.row, r.index)));
+                add_inside(*set, part, r.state, r.left);
+                part.each_end([&](uint32_t at, int32_t left) { sets_.add(*set, crossing(part, at, rows_.after(r.row, r.index, left))); });
             }
             if (p->front.between) sets_.add(*set, row_mask(p->front.between));
             sets_.finish(*set);
@@ -137,49 +154,9 @@ class Arena {
     ByteSet allowed(const Front& front) {
         ByteSet result;
         for (const Reading& r : front.reading) result = result | lexer_->first(r.state);
-        if (front.between) result = result | rows_.first(front.between);
-        return result;
-    }
-
-    // Symbols of the terminals that are being read or may come next.
-    std::vector<int32_t> labels(const Position* p) {
-        std::vector<int32_t> result;
-        auto add_items = [&](const auto& after) {
-            for (const Item& i : after)
-                if (!is_json(i)) result.push_back(rows_.symbols().slot(i.slot - 1).symbol);
-        };
-        for (const Reading& r : p->front.reading)
-            if (const auto& after = r.row->terminals[r.index].after) add_items(*after);
-        if (Row* row = p->front.between) {
-            rows_.close(row);
-            for (const Expected& e : row->terminals)
-                if (e.after) add_items(*e.after);
-            for (const ExpectedTokens& e : row->tokens) add_items(e.after);
-        }
-        std::sort(result.begin(), result.end());
-        result.erase(std::unique(result.begin(), result.end()), result.end());
-        return result;
-    }
-
-    // The places of a schema where the position stands, one for each way of reading the text. `byte`: what was refused, or -1.
-    std::vector<JsonPlace> where(const Position* p, int byte) {
-        std::vector<JsonPlace> places;
-        if (!rows_.symbols().has_json()) return places;
-        JsonWhere where(rows_.symbols().json());
-        Row* row = p->front.between;
-        // Where a text can stop being a number, or whitespace, only a number's own bytes can be about what has begun.
-        const bool goes_on = byte > 0 && std::strchr("0123456789.eE+-", byte);
-        if (!row || goes_on)
-            for (const auto& state : begun(p->front, byte, row != nullptr)) places.push_back(where.at(state.first, state.second, byte));
-        if (!row || !places.empty()) return places;
-        rows_.close(row);
-        std::set<int32_t> states;
-        for (const Item& item : row->items)
-            if (is_json(item)) states.insert(json_state(item));
-        for (const Expected& e : row->terminals)
-            if (e.edge >= 0) states.insert(json_state(e.item));
-        for (int32_t state : states) places.push_back(where.at(state, {}, byte));
-        return places;
+        if (!front.between) return result;
+        viability_.settle(front.between);
+        return result | front.between->first;
     }
 
     void step(const Front& in, uint8_t byte, Front& out) {
@@ -191,26 +168,23 @@ class Arena {
         for (const Reading& r : in.reading) step_one(r, lexer_->next(r.state, byte), byte, out);
         if (in.between) {
             Row* row = in.between;
-            rows_.close(row);
-            for (uint32_t i = 0; i < row->terminals.size(); ++i) step_one({nullptr, row, i}, lexer_->next(row->terminals[i].start, byte), byte, out);
+            viability_.settle(row);
+            for (uint32_t i = 0; i < row->terminals.size(); ++i)
+                step_one({nullptr, row, i, nullptr, row->terminals[i].limit}, lexer_->next(row->terminals[i].start, byte), byte, out);
         }
         if (out.reading.size() > kFew) sort_unique(out.reading);
         if (in.registers) out.registers = registers_.append(in.registers, byte);
         if (out.registers == registers_.unknown_string() && !begins_string(out)) uncertain_ = true;
-        if (flagged_) {
-            out.between = end_flagged(out);
-        } else if (ended_.size() == 1) {
-            out.between = rows_.after(ended_[0].row, ended_[0].index);
-        } else if (!ended_.empty()) {   // several terminals may end here: one row for all of them keeps ambiguity polynomial
-            out.between = rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
-        }
+        if (flagged_) out.between = end_flagged(out);
+        else if (!ended_.empty()) out.between = behind_ended();
+        if (Registers::lost(out.registers) && !inside_json(out)) out.registers = nullptr;
     }
 
     Position* intern(Front& front) {
         auto& reading = front.reading;
         sort_unique(reading);
         uint64_t h = mix(reading.size(), front.between ? front.between->id + 1 : 0);
-        for (const Reading& r : reading) h = mix(mix(mix(h, r.state->id), mix(r.row->id, r.index)), reinterpret_cast<uintptr_t>(r.text));
+        for (const Reading& r : reading) h = mix(mix(mix(h, r.state->id), mix(r.row->id, r.index)), reinterpret_cast<uintptr_t>(r.text) ^ static_cast<uint32_t>(r.left + 1));
         h = mix(h, reinterpret_cast<uintptr_t>(front.registers));
         const int32_t known = index_.find(h, [&](int32_t id) {
             const Position& p = positions_[static_cast<size_t>(id)];
@@ -221,7 +195,7 @@ class Arena {
         Position* p = &positions_.back();
         p->front = front;
         if (front.between) {
-            rows_.close(front.between);
+            viability_.settle(front.between);
             p->accepting = front.between->accepting;
         }
         index_.insert(h, static_cast<int32_t>(positions_.size()) - 1);
@@ -230,34 +204,18 @@ class Arena {
     }
 
   private:
-    // The lexemes of JSON that are being read, by the state that expected them.
-    std::map<int32_t, std::vector<Begun>> begun(const Front& front, int byte, bool only_scalars) {
-        std::map<int32_t, std::vector<Begun>> found;
-        for (const Reading& r : front.reading) {
-            const Expected& e = r.row->terminals[r.index];
-            if (e.edge < 0) continue;
-            if (only_scalars && rows_.symbols().json().expect(json_state(e.item))[e.edge].step != JsonMachine::Step::Scalar) continue;
-            Begun b{e.edge, r.state, false, ""};
-            if (r.flags() & JsonMachine::kName) {
-                b.name = name_in(r.text).name;
-                b.repeats = byte == '"' && lexer_->next(r.state, '"');
-            }
-            found[json_state(e.item)].push_back(std::move(b));
-        }
-        return found;
-    }
-
     void step_one(const Reading& r, LexState* target, uint8_t byte, Front& out) {
         lexer_->expressions().spend(1);
         if (!target) return;
         const uint8_t flags = r.flags();
-        Reading next{target, r.row, r.index, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr};
+        Reading next{target, r.row, r.index, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr, r.left};
         if ((flags & JsonMachine::kName) && byte == '"' && repeats_name(next.text, out.registers)) return;
         if ((flags & JsonMachine::kNextItem) && out.registers == registers_.unknown() && !rows_.takes_any_string(r.row, r.index))
             uncertain_ = true;   // whether there may be a next item, too
         if (target->accepting) {
             flagged_ |= flags;
-            auto same = [&](const Reading& e) { return e.row == r.row && e.index == r.index; };
+            const int32_t left = lexer_->obligation(target);
+            auto same = [&](const Reading& e) { return e.row == r.row && e.index == r.index && e.state->obligation == left; };
             if (std::none_of(ended_.begin(), ended_.end(), same)) ended_.push_back(next);
         }
         if (!lexer_->can_continue(target)) return;
@@ -276,7 +234,7 @@ class Arena {
 
     // Whether the name that ends here came already. Without registers the answer is "no, but look again".
     bool repeats_name(const Text* text, const Register* registers) {
-        if (!registers) return false;
+        if (!registers || Registers::lost(registers)) return false;
         const NameReader name = name_in(text);
         if (name.where != NameReader::Where::After) return false;
         if (registers_.is_unknown(registers)) {
@@ -286,12 +244,31 @@ class Arena {
         return Registers::has(registers, name.name);
     }
 
+    // Whether all that was read so far is JSON in which a container opens or closes with this byte. A text that may be something
+    // else as well has no registers: they would not know whose containers and names they keep.
+    bool one_json_text(const Front& out) {
+        constexpr uint8_t around = JsonMachine::kOpens | JsonMachine::kCloses;
+        return out.reading.empty() && std::all_of(ended_.begin(), ended_.end(), [&](const Reading& e) {
+                   return e.row->terminals[e.index].edge >= 0 && (e.flags() & around) == (flagged_ & around);
+               });
+    }
+
+    // Whether a JSON text has begun, and is not complete.
+    bool inside_json(const Front& front) {
+        auto inside = [&](const Item& i) { return is_json(i) && !rows_.symbols().json().complete(json_state(i)); };
+        const bool reading = std::any_of(front.reading.begin(), front.reading.end(), [](const Reading& r) { return r.row->terminals[r.index].edge >= 0; });
+        return reading || (front.between && std::any_of(front.between->items.begin(), front.between->items.end(), inside));
+    }
+
     // The row after lexemes that registers have to know of; they are in `out` with this byte. Alternatives that are read side
     // by side are alternatives for the same text: containers open and close in all of them at once.
     Row* end_flagged(Front& out) {
         const Register* r = out.registers;
-        if (flagged_ & JsonMachine::kOpens) r = registers_.open(r, flagged_ & JsonMachine::kOpensArray);
-        auto is_known = [this](const Register* now) { return now && !registers_.is_unknown(now); };
+        const bool mixed = rows_.symbols().mixed();
+        if (mixed && (flagged_ & (JsonMachine::kOpens | JsonMachine::kCloses)) && !registers_.is_unknown(r) && !one_json_text(out)) r = Registers::lost();
+        const bool open = (flagged_ & JsonMachine::kOpens) && !Registers::lost(r) && !(mixed && registers_.is_unknown(r));
+        if (open) r = registers_.open(r, flagged_ & JsonMachine::kOpensArray);
+        auto is_known = [this](const Register* now) { return now && !registers_.is_unknown(now) && !Registers::lost(now); };
         if ((flagged_ & JsonMachine::kName) && is_known(r))
             for (const Reading& e : ended_)
                 if (e.text) r = registers_.with_name(r, name_in(e.text).name);
@@ -306,16 +283,20 @@ class Arena {
         if (flagged_ & JsonMachine::kNextItem) {
             if (is_known(r)) {
                 r = registers_.next_item(r);
-            } else if (r) {   // what the next item may be depends on the one before
+            } else if (r && !Registers::lost(r)) {   // what the next item may be depends on the one before
                 auto any = [this](const Reading& e) { return rows_.takes_any_string(e.row, e.index); };
                 if (std::all_of(ended_.begin(), ended_.end(), any)) r = registers_.unknown_string();
                 else uncertain_ = true;
             }
         }
         out.registers = r;
-        if (row) return row;
-        if (ended_.size() == 1) return rows_.after(ended_[0].row, ended_[0].index);
-        return rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index); });
+        return row ? row : behind_ended();
+    }
+
+    // The row after what has ended. Several terminals may end at once: one row for all of them keeps ambiguity polynomial.
+    Row* behind_ended() {
+        if (ended_.size() == 1) return rows_.after(ended_[0].row, ended_[0].index, lexer_->obligation(ended_[0].state));
+        return rows_.after_all(ended_, [&](const Reading& e) { return rows_.after_items(e.row, e.index, lexer_->obligation(e.state)); });
     }
 
     static constexpr size_t kFew = 32;   // up to here a linear search for duplicates beats sorting
@@ -327,19 +308,20 @@ class Arena {
         std::sort(reading.begin(), reading.end(), [](const Reading& a, const Reading& b) {
             if (a.row != b.row) return a.row->id < b.row->id;
             if (a.index != b.index) return a.index < b.index;
-            return a.state != b.state ? a.state->id < b.state->id : a.text < b.text;
+            if (a.state != b.state) return a.state->id < b.state->id;
+            return a.text != b.text ? a.text < b.text : a.left > b.left;   // of two that are the same, the one with more tokens left
         });
-        reading.erase(std::unique(reading.begin(), reading.end()), reading.end());
+        reading.erase(std::unique(reading.begin(), reading.end(), [](const Reading& a, const Reading& b) { return a.same_place(b); }), reading.end());
     }
 
     const TokenSet& row_mask(Row* row) {
         if (row->mask) return *row->mask;
-        rows_.close(row);
+        viability_.settle(row);
         auto set = std::make_unique<TokenSet>();
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexMask& part = lexer_->mask(row->terminals[i].start);
-            sets_.add(*set, part);
-            if (!part.remainders.empty()) sets_.add(*set, crossing(part, rows_.after(row, i)));
+            add_inside(*set, part, row->terminals[i].start, row->terminals[i].limit);
+            part.each_end([&](uint32_t at, int32_t left) { sets_.add(*set, crossing(part, at, rows_.after(row, i, left))); });
         }
         for (const ExpectedTokens& e : row->tokens) sets_.add(*set, rows_.symbols().token_list(e.list));
         sets_.finish(*set);
@@ -348,18 +330,33 @@ class Arena {
         return *row->mask;
     }
 
+    // The tokens that stay inside a terminal, which may take `left` more of them.
+    void add_inside(TokenSet& set, LexMask& part, LexState* state, int32_t left) {
+        if (left < 0 || (lexer_->trie().spells_text && lexer_->farthest(state, part) < left)) return sets_.add(set, part);
+        sets_.add(set, rows_.symbols().counts().inside(state, left));
+    }
+
+    bool may_go_on(const Reading& r, int32_t left) { return r.left < 0 || (left > 0 && rows_.symbols().counts().fits(r.state, left)); }
+
+    // Whether something could be read on if a token ended here.
+    bool may_end_token(const Front& front) {
+        if (front.between || !rows_.symbols().has_limits()) return true;
+        return std::any_of(front.reading.begin(), front.reading.end(), [this](const Reading& r) { return may_go_on(r, r.left - 1); });
+    }
+
     // Tokens that cross the end of a terminal and whose remainder `row` can read. `depth`: scratch in use by callers.
-    const TokenSet& crossing(LexMask& part, Row* row, size_t depth = 0) {
+    const TokenSet& crossing(LexMask& part, uint32_t at, Row* row, size_t depth = 0) {
+        const Remainder* ends = &part.remainders[at];
         for (const auto& entry : row->crossing)
-            if (entry.first == &part) return *entry.second;
+            if (entry.first == ends) return *entry.second;
         auto set = std::make_unique<TokenSet>();
         Front start;
         start.between = row;
         start.registers = rows_.symbols().has_json() ? registers_.unknown() : nullptr;
-        cross(part, 0, start, depth, *set);
+        cross(part, at, start, depth, *set);
         sets_.finish(*set);
         charge(*set);
-        row->crossing.emplace_back(&part, std::move(set));
+        row->crossing.emplace_back(ends, std::move(set));
         return *row->crossing.back().second;
     }
 
@@ -379,9 +376,9 @@ class Arena {
             ++walked_;
             const Remainder& node = lexer_->listed(part, child);
             auto& tokens = perhaps ? set.perhaps : set.extra;
-            tokens.insert(tokens.end(), node.tokens.begin(), node.tokens.end());
+            if (!node.tokens.empty() && may_end_token(next)) tokens.insert(tokens.end(), node.tokens.begin(), node.tokens.end());
             if (node.nodes_below == 0) continue;
-            auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0; };
+            auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || r.left >= 0; };
             const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
             if (!alone && Lexer::many_below(node)) cross_whole(part, child, next, depth, set);
             else cross(part, child, next, depth + 1, set, perhaps);
@@ -399,7 +396,7 @@ class Arena {
         for (const Reading& r : reading) {
             LexMask& below = lexer_->below(part, at, r.state);
             sets_.add(set, below);
-            if (!below.remainders.empty()) sets_.add(set, crossing(below, rows_.after(r.row, r.index), depth + 1));
+            below.each_end([&](uint32_t end, int32_t left) { sets_.add(set, crossing(below, end, rows_.after(r.row, r.index, left), depth + 1)); });
         }
     }
 
@@ -467,12 +464,13 @@ class Arena {
             if (next.dead()) return false;
             std::swap(now, next);
         }
-        return true;
+        return may_end_token(now);
     }
 
     void charge(const TokenSet& set) { rows_.charge(static_cast<int64_t>(set.owned.size() * 4 + set.extra.size() * 4 + sizeof(TokenSet))); }
 
     Rows rows_;
+    Viability viability_;
     std::shared_ptr<Lexer> lexer_;
     TokenSets sets_;
     std::deque<Front> fronts_;   // scratch by depth

@@ -137,6 +137,12 @@ class Registers {
     const Register* unknown() const { return &unknown_; }
     // The same in an item that any string may be but those that came: JsonMachine::takes_any_string.
     const Register* unknown_string() const { return &unknown_string_; }
+    // Stands for registers that nothing is kept in until no JSON text is being read.
+    static const Register* lost() {
+        static const Register none{nullptr, false, false, nullptr, nullptr};
+        return &none;
+    }
+    static bool lost(const Register* r) { return r == lost(); }
     bool is_unknown(const Register* r) const { return r == &unknown_ || r == &unknown_string_; }
     int64_t memory() const { return bytes_; }
 
@@ -202,6 +208,7 @@ class Registers {
 
     // The same of another arena.
     const Register* import(const Register* r) {
+        if (lost(r)) return r;
         std::vector<const Register*> open;
         for (; r; r = r->outer) open.push_back(r);
         const Register* outer = nullptr;

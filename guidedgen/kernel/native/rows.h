@@ -18,11 +18,18 @@ struct Item {
     int32_t slot;          // below -1: a state of the JSON machine, see json_item()
     int32_t nonterminal;   // of the frame; -1: the root
     Row* row;              // of the frame; nullptr: the root
-    bool operator==(const Item& o) const { return slot == o.slot && nonterminal == o.nonterminal && row == o.row; }
+    int32_t obligation = -1;   // what must not begin here: an expression, see Automaton::obligation; -1: nothing
+    bool operator==(const Item& o) const {
+        return slot == o.slot && nonterminal == o.nonterminal && row == o.row && obligation == o.obligation;
+    }
 };
 
 // An item in the midst of a JSON text, and the state there.
 inline Item json_item(int32_t state, const Item& frame) { return {-2 - state, frame.nonterminal, frame.row}; }
+inline Item obliged(Item item, int32_t obligation) {
+    item.obligation = obligation;
+    return item;
+}
 inline bool is_json(const Item& item) { return item.slot < -1; }
 inline int32_t json_state(const Item& item) { return -2 - item.slot; }
 
@@ -35,9 +42,11 @@ struct Expected {
     int32_t terminal = -1;      // -1: a lexeme of JSON
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
+    int32_t obligation = -1;    // under which it begins; -1: none that matters
+    int32_t limit = -1;         // how many tokens it may take; -1: any number
 
     bool same(const Expected& o) const {
-        return terminal == o.terminal && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
+        return terminal == o.terminal && obligation == o.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
     }
 };
 
@@ -46,23 +55,29 @@ struct ExpectedTokens {
     std::vector<Item> after;
 };
 
+// Memo of Budget, by Budget::Unit.
+struct RowBounds {
+    std::array<int64_t, 2> worst{-1, -1};
+    std::vector<std::pair<const Remainder*, int64_t>> crossing[2];
+};
+
 struct Row {
     int32_t id = 0;
-    uint64_t hash = 0;
     std::vector<Item> items;         // sorted; none at the end of its production
     bool complete_before = false;    // the start symbol was completed by what was read
     bool accepting = false;
     bool closed = false;
+    bool settled = false;            // Viability has taken away what leads nowhere
+    int8_t viable = -1;              // memo of Viability: 1: some text leads from here to an end, 0: none
     ByteSet first;                   // bytes that a terminal can begin with
     std::vector<Expected> terminals;
     std::vector<ExpectedTokens> tokens;
     std::vector<std::pair<int32_t, Item>> callers;                           // nonterminal -> item after it; sorted once closed
-    std::vector<std::pair<const LexMask*, std::unique_ptr<TokenSet>>> crossing;   // memo: remainders that this row can read
+    std::vector<std::pair<const Remainder*, std::unique_ptr<TokenSet>>> crossing;   // memo: remainders that this row can read
     std::unique_ptr<TokenSet> mask;
     std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
     int64_t cost = -1;
-    std::array<int64_t, 2> worst{-1, -1};                                    // memo of Budget, by Budget::Unit
-    std::vector<std::pair<const LexMask*, int64_t>> crossing_worst[2];       // memo of Budget, by Budget::Unit
+    std::unique_ptr<RowBounds> bounds;
 };
 
 class Rows {
@@ -84,14 +99,15 @@ class Rows {
             const Item item = items[i];
             if (is_json(item)) {
                 if (!symbols_->json().complete(json_state(item))) continue;
-                const Item end{symbols_->json_end(), item.nonterminal, item.row};
+                const Item end{symbols_->json_end(), item.nonterminal, item.row, item.obligation};
                 if (made_.insert(key(end))) items.push_back(end);
                 continue;
             }
             if (symbols_->slot(item.slot).kind != SlotKind::End) continue;
             if (!item.row) complete = true;
             else
-                each_caller(item.row, item.nonterminal, [&](const Item& caller) {
+                each_caller(item.row, item.nonterminal, [&](Item caller) {
+                    caller.obligation = item.obligation;
                     if (made_.insert(key(caller))) items.push_back(caller);
                 });
         }
@@ -155,24 +171,23 @@ class Rows {
                                        row->terminals.size() * sizeof(Expected));
     }
 
-    const ByteSet& first(Row* row) {
-        close(row);
-        return row->first;
-    }
-
-    Row* after(Row* row, size_t index) {
+    // The row after a terminal that leaves an obligation.
+    Row* after(Row* row, size_t index, int32_t obligation = -1) {
         Expected& e = row->terminals[index];
-        if (!e.target) e.target = make(after_items(row, index));
-        return e.target;
+        if (obligation < 0) return e.target ? e.target : e.target = make(after_items(row, index));
+        Row*& target = obliged_[{&e, obligation}];
+        if (target) return target;
+        bytes_ += kObliged;
+        return target = make(after_items(row, index, obligation));
     }
 
     // The row after a lexeme that ends an item whose text is known.
     Row* after_item(Row* row, size_t index, const std::string& text) { return make(items_after_item(row, index, text)); }
 
-    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text) {
+    std::vector<Item> items_after_item(Row* row, size_t index, const std::string& text, int32_t obligation = -1) {
         const Expected& e = row->terminals[index];
-        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index);
-        return {json_item(symbols_->json().follow_item(json_state(e.item), e.edge, text), e.item)};
+        if (!(e.flags & JsonMachine::kEndsItem)) return after_items(row, index, obligation);
+        return {obliged(json_item(symbols_->json().follow_item(json_state(e.item), e.edge, text), e.item), obligation)};
     }
 
     // Whether behind a lexeme that comes before an item any string may come, and the array may end after it.
@@ -192,10 +207,15 @@ class Rows {
         return make(std::move(items));
     }
 
-    std::vector<Item> after_items(Row* row, size_t index) {
+    std::vector<Item> after_items(Row* row, size_t index, int32_t obligation = -1) {
         const Expected& e = row->terminals[index];
-        if (e.edge < 0) return *e.after;
-        return {json_item(symbols_->json().follow(json_state(e.item), e.edge), e.item)};
+        if (e.edge < 0) {
+            std::vector<Item> items = *e.after;
+            if (symbols_->lexes())
+                for (Item& item : items) item.obligation = obligation;
+            return items;
+        }
+        return {obliged(json_item(symbols_->json().follow(json_state(e.item), e.edge), e.item), obligation)};
     }
 
     template <class F>
@@ -230,14 +250,13 @@ class Rows {
         return std::min(kFar, symbols_->suffix_cost(item.slot) + rest);
     }
 
-    struct Key {
-        int32_t slot, nonterminal;
-        Row* row;
-        bool operator==(const Key& o) const { return slot == o.slot && nonterminal == o.nonterminal && row == o.row; }
-    };
+    static constexpr int64_t kObliged = 64;   // bytes that a row after an obligation takes in `obliged_`
+
+    using Key = Item;
     struct KeyHash {
         size_t operator()(const Key& k) const {
-            return mix(mix(static_cast<uint32_t>(k.slot), static_cast<uint32_t>(k.nonterminal)), reinterpret_cast<uintptr_t>(k.row));
+            const uint64_t place = mix(static_cast<uint32_t>(k.slot), static_cast<uint32_t>(k.nonterminal));
+            return mix(mix(place, static_cast<uint32_t>(k.obligation)), reinterpret_cast<uintptr_t>(k.row));
         }
     };
     // A flat set with linear search while it is small: most rows have a handful of items.
@@ -260,17 +279,21 @@ class Rows {
         }
     };
 
-    static Key key(const Item& item) { return {item.slot, item.nonterminal, item.row}; }
+    static const Key& key(const Item& item) { return item; }
 
     Row* intern(std::vector<Item> items, bool complete) {
         std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
             if (a.slot != b.slot) return a.slot < b.slot;
             if (a.nonterminal != b.nonterminal) return a.nonterminal < b.nonterminal;
-            return (a.row ? a.row->id : -1) < (b.row ? b.row->id : -1);
+            if (a.row != b.row) return (a.row ? a.row->id : -1) < (b.row ? b.row->id : -1);
+            return a.obligation < b.obligation;
         });
         items.erase(std::unique(items.begin(), items.end()), items.end());
         uint64_t h = mix(items.size(), complete);
-        for (const Item& i : items) h = mix(mix(h, static_cast<uint32_t>(i.slot)), mix(static_cast<uint32_t>(i.nonterminal), i.row ? i.row->id + 1 : 0));
+        for (const Item& i : items) {
+            h = mix(mix(h, static_cast<uint32_t>(i.slot)), mix(static_cast<uint32_t>(i.nonterminal), i.row ? i.row->id + 1 : 0));
+            if (i.obligation >= 0) h = mix(h, static_cast<uint32_t>(i.obligation));
+        }
         const int32_t known = index_.find(h, [&](int32_t id) {
             const Row& row = rows_[static_cast<size_t>(id)];
             return row.complete_before == complete && row.items == items;
@@ -279,7 +302,6 @@ class Rows {
         rows_.emplace_back();
         Row* row = &rows_.back();
         row->id = static_cast<int32_t>(rows_.size()) - 1;
-        row->hash = h;
         row->items = std::move(items);
         row->complete_before = complete;
         index_.insert(h, row->id);
@@ -293,55 +315,65 @@ class Rows {
         };
         if (is_json(item)) return visit_json(row, item);
         const Slot slot = symbols_->slot(item.slot);
-        const Item after{item.slot + 1, item.nonterminal, item.row};
+        const Item after{item.slot + 1, item.nonterminal, item.row, item.obligation};
         switch (slot.kind) {
             case SlotKind::End:
                 // A completion into this very row is covered by skipping nullable symbols where they are predicted.
                 if (!item.row) row->accepting = true;
-                else if (item.row != row) each_caller(item.row, item.nonterminal, push);
+                else if (item.row != row)
+                    each_caller(item.row, item.nonterminal, [&](const Item& caller) { push(obliged(caller, item.obligation)); });
                 return;
-            case SlotKind::Terminal: {
-                Expected* found = nullptr;
-                for (Expected& e : row->terminals)
-                    if (e.terminal == slot.value) found = &e;
-                if (!found) {
-                    row->terminals.push_back({symbols_->terminal(slot.value), {-1, -1, nullptr}, std::make_unique<std::vector<Item>>()});
-                    row->terminals.back().terminal = slot.value;
-                    found = &row->terminals.back();
-                }
-                found->after->push_back(after);
-                break;
-            }
+            case SlotKind::Terminal: expect(row, slot.value, after); break;
             case SlotKind::Token:
-                row->tokens.push_back({slot.value, {after}});
+                row->tokens.push_back({slot.value, {obliged(after, -1)}});
                 break;
             case SlotKind::Json: {
                 Item frame = item;
                 if (symbols_->slot(after.slot).kind != SlotKind::End) {
-                    row->callers.emplace_back(-2 - slot.value, after);
+                    row->callers.emplace_back(-2 - slot.value, obliged(after, -1));
                     frame = {0, -2 - slot.value, row};
                 }
-                push(json_item(symbols_->json().start(), frame));
+                push(obliged(json_item(symbols_->json().start(slot.value), frame), item.obligation));
                 break;
             }
             case SlotKind::Nonterminal: {
                 const std::vector<int32_t> productions = symbols_->productions(slot.value);
                 Item frame{0, item.nonterminal, item.row};
                 if (symbols_->slot(after.slot).kind != SlotKind::End) {
-                    row->callers.emplace_back(slot.value, after);
+                    row->callers.emplace_back(slot.value, obliged(after, -1));
                     frame = {0, slot.value, row};
                 }
-                for (int32_t first : productions) push({first, frame.nonterminal, frame.row});
+                for (int32_t first : productions) push({first, frame.nonterminal, frame.row, item.obligation});
                 break;
             }
         }
         if (slot.nullable) push(after);
     }
 
+    // Notes that a terminal may begin, with an item that follows it, which has the obligation under which it begins.
+    void expect(Row* row, int32_t terminal, const Item& after) {
+        LexState* plain = symbols_->terminal(terminal);
+        LexState* start = symbols_->obligations().start(plain, after.obligation);
+        const int32_t limit = symbols_->limit(terminal);
+        if (!start || (limit >= 0 && start != plain && !symbols_->counts().fits(start, limit))) return;
+        const int32_t obligation = start == plain ? -1 : after.obligation;
+        for (Expected& e : row->terminals)
+            if (e.terminal == terminal && e.obligation == obligation) return e.after->push_back(obliged(after, -1));
+        row->terminals.push_back({start, {-1, -1, nullptr}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
+        row->terminals.back().terminal = terminal;
+        row->terminals.back().obligation = obligation;
+        row->terminals.back().limit = limit;
+    }
+
     void visit_json(Row* row, const Item& item) {
         const auto& edges = symbols_->json().expect(json_state(item));
         row->terminals.reserve(row->terminals.size() + edges.size());
-        for (size_t i = 0; i < edges.size(); ++i) row->terminals.push_back({edges[i].start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
+        for (size_t i = 0; i < edges.size(); ++i) {
+            LexState* start = symbols_->obligations().start(edges[i].start, item.obligation);
+            if (!start) continue;
+            row->terminals.push_back({start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
+            if (start != edges[i].start) row->terminals.back().obligation = item.obligation;
+        }
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {
@@ -395,6 +427,7 @@ class Rows {
     std::shared_ptr<Symbols> symbols_;
     std::deque<Row> rows_;
     IdTable index_;
+    std::map<std::pair<const Expected*, int32_t>, Row*> obliged_;   // memo of `after`
     Seen seen_, made_;   // scratch of `close` and of `make`
     int64_t bytes_ = 0;
 };

@@ -12,15 +12,19 @@ namespace guidedgen {
 
 class Shortest {
   public:
-    static constexpr int32_t kUnspellable = INT32_MAX;   // no tokens of the vocabulary spell the completion
+    static constexpr int32_t kUnspellable = Spelling::kUnspellable;
 
-    Shortest(Arena& arena, const Trie& trie, const Limits& limits) : arena_(arena), trie_(trie), limits_(limits) {}
+    Shortest(Arena& arena, const Trie& trie, const Limits& limits) : arena_(arena), trie_(trie), limits_(limits), spelling_(trie) {}
 
-    std::vector<int32_t> tokens(const Position* p) {
+    std::vector<int32_t> tokens(Position* p) {
         const std::vector<Piece> pieces = completion(p->front);
         std::vector<int32_t> result;
+        if (counted()) {
+            if (by_reading(p, pieces, &result) == kUnspellable) throw SpellingError({pieces[0].text.begin(), pieces[0].text.end()});
+            return result;
+        }
         for (const Piece& piece : pieces) {
-            if (!spell(piece.text, &result)) throw SpellingError({piece.text.begin(), piece.text.end()});
+            if (spelling_.fewest(piece.text, &result) == kUnspellable) throw SpellingError({piece.text.begin(), piece.text.end()});
             if (piece.token >= 0) result.push_back(piece.token);
         }
         return result;
@@ -29,23 +33,26 @@ class Shortest {
     // How many tokens that are.
     int32_t need(Position* p) {
         if (p->need >= 0) return p->need;
+        const std::vector<Piece> pieces = completion(p->front);
+        if (counted()) return p->need = by_reading(p, pieces, nullptr);
         int64_t sum = 0;
-        for (const Piece& piece : completion(p->front)) {
-            if (!spell(piece.text, nullptr)) return p->need = kUnspellable;
-            sum += fewest_[0] + (piece.token >= 0);
+        for (const Piece& piece : pieces) {
+            const int32_t tokens = spelling_.fewest(piece.text, nullptr);
+            if (tokens == kUnspellable) return p->need = kUnspellable;
+            sum += tokens + (piece.token >= 0);
         }
         return p->need = static_cast<int32_t>(sum);
     }
 
     // Bytes of the shortest completion; a special token counts as one.
     int64_t cost(const Front& front) {
-        int64_t best = front.between ? arena_.rows().cost(front.between) : kFar;
+        int64_t best = front.between ? arena_.viability().cost(front.between) : kFar;
         for (const Reading& r : front.reading) best = std::min(best, cost(r));
         return best;
     }
 
     int64_t cost(const Reading& r) {
-        return std::min(kFar, arena_.lexer().distance(r.state) + arena_.rows().cost(arena_.rows().after(r.row, r.index)));
+        return arena_.viability().cost(r.state, r.row, r.index);
     }
 
   private:
@@ -72,7 +79,8 @@ class Shortest {
     }
 
     std::vector<Piece> completion(const Front& front) {
-        if (arena_.rows().symbols().has_json()) return json_completion(front);
+        if (needs_registers(front)) return json_completion(front);
+        if (arena_.rows().symbols().lexes()) return obliged_completion(front);
         std::vector<Piece> pieces(1);
         int64_t left = cost(front);
         check_size(left);
@@ -95,15 +103,66 @@ class Shortest {
         return pieces;
     }
 
+    // Byte by byte: what is left of a text, and may follow it, depends on the obligations that it ends with.
+    std::vector<Piece> obliged_completion(const Front& front) {
+        Front now = front, next;
+        std::vector<Piece> pieces(1);
+        const int64_t before = arena_.memory();
+        int64_t left = cost(front);
+        check_size(left);
+        for (; left > 0; --left) {
+            arena_.lexer().expressions().spend(1);
+            const int byte = nearer_byte(now, left - 1);
+            if (byte >= 0) {
+                pieces.back().text.push_back(static_cast<uint8_t>(byte));
+                arena_.step(now, static_cast<uint8_t>(byte), next);
+                std::swap(now, next);
+            } else {
+                now.between = read_token(now.between, left, pieces.back().token);
+                now.reading.clear();
+                pieces.emplace_back();
+            }
+            if (arena_.memory() - before > limits_.working_bytes()) too_large("cache_bytes", limits_.cache_bytes);
+        }
+        return pieces;
+    }
+
+    // The first byte in rank after which `left` bytes complete the text; -1: there is none.
+    int nearer_byte(const Front& front, int64_t left) {
+        Lexer& lexer = arena_.lexer();
+        int best = -1;
+        auto consider = [&](LexState* s, Row* row, uint32_t index) {
+            lexer.prune(s);
+            for (size_t i = 0; i < s->edges.size(); ++i) {
+                const uint8_t byte = Lexer::pleasant(s->edges[i].bytes);
+                if (best >= 0 && Lexer::rank(byte) >= Lexer::rank(static_cast<uint8_t>(best))) continue;
+                if (arena_.viability().cost(lexer.target(s, i), row, index) == left) best = byte;
+            }
+        };
+        for (const Reading& r : front.reading) consider(r.state, r.row, r.index);
+        if (Row* row = front.between) {
+            arena_.viability().settle(row);
+            for (uint32_t i = 0; i < row->terminals.size(); ++i) consider(row->terminals[i].start, row, i);
+        }
+        return best;
+    }
+
     // Lexeme by lexeme, each time the one that leaves least. JSON is read without ambiguity, so no ways are kept side by side;
     // registers rule out names that came already.
     std::vector<Piece> json_completion(const Front& front) {
         Front now = front, next;
         std::vector<Piece> pieces(1);
-        std::vector<uint8_t>& text = pieces.back().text;
         const int64_t before = arena_.memory();
         check_size(cost(front));
         while (!(now.between && (arena_.rows().close(now.between), now.between->accepting))) {
+            if (token_is_cheapest(now)) {
+                Row* after = read_token(now.between, arena_.rows().cost(now.between), pieces.back().token);
+                pieces.emplace_back();
+                now = {};
+                now.between = after;
+                continue;
+            }
+            std::vector<uint8_t>& text = pieces.back().text;
             LexState* state = cheapest_lexeme(now);
             if (!state) throw std::logic_error("a row of JSON without completion");
             bool first = true;
@@ -122,6 +181,25 @@ class Shortest {
         return pieces;
     }
 
+    // Whether costs say nothing of names and items that came: then the registers have to.
+    bool needs_registers(const Front& front) {
+        Symbols& symbols = arena_.rows().symbols();
+        if (!symbols.has_json()) return false;
+        if (!symbols.mixed() || symbols.json().demands_different()) return true;
+        const Register* r = front.registers;
+        while (r && !r->names && !r->item) r = r->outer;
+        return r != nullptr;
+    }
+
+    // Whether a special token begins a completion that is shorter than all others.
+    bool token_is_cheapest(const Front& front) {
+        Rows& rows = arena_.rows();
+        if (!front.between || front.between->tokens.empty() || rows.cost(front.between) > cost(front)) return false;
+        return std::any_of(front.between->tokens.begin(), front.between->tokens.end(), [&](const ExpectedTokens& e) {
+            return 1 + rows.cost(rows.make(e.after)) == rows.cost(front.between);
+        });
+    }
+
     int32_t lexeme_length(LexState* state) { return state->accepting ? length_of_nonempty(state) : arena_.lexer().distance(state); }
 
     LexState* cheapest_lexeme(const Front& front) {
@@ -136,10 +214,11 @@ class Shortest {
             best = total;
             best_state = state;
         };
-        // What follows an item that must differ from others is only known where it ends: an item that may end here does.
+        // A lexeme that may end here does: going on costs at least a byte, and what the registers rule out behind it is only known
+        // where it ends, so the costs of going on and of ending cannot be compared.
         const bool ends = front.registers && front.between && (rows.close(front.between), !front.between->terminals.empty());
         for (const Reading& r : front.reading)
-            if (!ends || !r.state->accepting || !(r.flags() & JsonMachine::kEndsItem)) consider(r.state, r);
+            if (!ends || !r.state->accepting) consider(r.state, r);
         if (Row* row = front.between) {
             // Nothing is cheaper than the row, so what costs as much ends the search: to know what all others cost may be work.
             const int64_t least = rows.cost(row);
@@ -231,7 +310,7 @@ class Shortest {
     // The first special token that a cheapest completion may begin with, and the row behind it.
     Row* read_token(Row* row, int64_t cost, int32_t& token) {
         Rows& rows = arena_.rows();
-        auto cheapest = [&](const ExpectedTokens& e) { return 1 + rows.cost(rows.make(e.after)) == cost; };
+        auto cheapest = [&](const ExpectedTokens& e) { return 1 + arena_.viability().cost(rows.make(e.after)) == cost; };
         const size_t count = row ? row->tokens.size() : 0;
         for (size_t i = 0; i < count; ++i) {
             if (!cheapest(row->tokens[i])) continue;
@@ -248,36 +327,59 @@ class Shortest {
         return rows.make(std::move(items));
     }
 
-    // Fewest tokens whose bytes join to `text` (dynamic programming from the end), appended to `out` where it is given;
-    // `fewest_[0]` says how many. False where no tokens do.
-    bool spell(const std::vector<uint8_t>& text, std::vector<int32_t>* out) {
-        size_t n = text.size();
-        fewest_.assign(n + 1, kUnspellable);
-        token_.assign(n, -1);
-        length_.assign(n, 0);
-        fewest_[n] = 0;
-        for (size_t i = n; i-- > 0;) {
-            uint32_t node = 0;
-            for (size_t j = i; j < n; ++j) {
-                node = child(node, text[j]);
-                if (!node) break;
-                if (trie_.nodes[node].ntok && fewest_[j + 1] != kUnspellable && fewest_[j + 1] + 1 < fewest_[i]) {
-                    fewest_[i] = fewest_[j + 1] + 1;
-                    token_[i] = trie_.tokens[trie_.nodes[node].tok];
-                    length_[i] = static_cast<int32_t>(j + 1 - i);
-                }
+    // Whether it matters for what may come which tokens a text is made of.
+    bool counted() { return arena_.rows().symbols().has_limits(); }
+
+    // A way to read the first bytes of a text.
+    struct Read {
+        Position* at;
+        int32_t count, token;   // how many tokens it takes, and the last one
+        size_t from, before;    // where that begins, and which of the ways to get there it continues
+    };
+
+    // The fewest tokens that spell the pieces and can be read one after another; they are appended to `out` where it is given.
+    int32_t by_reading(Position* p, const std::vector<Piece>& pieces, std::vector<int32_t>* out) {
+        int32_t sum = 0;
+        for (const Piece& piece : pieces) {
+            const std::vector<std::vector<Read>> ways = read_all(p, piece.text);
+            const Read* best = nullptr;
+            for (const Read& way : ways.back()) {
+                const bool ends = piece.token < 0 ? way.at->accepting : arena_.advance_special(way.at, piece.token) != nullptr;
+                if (ends && (!best || way.count < best->count)) best = &way;
             }
+            if (!best) return kUnspellable;
+            sum += best->count + (piece.token >= 0);
+            p = piece.token < 0 ? best->at : arena_.advance_special(best->at, piece.token);
+            if (!out) continue;
+            const size_t first = out->size();
+            for (const Read* way = best; way->count > 0; way = &ways[way->from][way->before]) out->push_back(way->token);
+            std::reverse(out->begin() + static_cast<ptrdiff_t>(first), out->end());
+            if (piece.token >= 0) out->push_back(piece.token);
         }
-        if (fewest_[0] == kUnspellable) return false;
-        for (size_t i = 0; out && i < n; i += length_[i]) out->push_back(token_[i]);
-        return true;
+        return sum;
     }
 
-    uint32_t child(uint32_t node, uint8_t byte) const {
-        if (node == 0) return trie_.root_child[byte];
-        for (uint32_t c = node + 1; c < trie_.nodes[node].skip; c = trie_.nodes[c].skip)
-            if (trie_.nodes[c].byte == byte) return c;
-        return 0;
+    // By offset: the positions that tokens lead to, each by the fewest of them.
+    std::vector<std::vector<Read>> read_all(Position* p, const std::vector<uint8_t>& text) {
+        std::vector<std::vector<Read>> ways(text.size() + 1);
+        ways[0].push_back({p, 0, -1, 0, 0});
+        for (size_t i = 0; i < text.size(); ++i)
+            for (size_t k = 0; k < ways[i].size(); ++k) {
+                const Read way = ways[i][k];
+                uint32_t node = 0;
+                for (size_t j = i; j < text.size() && (node = child_of(trie_, node, text[j])); ++j) {
+                    if (!trie_.nodes[node].ntok) continue;
+                    Position* next = arena_.advance(way.at, text.data() + i, j + 1 - i, true);
+                    if (next) note(ways[j + 1], {next, way.count + 1, trie_.tokens[trie_.nodes[node].tok], i, k});
+                }
+            }
+        return ways;
+    }
+
+    static void note(std::vector<Read>& ways, const Read& made) {
+        auto known = std::find_if(ways.begin(), ways.end(), [&](const Read& way) { return way.at == made.at; });
+        if (known == ways.end()) ways.push_back(made);
+        else if (made.count < known->count) *known = made;
     }
 
     static constexpr size_t kFew = 8;
@@ -287,7 +389,7 @@ class Shortest {
     const Limits& limits_;
     std::vector<Way> ways_;
     std::vector<Reading> ended_;
-    std::vector<int32_t> fewest_, token_, length_;
+    Spelling spelling_;
 };
 
 }  // namespace guidedgen

@@ -8,13 +8,15 @@
 #include <unordered_map>
 #include <vector>
 
-#include "json_machine.h"
-#include "lexer.h"
+#include "explicit_automaton.h"
+#include "json_texts.h"
+#include "obligations.h"
+#include "token_counts.h"
 #include "unordered.h"
 
 namespace guidedgen {
 
-enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered };
+enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered, Json, Limited };
 
 struct Table {
     const int32_t *exprs, *symbols, *pool;
@@ -43,12 +45,16 @@ struct Nonterminal {
 
 class Symbols {
   public:
-    Symbols(const Table& table, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)) {
+    // `json`: the texts that symbols of the table stand for.
+    Symbols(const Table& table, JsonTexts json, std::shared_ptr<Lexer> lexer)
+        : lexer_(std::move(lexer)), obligations_(*lexer_), counts_(*lexer_), json_(std::move(json)), mixed_(true) {
+        finish_production();   // the end of JSON texts
+        json_end_ = 0;
         read_expressions(table);
         read_symbols(table);
         nullable_ = fixpoint([this](int32_t s) { return lexer_->state(expr_[s])->accepting; }, false,
                              [](const Unordered& u, const std::vector<uint8_t>&) { return u.required == 0 && u.low == 0; });
-        productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])); }, true,
+        productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])) && fits_its_limit(s); }, true,
                                [](const Unordered& u, const std::vector<uint8_t>& holds) { return u.productive(holds); });
         for (const Unordered& u : unordered_) u.check_nonempty(nullable_);
         if (!productive_[table.start]) throw UnsatisfiableError("the grammar derives no text at all");
@@ -56,28 +62,39 @@ class Symbols {
     }
 
     // A grammar that is nothing but the JSON texts of a schema.
-    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), json_(std::move(json)) {
+    Symbols(std::unique_ptr<JsonMachine> json, std::shared_ptr<Lexer> lexer) : lexer_(std::move(lexer)), obligations_(*lexer_), counts_(*lexer_) {
+        json_.add(std::move(json));
         slots_.push_back({SlotKind::Json, false, 0, -1});
         finish_production();
         start_slot_ = 0;
     }
 
-    JsonMachine& json() const { return *json_; }
-    bool has_json() const { return json_ != nullptr; }
+    JsonTexts& json() { return json_; }
+    bool has_json() const { return !json_.empty(); }
+    // Whether there is anything but JSON: a text may be read as JSON and as something else at once.
+    bool mixed() const { return mixed_; }
     // Where a production ends: what a JSON text that is complete has come to.
-    int32_t json_end() const { return 1; }
+    int32_t json_end() const { return json_end_; }
 
     Lexer& lexer() const { return *lexer_; }
     const std::shared_ptr<Lexer>& lexer_ptr() const { return lexer_; }
     const Slot& slot(int32_t at) const { return slots_[at]; }
     Nonterminal& nonterminal(int32_t id) { return nonterminals_[id]; }
     LexState* terminal(int32_t id) const { return terminals_[id]; }
+    // How many tokens it may take; -1: any number.
+    int32_t limit(int32_t terminal) const { return limit_of_[terminal]; }
+    bool has_limits() const { return has_limits_; }
+    TokenCounts& counts() { return counts_; }
+
+    // Whether some terminals oblige what follows them.
+    bool lexes() const { return lexes_; }
+    Obligations& obligations() { return obligations_; }
     const std::vector<int32_t>& token_list(int32_t id) const { return token_lists_[id]; }
     int64_t memory() const {
         return static_cast<int64_t>(slots_.size() * sizeof(Slot) + nonterminals_.size() * (sizeof(Nonterminal) + 64)) +
-               (json_ ? json_->memory() : 0);
+               json_.memory() + counts_.memory() + obligations_.memory();
     }
-    int64_t count() const { return static_cast<int64_t>(nonterminals_.size()) + (json_ ? json_->count() : 0); }
+    int64_t count() const { return static_cast<int64_t>(nonterminals_.size()) + json_.count(); }
 
     // First slot of the production that is just the start symbol.
     int32_t start_slot() {
@@ -107,12 +124,19 @@ class Symbols {
     }
 
   private:
+    friend class NeededTerminals;
+
     void read_expressions(const Table& t) {
         Expressions& e = lexer_->expressions();
         expr_of_.resize(t.n_exprs);
         for (int64_t i = 0; i < t.n_exprs; ++i) {
             int32_t op = t.exprs[3 * i], a = t.exprs[3 * i + 1], b = t.exprs[3 * i + 2], id = 0;
             std::vector<int32_t> items;
+            if (op == kLongest) {   // terminals that are read by rules of a lexer are never empty
+                expr_of_[i] = e.longest(e.nonempty(expr_of_[a]), expr_of_[b]);
+                lexes_ = true;
+                continue;
+            }
             if (op >= 4 && op <= 6)
                 for (int32_t k = 0; k < b; ++k) items.push_back(expr_of_[t.pool[a + k]]);
             switch (static_cast<Op>(op)) {
@@ -133,7 +157,8 @@ class Symbols {
                 case Op::And: id = e.both(std::move(items)); break;
                 case Op::Not: id = e.negate(expr_of_[a]); break;
                 case Op::Repeat: id = e.repeat(expr_of_[a], t.pool[b], t.pool[b + 1]); break;
-                case Op::Lazy: break;   // never in a table
+                case Op::Lazy: id = ExplicitAutomaton::language(e, t.pool + a); break;
+                case Op::Longest: break;   // not by these numbers
             }
             expr_of_[i] = id;
         }
@@ -161,6 +186,12 @@ class Symbols {
                     high_[s] = t.pool[row[2] + 1];
                     break;
                 case SymOp::Rule: children_.push_back(row[1]); break;
+                case SymOp::Json: low_[s] = row[1]; break;
+                case SymOp::Limited:
+                    expr_[s] = expr_of_[row[1]];
+                    high_[s] = row[2];
+                    has_limits_ = true;
+                    break;
                 case SymOp::Unordered:
                     low_[s] = static_cast<int32_t>(unordered_.size());
                     unordered_.emplace_back(t.pool + row[1], row[2]);
@@ -183,9 +214,9 @@ class Symbols {
         for (size_t s = 0; s < n; ++s) {
             int32_t id = static_cast<int32_t>(s), parts = first_[s + 1] - first_[s];
             bool now = false;
-            if (op_[s] == SymOp::Terminal) {
+            if (is_terminal(id)) {
                 now = of_terminal(id);
-            } else if (op_[s] == SymOp::Token) {
+            } else if (op_[s] == SymOp::Token || op_[s] == SymOp::Json) {
                 now = of_token;
             } else if (op_[s] == SymOp::Repetition && low_[s] == 0) {
                 now = true;
@@ -241,10 +272,18 @@ class Symbols {
         return id;
     }
 
+    bool is_terminal(int32_t s) const { return op_[s] == SymOp::Terminal || op_[s] == SymOp::Limited; }
+
+    bool fits_its_limit(int32_t s) { return op_[s] != SymOp::Limited || counts_.fits(lexer_->state(expr_[s]), high_[s]); }
+
     int32_t terminal_of(int32_t s) {
         LexState* start = lexer_->state(expr_[s]);
-        auto found = terminal_ids_.emplace(start, static_cast<int32_t>(terminals_.size()));
-        if (found.second) terminals_.push_back(start);
+        const int32_t limit = op_[s] == SymOp::Limited ? high_[s] : -1;
+        auto found = terminal_ids_[limit].emplace(start, static_cast<int32_t>(terminals_.size()));
+        if (found.second) {
+            terminals_.push_back(start);
+            limit_of_.push_back(limit);
+        }
         return found.first->second;
     }
 
@@ -253,6 +292,7 @@ class Symbols {
         s = resolve(s);
         switch (op_[s]) {
             case SymOp::Terminal:
+            case SymOp::Limited:
                 if (lexer_->can_continue(lexer_->state(expr_[s]))) {
                     slots_.push_back({SlotKind::Terminal, nullable_[s] != 0, terminal_of(s), s});
                 }
@@ -264,6 +304,7 @@ class Symbols {
                 token_lists_.emplace_back(children_.begin() + first_[s], children_.begin() + first_[s + 1]);
                 slots_.push_back({SlotKind::Token, false, static_cast<int32_t>(token_lists_.size()) - 1, s});
                 break;
+            case SymOp::Json: slots_.push_back({SlotKind::Json, false, low_[s], s}); break;
             case SymOp::Repetition: append_repetition(s, low_[s], high_[s]); break;
             default: {
                 int32_t id = nonterminal_of(s, 0, 0);
@@ -336,7 +377,7 @@ class Symbols {
     }
 
     int64_t cost(const Slot& slot) {
-        if (slot.kind == SlotKind::Json) return json_->cost(json_->start());
+        if (slot.kind == SlotKind::Json) return json_.cost(json_.start(slot.value));
         if (slot.kind == SlotKind::Token) return 1;
         if (slot.nullable) return 0;
         if (slot.kind == SlotKind::Terminal) return min_length_[slot.symbol];
@@ -375,8 +416,9 @@ class Symbols {
             for (size_t s = 0; s < n; ++s) {
                 if (!productive_[s]) continue;
                 int32_t id = static_cast<int32_t>(s);
-                int64_t now = op_[s] == SymOp::Terminal ? (min_length_[s] < kFar ? min_length_[s] : terminal_length(id))
+                int64_t now = is_terminal(id) ? (min_length_[s] < kFar ? min_length_[s] : terminal_length(id))
                               : op_[s] == SymOp::Token  ? 1
+                              : op_[s] == SymOp::Json   ? json_.cost(json_.start(low_[s]))
                                                         : combine(id);
                 if (now < min_length_[s]) {
                     min_length_[s] = now;
@@ -388,8 +430,14 @@ class Symbols {
 
     int64_t terminal_length(int32_t s) { return nullable_[s] ? 0 : lexer_->distance(lexer_->state(expr_[s])); }
 
+    static constexpr int32_t kLongest = 10;   // opcode in a table
+
     std::shared_ptr<Lexer> lexer_;
-    std::unique_ptr<JsonMachine> json_;
+    Obligations obligations_;
+    TokenCounts counts_;
+    JsonTexts json_;
+    bool mixed_ = false, has_limits_ = false;
+    int32_t json_end_ = 1;
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<SymOp> op_;
     std::vector<int32_t> expr_, low_, high_, first_, children_, body_;
@@ -398,11 +446,13 @@ class Symbols {
     std::vector<Unordered> unordered_;
     SeenSets seen_sets_;
     int32_t start_ = 0, start_slot_ = -1;
+    bool lexes_ = false;
     std::vector<Slot> slots_;
     std::deque<Nonterminal> nonterminals_;
     std::unordered_map<uint64_t, std::vector<int32_t>> by_key_;
     std::vector<LexState*> terminals_;
-    std::unordered_map<LexState*, int32_t> terminal_ids_;
+    std::vector<int32_t> limit_of_;   // by terminal
+    std::map<int32_t, std::unordered_map<LexState*, int32_t>> terminal_ids_;   // by limit
     std::vector<std::vector<int32_t>> token_lists_;
 };
 

@@ -4,6 +4,7 @@
 // character leads elsewhere: only these are walked, and tokens that are no text.
 #pragma once
 
+#include "explicit_automaton.h"
 #include "text_safety.h"
 
 namespace guidedgen {
@@ -24,6 +25,7 @@ class TrieWalks : public TextSafety {
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
         std::vector<std::pair<uint32_t, uint32_t>> text;     // ranges of which the tokens that are text are inside
         std::vector<uint32_t> crossings;
+        std::map<int32_t, std::vector<uint32_t>> obliged;    // those that leave an obligation, by obligation
         std::vector<uint32_t> odd;                           // nodes of those inside that are not text
         std::vector<LexState*> reached;
         uint64_t walk = 0;   // number of the walk where `reached` is wanted
@@ -52,12 +54,50 @@ class TrieWalks : public TextSafety {
         finish(found, out);
     }
 
+    // The same for a state of an explicit automaton: its own places are the states on the way, and no others are made.
+    void walk_graph(LexState* start, const ByteGraph& graph, LexMask& out) {
+        const Trie& trie = *trie_;
+        const int32_t id = expressions_.at(start->expr).b;
+        const auto& automaton = static_cast<const ExplicitAutomaton&>(expressions_.derivation(expressions_.at(start->expr).a));
+        const bool free = automaton.free(id);
+        Found found;
+        std::vector<ByteGraph::Place> stack(static_cast<size_t>(trie.longest) + 1);
+        stack[0] = automaton.at(id);
+        int32_t most = 0;
+        const auto walk = [&](const auto& self, uint32_t from, uint32_t to) -> void {
+            for (uint32_t i = from; i < to;) {
+                const TrieNode& node = trie.nodes[i];
+                const ByteGraph::Place now = free ? graph.next_free(stack[node.depth - 1u], node.byte) : graph.next(stack[node.depth - 1u], node.byte);
+                ++visited_;
+                expressions_.spend(1);
+                if (now.state < 0) {
+                    i = node.skip;
+                    continue;
+                }
+                stack[node.depth] = now;
+                most = std::max(most, graph.nearest(now));
+                if (graph.accepts(now) && !trie.leaf(i)) found.crossings.push_back(i);
+                if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
+                const Subtrees::Below* below = trie.subtrees.below(i);
+                const auto descend = [&](uint32_t child) { self(self, child, trie.nodes[child].skip); };
+                i = below && each_child(i, *below, graph.bytes(now.state), descend) ? node.skip : i + 1;
+            }
+        };
+        graph.bytes(stack[0].state).each([&](uint8_t b) {
+            if (const uint32_t node = trie.root_child[b]) walk(walk, node, trie.nodes[node].skip);
+        });
+        found.reached.push_back(start);
+        finish(found, out);
+        out.farthest = most + kUnfinished;
+    }
+
     void finish(Found& found, LexMask& out) {
         store(found, out);
         if (!std::is_sorted(found.crossings.begin(), found.crossings.end())) std::sort(found.crossings.begin(), found.crossings.end());
         out.reached = std::move(found.reached);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
         set_crossings(std::move(found.crossings), out);
+        set_obliged(found.obliged, out);
     }
 
     bool counts_matter(const LexState* s, int32_t bytes) const {
@@ -72,13 +112,55 @@ class TrieWalks : public TextSafety {
         out.remainders[0].trie_nodes = std::move(crossings);
     }
 
+    void set_obliged(std::map<int32_t, std::vector<uint32_t>>& obliged, LexMask& out) {
+        if (obliged.empty()) return;
+        if (out.remainders.empty()) out.remainders.emplace_back();
+        for (auto& [obligation, nodes] : obliged) {
+            std::sort(nodes.begin(), nodes.end());
+            bytes_ += static_cast<int64_t>(sizeof(Remainder) + nodes.size() * 4);
+            out.obliged.emplace_back(obligation, static_cast<uint32_t>(out.remainders.size()));
+            out.remainders.emplace_back();
+            out.remainders.back().trie_nodes = std::move(nodes);
+        }
+    }
+
+    // The bytes that an obligation rules out at once.
+    const ByteSet& barred(int32_t obligation) {
+        const auto known = barred_.find(obligation);
+        if (known != barred_.end()) return known->second;
+        LexState* s = state(obligation);
+        prune(s);
+        ByteSet bytes;
+        for (size_t i = 0; i < s->edges.size(); ++i)
+            if (target(s, i)->accepting) bytes = bytes | s->edges[i].bytes;
+        return barred_.emplace(obligation, bytes).first->second;
+    }
+
+    // Whether what stands below a node may begin behind the end of a lexeme there.
+    bool may_cross(uint32_t at, int32_t obligation) {
+        const Subtrees::Below* below = trie_->subtrees.below(at);
+        return !below || !below->next.subset_of(barred(obligation));
+    }
+
+    void note_crossing(uint32_t at, LexState* now, Found& found) {
+        if (trie_->leaf(at)) return;
+        const int32_t left = obligation(now);
+        if (left < 0) found.crossings.push_back(at);
+        else if (may_cross(at, left)) found.obliged[left].push_back(at);
+    }
+
+    // Whether no text ends in a state, or none of the bytes below a node may follow one that ends there.
+    bool stays(LexState* s, const Subtrees::Below* below) {
+        return !s->accepting || (obligation(s) >= 0 && below && below->bytes.subset_of(barred(s->obligation)));
+    }
+
     // The state after a node's byte, or nullptr; notes that the node's end is a crossing.
     LexState* enter(uint32_t at, Found& found) {
         const TrieNode& node = trie_->nodes[at];
         ++visited_;
         expressions_.spend(1);
         LexState* now = next(found.stack[node.depth - 1], node.byte);
-        if (now && now->accepting && !trie_->leaf(at)) found.crossings.push_back(at);
+        if (now && now->accepting) note_crossing(at, now, found);
         if (found.walk && now && now->walk != found.walk) {
             now->walk = found.walk;
             found.reached.push_back(now);
@@ -96,7 +178,8 @@ class TrieWalks : public TextSafety {
                 i = node.skip;
                 continue;
             }
-            const Subtrees::Below* below = now->accepting ? nullptr : trie.subtrees.below(i);
+            const Subtrees::Below* whole = trie.subtrees.below(i);
+            const Subtrees::Below* below = stays(now, whole) ? whole : nullptr;
             if (below && !found.walk && counts_matter(now, trie.subtrees.depth(i)) && trie.subtrees.depth(i) < 255)
                 found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
             if (!now->accepting && trie.subtrees.text(i) && node.skip > i + 1) {
@@ -123,7 +206,7 @@ class TrieWalks : public TextSafety {
                 }
             }
             if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
-            const Subtrees::Below* all = now->accepting ? trie.subtrees.below(i) : below;
+            const Subtrees::Below* all = now->accepting ? whole : below;
             const auto descend = [&](uint32_t child) { walk_nodes(child, trie.nodes[child].skip, found); };
             const bool few = all && each_child(i, *all, first(now), descend);
             i = few ? node.skip : i + 1;
@@ -274,8 +357,10 @@ class TrieWalks : public TextSafety {
 
     static constexpr size_t kMostReadAgain = 6000;   // places that a walk over text reads the way to
     static constexpr int kFewSafe = 3;               // characters
+    static constexpr int64_t kUnfinished = 3;  // bytes that a character may lack at the end of a token
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     std::shared_ptr<const Trie> trie_;
+    std::unordered_map<int32_t, ByteSet> barred_;
     uint64_t walks_ = 0;
 };
 

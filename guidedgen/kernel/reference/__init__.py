@@ -8,6 +8,8 @@ It is the oracle that the native kernel is tested against, and what runs where n
     structure     symbols as productions, expanded on demand; which are productive, nullable, how long at least
     unordered     what is left of members that may come in any order
     rows          Earley sets without input offsets: what may come next and who waits for it
+    viability     what rows still cost where terminals oblige what follows them
+    counts        terminals that may take so many tokens only
     state         positions in a text: stepping by bytes and tokens
     completion    the shortest completion of a position
     trie          the vocabulary as a tree of bytes

@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from guidedgen.errors import DeadEnd
-from guidedgen.kernel.reference.structure import Cost
+from guidedgen.kernel.reference.structure import RANKED, Cost
 
 if TYPE_CHECKING:
     from guidedgen.kernel.reference.grammar import Grammar
     from guidedgen.kernel.reference.state import State
     from guidedgen.kernel.reference.trie import TokenTrie
-
-_RANKED = (*range(0x30, 0x7F), *range(0x30), *range(0x7F, 0x100))  # '0' to '~' first: pleasant to read
 
 
 class Completions:
@@ -35,6 +33,8 @@ class Completions:
         Raises:
             DeadEnd: where the vocabulary's tokens cannot spell it.
         """
+        if self._grammar.counted:
+            return self._by_reading(state)
         tokens: list[int] = []
         for text, special in self._pieces(state):
             spelled = self._trie.segment(text)
@@ -43,6 +43,31 @@ class Completions:
             tokens += spelled
             tokens += [] if special is None else [special]
         return tuple(tokens)
+
+    def _by_reading(self, state: State) -> tuple[int, ...]:
+        """The same where it matters which tokens a text is made of: only those that can be read count."""
+        spelled: list[int] = []
+        for text, special in self._pieces(state):
+            ways: list[dict[State, list[int]]] = [{} for _ in range(len(text) + 1)]  # by offset: position -> tokens
+            ways[0][state] = []
+            for start, here in enumerate(ways):
+                for at, so_far in here.items():
+                    for end, token in self._trie.tokens_at(text, start):
+                        after = self._grammar.advance_text(at, text[start:end])
+                        if after is not None and len(ways[end].get(after, [0] * len(text))) > len(so_far):
+                            ways[end][after] = [*so_far, token]
+            best: tuple[int, State, list[int]] | None = None
+            for at, tokens in ways[-1].items():
+                end_of_piece = at if special is None else self._grammar.states.step_special(at, special)
+                if end_of_piece is None or (special is None and not at.accepting):
+                    continue
+                if best is None or len(tokens) < best[0]:
+                    best = (len(tokens), end_of_piece, tokens)
+            if best is None:
+                raise DeadEnd(f"the vocabulary cannot spell {text!r}. Use one that has a token for every byte.")
+            state = best[1]
+            spelled += best[2] + ([] if special is None else [special])
+        return tuple(spelled)
 
     def need(self, state: State) -> Cost:
         """How many tokens that is; infinite where no tokens spell it."""
@@ -72,7 +97,7 @@ class Completions:
         while left:
             left -= 1
             nearer = states.nearer_bytes(state)
-            byte = next((byte for byte in _RANKED if nearer >> byte & 1), None)
+            byte = next((byte for byte in RANKED if nearer >> byte & 1), None)
             if byte is not None:
                 yield byte
                 after = states.step(state, byte)

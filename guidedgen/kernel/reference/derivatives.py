@@ -87,10 +87,17 @@ class Derivatives:
                 return make.intersection(memo[part] for part in node.args)
             case Op.NOT:
                 return make.complement(memo[node.args[0]])
+            case Op.AUTOMATON:
+                graph, state = node.args
+                after = graph.after(state, byte)
+                return make.empty if after is None else make.automaton(graph, after)
             case Op.REPEAT:
                 child, low, high = node.args
                 rest = make.repeat(child, max(low - 1, 0), None if high is None else high - 1)
                 return make.concat(memo[child], rest)
+            case Op.LONGEST:
+                accepted, tracked, banned = node.args
+                return make.longest(memo[accepted], memo[tracked], banned)
             case _:
                 return make.empty
 
@@ -117,6 +124,9 @@ class Derivatives:
                 return _partition((1 << node.args[0][0],))
             case Op.WORDS:
                 return _partition(tuple(_first_bytes(*node.args)))
+            case Op.AUTOMATON:
+                graph, state = node.args
+                return _partition(tuple(mask for mask, _ in graph.steps[state]))
             case _:
                 classes: Classes = (ANY_BYTE,)
                 for part in _stepped_parts(node):
@@ -134,6 +144,8 @@ def _stepped_parts(node: Expression) -> tuple[Expression, ...]:
             return node.args
         case Op.REPEAT:
             return node.args[:1]
+        case Op.LONGEST:
+            return node.args[:2]
         case _:
             return ()
 

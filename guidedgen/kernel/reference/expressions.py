@@ -11,13 +11,16 @@ Regular-expression derivatives re-examined, J. Functional Programming 19(2), 200
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from guidedgen.errors import LimitExceeded
+from guidedgen.kernel.reference.byte_graph import ByteGraph
 
 ANY_BYTE = (1 << 256) - 1
 Length = float  # a number of bytes; math.inf where there is no such text
@@ -36,6 +39,8 @@ class Op(IntEnum):
     AND = 7  # members
     NOT = 8  # (child,)
     REPEAT = 9  # (child, low, high or None)
+    AUTOMATON = 10  # (graph, state)
+    LONGEST = 11  # (accepted, tracked, banned): never part of another expression, see `Expressions.longest`
 
 
 @dataclass(slots=True, eq=False)
@@ -191,6 +196,19 @@ class Expressions:
             boolean=child.boolean,
         )
 
+    def automaton(self, graph: ByteGraph, state: int) -> Expression:
+        """What an automaton accepts from one of its states on."""
+        distance = graph.distances[state]
+        if distance == math.inf:
+            return self.empty
+        return self._make(
+            Op.AUTOMATON,
+            (graph, state),
+            nullable=distance == 0,
+            minimum=distance,
+            key=(Op.AUTOMATON, id(graph), state),
+        )
+
     def complement(self, child: Expression) -> Expression:
         """Every byte string that is not in `child`."""
         if child.op is Op.NOT:
@@ -206,14 +224,14 @@ class Expressions:
     def intersection(self, parts: Iterable[Expression]) -> Expression:
         """All of the parts at once."""
         members: set[Expression] = set()
-        mask = ANY_BYTE
+        masks: list[int] = []
         for part in _flatten(Op.AND, parts):
             if part.op is Op.BYTES:
-                mask &= part.args[0]
+                masks.append(part.args[0])
             elif part is not self.all:
                 members.add(part)
-        if mask != ANY_BYTE:
-            members.add(self.byte_set(mask))
+        if masks:
+            members.add(self.byte_set(functools.reduce(operator.and_, masks)))
         if self.empty in members or any(part.op is Op.NOT and part.args[0] in members for part in members):
             return self.empty
         if self.epsilon in members:
@@ -225,6 +243,31 @@ class Expressions:
             _in_order(members),
             nullable=all(part.nullable for part in members),
             minimum=max(part.minimum for part in members),
+            boolean=True,
+        )
+
+    def nonempty(self, expression: Expression) -> Expression:
+        """The expression without the empty string."""
+        return self.intersection((expression, self.complement(self.epsilon))) if expression.nullable else expression
+
+    def longest(
+        self, accepted: Expression, tracked: Expression, banned: frozenset[Expression] = frozenset()
+    ) -> Expression:
+        """The texts w of `accepted` behind which no v begins for which w v is in `tracked`.
+
+        What is left of `tracked` at the end of a text, without its empty string, is the obligation that the text
+        leaves. Texts that leave one of those `banned` (`empty` stands for none at all) are not in the language.
+        """
+        tracked = self.nonempty(tracked)
+        if accepted is self.empty or (tracked is self.empty and tracked in banned):
+            return self.empty
+        if tracked is self.empty:
+            return accepted
+        return self._make(
+            Op.LONGEST,
+            (accepted, tracked, banned),
+            nullable=accepted.nullable and tracked not in banned,
+            minimum=accepted.minimum,
             boolean=True,
         )
 

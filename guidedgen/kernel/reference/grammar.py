@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from guidedgen.constraint import Mask
 from guidedgen.errors import UnsatisfiableSchema
 from guidedgen.explanation import Explanation
+from guidedgen.kernel.reference.byte_graph import ByteGraph
 from guidedgen.kernel.reference.completion import Completions
+from guidedgen.kernel.reference.counts import TokenCounts
 from guidedgen.kernel.reference.derivatives import Derivatives
-from guidedgen.kernel.reference.expressions import Expression, Expressions
+from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
 from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.rows import Rows
 from guidedgen.kernel.reference.state import State, States
 from guidedgen.kernel.reference.structure import Structure
 from guidedgen.kernel.reference.trie import TokenTrie
+from guidedgen.kernel.reference.viability import Viability
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
@@ -65,12 +68,20 @@ class Grammar:
         self._masks = 0
         self.expressions = Expressions(limit=self.limits.expressions)
         self._derivatives = Derivatives(self.expressions)
-        self.lexemes = Lexemes(self._derivatives, limit=self.limits.states)
-        self._structure = Structure(table, _terminals(table, self.expressions), self.lexemes)
+        self.lexemes = Lexemes(self._derivatives, self.expressions, limit=self.limits.states)
+        self.counts = TokenCounts(self.lexemes, vocabulary)
+        terminals = _terminals(table, self.expressions)
+        self._structure = Structure(table, terminals, self.lexemes, self.counts.fits)
+        self.counted = bool((table.symbols[:, 0] == SymOp.LIMITED).any())
         first = self._structure.part(start)
         if first.cost == math.inf:
             raise UnsatisfiableSchema("the grammar's start produces no text at all", hint="Relax the constraints.")
-        self.rows = Rows(self._structure, first, limit=self.limits.states)
+        self.rows = Rows(self._structure, first, self.lexemes, limit=self.limits.states)
+        lexing = any(expression.op is Op.LONGEST for expression in terminals.values())
+        self.viability = Viability(self.rows, self.lexemes, self.expressions, lexing=lexing, limit=self.limits.states)
+        if self.viability.cost(self.rows.first()) == math.inf:
+            hint = "Terminals that follow each other must not begin with what the one before could have gone on with."
+            raise UnsatisfiableSchema("the grammar produces no text at all under its lexing rules", hint=hint)
         self.states = States(self)
         self.completions = Completions(self, vocabulary)
 
@@ -114,7 +125,16 @@ class Grammar:
         )
 
     def _forget(self) -> None:
-        for cache in (self.states, self.rows, self._structure, self.lexemes, self._derivatives, self.expressions):
+        for cache in (
+            self.counts,
+            self.states,
+            self.viability,
+            self.rows,
+            self._structure,
+            self.lexemes,
+            self._derivatives,
+            self.expressions,
+        ):
             cache.forget()
         self._masks = 0
 
@@ -123,8 +143,13 @@ class Grammar:
         if not 0 <= token < self.vocab_size:
             return None
         data = self._trie.token_bytes(token)
-        by_bytes = self.advance_bytes(state, data) if data else None
+        by_bytes = self.advance_text(state, data) if data else None
         return self.states.either(by_bytes, self.states.step_special(state, token))
+
+    def advance_text(self, state: State, text: bytes) -> State | None:
+        """The state after a token with these bytes, read as such."""
+        after = self.advance_bytes(state, text)
+        return None if after is None else self.states.end_token(after)
 
     def advance_bytes(self, state: State, data: bytes) -> State | None:
         """The state after these bytes."""
@@ -192,23 +217,24 @@ class Grammar:
                 continue
             path[trie.depth[node]] = after
             first = trie.first[node]
-            if after is before and trie.below[node] & ~self.states.staying_bytes(after) == 0:
+            ended = self.states.end_token(after)
+            if ended is not None and after is before and trie.below[node] & ~self.states.staying_bytes(after) == 0:
                 node = trie.end[node]
-                yield first, trie.first[node], after
+                yield first, trie.first[node], ended
                 continue
-            if trie.spelled[node]:
-                yield first, first + trie.spelled[node], after
+            if trie.spelled[node] and ended is not None:
+                yield first, first + trie.spelled[node], ended
             node += 1
 
 
 def _terminals(table: GrammarTable, make: Expressions) -> dict[int, Expression]:
-    """The expression of every TERMINAL. Rows of `exprs` only refer to earlier ones, so one pass builds them."""
+    """The expression of every terminal. Rows of `exprs` only refer to earlier ones, so one pass builds them."""
     built: list[Expression] = []
     pool: list[int] = table.pool.tolist()
     byte_sets = [int.from_bytes(row.tobytes(), "little") for row in table.byte_sets]
     for op, a, b in table.exprs.tolist():
         built.append(_expression(make, built, ExprOp(op), a, b, pool, byte_sets, table.literals))
-    terminals = np.flatnonzero(table.symbols[:, 0] == SymOp.TERMINAL).tolist()
+    terminals = np.flatnonzero(np.isin(table.symbols[:, 0], (SymOp.TERMINAL, SymOp.LIMITED))).tolist()
     return {symbol: built[table.symbols[symbol, 1]] for symbol in terminals}
 
 
@@ -226,6 +252,8 @@ def _expression(
     match op:
         case ExprOp.EMPTY:
             return make.empty
+        case ExprOp.AUTOMATON:
+            return make.automaton(ByteGraph(pool[a : a + b]), 0)
         case ExprOp.EPSILON:
             return make.epsilon
         case ExprOp.BYTES:
@@ -237,6 +265,8 @@ def _expression(
         case ExprOp.REPEAT:
             low, high = pool[b : b + 2]
             return make.repeat(built[a], low, None if high < 0 else high)
+        case ExprOp.LONGEST:
+            return make.longest(make.nonempty(built[a]), built[b])
     children = [built[child] for child in pool[a : a + b]]
     match op:
         case ExprOp.OR:

@@ -12,20 +12,23 @@ import math
 
 from guidedgen.errors import LimitExceeded
 from guidedgen.kernel.reference.derivatives import Derivatives, evaluate
-from guidedgen.kernel.reference.expressions import Expression, Length, Op
+from guidedgen.kernel.reference.expressions import Expression, Expressions, Length, Op
 
+End = tuple[Expression, Expression | None, Length]  # what is tracked, the obligation, bytes of the shortest such text
 Steps = tuple[Expression | None, ...]  # [256] next state by byte, None where the end is out of reach
 
 
 class Lexemes:
     """Memoised automata over the expressions of one arena."""
 
-    def __init__(self, derivatives: Derivatives, *, limit: int) -> None:
+    def __init__(self, derivatives: Derivatives, make: Expressions, *, limit: int) -> None:
         self._derivatives = derivatives
+        self._make = make
         self._limit = limit
         self._steps: dict[Expression, Steps] = {}
         self._live: dict[Expression, int] = {}
         self._distances: dict[Expression, Length] = {}
+        self._ends: dict[Expression, tuple[End, ...]] = {}
 
     def __len__(self) -> int:
         """How many automaton states have been expanded."""
@@ -33,14 +36,14 @@ class Lexemes:
 
     def forget(self) -> None:
         """Drop everything that was memoised."""
-        self._steps, self._live, self._distances = {}, {}, {}
+        self._steps, self._live, self._distances, self._ends = {}, {}, {}, {}
 
     def steps(self, state: Expression) -> Steps:
         """The next state for each of the 256 bytes."""
         known = self._steps.get(state)
         if known is None:
             table: list[Expression | None] = [None] * 256
-            for mask, target in self._live_successors(state):
+            for mask, target in self.live_successors(state):
                 for byte in _bytes_of(mask):
                     table[byte] = target
             known = self._steps[state] = tuple(table)
@@ -50,10 +53,11 @@ class Lexemes:
         """The set of bytes after which the end can still be reached; bit b stands for byte b."""
         known = self._live.get(state)
         if known is None:
-            known = self._live[state] = sum(mask for mask, _ in self._live_successors(state))
+            known = self._live[state] = sum(mask for mask, _ in self.live_successors(state))
         return known
 
-    def _live_successors(self, state: Expression) -> list[tuple[int, Expression]]:
+    def live_successors(self, state: Expression) -> list[tuple[int, Expression]]:
+        """(byte set, next state) for every class of bytes after which the end can still be reached."""
         return [
             (mask, target) for mask, target in self._derivatives.successors(state) if self.distance(target) != math.inf
         ]
@@ -122,9 +126,56 @@ class Lexemes:
             self._distances[node] = rest
         return rest + cost
 
+    def obligation(self, state: Expression) -> Expression | None:
+        """What must not begin behind a text that ends here; None: anything may."""
+        if state.op is not Op.LONGEST or self.distance(state.args[1]) == math.inf:
+            return None
+        tracked: Expression = state.args[1]
+        return tracked
+
+    def start(self, plain: Expression, obligation: Expression | None) -> Expression | None:
+        """The state in which a terminal begins under an obligation, None where it cannot.
+
+        No beginning of it may be one of the obligation's texts, and what is left of these after it goes on beside its
+        own. Where the first byte of either rules out the other, nothing changes.
+        """
+        if obligation is None or not self.live_bytes(plain) & self.live_bytes(obligation):
+            return plain
+        make = self._make
+        own = plain.args[:2] if plain.op is Op.LONGEST else (plain, make.empty)
+        broken = make.concat(obligation, make.all)
+        accepted = make.intersection((make.nonempty(own[0]), make.complement(broken)))
+        start = make.longest(accepted, make.union((own[1], obligation)))
+        return None if self.distance(start) == math.inf else start
+
+    def ends(self, state: Expression) -> tuple[End, ...]:
+        """The ways to end from a state, the nearest first."""
+        if state not in self._ends:
+            self._ends[state] = tuple(self._find_ends(state))
+        return self._ends[state]
+
+    def _find_ends(self, state: Expression) -> list[End]:
+        if state.op is not Op.LONGEST:
+            length = self.distance(state)
+            return [] if length == math.inf else [(self._make.empty, None, length)]
+        found: dict[Expression, End] = {}
+        depths: dict[Expression, int] = {state: 0}
+        order = [state]
+        for now in order:
+            if now.nullable:
+                tracked = now.args[1] if now.op is Op.LONGEST else self._make.empty
+                found.setdefault(tracked, (tracked, self.obligation(now), depths[now]))
+            for _, target in self.live_successors(now):
+                if target not in depths:
+                    depths[target] = depths[now] + 1
+                    order.append(target)
+            if len(order) > self._limit:
+                raise LimitExceeded("states", self._limit, "looking for the ways in which a terminal can end")
+        return list(found.values())
+
     def nearer_bytes(self, state: Expression, left: Length) -> int:
         """The set of bytes after which `left` - 1 bytes are the shortest rest; bit b stands for byte b."""
-        return sum(mask for mask, target in self._live_successors(state) if self.distance(target) == left - 1)
+        return sum(mask for mask, target in self.live_successors(state) if self.distance(target) == left - 1)
 
 
 def _measured_parts(node: Expression) -> tuple[Expression, ...]:

@@ -1,6 +1,8 @@
 """Rows: Earley sets without input offsets, hash-consed, so that equal situations share one row.
 
-*Item*: (production, dot, frame): the parts before the dot have been read, the frame says who waits for the production.
+*Item*: (production, dot, frame, obligation): the parts before the dot have been read, the frame says who waits for the
+production. The obligation is what must not begin here (`Lexemes.obligation`, None: anything may); it passes from what
+is finished to those who waited, and from who waits to what is predicted.
 *Frame*: (row, part): the row in which `part` was predicted; `row.callers[part]` are the items that go on behind it.
 `ROOT` is the frame of the start symbol. An item whose dot stands before its last part hands its own frame on to that
 part (a tail call), so right recursion and repetition need no more rows than right-linear grammars do.
@@ -23,11 +25,14 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from guidedgen.errors import LimitExceeded
+from guidedgen.kernel.reference.expressions import Expression
+from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.structure import Cost, Part, Production, Structure
 from guidedgen.kernel.table import SymOp
 
 Frame: TypeAlias = "tuple[Row, Part] | None"
-Item: TypeAlias = "tuple[Production, int, Frame]"
+Item: TypeAlias = "tuple[Production, int, Frame, Expression | None]"
+Expected: TypeAlias = "tuple[Part, Expression]"  # a terminal, and the state of its automaton in which it begins
 Items: TypeAlias = "dict[Item, None]"  # a set in order of insertion, so that ties are broken the same way in every run
 ROOT: Frame = None
 
@@ -51,19 +56,20 @@ class Row:
     serial: int
     items: Items
     accepting: bool
-    terminals: dict[Part, Items] = field(default_factory=dict)
+    terminals: dict[Expected, Items] = field(default_factory=dict)
     tokens: dict[int, Items] = field(default_factory=dict)
     callers: dict[Part, Items] = field(default_factory=dict)
     finish: dict[Part, Cost] = field(default_factory=dict)
     cost: Cost = math.inf
-    after: dict[Part | int, Row] = field(default_factory=dict)
+    after: dict[tuple[Expected | int, Expression | None], Row] = field(default_factory=dict)
 
 
 class Rows:
     """The rows of one grammar."""
 
-    def __init__(self, structure: Structure, start: Part, *, limit: int) -> None:
+    def __init__(self, structure: Structure, start: Part, lexemes: Lexemes, *, limit: int) -> None:
         self._structure = structure
+        self._lexemes = lexemes
         self._limit = limit
         self._serial = 0
         self._table: dict[tuple[frozenset[Item], bool], Row] = {}
@@ -81,14 +87,15 @@ class Rows:
 
     def first(self) -> Row:
         """The row before any text."""
-        return self._complete([(self._start, 0, ROOT)])
+        return self._complete([(self._start, 0, ROOT, None)])
 
-    def after(self, row: Row, read: Part | int) -> Row:
-        """The row once a terminal (a part), or a special token (its id), that `row` expects has been read."""
-        known = row.after.get(read)
+    def after(self, row: Row, read: Expected | int, obligation: Expression | None = None) -> Row:
+        """The row once a terminal, or a special token (its id), that `row` expects has been read."""
+        key = (read, obligation)
+        known = row.after.get(key)
         if known is None:
-            items = row.terminals[read] if isinstance(read, Part) else row.tokens[read]
-            known = row.after[read] = self._complete(items)
+            items = row.tokens[read] if isinstance(read, int) else row.terminals[read]
+            known = row.after[key] = self._complete((*item[:3], obligation) for item in items)
         return known
 
     def merge(self, rows: set[Row]) -> Row:
@@ -109,14 +116,15 @@ class Rows:
         seen = dict.fromkeys(agenda)
         accepting = False
         while agenda:
-            production, dot, frame = agenda.pop()
+            production, dot, frame, obligation = agenda.pop()
             if production.rest[dot] != 0:
                 continue
             if frame is None:
                 accepting = True
             else:
                 row, part = frame
-                fresh = [item for item in row.callers[part] if item not in seen]
+                callers: list[Item] = [(*caller[:3], obligation) for caller in row.callers[part]]
+                fresh = [item for item in callers if item not in seen]
                 seen.update(dict.fromkeys(fresh))
                 agenda.extend(fresh)
         return self._intern(dict.fromkeys(item for item in seen if item[1] < len(item[0].parts)), accepting)
@@ -136,29 +144,35 @@ class Rows:
         """Derive from the items what may be read next and who waits for what."""
         agenda = list(row.items)
         seen: set[Item] = set(agenda)
-        predicted: set[tuple[Part, Frame]] = set()
+        predicted: set[tuple[Part, Frame, Expression | None]] = set()
         while agenda:
             if len(seen) + len(predicted) > self._limit:
                 raise LimitExceeded("states", self._limit, "configurations at one position of the text")
-            production, dot, frame = agenda.pop()
+            production, dot, frame, obligation = agenda.pop()
             part = production.parts[dot]
             last = dot + 1 == len(production.parts)
-            behind: Item = (production, dot + 1, frame)
+            behind: Item = (production, dot + 1, frame, obligation)
+            waiting: Item = (production, dot + 1, frame, None)
             if part.cost == 0 and not last and behind not in seen:
                 seen.add(behind)
                 agenda.append(behind)
             if part.op is SymOp.TERMINAL:
-                row.terminals.setdefault(part, {})[behind] = None
+                assert part.expression is not None
+                start = self._lexemes.start(part.expression, obligation)
+                if start is not None:
+                    row.terminals.setdefault((part, start), {})[waiting] = None
             elif part.op is SymOp.TOKEN:
                 for token in self._structure.tokens(part):
-                    row.tokens.setdefault(token, {})[behind] = None
+                    row.tokens.setdefault(token, {})[waiting] = None
             else:
                 called: tuple[Part, Frame] = (part, frame) if last else (part, (row, part))
                 if not last:
-                    row.callers.setdefault(part, {})[behind] = None
-                if called not in predicted:
-                    predicted.add(called)
-                    expanded = ((body, 0, called[1]) for body in self._structure.productions(part))
+                    row.callers.setdefault(part, {})[waiting] = None
+                if (*called, obligation) not in predicted:
+                    predicted.add((*called, obligation))
+                    expanded: list[Item] = [
+                        (body, 0, called[1], obligation) for body in self._structure.productions(part)
+                    ]
                     agenda.extend(item for item in expanded if item not in seen)
 
     def _settle_costs(self, row: Row) -> None:
@@ -183,7 +197,7 @@ class Rows:
             for user, behind in waiting.get(part, ()):
                 order += 1
                 heapq.heappush(queue, (behind[0].rest[behind[1]] + cost, order, user))
-        costs = (production.rest[dot] + _frame_cost(frame) for production, dot, frame in row.items)
+        costs = (production.rest[dot] + _frame_cost(frame) for production, dot, frame, _ in row.items)
         row.cost = 0 if row.accepting else min(costs, default=math.inf)
 
 

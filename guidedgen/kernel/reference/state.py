@@ -2,7 +2,8 @@
 
 *Reading*: (state of the terminal's automaton, row that expected it, terminal), after at least one byte of the terminal.
 A byte steps every reading, and every terminal that the row expects; where an automaton accepts, the terminal may end
-here, and the rows behind all such terminals are merged into the next state's row. There is no longest-match rule.
+here, and the rows behind all such terminals are merged into the next state's row. What may not follow then is part of
+these rows.
 
 Every state can be completed: dead readings are dropped and rows only expect what produces something. "Completed" means
 by bytes and named special tokens; a vocabulary in which some byte cannot be spelt can still run into a dead end.
@@ -22,13 +23,14 @@ import numpy as np
 from guidedgen.constraint import Mask
 from guidedgen.explanation import Explanation
 from guidedgen.kernel.reference.expressions import Expression
-from guidedgen.kernel.reference.rows import Row
+from guidedgen.kernel.reference.rows import Expected, Row
 from guidedgen.kernel.reference.structure import Cost, Part
 
 if TYPE_CHECKING:
     from guidedgen.kernel.reference.grammar import Grammar
 
-Reading: TypeAlias = tuple[Expression, Row, Part]
+Reading: TypeAlias = tuple[Expression, Row, Expected, int | None]
+"""Where a terminal is, what expected it in which row, and how many tokens it may still take (None: any number)."""
 
 _MOST_FORCED = 256
 
@@ -145,6 +147,7 @@ class States:
         self._grammar = grammar
         self._lexemes = grammar.lexemes
         self._rows = grammar.rows
+        self._viability = grammar.viability
         self._limits = grammar.limits
         self._serial = 0
         self._table: dict[tuple[frozenset[Reading], Row | None], State] = {}
@@ -166,6 +169,8 @@ class States:
         if known is None:
             self._limits.check("states", len(key[0]), "terminals being read at once")
             self._serial += 1
+            if row is not None:
+                self._viability.settle(row)
             known = self._table.setdefault(key, State(self._grammar, self._serial, key[0], row))
         return known
 
@@ -173,20 +178,33 @@ class States:
         """The state after one byte, or None."""
         if byte in state.after:
             return state.after[byte]
-        readings: dict[Reading, None] = {}
+        readings: dict[tuple[Expression, Row, Expected], int | None] = {}
         rows: set[Row] = set()
-        for lexeme, row, part in _candidates(state):
+        for lexeme, row, expected, left in _candidates(state):
             target = self._lexemes.steps(lexeme)[byte]
             if target is None:
                 continue
             if target.nullable:
-                rows.add(self._rows.after(row, part))
+                rows.add(self._rows.after(row, expected, self._lexemes.obligation(target)))
             if self._lexemes.live_bytes(target):
-                readings[target, row, part] = None
+                known = readings.get((target, row, expected))
+                readings[target, row, expected] = left if left is None or known is None else max(left, known)
         row_between = self._rows.merge(rows) if rows else None
-        after = self.make(readings, row_between) if readings or rows else None
+        counted = [(*reading, left) for reading, left in readings.items()]
+        after = self.make(counted, row_between) if readings or rows else None
         state.after[byte] = after
         return after
+
+    def end_token(self, state: State) -> State | None:
+        """The state if a token ends here: terminals that cannot end in the tokens left to them are given up."""
+        if not any(left is not None for *_, left in state.readings):
+            return state
+        kept = []
+        for lexeme, row, part, left in state.readings:
+            after = None if left is None else left - 1
+            if after is None or (after > 0 and self._grammar.counts.fits(lexeme, after)):
+                kept.append((lexeme, row, part, after))
+        return self.make(kept, state.row) if kept or state.row is not None else None
 
     def step_special(self, state: State, token: int) -> State | None:
         """The state after a special token, which may only stand between terminals."""
@@ -203,14 +221,14 @@ class States:
 
     def live_bytes(self, state: State) -> int:
         """The set of bytes that may come next; bit b stands for byte b."""
-        return reduce(operator.or_, (self._lexemes.live_bytes(lexeme) for lexeme, _, _ in _candidates(state)), 0)
+        return reduce(operator.or_, (self._lexemes.live_bytes(lexeme) for lexeme, *_ in _candidates(state)), 0)
 
     def expected(self, state: State) -> Iterator[Part]:
         """The terminals that are being read or may begin, and the special tokens that may come next."""
-        yield from (part for lexeme, _, part in _candidates(state) if self._lexemes.live_bytes(lexeme))
+        yield from (expected[0] for lexeme, _, expected, _ in _candidates(state) if self._lexemes.live_bytes(lexeme))
         if state.row is not None:
             for items in state.row.tokens.values():
-                yield from (production.parts[dot - 1] for production, dot, _ in items)
+                yield from (production.parts[dot - 1] for production, dot, *_ in items)
 
     def staying_bytes(self, state: State) -> int:
         """The set of bytes that lead from the state to itself."""
@@ -225,20 +243,20 @@ class States:
     def cost(self, state: State) -> Cost:
         """Bytes of the shortest completion; a special token counts as one."""
         if state.cost is None:
-            ways = [
-                self._lexemes.distance(lexeme) + self._rows.after(row, part).cost
-                for lexeme, row, part in state.readings
-            ]
-            state.cost = min(ways, default=math.inf) if state.row is None else min([state.row.cost, *ways])
+            ways = [self._viability.cost_within(*reading[:3]) for reading in state.readings]
+            if state.row is not None:
+                ways.append(self._viability.cost(state.row))
+            state.cost = min(ways, default=math.inf)
         return state.cost
 
     def nearer_bytes(self, state: State) -> int:
         """The set of bytes that a shortest completion, not an empty one, may begin with."""
         least = self.cost(state)
         result = 0
-        for lexeme, row, part in _candidates(state):
-            left = least - self._rows.after(row, part).cost
-            result |= self._lexemes.nearer_bytes(lexeme, left) if left > 0 else 0
+        for lexeme, row, expected, _ in _candidates(state):
+            for mask, target in self._lexemes.live_successors(lexeme):
+                if self._viability.cost_within(target, row, expected) == least - 1:
+                    result |= mask
         return result
 
 
@@ -246,6 +264,5 @@ def _candidates(state: State) -> Iterator[Reading]:
     """The terminals that are being read or may begin, with the states of their automata."""
     yield from state.readings
     if state.row is not None:
-        for part in state.row.terminals:
-            assert part.expression is not None
-            yield part.expression, state.row, part
+        for expected in state.row.terminals:
+            yield expected[1], state.row, expected, expected[0].limit

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from guidedgen.errors import CompileError
@@ -23,6 +23,7 @@ from guidedgen.kernel.reference.unordered import Items, Remainder
 from guidedgen.kernel.table import GrammarTable, SymOp
 
 Cost = float  # an exact int, or math.inf
+RANKED = (*range(0x30, 0x7F), *range(0x30), *range(0x7F, 0x100))  # '0' to '~' first: pleasant to read
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +37,7 @@ class Part:
         cost: the least it takes to spell it, see the module.
         expression: of a TERMINAL, the state that its automaton starts in.
         remainder: what is left of an UNORDERED.
+        limit: how many tokens a TERMINAL may take; None: any number.
     """
 
     op: SymOp
@@ -45,6 +47,7 @@ class Part:
     cost: Cost
     expression: Expression | None = None
     remainder: Remainder | None = None
+    limit: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -61,12 +64,25 @@ class Production:
 
 
 class Structure:
-    """The symbols of one table. `terminals` maps a TERMINAL symbol to the expression of its text."""
+    """The symbols of one table; a LIMITED is a TERMINAL with a limit.
 
-    def __init__(self, table: GrammarTable, terminals: dict[int, Expression], lexemes: Lexemes) -> None:
-        self._ops = [SymOp(op) for op in table.symbols[:, 0].tolist()]
+    `terminals` maps these symbols to the expressions of their texts. `fits` tells whether one can end within so many
+    tokens.
+    """
+
+    def __init__(
+        self,
+        table: GrammarTable,
+        terminals: dict[int, Expression],
+        lexemes: Lexemes,
+        fits: Callable[[Expression, int], bool],
+    ) -> None:
+        ops = [SymOp(op) for op in table.symbols[:, 0].tolist()]
+        self._ops = [SymOp.TERMINAL if op is SymOp.LIMITED else op for op in ops]
         self._a: list[int] = table.symbols[:, 1].tolist()
         self._b: list[int] = table.symbols[:, 2].tolist()
+        self._limits = {symbol: self._b[symbol] for symbol, op in enumerate(ops) if op is SymOp.LIMITED}
+        self._fits = fits
         self._pool: list[int] = table.pool.tolist()
         self._terminals = terminals
         self._lexemes = lexemes
@@ -102,6 +118,7 @@ class Structure:
         known = self._parts.get(key)
         if known is None:
             made = Part(self._ops[symbol], symbol, 0, None, self._costs[symbol], self._terminals.get(symbol))
+            made.limit = self._limits.get(symbol)
             known = self._parts.setdefault(key, made)
         return known
 
@@ -229,7 +246,11 @@ class Structure:
     def _leaf_cost(self, symbol: int) -> Cost:
         match self._ops[symbol]:
             case SymOp.TERMINAL:
-                return self._lexemes.distance(self._terminals[symbol])
+                distance = self._lexemes.distance(self._terminals[symbol])
+                limit = self._limits.get(symbol)
+                if limit is None or distance == math.inf or self._fits(self._terminals[symbol], limit):
+                    return distance
+                return math.inf
             case SymOp.TOKEN:
                 return 1 if self._b[symbol] else math.inf
             case _:

@@ -90,14 +90,14 @@ class TokenTrie:
         best: list[tuple[int, int, int] | None] = [None] * len(text)  # tokens from here on, token, where it ends
         best.append((0, -1, len(text)))
         for start in range(len(text) - 1, -1, -1):
-            for end, token in self._tokens_at(text, start):
+            for end, token in self.tokens_at(text, start):
                 rest = best[end]
                 mine = best[start]
                 if rest is not None and (mine is None or rest[0] + 1 < mine[0]):
                     best[start] = (rest[0] + 1, token, end)
         return _follow(best)
 
-    def _tokens_at(self, text: bytes, start: int) -> Iterator[tuple[int, int]]:
+    def tokens_at(self, text: bytes, start: int) -> Iterator[tuple[int, int]]:
         """(end, token) for every distinct text of a token that stands at `start`."""
         node = 0
         for end in range(start, len(text)):

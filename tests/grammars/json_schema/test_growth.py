@@ -22,7 +22,7 @@ VOCABULARY = byte_vocabulary()
 
 def compiled(schema: Any, *, steps: int) -> gg.Constraint:
     spec = gg.JsonSchema(schema, property_order="any", whitespace="flexible")
-    return gg.compile(spec, VOCABULARY, limits=gg.Limits(steps=steps), implementation="native")
+    return gg.compile(spec, VOCABULARY, limits=gg.Limits(steps=steps), implementation="native", cache=False)
 
 
 def accepts(constraint: gg.Constraint, value: Any) -> bool:

@@ -109,7 +109,7 @@ void check(Source source) {
     const Table table{t.exprs.data(), t.symbols.data(), t.pool.data(), expressions, symbols, t.byte_sets.data(), t.literals.data(), symbols - 1};
     std::shared_ptr<Grammar> grammar;
     try {
-        grammar = std::make_shared<Grammar>(names, table, fuzz::limits());
+        grammar = std::make_shared<Grammar>(names, table, std::vector<JsonSource>{}, fuzz::limits());
     } catch (const std::invalid_argument&) {
         return;   // a collection with a part that derives the empty text
     }

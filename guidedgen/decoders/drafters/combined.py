@@ -1,0 +1,120 @@
+"""Drafters made of drafters: the first that has something to say, or all of them in one tree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass, replace
+
+from guidedgen.decoders.drafters.base import Drafter, DraftSession, Outcome, Request, Setting
+from guidedgen.decoders.tree import ROOT, DraftTree
+
+
+def _several(parts: tuple[Drafter, ...]) -> tuple[Drafter, ...]:
+    if not parts:
+        raise ValueError("give at least one drafter")
+    return parts
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """The tree of the first drafter that has one.
+
+    Args:
+        parts: at least one drafter, in order.
+    """
+
+    parts: tuple[Drafter, ...]
+
+    def __post_init__(self) -> None:
+        """Check the parts."""
+        object.__setattr__(self, "parts", _several(tuple(self.parts)))
+
+    def open(self, setting: Setting) -> DraftSession:
+        """See `Drafter.open`."""
+        return _FallbackSession([part.open(setting) for part in self.parts])
+
+
+@dataclass(frozen=True)
+class Union:
+    """The trees of all drafters joined: equal ways once, earlier drafters first. Joined trees count as not drawn.
+
+    Args:
+        parts: at least one drafter.
+    """
+
+    parts: tuple[Drafter, ...]
+
+    def __post_init__(self) -> None:
+        """Check the parts."""
+        object.__setattr__(self, "parts", _several(tuple(self.parts)))
+
+    def open(self, setting: Setting) -> DraftSession:
+        """See `Drafter.open`."""
+        return _UnionSession([part.open(setting) for part in self.parts])
+
+
+class _Parts:
+    """The sessions of several drafters; all of them see what came of a tree."""
+
+    def __init__(self, parts: list[DraftSession]) -> None:
+        self._parts = parts
+
+    def observe(self, outcome: Outcome) -> None:
+        """See `DraftSession.observe`."""
+        for part in self._parts:
+            part.observe(outcome)
+
+
+class _FallbackSession(_Parts):
+    def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
+        """See `DraftSession.propose`."""
+        trees: list[DraftTree] = [DraftTree(tokens=(), parents=())] * len(requests)
+        waiting = list(range(len(requests)))
+        for part in self._parts:
+            if not waiting:
+                break
+            for index, tree in zip(waiting, part.propose([requests[index] for index in waiting]), strict=True):
+                trees[index] = tree
+            waiting = [index for index in waiting if not len(trees[index])]
+        return trees
+
+
+class _UnionSession(_Parts):
+    def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
+        """See `DraftSession.propose`."""
+        joined = [_Trie() for _ in requests]
+        for part in self._parts:
+            asked = [
+                replace(request, most=request.most - len(trie.tokens))
+                for request, trie in zip(requests, joined, strict=True)
+            ]
+            if all(request.most < 1 for request in asked):
+                break
+            for request, tree, trie in zip(asked, part.propose(asked), joined, strict=True):
+                trie.add(tree, request.most)
+        return [DraftTree(tokens=tuple(trie.tokens), parents=tuple(trie.parents)) for trie in joined]
+
+
+class _Trie:
+    """Ways joined at their common beginnings."""
+
+    def __init__(self) -> None:
+        self.tokens: list[int] = []
+        self.parents: list[int] = []
+        self._known: dict[tuple[int, int], int] = {}
+
+    def add(self, tree: DraftTree, most: int) -> None:
+        """Add the nodes of a tree until `most` are new."""
+        places = {ROOT: ROOT}
+        for node, (token, parent) in enumerate(zip(tree.tokens, tree.parents, strict=True)):
+            if parent not in places:
+                continue
+            edge = places[parent], token
+            if edge not in self._known:
+                if most < 1:
+                    continue
+                most -= 1
+                self._known[edge] = len(self.tokens)
+                self.tokens.append(token)
+                self.parents.append(places[parent])
+            places[node] = self._known[edge]

@@ -1,0 +1,263 @@
+"""Speculative decoding: a drafter proposes a tree of tokens, one forward scores all of it, a verifier keeps a way down.
+
+With an exact verifier the text is distributed as under plain decoding, and with `PointMass` it is the same text for the
+same seed. The constraint is asked at every node, so nothing that it forbids is scored.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass, field
+
+import torch
+
+from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
+from guidedgen.decoders.drafters import DRAFTERS, Drafter, Outcome, Request, Setting
+from guidedgen.decoders.drafting import Draft, planted
+from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
+from guidedgen.decoders.score import logits_and_scores, scores_of
+from guidedgen.decoders.tree import ROOT
+from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
+from guidedgen.sampler.masks import MaskBuffer
+from guidedgen.sampler.pipeline import Mix, Proposal, choose, probabilities, propose, record_of
+from guidedgen.sampler.sequence import Sequence, TokenRecord
+from guidedgen.sampler.settings import Sampling
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speculative:
+    """Draft, score in one forward, verify.
+
+    Args:
+        drafter: what proposes tokens, or its name in `DRAFTERS`.
+        verifier: what decides, or its name in `VERIFIERS`. `PointMass` is exact for drafters that draw nothing; those
+            that draw from a
+            distribution are accepted more often by `Recursive`.
+        most: drafted tokens a step for each sequence.
+        retries: see `Plain`.
+        mix: see `Plain`.
+        complete_records: see `Plain`.
+
+    Raises:
+        ValueError: a name is not known, or `most` is negative.
+    """
+
+    drafter: Drafter | str = "forced+copy"
+    verifier: Verifier | str = "point-mass"
+    most: int = 16
+    retries: int = 64
+    mix: tuple[Mix, ...] = field(default=())
+    complete_records: bool = True
+
+    def __post_init__(self) -> None:
+        """Check names and numbers."""
+        for name, wanted, known in (("drafter", self.drafter, DRAFTERS), ("verifier", self.verifier, VERIFIERS)):
+            if isinstance(wanted, str) and wanted not in known:
+                raise ValueError(f"no {name} is called {wanted!r}. There are: {', '.join(sorted(known))}")
+        if self.most < 0:
+            raise ValueError(f"most={self.most!r} must be at least 0")
+
+    def run(
+        self,
+        sampler: LogitsSource,
+        sequences: ListOf[Sequence],
+        sampling: Sampling,
+        *,
+        cancelled: Cancelled | None = None,
+    ) -> Iterator[Chunk]:
+        """See `Strategy.run`. Raises what `Plain.run` does, and what drafter and verifier raise."""
+        info = sampler.model.info
+        lanes = open_lanes(
+            sequences,
+            seed=sampling.seed,
+            trace=sampler.trace,
+            retries=self.retries,
+            room=info.context_length,
+            complete=self.complete_records,
+        )
+        drafter = DRAFTERS[self.drafter] if isinstance(self.drafter, str) else self.drafter
+        verifier = VERIFIERS[self.verifier]() if isinstance(self.verifier, str) else self.verifier
+        setting = Setting(vocabulary=sampler.model.vocabulary, logits_size=info.logits_size, sampling=sampling)
+        batch = _Batch(sampler, sampling, self, drafter=drafter, verifier=verifier, setting=setting)
+        yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
+
+
+class _Batch:
+    """One step of a batch of lanes, with the memory that steps share."""
+
+    def __init__(
+        self,
+        sampler: LogitsSource,
+        sampling: Sampling,
+        settings: Speculative,
+        *,
+        drafter: Drafter,
+        verifier: Verifier,
+        setting: Setting,
+    ) -> None:
+        vocabulary = sampler.model.vocabulary
+        self._sampler = sampler
+        self._sampling = sampling
+        self._settings = settings
+        self._session = drafter.open(setting)
+        self._verifier = verifier
+        self._eos = vocabulary.eos
+        self._masks = MaskBuffer(
+            vocabulary_size=vocabulary.size,
+            logits_size=sampler.model.info.logits_size,
+            eos=vocabulary.eos,
+            min_tokens=sampling.min_tokens,
+            device=sampler.model.info.device,
+        )
+
+    def step(self, lanes: list[Lane]) -> None:
+        """Draft for every lane, score all drafts in one forward, and let each lane take what is accepted."""
+        choosing = [lane for lane in lanes if lane.finish is None]
+        for lane in choosing:
+            if lane.tip.state.accepting and self._bias(lane.tip, lane.forbidden()) is None:
+                lane.exhaust()  # a text that is over costs no forward
+        choosing = [lane for lane in choosing if lane.finish is None]
+        drafts = self._drafts(choosing)
+        behind = [(lane, lane.unscored()) for lane in lanes if lane.finish is None or lane.complete]
+        forced = [node for _, nodes in behind for node in nodes]
+        wanted = [sequence for draft in drafts for sequence in (draft.base, *draft.nodes)]
+        logits, scores = logits_and_scores(self._sampler, wanted, forced)
+        for lane, nodes in behind:
+            if nodes:
+                lane.score({node: scores[node] for node in nodes})
+        start = 0
+        for lane, draft in zip(choosing, drafts, strict=True):
+            rows = logits[start : start + 1 + len(draft.nodes)]
+            start += 1 + len(draft.nodes)
+            matching = isinstance(self._verifier, PointMass)
+            node = self._match(lane, draft, rows) if matching else self._verify(lane, draft, rows)
+            self._learn(lane, draft, rows, node)
+
+    def _drafts(self, lanes: list[Lane]) -> list[Draft]:
+        room = self._sampler.model.info.context_length
+        requests = [
+            Request(
+                lane=lane.index,
+                tip=lane.tip,
+                most=max(0, min(self._settings.most, room - lane.tip.length)),
+                seed=lane.seed,
+                sample=lane.sample,
+            )
+            for lane in lanes
+        ]
+        trees = self._session.propose(requests)
+        return [
+            planted(lane.tip, tree, most=request.most)
+            for lane, request, tree in zip(lanes, requests, trees, strict=True)
+        ]
+
+    def _learn(self, lane: Lane, draft: Draft, rows: torch.Tensor, node: int) -> None:
+        self._session.observe(
+            Outcome(lane=lane.index, base=draft.base, tree=draft.tree, node=node, logits=rows, tip=lane.tip)
+        )
+        if draft.nodes:
+            tree = draft.tree
+            free = [own for own in range(len(tree)) if own not in tree.forced]
+            accepted = () if node == ROOT else tree.path(node)
+            self._sampler.trace.draft(
+                nodes=len(free),
+                depth=max((tree.depths[own] for own in free), default=0),
+                accepted=sum(own not in tree.forced for own in accepted),
+            )
+            self._sampler.discard(draft.nodes, base=draft.base, keep=lane.tip)
+
+    def _bias(self, sequence: Sequence, forbidden: Iterable[int]) -> torch.Tensor | None:
+        """The bias of the tokens that may follow [1, V]; None where nothing but the end may."""
+        started = time.perf_counter()
+        words, exhausted = self._masks.fill([sequence], [forbidden])
+        self._sampler.trace.mask(time.perf_counter() - started)
+        return None if exhausted[0] else self._masks.bias(words)
+
+    def _match(self, lane: Lane, draft: Draft, rows: torch.Tensor) -> int:
+        """Let the lane choose as plain decoding does, as long as it stays on drafted nodes; the last of them.
+
+        The rule of `PointMass`, without the distributions: only nodes that are reached are looked at.
+        """
+        node = ROOT
+        while lane.finish is None:
+            bias = self._bias(lane.tip, lane.forbidden())
+            if bias is None:
+                lane.exhaust()
+                break
+            uniforms = [] if self._sampling.greedy else [lane.uniform()]
+            row = rows[node + 1 : node + 2]
+            (record,) = choose(row, [lane.tip], bias, self._sampling, uniforms, self._settings.mix)
+            before = lane.tip
+            lane.take(record, self._eos)
+            after = draft.follow(node, _added(before, lane.tip))
+            if after is None:
+                break
+            node = after
+            _score_forced(lane, draft, rows, node)
+        return node
+
+    def _verify(self, lane: Lane, draft: Draft, rows: torch.Tensor) -> int:
+        """Let the verifier walk the tree, then let the lane take what it accepted; the last accepted node."""
+        known: dict[int, tuple[Proposal, torch.Tensor]] = {}
+        forbidden = lane.forbidden()
+
+        def target(node: int) -> torch.Tensor:
+            bias = self._bias(draft.at(node), forbidden if node == ROOT else ())
+            if bias is None:
+                raise _Exhausted(node)
+            proposal = propose(rows[node + 1 : node + 2], [draft.at(node)], bias, self._sampling, self._settings.mix)
+            known[node] = proposal, probabilities(proposal, self._sampling)
+            return known[node][1][0]
+
+        draws = StreamDraws(lane.seed, lane.sample, draft.base.length)
+        bonus: int | None = None
+        try:
+            verdict = self._verifier.verify(draft.tree, target, draws)
+            end, bonus = verdict.node, verdict.bonus
+        except _Exhausted as found:
+            end = found.node
+        node = ROOT
+        for child in () if end == ROOT else draft.tree.path(end):
+            if lane.finish is None and child not in draft.tree.forced:
+                before = lane.tip
+                lane.take(_record(known[node], draft.tree.tokens[child]), self._eos)
+                after = draft.follow(node, _added(before, lane.tip))
+                if after is not None:
+                    _score_forced(lane, draft, rows, after)
+            node = child
+        if lane.finish is None and bonus is not None:
+            lane.take(_record(known[end], bonus), self._eos)
+        elif lane.finish is None:
+            lane.exhaust()
+        return end
+
+
+class _Exhausted(Exception):
+    """Nothing but the end may follow a node."""
+
+    def __init__(self, node: int) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+def _score_forced(lane: Lane, draft: Draft, rows: torch.Tensor, node: int) -> None:
+    """Complete the records of the forced tokens at the tip, which stands at `node`: their rows are at hand."""
+    behind = lane.unscored()
+    if behind:
+        way = [ROOT, *draft.tree.path(node)][-len(behind) - 1 : -1]
+        lane.score(dict(scores_of(behind, rows[[before + 1 for before in way]])))
+
+
+def _record(known: tuple[Proposal, torch.Tensor], token: int) -> TokenRecord:
+    return record_of(*known, token)
+
+
+def _added(before: Sequence, after: Sequence) -> list[int]:
+    """The tokens between a sequence and one that goes on from it."""
+    tokens: list[int] = []
+    while after is not before and after.parent is not None:
+        tokens.append(after.token)
+        after = after.parent
+    return tokens[::-1]

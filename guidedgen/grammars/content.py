@@ -1,0 +1,117 @@
+"""What a spec says, as bytes: equal bytes compile to equal constraints. It keys caches and saved constraints."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from functools import singledispatch
+from typing import Any
+
+from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+from guidedgen.grammars.json_schema.bounds import Bounds
+from guidedgen.grammars.json_schema.options import Draft, Options
+from guidedgen.grammars.json_schema.whitespace import Indent
+from guidedgen.grammars.python_types import TypeSpec
+from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
+from guidedgen.grammars.tools import Tools
+
+
+@singledispatch
+def content_of(spec: Any) -> str | None:
+    """A text that two specs share only if they compile alike; None where nothing is known about a kind of spec."""
+    return None
+
+
+def digest_of(spec: Any) -> str | None:
+    """`content_of` as 64 hexadecimal digits."""
+    content = content_of(spec)
+    return None if content is None else hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def fields_of(spec: Any) -> dict[str, Any]:
+    """The fields of a spec that make its language."""
+    return {entry.name: getattr(spec, entry.name) for entry in dataclasses.fields(spec) if entry.init}
+
+
+@content_of.register
+def _(spec: Regex) -> str | None:
+    return _of_fields("regex", spec)
+
+
+@content_of.register
+def _(spec: Lark) -> str | None:
+    if spec.terminals:  # they may be anything, callables too
+        return None
+    fields = {name: value for name, value in vars(spec).items() if name != "terminals"}
+    return _written("lark", {**fields, "json": dict(spec.json)})
+
+
+@content_of.register
+def _(spec: Gbnf) -> str | None:
+    return _of_fields("gbnf", spec)
+
+
+@content_of.register
+def _(spec: Ebnf) -> str | None:
+    return _of_fields("ebnf", spec)
+
+
+@content_of.register
+def _(spec: Choice) -> str | None:  # type: ignore[type-arg]
+    return _written("choice", list(spec._texts))
+
+
+@content_of.register
+def _(spec: JsonSchema) -> str | None:
+    return schema_content(spec.schema, spec._options(), spec._bounds())
+
+
+@content_of.register
+def _(spec: TypeSpec) -> str | None:  # type: ignore[type-arg]
+    if spec.texts is not None:
+        return _written("choice", list(spec.texts))
+    return schema_content(spec.schema, spec._options(), Bounds())
+
+
+@content_of.register
+def _(spec: Tools) -> str | None:
+    """Not the functions: they do not count for what may be written."""
+    arguments = [[tool.name, content_of(tool.spec)] for tool in spec.callable]
+    if any(content is None for _, content in arguments):
+        return None
+    return _written("tools", [arguments, spec.speaks, spec.most, dataclasses.asdict(spec.written)])
+
+
+def schema_content(schema: Any, options: Options, bounds: Bounds) -> str | None:
+    """The same for a JSON Schema: its text, with properties in their order, and how it is read."""
+    return _written("schema", schema_fields(schema, options, bounds))
+
+
+def schema_fields(schema: Any, options: Options, bounds: Bounds) -> dict[str, Any]:
+    """A schema and how it is read, as JSON can hold it; the opposite of `schema_of_fields`."""
+    settings = dict(vars(options))
+    if isinstance(options.whitespace, Indent):
+        settings["whitespace"] = options.whitespace.width
+    settings |= {"registry": dict(options.registry), "formats": dict(options.formats), "draft": int(options.draft)}
+    return {"schema": schema, "options": settings, "bounds": dict(vars(bounds))}
+
+
+def schema_of_fields(fields: dict[str, Any]) -> tuple[Any, Options, Bounds]:
+    """A schema and how it is read; raises KeyError, TypeError or ValueError for what `schema_fields` did not make."""
+    settings = dict(fields["options"])
+    if isinstance(settings["whitespace"], int):
+        settings["whitespace"] = Indent(settings["whitespace"])
+    settings["draft"] = Draft(settings["draft"])
+    return fields["schema"], Options(**settings), Bounds(**fields["bounds"])
+
+
+def _of_fields(kind: str, spec: Any) -> str | None:
+    return _written(kind, fields_of(spec))
+
+
+def _written(kind: str, value: Any) -> str | None:
+    try:
+        return kind + json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):  # not JSON: compiling a schema says so, a type is known to nobody
+        return None

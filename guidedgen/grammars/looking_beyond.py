@@ -1,0 +1,131 @@
+"""Tests of the text behind what a pattern matches: as what must not follow it.
+
+A test of the text after its place says something about what follows the match if the rest of the match does not decide
+it: `\\b` or `$` at the end, `(?!"")` behind a quote. Where the place in a text is unique, and a text that breaks the
+test stays broken whatever is added, it is enough to know the texts that break it: none of them may come about by what
+follows. Tests that only speak of what would make the match longer need nothing: it is the longest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from guidedgen.errors import UnsupportedFeature
+from guidedgen.grammars import char_regex as cr
+from guidedgen.grammars.char_emptiness import decides, is_empty, looks_at_longer_texts
+from guidedgen.grammars.char_proofs import ending_with, is_prefix_free
+from guidedgen.grammars.regex_assertions import without_tests
+from guidedgen.grammars.regex_tree import (
+    Ahead,
+    Alternatives,
+    Behind,
+    LookAhead,
+    Loop,
+    Serial,
+    Tree,
+    edge_tests,
+    is_test,
+    serial,
+)
+
+_Refuse: TypeAlias = Callable[[str, int], UnsupportedFeature]
+
+
+def broken_texts(tree: Tree, longest: cr.Regex | None, refuse: _Refuse) -> cr.Regex:
+    """The texts that begin like one of the pattern's and break one of its tests, as far as other texts matter.
+
+    Args:
+        tree: the pattern, parsed.
+        longest: its texts, if the longest is taken: no test needs to say what would have made it longer.
+        refuse: makes the error for a test (its description and its offset) that is not of this kind.
+
+    Raises:
+        UnsupportedFeature: see above.
+    """
+    search = _Search(longest, refuse)
+    search.collect(tree, cr.EPSILON, cr.EPSILON, [])
+    return cr.union(search.found)
+
+
+class _Search:
+    def __init__(self, longest: cr.Regex | None, refuse: _Refuse) -> None:
+        self.found: list[cr.Regex] = []
+        self._longest = longest
+        self._refuse = refuse
+
+    def collect(self, tree: Tree, before: cr.Regex, after: cr.Regex, others: Sequence[cr.Regex]) -> None:
+        """Look at the tests in `tree`, which stands between `before` and `after`; `others` are read in its place."""
+        if isinstance(tree, Serial):
+            for place, part in enumerate(tree.parts):
+                left = cr.concat([before, *map(_without, tree.parts[:place])])
+                right = cr.concat([*map(_without, tree.parts[place + 1 :]), after])
+                self.collect(part, left, right, others)
+        elif isinstance(tree, Alternatives):
+            options = [option for option in tree.options if not _is_ruled_out(option, before)]
+            for option in options:
+                beside = [cr.concat([before, _without(other), after]) for other in options if other is not option]
+                self.collect(option, before, after, [*others, *beside])
+        elif isinstance(tree, Loop):
+            for test in _tests(tree.inner):
+                if not decides(cr.concat([cr.ANY_TEXT, after]), self._condition(test)):
+                    raise self._refuse("a test of what follows inside a repetition", test.place)
+        elif isinstance(tree, Ahead | LookAhead):
+            self._test(tree, before, after, others)
+
+    def _test(self, test: Ahead | LookAhead, before: cr.Regex, after: cr.Regex, others: Sequence[cr.Regex]) -> None:
+        condition = self._condition(test)
+        if decides(after, condition):
+            return
+        if self._longest is not None and looks_at_longer_texts(before, after, condition, self._longest):
+            return
+        breaking = cr.complement(condition)
+        if is_empty(cr.intersection([cr.concat([breaking, cr.ANY_TEXT]), condition])) is not True:
+            raise self._refuse("a test of what must follow the terminal", test.place)
+        if not is_prefix_free(before):
+            raise self._refuse("a test of what follows at a place that can be at several", test.place)
+        here = cr.concat([before, cr.ANY_TEXT])
+        if any(is_empty(cr.intersection([here, cr.concat([other, cr.ANY_TEXT])])) is not True for other in others):
+            raise self._refuse("a test of what follows in one of several alternatives", test.place)
+        self.found.append(cr.concat([before, breaking]))
+
+    def _condition(self, test: Ahead | LookAhead) -> cr.Regex:
+        """What the rest of the text must be."""
+        if isinstance(test, Ahead):
+            return test.rest
+        if edge_tests(test.inner, left=True):
+            raise self._refuse("a test inside another test", test.place)
+        begins = without_tests(serial([test.inner, cr.ANY_TEXT]), self._refuse)
+        return cr.complement(begins) if test.negative else begins
+
+
+def _is_ruled_out(tree: Tree, before: cr.Regex) -> bool:
+    """Whether `tree` begins with a test of the character before it that fails behind all of `before`."""
+    first = tree.parts[0] if isinstance(tree, Serial) and tree.parts else tree
+    if not isinstance(first, Behind) or before.nullable:
+        return False
+    return is_empty(ending_with(before, first.chars)) is True
+
+
+def _tests(tree: Tree) -> list[Ahead | LookAhead]:
+    if isinstance(tree, Serial):
+        return [test for part in tree.parts for test in _tests(part)]
+    if isinstance(tree, Alternatives):
+        return [test for option in tree.options for test in _tests(option)]
+    if isinstance(tree, Loop):
+        return _tests(tree.inner)
+    return [tree] if isinstance(tree, Ahead | LookAhead) else []
+
+
+def _without(tree: Tree) -> cr.Regex:
+    """The language of a tree whose tests all hold."""
+    if isinstance(tree, Serial):
+        return cr.concat(map(_without, tree.parts))
+    if isinstance(tree, Alternatives):
+        return cr.union(map(_without, tree.options))
+    if isinstance(tree, Loop):
+        return cr.repeat(_without(tree.inner), tree.low, tree.high)
+    if is_test(tree):
+        return cr.EPSILON
+    assert not isinstance(tree, Ahead | LookAhead)
+    return tree  # type: ignore[return-value]  # what has no tests is an expression

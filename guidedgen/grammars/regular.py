@@ -1,0 +1,81 @@
+"""Nodes whose texts are a regular language, as one expression: what limits and text operators need of a rule's body."""
+
+from __future__ import annotations
+
+from guidedgen.errors import UnsupportedFeature
+from guidedgen.grammars import char_regex as cr
+from guidedgen.grammars import ir
+
+_HINT = "Limit the terminals inside it instead, or write it as one pattern."
+
+
+def expression_of(node: ir.Node, grammar: ir.Grammar, what: str) -> ir.Expression:
+    """The language of a node, where no rule in it comes back to itself.
+
+    Args:
+        node: what stands in the grammar.
+        grammar: whose rules it refers to.
+        what: what needs the expression, for messages.
+
+    Raises:
+        UnsupportedFeature: a recursive rule, a JSON text, a special token, or a limit on tokens inside.
+    """
+    return _Reading(what).of(node, grammar)
+
+
+class _Reading:
+    """One walk; expressions of rules are made once."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._open: list[str] = []
+        self._rules: dict[tuple[ir.Grammar, str], ir.Expression] = {}
+
+    def of(self, node: ir.Node, grammar: ir.Grammar) -> ir.Expression:
+        match node:
+            case ir.Terminal():
+                return ir.accepted(node.expression)
+            case ir.Sequence():
+                return ir.Concat(tuple(self.of(part, grammar) for part in node.parts)) if node.parts else ir.Epsilon()
+            case ir.Choice():
+                return ir.Union(tuple(self.of(option, grammar) for option in node.options))
+            case ir.Repetition():
+                return ir.Repeat(self.of(node.inner, grammar), node.low, node.high)
+            case ir.Reference():
+                return self._rule(node.name, grammar)
+            case ir.Scope():
+                return self.of(node.grammar.start, node.grammar)
+            case ir.Capture():
+                return self.of(node.node, grammar)
+            case ir.Limited() if node.max_tokens is None:
+                return within_chars(self.of(node.node, grammar), node.max_chars)
+        raise UnsupportedFeature(f"{self._what} needs plain text, and this is {_NAMES[type(node)]}", hint=_HINT)
+
+    def _rule(self, name: str, grammar: ir.Grammar) -> ir.Expression:
+        if name in self._open:
+            raise UnsupportedFeature(
+                f"{self._what} cannot stand on the recursive rule {name!r}", keyword=name, hint=_HINT
+            )
+        known = self._rules.get((grammar, name))
+        if known is None:
+            self._open.append(name)
+            known = self._rules[grammar, name] = self.of(grammar.rules[name], grammar)
+            self._open.pop()
+        return known
+
+
+def within_chars(expression: ir.Expression, most: int | None) -> ir.Expression:
+    """Those texts of a language that have so many characters at most."""
+    if most is None:
+        return expression
+    return ir.Intersection((expression, cr.to_utf8(cr.repeat(cr.ANY, 0, most))))
+
+
+_NAMES: dict[type, str] = {
+    ir.JsonText: "JSON",
+    ir.SpecialToken: "a special token",
+    ir.TokenSet: "a special token",
+    ir.Dynamic: "a terminal that a function answers for",
+    ir.Unordered: "an unordered collection",
+    ir.Limited: "a part with a limit of its own on tokens",
+}

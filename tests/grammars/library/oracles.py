@@ -1,0 +1,221 @@
+"""Whether a text belongs to a language, decided by the language's own program, or by its rules written a second time.
+
+Where a program takes more than the standard does (Python's csv), both must agree.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from datetime import date, datetime, time
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.conformance.uri_checks import is_email, is_uri
+
+
+def is_json(text: str) -> bool:
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    try:
+        json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def is_jsonl(text: str) -> bool:
+    lines = text.split("\n")
+    if len(lines) > 1 and lines[-1].strip(" \t\r") == "":
+        lines.pop()
+    return all(is_json(line) for line in lines)
+
+
+_ARITHMETIC = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.UAdd, ast.USub)
+_BITWISE = (ast.BitOr, ast.BitAnd, ast.BitXor, ast.LShift, ast.RShift, ast.MatMult)
+
+
+def is_arithmetic(text: str) -> bool:
+    if not re.fullmatch(r"[-+*/%(). \te0-9]*", text) or re.search(r"\.(?!\d)|(?<!\d)\.|\d\.\d*\.", text):
+        return False  # what this grammar leaves out of Python's numbers, and whole constructs
+    if re.search(r"(?<![\d.])0\d", text):
+        return False
+    try:
+        tree = ast.parse(text.strip(" \t"), mode="eval")
+    except (SyntaxError, ValueError, MemoryError):
+        return False
+    return all(isinstance(node, _ARITHMETIC) and not isinstance(node, _BITWISE) for node in ast.walk(tree))
+
+
+def is_csv(text: str) -> bool:
+    """RFC 4180, section 2, read character by character; what it takes, Python's csv reads back to the same fields."""
+    fields = _csv_fields(text)
+    if fields is None:
+        return False
+    read = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    # An empty line is a record with one empty field, which Python's reader leaves out or gives as no fields.
+    assert [row for row in read if row] == [row for row in fields if row != [""]] or '""' in text
+    return True
+
+
+def _csv_fields(text: str) -> list[list[str]] | None:
+    rows: list[list[str]] = [[]]
+    place = 0
+    while True:
+        field = re.compile(r'"((?:[^"]|"")*)"|([^",\r\n]*)').match(text, place)
+        assert field is not None
+        content = field[2] if field[1] is None else field[1].replace('""', '"')
+        if re.search(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]", content):
+            return None
+        rows[-1].append(content)
+        place = field.end()
+        if place == len(text):
+            return rows
+        if text[place] == ",":
+            place += 1
+        elif text.startswith(("\n", "\r\n"), place):
+            place += 1 if text[place] == "\n" else 2
+            rows.append([])
+        else:
+            return None
+
+
+def is_iso8601(text: str) -> bool:
+    first, slash, second = text.partition("/")
+    if not slash:
+        return any(check(text) for check in (is_date, is_datetime, is_time, is_duration))
+    moments = [is_date(part) or is_datetime(part) for part in (first, second)]
+    return sum(moments) == 2 or (sum(moments) == 1 and any(is_duration(part) for part in (first, second)))
+
+
+def is_date(text: str) -> bool:
+    ordinal = re.fullmatch(r"(\d{4})-(\d{3})", text, re.ASCII)
+    if ordinal:
+        year, day = int(ordinal[1]), int(ordinal[2])
+        return year > 0 and 1 <= day <= date(year, 12, 31).timetuple().tm_yday
+    if not re.fullmatch(r"\d{4}-(?:\d\d-\d\d|W\d\d-\d)", text, re.ASCII) or text.startswith("0000"):
+        return False
+    # The calendar repeats after 400 years: within reach of Python for dates at the end of the year 9999, too.
+    return _reads(date.fromisoformat, f"{2000 + int(text[:4]) % 400}{text[4:]}")
+
+
+def is_time(text: str) -> bool:
+    shape = r"\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:\d\d)?"
+    return re.fullmatch(shape, text, re.ASCII) is not None and _reads(time.fromisoformat, text)
+
+
+def is_datetime(text: str) -> bool:
+    first, letter, second = text.partition("T")
+    if letter != "T" or not is_date(first) or not is_time(second):
+        return False
+    usual = re.fullmatch(r"\d{4}-\d\d-\d\d", first) is not None
+    return not usual or _reads(datetime.fromisoformat, text)
+
+
+def is_duration(text: str) -> bool:
+    number = r"(\d+(?:[.,]\d+)?)"
+    if re.fullmatch(rf"P{number}W", text, re.ASCII):
+        return True
+    parts = "".join(rf"(?:{number}{unit})?" for unit in "YMD"), "".join(rf"(?:{number}{unit})?" for unit in "HMS")
+    found = re.fullmatch(rf"P{parts[0]}(T{parts[1]})?", text, re.ASCII)
+    if found is None or text.endswith(("P", "T")):
+        return False
+    numbers = [group for group in (*found.groups()[:3], *found.groups()[4:]) if group is not None]
+    return all(re.fullmatch(r"\d+", number) for number in numbers[:-1])
+
+
+def _reads(read: Callable[[str], object], text: str) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_url(text: str) -> bool:
+    return is_uri(text)
+
+
+def is_address(text: str) -> bool:
+    local, _, domain = text.rpartition("@")
+    labels = domain.split(".")
+    lengths = len(local) <= 64 and len(domain) <= 253 and all(len(label) <= 63 for label in labels)
+    return is_email(text) and '"' not in local and "[" not in domain and len(labels) > 1 and lengths
+
+
+def is_markdown_table(text: str) -> bool:
+    """One table and nothing else, each row between bars."""
+    if re.search(r"[\x00-\x09\x0b-\x1f\x7f]|\n\n", text):
+        return False
+    body = text.removesuffix("\n")
+    lines = body.split("\n")
+    if not all(re.fullmatch(r"\|(?:(?:[^|\\]|\\+[^\\])*\|)+", line) for line in lines):
+        return False
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    whole = [token.map for token in tokens if token.type == "table_open"] == [[0, len(lines)]]
+    return whole and tokens[-1].type == "table_close" and tokens[0].type == "table_open"
+
+
+def is_shell_arguments(text: str) -> bool:
+    """Nothing that a shell expands; sh hands over the words that shlex splits."""
+    if not _shell_shape(text):
+        return False
+    words = shlex.split(text)
+    script = f"set -- {text}\nfor word do printf '%s\\0' \"$word\"; done"
+    printed = subprocess.run(["sh", "-c", script], capture_output=True, check=True).stdout
+    assert printed.decode().split("\0")[:-1] == words
+    return True
+
+
+def _shell_shape(text: str) -> bool:
+    """Read character by character: whether quotes are closed and nothing special is unquoted."""
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        return False
+    quote, place = "", 0
+    while place < len(text):
+        char = text[place]
+        place += 1
+        if quote == "'":
+            quote = "" if char == "'" else quote
+        elif char == "\\":
+            following = text[place : place + 1]
+            if not (following in ('"', "\\") and following if quote else " " <= following <= "~"):
+                return False
+            place += 1
+        elif quote:
+            if char in "$`!":
+                return False
+            quote = "" if char == '"' else quote
+        elif char in "'\"":
+            quote = char
+        elif not re.fullmatch(r"[A-Za-z0-9_@%+=:,./ -]", char):
+            return False
+    return not quote
+
+
+ORACLES: dict[str, Callable[[str], bool]] = {
+    "arithmetic": is_arithmetic,
+    "csv": is_csv,
+    "email": is_address,
+    "iso8601": is_iso8601,
+    "json": is_json,
+    "jsonl": is_jsonl,
+    "markdown_table": is_markdown_table,
+    "shell_arguments": is_shell_arguments,
+    "url": is_url,
+}
+
+
+def oracle(name: str) -> Callable[[str], bool]:
+    """The judge of a language; skips the test where its program is not installed."""
+    if name not in ORACLES:
+        pytest.skip(f"nothing here decides about {name}")
+    return ORACLES[name]

@@ -1,0 +1,227 @@
+"""Terminals that look at what follows them: against their definition by brute force, and kernel against kernel."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import deque
+from functools import cache
+
+import pytest
+from hypothesis import assume, given, reject
+from hypothesis import strategies as st
+
+from guidedgen.errors import LimitExceeded, UnsatisfiableSchema
+from guidedgen.grammars import ir
+from guidedgen.kernel import Compiled, InspectableState
+from guidedgen.limits import Limits
+from tests.kernel.helpers import accepts, after, allowed, byte_set, compile_grammar, text
+from tests.kernel.naive import NAMES, TOKENS, VOCABULARY, TooLarge, expression_language
+from tests.kernel.strategies import examples, expressions, nodes
+from tests.kernel.test_brute_force import check_shortest, extended
+from tests.kernel.test_differential import REALISTIC, walk_both
+
+LONGEST = 12
+MOST = 2_000
+FEW = Limits(states=3_000)
+
+Segment = tuple[str, frozenset[str]]  # a terminal's text, and what must not begin behind it
+
+
+@st.composite
+def longest(draw: st.DrawFn, *, endless: bool) -> ir.Longest:
+    """Terminals that track themselves (the longest match), or something else as well, or only that."""
+    inner = expressions(boolean=False, endless=endless, leaves=3)
+    accepted = draw(inner)
+    kind = draw(st.sampled_from(["itself", "itself", "more", "other"]))
+    if kind == "itself":
+        return ir.Longest(accepted, accepted)
+    other = draw(inner)
+    return ir.Longest(accepted, ir.Union((accepted, other)) if kind == "more" else other)
+
+
+def terminals(*, endless: bool) -> st.SearchStrategy[ir.Expression | ir.Longest]:
+    return longest(endless=endless) | expressions(boolean=False, endless=endless, leaves=2)
+
+
+@st.composite
+def finite_grammars(draw: st.DrawFn) -> ir.Grammar:
+    inner = draw(nodes(terminals(endless=False), [], endless=False, leaves=3))
+    start = draw(nodes(terminals(endless=False), ["inner"], endless=False))
+    return ir.Grammar(start=start, rules={"inner": inner})
+
+
+@st.composite
+def recursive_grammars(draw: st.DrawFn) -> ir.Grammar:
+    names = ["r0", "r1", "r2"][: draw(st.integers(1, 3))]
+    body = nodes(terminals(endless=True), names, endless=True, leaves=6)
+    return ir.Grammar(start=ir.Reference("r0"), rules={name: draw(body) for name in names})
+
+
+def segmented_language(grammar: ir.Grammar) -> frozenset[tuple[Segment, ...]]:
+    """Every way to write a text of a grammar as texts of terminals; special tokens are capital letters."""
+
+    @cache
+    def language(node: ir.Node) -> frozenset[tuple[Segment, ...]]:
+        match node:
+            case ir.Terminal(ir.Longest(accepted, tracked)):
+                words = expression_language(accepted, LONGEST) - {""}
+                broken = expression_language(tracked, LONGEST)
+                return frozenset(((word, rest_of(broken, word)),) for word in words)
+            case ir.Terminal(expression):
+                assert not isinstance(expression, ir.Longest)
+                return frozenset(((word, frozenset()),) for word in expression_language(expression, LONGEST))
+            case ir.Sequence(parts):
+                return joined([language(part) for part in parts])
+            case ir.Choice(options):
+                return frozenset().union(*map(language, options))
+            case ir.Repetition(inner, low, high):
+                assert high is not None
+                return frozenset().union(*(joined([language(inner)] * count) for count in range(low, high + 1)))
+            case ir.Reference(name):
+                return language(grammar.rules[name])
+            case ir.SpecialToken(name):
+                return frozenset({((NAMES[name], frozenset()),)})
+            case _:
+                raise TooLarge
+
+    return language(grammar.start)
+
+
+def rest_of(words: frozenset[str], beginning: str) -> frozenset[str]:
+    return frozenset(word[len(beginning) :] for word in words if word.startswith(beginning) and word != beginning)
+
+
+def joined(parts: list[frozenset[tuple[Segment, ...]]]) -> frozenset[tuple[Segment, ...]]:
+    result: frozenset[tuple[Segment, ...]] = frozenset({()})
+    for part in parts:
+        if len(result) * len(part) > MOST:
+            raise TooLarge
+        result = frozenset(tuple(s for s in (*x, *y) if s[0]) for x, y in itertools.product(result, part))
+    return result
+
+
+def obliged_texts(grammar: ir.Grammar) -> frozenset[str]:
+    """The texts of a grammar, by what the docstring of `kernel/table.py` says."""
+    return frozenset("".join(word for word, _ in way) for way in segmented_language(grammar) if keeps(way))
+
+
+def keeps(way: tuple[Segment, ...]) -> bool:
+    for place, (_, broken) in enumerate(way):
+        rest = "".join(itertools.takewhile(str.islower, "".join(word for word, _ in way[place + 1 :])))
+        if any(rest.startswith(word) for word in broken):
+            return False
+    return True
+
+
+def compile_or_none(grammar: ir.Grammar, kernel: str) -> Compiled | None:
+    try:
+        return compile_grammar(grammar, kernel, VOCABULARY, FEW)
+    except UnsatisfiableSchema:
+        return None
+
+
+@given(grammar=finite_grammars())
+@examples(250)
+def test_finite_languages(kernel: str, grammar: ir.Grammar) -> None:
+    """The whole language is listed, so that the answers are final: masks, acceptance, shortest ends."""
+    try:
+        language = obliged_texts(grammar)
+    except TooLarge:
+        reject()
+    assume(len(language) <= 300)
+    assume(all(len(word) < LONGEST for word in language))
+    compiled = compile_or_none(grammar, kernel)
+    assert (compiled is None) == (not language)
+    if compiled is None:
+        return
+    queue: deque[tuple[InspectableState, frozenset[str]]] = deque([(compiled.start(), frozenset({""}))])
+    for _ in range(40):
+        if not queue:
+            return
+        state, texts = queue.popleft()
+        expected = {
+            token
+            for token in range(len(TOKENS))
+            if any(word.startswith(more) for more in extended(texts, token) for word in language)
+        }
+        assert allowed(state, VOCABULARY) == expected
+        assert state.accepting == any(written in language for written in texts)
+        check_shortest(state, texts, language)
+        for token in range(len(TOKENS)):
+            following = state.advance(token)
+            assert (following is not None) == (token in expected)
+            if following is not None:
+                queue.append((following, extended(texts, token)))
+
+
+@given(grammar=recursive_grammars(), seed=st.integers(0, 99))
+@examples(250)
+def test_kernels_agree(grammar: ir.Grammar, seed: int) -> None:
+    pytest.importorskip("guidedgen.kernel._native", reason="the native kernel is not built: run `make native`")
+    compiled = []
+    for kernel in ("native", "reference"):
+        try:
+            compiled.append(compile_grammar(grammar, kernel, REALISTIC, FEW))
+        except UnsatisfiableSchema:
+            compiled.append(None)
+        except LimitExceeded:
+            reject()
+    assert (compiled[0] is None) == (compiled[1] is None)
+    if compiled[0] is not None and compiled[1] is not None:
+        walk_both((compiled[0], compiled[1]), REALISTIC, random.Random(seed), 8)
+
+
+LETTERS = ir.Repeat(byte_set(b"abcdefghijklmnopqrstuvwxyz"), 1, None)
+DIGITS = ir.Repeat(byte_set(b"0123456789"), 1, None)
+NAME = ir.Terminal(ir.Longest(LETTERS, LETTERS), "NAME")
+
+
+def test_a_longest_match_is_followed_by_nothing_that_would_have_made_it_longer(kernel: str) -> None:
+    compiled = compile_grammar(ir.Sequence((NAME, ir.Choice((NAME, ir.Terminal(DIGITS))))), kernel)
+    assert accepts(compiled, b"ab12")
+    assert not accepts(compiled, b"abc")
+
+
+def test_a_grammar_in_which_every_way_on_is_forbidden_produces_nothing(kernel: str) -> None:
+    with pytest.raises(UnsatisfiableSchema):
+        compile_grammar(ir.Sequence((NAME, text(b"end"))), kernel)
+
+
+def test_a_text_that_leads_nowhere_is_not_begun(kernel: str) -> None:
+    """After "b" the dot may come, after "a" nothing that is expected may."""
+    first = ir.Union((ir.Repeat(ir.Literal(b"a"), 1, None), ir.Literal(b"b")))
+    compiled = compile_grammar(ir.Sequence((ir.Terminal(ir.Longest(first, first)), text(b"ac"))), kernel)
+    assert after(compiled, b"a") is None
+    assert accepts(compiled, b"bac")
+
+
+def test_an_obligation_outlives_the_next_terminal(kernel: str) -> None:
+    """ "a" is read as far as it goes; "ab" would go on, if "c" followed."""
+    whole = ir.Union((ir.Literal(b"a"), ir.Literal(b"abc")))
+    tail = ir.Choice((text(b"c"), text(b"d")))
+    compiled = compile_grammar(ir.Sequence((ir.Terminal(ir.Longest(whole, whole)), text(b"b"), tail)), kernel)
+    assert accepts(compiled, b"abd")
+    assert not accepts(compiled, b"abc")
+    assert accepts(compiled, b"abcbd")
+
+
+def test_a_special_token_ends_obligations(kernel: str) -> None:
+    grammar = ir.Sequence((ir.Terminal(ir.Longest(LETTERS, LETTERS)), ir.SpecialToken("<s>"), text(b"a")))
+    state = compile_grammar(grammar, kernel, VOCABULARY).start().advance_bytes(b"ab")
+    assert state is not None
+    named = state.advance(VOCABULARY.special["<s>"])
+    assert named is not None
+    assert named.advance_bytes(b"a") is not None
+
+
+def test_recursion_under_obligations(kernel: str) -> None:
+    """Names and calls: `f(x)(y)` but no two names in a row, however deep."""
+    call = ir.Sequence((ir.Reference("e"), text(b"("), ir.Reference("e"), text(b")")))
+    grammar = ir.Grammar(start=ir.Reference("e"), rules={"e": ir.Choice((NAME, call))})
+    compiled = compile_grammar(grammar, kernel)
+    assert accepts(compiled, b"f(g(x)(y))(z)")
+    assert after(compiled, b"f(x y") is None
+    state = after(compiled, b"f(g(x")
+    assert state is not None
+    assert bytes(state.shortest()) == b"))"
