@@ -178,7 +178,7 @@ class Budget {
             const auto& at_nodes = node.trie_nodes;
             if (std::any_of(at_nodes.begin(), at_nodes.end(), [&](uint32_t n) { return trie_.nodes[n].ntok > 0; }))
                 most = std::max(most, rest(next, unit));
-            const bool many = arena_.lexer().many_below(part, child);
+            const bool many = Lexer::many_below(arena_.lexer().listed(part, child));
             most = std::max(most, many ? cross_whole(part, child, next, depth, unit) : cross(part, child, next, depth + 1, unit));
         }
         return most;

@@ -145,7 +145,7 @@ class Lexer : public Remainders {
         const Opening parts = opening(owner->expr);
         if (parts.expr < 0 || expressions_.at(parts.rest).nullable) return false;
         LexMask& shared = mask(state(parts.expr));
-        if (!shared.dense.empty()) return false;
+        if (!shared.is_list()) return false;
         LexState* rest = state(parts.rest);
         Found found = new_walk(owner);
         each_after(shared, first(rest), [&](uint32_t node) {
@@ -217,16 +217,21 @@ class Lexer : public Remainders {
         Difference found;
         if (!differ(owner, whole, found)) return false;
         out.like = whole;
-        out.dense = base.dense;
-        if (base.dense.empty()) {
+        if (base.is_list()) {
             if (!std::is_sorted(base.list.begin(), base.list.end())) std::sort(base.list.begin(), base.list.end());
             base.opening = nullptr;
             std::sort(found.gone.begin(), found.gone.end());
             std::set_difference(base.list.begin(), base.list.end(), found.gone.begin(), found.gone.end(), std::back_inserter(out.list));
             out.list.insert(out.list.end(), found.come.begin(), found.come.end());
+        } else if (!base.wide && holds_more(base.dense, base.dense.size() + found.gone.size())) {
+            out.wide = &base;
+            out.gone = std::move(found.gone);
+            out.list = std::move(found.come);
         } else {
+            out.dense = base.bits();
             for (int32_t t : found.gone) out.dense[t >> 5] &= ~(1u << (t & 31));
             for (int32_t t : found.come) set_bit(out.dense, t);
+            keep_few_as_list(out);
         }
         std::vector<uint32_t> crossings;
         const std::vector<uint32_t> none, &before = base.remainders.empty() ? none : base.remainders[0].trie_nodes;
@@ -234,17 +239,20 @@ class Lexer : public Remainders {
         crossings.insert(crossings.end(), found.crosses.begin(), found.crosses.end());
         std::sort(crossings.begin(), crossings.end());
         out.reached = std::move(found.reached);
-        keep_few_as_list(out);
-        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4 + out.reached.size() * 8);
         set_crossings(std::move(crossings), out);
         return true;
     }
 
+    static bool holds_more(const std::vector<uint32_t>& bits, size_t tokens) {
+        size_t count = 0;
+        for (size_t w = 0; w < bits.size() && count <= tokens; ++w) count += static_cast<size_t>(__builtin_popcount(bits[w]));
+        return count > tokens;
+    }
+
     // A bit set holds more tokens than it has words, as TokenSet::single relies on.
     static void keep_few_as_list(LexMask& out) {
-        size_t count = 0;
-        for (size_t w = 0; w < out.dense.size() && count <= out.dense.size(); ++w) count += static_cast<size_t>(__builtin_popcount(out.dense[w]));
-        if (out.dense.empty() || count > out.dense.size()) return;
+        if (out.dense.empty() || holds_more(out.dense, out.dense.size())) return;
         for (size_t w = 0; w < out.dense.size(); ++w)
             for (uint32_t bits = out.dense[w]; bits; bits &= bits - 1) out.list.push_back(static_cast<int32_t>(w * 32) + __builtin_ctz(bits));
         out.dense = {};
@@ -393,10 +401,10 @@ class Lexer : public Remainders {
         Found found = new_walk(owner);
         found.stack[0] = owner;
         walk_odd(*long_tokens_, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
-        out.dense = base.dense;
+        if (!base.is_list()) out.dense = base.bits();
         for (size_t w = 0; w < out.dense.size(); ++w) out.dense[w] &= long_tokens_->dense[w];
         for (int32_t t : base.list)
-            if ((long_tokens_->dense[t >> 5] >> (t & 31)) & 1) out.list.push_back(t);
+            if (base.is_list() && ((long_tokens_->dense[t >> 5] >> (t & 31)) & 1)) out.list.push_back(t);
         for (auto& range : found.inside)
             for (uint32_t r = range.first; r < range.second; ++r) {
                 if (out.dense.empty()) out.list.push_back(trie_->tokens[r]);

@@ -17,10 +17,11 @@ struct Remainder {
         uint32_t at;   // in LexMask::remainders
     };
     bool expanded = false, listed = false;
-    std::vector<uint32_t> trie_nodes;
+    uint32_t nodes_below = 0;      // of all its subtrees, once `listed`
     std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
     ByteSet known;                 // where not all of them are there yet: the bytes of those that are
+    std::vector<uint32_t> trie_nodes;
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
 };
 
@@ -28,6 +29,8 @@ struct Remainder {
 struct LexMask {
     std::vector<uint32_t> dense;         // bit set of the tokens inside, or empty when `list` holds them
     std::vector<int32_t> list;           // in no order
+    const LexMask* wide = nullptr;       // where there is one, its `dense` less `gone`, and `list` beside it, are the tokens inside
+    std::vector<int32_t> gone;
     std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
     std::vector<std::pair<int32_t, uint32_t>> obliged;   // ends that leave an obligation: the obligation, and their place in `remainders`
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
@@ -35,6 +38,15 @@ struct LexMask {
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest
+
+    bool is_list() const { return dense.empty() && !wide; }
+    // The bit set of the tokens inside, where they are no list.
+    std::vector<uint32_t> bits() const {
+        std::vector<uint32_t> made = wide ? wide->dense : dense;
+        for (int32_t t : gone) made[t >> 5] &= ~(1u << (t & 31));
+        for (int32_t t : list) made[t >> 5] |= 1u << (t & 31);
+        return made;
+    }
 
     // Calls `f` with each place in `remainders` where the lexeme has ended, and the obligation that it leaves.
     template <class F>

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "viability.h"
 
@@ -219,7 +220,9 @@ class Arena {
             if (std::none_of(ended_.begin(), ended_.end(), same)) ended_.push_back(next);
         }
         if (!lexer_->can_continue(target)) return;
-        if (out.reading.size() <= kFew && std::find(out.reading.begin(), out.reading.end(), next) != out.reading.end()) return;
+        if (!out.reading.empty() && out.reading.size() <= kFew && out.reading.back().row == r.row && out.reading.back().index >= r.index &&
+            std::find(out.reading.begin(), out.reading.end(), next) != out.reading.end())
+            return;   // where another row or terminal was last, it is hardly there already: sorting will find it
         out.reading.push_back(next);
     }
 
@@ -301,6 +304,8 @@ class Arena {
 
     static void sort_unique(std::vector<Reading>& reading) {
         if (reading.size() < 2) return;
+        auto in_order = [](const Reading& a, const Reading& b) { return a.row == b.row && a.index < b.index; };
+        if (std::adjacent_find(reading.begin(), reading.end(), std::not_fn(in_order)) == reading.end()) return;
         std::sort(reading.begin(), reading.end(), [](const Reading& a, const Reading& b) {
             if (a.row != b.row) return a.row->id < b.row->id;
             if (a.index != b.index) return a.index < b.index;
@@ -365,7 +370,7 @@ class Arena {
         const std::vector<Remainder::Child> some = vast ? lexer_->children(part, at, wanted) : std::vector<Remainder::Child>{};
         const std::vector<Remainder::Child>& children = vast ? some : lexer_->children(part, at);
         if (children.empty()) return;
-        const ByteSet first = vast ? wanted : allowed(front);
+        const ByteSet first = vast ? wanted : children.size() > 1 ? allowed(front) : ByteSet::all();
         for (const auto& [byte, child] : children) {
             if (!first.has(byte)) continue;
             Front& next = fronts_[depth];
@@ -374,12 +379,13 @@ class Arena {
             if (next.dead()) continue;
             const bool perhaps = uncertain_;
             ++walked_;
-            const std::vector<int32_t>& ending = lexer_->tokens(part.remainders[child]);
+            const Remainder& node = lexer_->listed(part, child);
             auto& tokens = perhaps ? set.perhaps : set.extra;
-            if (!ending.empty() && may_end_token(next)) tokens.insert(tokens.end(), ending.begin(), ending.end());
+            if (!node.tokens.empty() && may_end_token(next)) tokens.insert(tokens.end(), node.tokens.begin(), node.tokens.end());
+            if (node.nodes_below == 0) continue;
             auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || r.left >= 0; };
             const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
-            if (!alone && lexer_->many_below(part, child)) cross_whole(part, child, next, depth, set);
+            if (!alone && Lexer::many_below(node)) cross_whole(part, child, next, depth, set);
             else cross(part, child, next, depth + 1, set, perhaps);
         }
     }

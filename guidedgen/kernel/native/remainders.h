@@ -11,23 +11,21 @@ class Remainders : public TrieWalks {
   public:
     using TrieWalks::TrieWalks;
 
-    // Nodes below a remainder: whether working `below` out for it is worth the memory.
-    bool many_below(const LexMask& mask, uint32_t at) const {
-        size_t nodes = 0;
-        for (uint32_t node : mask.remainders[at].trie_nodes) nodes += trie_->nodes[node].skip - node - 1;
-        return nodes >= kManyBelow;
-    }
+    // Whether working `below` out for a remainder is worth the memory. It is listed.
+    static bool many_below(const Remainder& remainder) { return remainder.nodes_below >= kManyBelow; }
 
-    // Tokens that end where a remainder does.
-    const std::vector<int32_t>& tokens(Remainder& remainder) {
-        if (remainder.listed) return remainder.tokens;
+    // A remainder with the tokens that end where it does.
+    const Remainder& listed(LexMask& mask, uint32_t at) {
+        Remainder& remainder = mask.remainders[at];
+        if (remainder.listed) return remainder;
         for (uint32_t n : remainder.trie_nodes) {
             const TrieNode& node = trie_->nodes[n];
             remainder.tokens.insert(remainder.tokens.end(), trie_->tokens.begin() + node.tok, trie_->tokens.begin() + node.tok + node.ntok);
+            remainder.nodes_below += node.skip - n - 1;
         }
         remainder.listed = true;
         bytes_ += static_cast<int64_t>(remainder.tokens.size() * 4);
-        return remainder.tokens;
+        return remainder;
     }
 
     // Where a great many tokens go on, only the children by some bytes are made: few are ever asked for.
@@ -55,7 +53,7 @@ class Remainders : public TrieWalks {
     }
 
   private:
-    static constexpr size_t kManyBelow = 64;   // nodes
+    static constexpr uint32_t kManyBelow = 64;   // nodes
     static constexpr size_t kVast = 4096;      // nodes
 
     void add_children(LexMask& mask, Remainder& parent, const ByteSet& bytes) {

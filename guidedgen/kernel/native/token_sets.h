@@ -10,6 +10,7 @@ namespace guidedgen {
 // A token set as a base bitmask plus the tokens that it lacks.
 struct TokenSet {
     const std::vector<uint32_t>* base = nullptr;
+    const std::vector<int32_t>* less = nullptr;   // tokens of `base` that are not in the set, unless they are in it otherwise
     std::vector<uint32_t> owned;
     std::vector<int32_t> extra;
     std::vector<int32_t> perhaps;    // tokens that depend on registers: in the set only where these allow them
@@ -30,13 +31,18 @@ class TokenSets {
         const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
         if (base) std::memcpy(out, base->data(), words * 4);
         else std::memset(out, 0, words * 4);
+        if (set.less)
+            for (int32_t t : *set.less) out[t >> 5] &= ~(1u << (t & 31));
         if (set.shared)
             for (int32_t t : set.shared->list) out[t >> 5] |= 1u << (t & 31);
         for (int32_t t : set.extra) out[t >> 5] |= 1u << (t & 31);
     }
 
     void add(TokenSet& set, const LexMask& part) {
-        if (part.dense.empty()) {
+        if (part.wide) {
+            add_base(set, part.wide->dense, &part.gone);
+            add(set, part.list);
+        } else if (part.dense.empty()) {
             const bool there = part.opening && part.opening == set.opening;
             const size_t skipped = there ? part.opening->list.size() : 0;
             if (there || !share(set, part)) set.extra.insert(set.extra.end(), part.list.begin() + static_cast<ptrdiff_t>(skipped), part.list.end());
@@ -48,7 +54,7 @@ class TokenSets {
 
     void add(TokenSet& set, const TokenSet& part) {
         if (!part.owned.empty()) add_base(set, part.owned);
-        else if (part.base) add_base(set, *part.base);
+        else if (part.base) add_base(set, *part.base, part.less);
         if (part.shared && !share(set, *part.shared)) add(set, part.shared->list);
         add(set, part.extra);
         set.perhaps.insert(set.perhaps.end(), part.perhaps.begin(), part.perhaps.end());
@@ -58,7 +64,7 @@ class TokenSets {
 
     // Leaves each token in the set once.
     void finish(TokenSet& set) {
-        const std::vector<uint32_t>* base = set.owned.empty() ? set.base : &set.owned;
+        const std::vector<uint32_t>* base = !set.owned.empty() ? &set.owned : set.less ? nullptr : set.base;
         auto& extra = set.extra;
         if (marks_.empty()) marks_.assign(words_, 0);
         size_t kept = 0;
@@ -71,7 +77,7 @@ class TokenSets {
         extra.resize(kept);
         for (int32_t t : extra) marks_[t >> 5] = 0;
         if (extra.size() > words_) {   // a difference that is larger than the mask itself
-            if (set.owned.empty()) set.owned = base ? *base : std::vector<uint32_t>(words_, 0);
+            own(set);
             for (int32_t t : extra) set.owned[t >> 5] |= 1u << (t & 31);
             extra.clear();
         }
@@ -88,14 +94,32 @@ class TokenSets {
         return true;
     }
 
-    void add_base(TokenSet& set, const std::vector<uint32_t>& bits) {
+    // Makes the base a bit set of its own.
+    void own(TokenSet& set) {
+        if (!set.owned.empty()) return;
+        set.owned = set.base ? *set.base : std::vector<uint32_t>(words_, 0);
+        if (set.less)
+            for (int32_t t : *set.less) set.owned[t >> 5] &= ~(1u << (t & 31));
+        set.less = nullptr;
+    }
+
+    void add_base(TokenSet& set, const std::vector<uint32_t>& bits, const std::vector<int32_t>* less = nullptr) {
         if (!set.base && set.owned.empty()) {
             set.base = &bits;
+            set.less = less;
             return;
         }
-        if (set.base == &bits && set.owned.empty()) return;
-        if (set.owned.empty()) set.owned = *set.base;
+        if (set.base == &bits && set.owned.empty() && (set.less == less || !less || !set.less)) {
+            if (set.less != less) set.less = nullptr;
+            return;
+        }
+        own(set);
+        std::vector<int32_t> lacking;
+        if (less)
+            for (int32_t t : *less)
+                if (!((set.owned[t >> 5] >> (t & 31)) & 1)) lacking.push_back(t);
         for (size_t i = 0; i < words_; ++i) set.owned[i] |= bits[i];
+        for (int32_t t : lacking) set.owned[t >> 5] &= ~(1u << (t & 31));
     }
 
     static constexpr size_t kLong = 48;   // tokens of a list
