@@ -15,7 +15,7 @@ from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
 from guidedgen.grammars import ir, table_cache
 from guidedgen.grammars.captures import Captures
 from guidedgen.grammars.compile_cache import SameVocabulary, compile_cache
-from guidedgen.grammars.content import digest_of
+from guidedgen.grammars.content import key_of
 from guidedgen.grammars.dynamic import Dynamics, DynamicState, Thread
 from guidedgen.grammars.embedding import dynamic_terminals, json_texts
 from guidedgen.grammars.json_schema.embedded import report_entries
@@ -180,7 +180,7 @@ def compile(
                 blame(lambda part: compile(part, vocabulary, limits=bounds, implementation=implementation))
             raise
 
-    content = digest_of(wanted) if cache else None
+    content = key_of(wanted) if cache else None
     key = (content, SameVocabulary(vocabulary), bounds, kernel)
     form = made() if content is None else compile_cache.get(key, made)
     made_of = GrammarConstraint(

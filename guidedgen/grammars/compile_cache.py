@@ -21,6 +21,7 @@ Key: TypeAlias = tuple[object, ...]
 
 _DEFAULT_LIMIT: Final = 512 * 2**20
 _SMALLEST: Final = 4096  # what an entry takes at least, with all its Python objects
+_RECOUNTED: Final = 64  # new entries after which all are counted again
 
 
 class SameVocabulary:
@@ -53,12 +54,14 @@ class CompileCache:
         """Make an empty one."""
         self._limit = limit_bytes
         self._forms: OrderedDict[Key, Form] = OrderedDict()
+        self._counted = 0  # bytes of all entries, when they were last counted or added
+        self._added = 0  # entries since all were counted
         self._lock = threading.Lock()
         self._hits = self._misses = 0
 
     @property
     def limit_bytes(self) -> int:
-        """The most bytes that all entries may take; they are counted when one is added, and grow with use."""
+        """The most bytes that all entries may take. They grow with use, and are counted again now and then."""
         return self._limit
 
     @limit_bytes.setter
@@ -81,13 +84,17 @@ class CompileCache:
         made = make()
         with self._lock:
             self._forms[key] = made
-            self._evict()
+            self._added += 1
+            self._counted += _form_bytes(made)
+            if self._counted > self._limit or self._added >= _RECOUNTED:
+                self._evict()
         return made
 
     def clear(self) -> None:
         """Drop all entries; constraints that are in use stay valid."""
         with self._lock:
             self._forms.clear()
+            self._counted = 0
 
     def stats(self) -> dict[str, int]:
         """Entries, bytes, hits and misses."""
@@ -100,8 +107,11 @@ class CompileCache:
             }
 
     def _evict(self) -> None:
-        while self._forms and self._bytes() > self._limit:
+        """Count all entries, and drop the least recently used beyond the limit."""
+        self._added, self._counted = 0, self._bytes()
+        while self._forms and self._counted > self._limit:
             self._forms.popitem(last=False)
+            self._counted = self._bytes()
 
     def _bytes(self) -> int:
         vocabularies = {id(form.compiled.vocabulary): form.compiled.vocabulary for form in self._forms.values()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import marshal
 from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any
@@ -17,6 +18,8 @@ from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
 from guidedgen.grammars.tools import Tools
 
+_WITHOUT_REFERENCES = 2  # a version of marshal's format in which equal values are equal bytes
+
 
 @singledispatch
 def content_of(spec: Any) -> str | None:
@@ -28,6 +31,20 @@ def digest_of(spec: Any) -> str | None:
     """`content_of` as 64 hexadecimal digits."""
     content = content_of(spec)
     return None if content is None else hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def key_of(spec: Any) -> object:
+    """What `content_of` tells apart, for this process alone: made several times faster for schemas. None as there.
+
+    Numbers that are equal but not alike (1 and 1.0) make two keys.
+    """
+    if isinstance(spec, JsonSchema | TypeSpec) and not (isinstance(spec, TypeSpec) and spec.texts is not None):
+        bounds = spec._bounds() if isinstance(spec, JsonSchema) else Bounds()
+        try:
+            return marshal.dumps(schema_fields(spec.schema, spec._options(), bounds), _WITHOUT_REFERENCES)
+        except ValueError:  # a schema that is no plain data: compiling it says so, with the place
+            return None
+    return content_of(spec)
 
 
 def fields_of(spec: Any) -> dict[str, Any]:
