@@ -77,7 +77,7 @@ def test_automata_inside_of_grammars(
         part = ir.Choice((ir.Sequence((left, text(b"c"))), right, text(b"ba")))
         return ir.Sequence((ir.Repetition(part, 0, 3), left))
 
-    rules = plain(first).rules | {f"other {name}": _renamed(body) for name, body in plain(second).rules.items()}
+    rules = dict(plain(first).rules) | {f"other {name}": _renamed(body) for name, body in plain(second).rules.items()}
     written = ir.Grammar(start=around(ir.Reference("start"), ir.Reference("other start")), rules=rules)
     compare_walk(compiled_or_none(around(one, two), kernel), compiled_or_none(written, kernel), data)
 

@@ -55,7 +55,7 @@ class Shortest {
 
     // Whether a completion keeps to ways that are tight, see Viability.
     bool some_tight(const Front& front) {
-        if (!arena_.rows().symbols().has_lalr()) return false;
+        if (!arena_.rows().symbols().has_lalr() || !arena_.rows().symbols().lexes()) return false;
         return front.between || std::any_of(front.reading.begin(), front.reading.end(), [this](const Reading& r) { return arena_.viability().tight(r.row, r.index); });
     }
 
@@ -120,7 +120,12 @@ class Shortest {
         check_size(left);
         for (; left > 0; --left) {
             arena_.lexer().expressions().spend(1);
-            const int byte = nearer_byte(now, left - 1);
+            int byte = nearer_byte(now, left - 1);
+            if (byte < 0 && arena_.rows().symbols().has_lalr()) {   // a way was met that is shorter than those that are tight
+                left = cost(now);
+                if (left == 0) break;
+                byte = nearer_byte(now, left - 1);
+            }
             if (byte >= 0) {
                 pieces.back().text.push_back(static_cast<uint8_t>(byte));
                 arena_.step(now, static_cast<uint8_t>(byte), next);
