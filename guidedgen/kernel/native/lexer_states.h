@@ -20,6 +20,7 @@ struct Remainder {
     std::vector<uint32_t> trie_nodes;
     std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
+    ByteSet known;                 // where not all of them are there yet: the bytes of those that are
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
 };
 
@@ -85,6 +86,7 @@ struct alignas(64) LexState {
     bool content_known = false;
     int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
     int8_t textual = -1;               // 1: text is read without end, but for characters that begin with `leaving`; -1: not known yet
+    int8_t open_text = -1;             // the same of a state that accepts, and that they lead back to itself
     Region* region = nullptr;          // ... where it leads, if not back here
     Safety* safety = nullptr;          // nullptr: nothing is safe, or, until `safety_known`, not known
     bool safety_known = false;

@@ -70,7 +70,7 @@ class Arena {
     Position* import(const Position* source) {
         Front front = source->front;
         for (Reading& r : front.reading) {
-            const Expected& expected = r.row->terminals[r.index];
+            Expected expected = r.row->terminals[r.index].key();
             r.row = rows_.import(r.row);
             Row* around = expected.item.row ? rows_.import(expected.item.row) : nullptr;
             auto same = [&](const Expected& e) { return e.same(expected) && e.item.nonterminal == expected.item.nonterminal && e.item.row == around; };
@@ -359,9 +359,13 @@ class Arena {
     // Depth is bounded by the longest token. `doubtful`: what was read so far may contradict registers.
     void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set, bool doubtful = false) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
-        const std::vector<Remainder::Child>& children = lexer_->children(part, at);
+        const bool vast = lexer_->vast(part, at);
+        const ByteSet wanted = vast ? allowed(front) : ByteSet{};
+        if (vast && wanted.empty()) return;
+        const std::vector<Remainder::Child> some = vast ? lexer_->children(part, at, wanted) : std::vector<Remainder::Child>{};
+        const std::vector<Remainder::Child>& children = vast ? some : lexer_->children(part, at);
         if (children.empty()) return;
-        const ByteSet first = allowed(front);
+        const ByteSet first = vast ? wanted : allowed(front);
         for (const auto& [byte, child] : children) {
             if (!first.has(byte)) continue;
             Front& next = fronts_[depth];

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <mutex>
 
 #include "content.h"
 
@@ -40,6 +41,15 @@ class TextTokens {
         for (int b = 0x80; b < 0x100; ++b)
             if (utf8_step(0, static_cast<uint8_t>(b)) >= 0) set.add(static_cast<uint8_t>(b));
         return set;
+    }
+
+    // Nodes within tokens down to which all is whole characters of text; made when it is first asked for.
+    const std::vector<uint32_t>& inner(const Trie& trie) const {
+        std::call_once(once_, [&] {
+            for (uint32_t i = 1; i < trie.nodes.size(); ++i)
+                if (content_.complete[i] && !trie.leaf(i)) inner_.push_back(i);
+        });
+        return inner_;
     }
 
     // All bytes of text.
@@ -92,6 +102,8 @@ class TextTokens {
 
   private:
     Content content_;
+    mutable std::vector<uint32_t> inner_;
+    mutable std::once_flag once_;
     std::array<std::vector<uint32_t>, 256> at_;   // nodes, ascending
     std::vector<uint32_t> path_;
 };

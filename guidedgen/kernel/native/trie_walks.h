@@ -19,6 +19,37 @@ class TrieWalks : public TextSafety {
     int64_t visited() const { return visited_; }
 
   protected:
+    // Whether an expression is a conjunction with the complement of what has some part anywhere.
+    bool avoids(int32_t expr) const {
+        const auto anywhere = [this](int32_t id) { return expressions_.at(id).op == Op::Concat && expressions_.at(id).a == Expressions::kAll; };
+        const Expr& e = expressions_.at(expr);
+        for (int32_t i = 0; e.op == Op::And && i < e.b; ++i) {
+            const Expr& part = expressions_.at(expressions_.part(expr, i));
+            if (part.op != Op::Not) continue;
+            if (anywhere(part.a)) return true;
+            const Expr& inside = expressions_.at(part.a);
+            for (int32_t k = 0; inside.op == Op::Or && k < inside.b; ++k)
+                if (anywhere(expressions_.part(part.a, k))) return true;
+        }
+        return false;
+    }
+
+    // The same of a state that accepts: a text that may end after each character, where all but those that begin with some
+    // bytes lead back to the state itself.
+    const ByteSet* leaving_open(LexState* s) {
+        if (s->open_text < 0) {
+            s->open_text = 0;
+            const Expr& e = expressions_.at(s->expr);
+            const bool open = s->accepting && ((e.op == Op::Repeat && e.low == 0 && e.high < 0) || avoids(s->expr));
+            if (!open || obligation(s) >= 0) return nullptr;
+            prune(s);
+            const ByteSet odd = TextTokens::plain() - s->loop;
+            s->open_text = odd.count() <= kMostOdd && loops_on_characters(s, s);
+            if (s->open_text == 1) s->leaving = odd;
+        }
+        return s->open_text == 1 ? &s->leaving : nullptr;
+    }
+
     // What one walk over the trie found.
     struct Found {
         std::vector<LexState*> stack;                        // state by depth
@@ -44,8 +75,11 @@ class TrieWalks : public TextSafety {
     void walk(LexState* start, LexMask& out) {
         Found found = new_walk(start);
         found.stack[0] = start;
+        const ByteSet* open = leaving_open(start);
         if (const ByteSet* odd = leaving(start, trie_->nodes.size()); odd && walk_text(*odd, 0, found)) {
             if (odd->empty()) out.odd = std::move(found.odd);
+        } else if (std::vector<uint32_t> others; open && walk_text(*open, 0, found, &others)) {
+            end_after_characters(others, found);
         } else {
             first(start).each([&](uint8_t b) {
                 if (uint32_t node = trie_->root_child[b]) walk_nodes(node, trie_->nodes[node].skip, found);
@@ -225,7 +259,8 @@ class TrieWalks : public TextSafety {
 
     // What is below a node from a state of text that only some bytes lead elsewhere from: text without them is inside, other
     // tokens and what begins with them is walked. False, and nothing done, where that is too much.
-    bool walk_text(const ByteSet& leaving, uint32_t at, Found& found) {
+    // `walked`: where they begin.
+    bool walk_text(const ByteSet& leaving, uint32_t at, Found& found, std::vector<uint32_t>* walked = nullptr) {
         const Trie& trie = *trie_;
         const uint32_t to = trie.nodes[at].skip;
         LexState* s = found.stack[trie.nodes[at].depth];
@@ -244,7 +279,26 @@ class TrieWalks : public TextSafety {
             found.stack[trie.nodes[node].depth - 1u] = s->region ? read_to(s, at, node) : s;
             walk_nodes(node, trie.nodes[node].skip, found);
         }
+        if (walked) *walked = std::move(others);
         return true;
+    }
+
+    // The text may end after each of its characters: crossings wherever tokens go on there, but below `walked`, where they are
+    // known.
+    void end_after_characters(const std::vector<uint32_t>& walked, Found& found) {
+        std::sort(found.crossings.begin(), found.crossings.end());
+        std::vector<uint32_t> inner, all;
+        size_t w = 0;
+        uint32_t from = 0;
+        for (uint32_t node : text_->inner(*trie_)) {
+            if (node < from) continue;
+            while (w < walked.size() && trie_->nodes[walked[w]].skip <= node) ++w;
+            if (w < walked.size() && walked[w] <= node) from = trie_->nodes[walked[w]].skip;
+            else inner.push_back(node);
+        }
+        all.reserve(inner.size() + found.crossings.size());
+        std::set_union(inner.begin(), inner.end(), found.crossings.begin(), found.crossings.end(), std::back_inserter(all));
+        found.crossings = std::move(all);
     }
 
     // The state above a node, from that of a node above it, where text lies between.
@@ -358,6 +412,7 @@ class TrieWalks : public TextSafety {
     static constexpr int64_t kUnfinished = 3;  // bytes that a character may lack at the end of a token
     static constexpr size_t kMostReadAgain = 6000;   // places that a walk over text reads the way to
     static constexpr int kFewSafe = 3;               // characters
+    static constexpr int kMostOdd = 40;        // bytes of ASCII that lead elsewhere from a state of text
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     std::shared_ptr<const Trie> trie_;
     std::unordered_map<int32_t, ByteSet> barred_;
