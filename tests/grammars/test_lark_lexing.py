@@ -171,6 +171,27 @@ def test_laws(kernel: str, lexer: lark_text.EarleyLexer) -> None:
     check_constraint(constraint, vocabulary, walks=2, length=8)
 
 
+@pytest.mark.parametrize("lexer", LEXERS)
+def test_budgets_count_what_obligations_ask_for(lexer: lark_text.EarleyLexer) -> None:
+    """Both kernels let the same tokens pass under the same budget, around what is needed and far above it."""
+    pytest.importorskip("guidedgen.kernel._native", reason="the native kernel is not built: run `make native`")
+    vocabulary = gg.Vocabulary.from_tokens(
+        [bytes([byte]) for byte in range(256)] + [b"if ", b"ab", b"= ", b"''", b";a"]
+    )
+    kernels = ("native", "reference")
+    states = [gg.compile(gg.Lark(CALLS, lexer=lexer), vocabulary, implementation=name).start() for name in kernels]
+    rng = random.Random(2)
+    for _ in range(8):
+        native, reference = states
+        need = len(reference.shortest())
+        assert len(native.shortest()) == need
+        for budget in (0, 1, need, need + 1, need + 3, need + 9, 200):
+            assert (native.mask(budget=budget) == reference.mask(budget=budget)).all()
+        allowed = [token for token in range(vocabulary.size) if native.advance(token) is not None]
+        following = [state.advance(token) for token in [rng.choice(allowed)] for state in states]
+        states = [state for state in following if state is not None]
+
+
 OWN = Path(lark.__file__).parent / "grammars"
 
 
@@ -211,3 +232,17 @@ def test_pythons_strings(kernel: str) -> None:
 def test_unknown_parsers_and_lexers_are_refused(arguments: dict[str, str], message: str) -> None:
     with pytest.raises(CompileError, match=message):
         gg.Lark('start: "a"', **arguments).grammar(Limits())  # type: ignore[arg-type]
+
+
+def test_json_begins_under_obligations() -> None:
+    """A name takes all digits, so the number behind it has to be negative."""
+    pytest.importorskip("guidedgen.kernel._native", reason="the native kernel is not built: run `make native`")
+    grammar = 'start: NAME number\nNAME: /[a-z][a-z0-9]*/\nnumber: %json {"type": "integer"}\n'
+    start = gg.compile(gg.Lark(grammar), gg.Vocabulary.from_tokens([bytes([byte]) for byte in range(256)])).start()
+    for text, expected in ((b"a-5", True), (b"a5-12", True), (b"a5", False)):
+        state = start
+        for byte in text:
+            after = state.advance(byte)
+            assert after is not None
+            state = after
+        assert state.accepting == expected
