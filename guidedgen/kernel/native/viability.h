@@ -17,9 +17,9 @@ class Viability {
 
     // A way to end a lexeme: with which obligation, and the fewest bytes to it.
     struct End {
-        int32_t tracked;      // as a ban names it
         int32_t obligation;
         int64_t bytes;
+        std::vector<int32_t> tracked;   // as a ban names it
     };
 
     // The ways to end from a state, the nearest first.
@@ -86,7 +86,7 @@ class Viability {
 
     std::vector<End> find_ends(LexState* s) {
         if (!s->accepting && !lexer_.can_continue(s)) return {};
-        if (!lexer_.expressions().is_longest(s->expr)) return {{Expressions::kFree, -1, s->accepting ? 0 : lexer_.distance(s)}};
+        if (!lexer_.expressions().is_longest(s->expr)) return {{-1, s->accepting ? 0 : lexer_.distance(s), {Expressions::kFree}}};
         std::vector<End> found;
         std::unordered_map<LexState*, int64_t> depths{{s, 0}};
         std::vector<LexState*> order{s};
@@ -108,8 +108,13 @@ class Viability {
     void note_end(LexState* now, int64_t depth, std::vector<End>& found) {
         const bool longest = lexer_.expressions().is_longest(now->expr);
         const int32_t tracked = longest ? lexer_.expressions().tracked(now->expr) : Expressions::kFree;
-        const auto same = [&](const End& e) { return e.tracked == tracked; };
-        if (std::none_of(found.begin(), found.end(), same)) found.push_back({tracked, lexer_.obligation(now), depth});
+        const int32_t obligation = lexer_.obligation(now);
+        for (End& e : found) {
+            if (e.obligation != obligation) continue;
+            if (std::find(e.tracked.begin(), e.tracked.end(), tracked) == e.tracked.end()) e.tracked.push_back(tracked);
+            return;
+        }
+        found.push_back({obligation, depth, {tracked}});
     }
 
     void restrict_to_viable(Row* row) {
@@ -117,7 +122,7 @@ class Viability {
             LexState* start = row->terminals[i].start;
             std::set<int32_t> bad;
             for (const End& end : ends(start))
-                if (!free(row->terminals[i], end) && !viable(rows_.after(row, i, end.obligation))) bad.insert(end.tracked);
+                if (!free(row->terminals[i], end) && !viable(rows_.after(row, i, end.obligation))) bad.insert(end.tracked.begin(), end.tracked.end());
             if (!bad.empty()) row->terminals[i].start = without(start, std::move(bad));
         }
         auto dead = [this](const ExpectedTokens& e) { return !viable(rows_.make(e.after)); };

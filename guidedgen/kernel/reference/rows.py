@@ -179,8 +179,8 @@ class Rows:
 
     def _settle_costs(self, row: Row) -> None:
         """Fill `finish` and `cost`: shortest paths through the frames, those of older rows being known."""
-        waiting: dict[Part, list[tuple[Part, Item]]] = {}
-        queue: list[tuple[Cost, int, Part]] = []
+        waiting: dict[Called, list[tuple[Called, Item]]] = {}
+        queue: list[tuple[Cost, int, Called]] = []
         order = 0
         for part, items in row.callers.items():
             for item in items:
