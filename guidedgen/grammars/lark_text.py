@@ -104,7 +104,7 @@ def _lexemes(
     names = {str(s.name) for rule in loaded.rules for s in rule.expansion if not isinstance(s, NonTerminal)}
     used = [terminal for terminal in loaded.terminals if terminal.name in {*names, *loaded.ignored}]
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in used}
-    labels = {terminal.name: _label(terminal, loaded) for terminal in used}
+    labels = {terminal.name: label_of_terminal(terminal, loaded) for terminal in used}
     composite = [name for name in extended.terminals if name in {*names, *loaded.ignored}]
     if lexer != "basic":
         taken.update((name, Preferred(named(name))) for name in composite)
@@ -220,7 +220,7 @@ def _pattern_errors(terminal: TerminalDef, extended: Extended) -> Iterator[None]
         raise UnsupportedFeature(f"{called}: {error.reason}", keyword=terminal.name, hint=error.hint) from None
 
 
-def _label(terminal: TerminalDef, loaded: Loaded) -> str:
+def label_of_terminal(terminal: TerminalDef, loaded: Loaded) -> str:
     """What people call a terminal: its name, or its text or pattern where lark made the name up."""
     pattern = terminal.pattern
     if terminal.name in loaded.defined_terminals:

@@ -236,9 +236,9 @@ class Lexer : public TrieWalks {
     // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.
     bool from_home(LexState* owner, LexMask& out) {
         if (!avoids(owner->expr)) return false;
-        LexState* home = leaving(owner) ? owner : usual(owner);
+        LexState* home = leaving(owner, trie_->nodes.size()) ? owner : usual(owner);
         if (home == owner) walk(owner, out);
-        return home == owner || (home && leaving(home) && from_other(owner, home, out));
+        return home == owner || (home && leaving(home, trie_->nodes.size()) && from_other(owner, home, out));
     }
 
     // Whether an expression is a conjunction with the complement of what has some part anywhere.
@@ -423,7 +423,7 @@ class Lexer : public TrieWalks {
     const Content* counts_characters(LexState* free, int32_t unit, int32_t rest) {
         auto known = counted_.find(free->expr);
         if (known != counted_.end()) return known->second;
-        const ByteSet* odd = leaving(free);
+        const ByteSet* odd = leaving(free, trie_->nodes.size());
         const Content* c = odd && odd->empty() ? &text_->content() : nullptr;
         LexState *one = state(unit), *end = state(Expressions::kEpsilon);
         if (c) {

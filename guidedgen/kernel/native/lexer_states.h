@@ -56,6 +56,13 @@ struct Region {
     uint64_t walk = 0;   // the last walk over the trie that noted them
 };
 
+// How much text is read from a state before reading can fail or end.
+struct Safety {
+    int characters;          // so many of any kind
+    ByteSet needed;          // bytes without any of which reading goes on for ever
+    Region* around;          // the states that can be reached, those after `characters` or more
+};
+
 // What each step looks at comes first, in one line of a cache.
 struct alignas(64) LexState {
     int32_t id = 0, expr = 0;
@@ -79,6 +86,9 @@ struct alignas(64) LexState {
     int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
     int8_t textual = -1;               // 1: text is read without end, but for characters that begin with `leaving`; -1: not known yet
     Region* region = nullptr;          // ... where it leads, if not back here
+    Safety* safety = nullptr;          // nullptr: nothing is safe, or, until `safety_known`, not known
+    bool safety_known = false;
+    uint32_t looked = 0, safety_looked = 0;   // nodes below which a search was worth it so far, for `textual` and for `safety`
     const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
     int64_t farthest = -1;             // memo of Lexer::farthest
     ByteSet leaving;
