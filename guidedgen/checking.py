@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,14 +14,26 @@ from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.lark_loader import place_of
 from guidedgen.grammars.specs import JsonSchema, Lark, Spec
+from guidedgen.grammars.tools import Tools
 from guidedgen.kernel.explain import InspectableState, explain_text, named
 from guidedgen.kernel.open_rules import open_rules
 from guidedgen.limits import Limits
 from guidedgen.source_lines import Place, excerpt, excerpts, line_and_column
 from guidedgen.vocabulary import Vocabulary
 
+
+def _read_json(text: str) -> Spec[object]:
+    """A JSON Schema; a list is one of tools, in OpenAI's form."""
+    try:
+        return Tools(json.loads(text)) if text.lstrip().startswith("[") else JsonSchema(text)
+    except ValueError as error:
+        if isinstance(error, CompileError):
+            raise
+        return JsonSchema(text)  # says what is wrong with the JSON, and where
+
+
 READERS: Mapping[str, Callable[[str], Spec[object]]] = {
-    ".json": JsonSchema,
+    ".json": _read_json,
     ".lark": Lark,
     ".gbnf": Gbnf,
     ".ebnf": Ebnf,
@@ -189,7 +202,19 @@ def schema_lines(text: str, error: CompileError) -> str:
     places = [error.pointer, *wanted]
     if error.keyword and not error.pointer.endswith(f"/{error.keyword}"):
         places[0] = f"{error.pointer}/{error.keyword}"  # where there is no such member: the nearest place above it
-    return excerpts(text, places)
+    root = "" if error.tool is None else _parameters_of(text, error.tool)
+    return excerpts(text, [root + place for place in places])
+
+
+def _parameters_of(text: str, tool: str) -> str:
+    """Where the parameters of a tool stand in a list of tools, as a JSON pointer."""
+    for index, declared in enumerate(json.loads(text)):
+        inside = "/function" if "function" in declared else ""
+        inner = declared.get("function", declared)
+        if inner.get("name") == tool:
+            key = next((name for name in ("parameters", "inputSchema", "input_schema") if name in inner), "")
+            return f"/{index}{inside}/{key}"
+    return ""
 
 
 def grammar_lines(text: str, error: CompileError) -> str:

@@ -37,7 +37,12 @@ class CompileError(GuidedGenError, ValueError):
         pointer: JSON pointer into the schema (`""` is its root), or None where there is no schema.
         keyword: the offending keyword or construct, or None.
         hint: what to do about it, or None.
+
+    Attributes:
+        tool: the tool whose parameters the pointer leads into, or None.
     """
+
+    tool: str | None = None
 
     def __init__(
         self,

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 import guidedgen as gg
 from guidedgen import cli, pictures
 from tests.grammars.lark_samples import SAMPLES as LARK
-from tests.grammars.test_ebnf_text import PASCAL, XML
+from tests.grammars.test_ebnf_text import PASCAL, TEMPLATE
 from tests.grammars.test_gbnf_text import ARITHMETIC, CHESS, JSON
 
 GRAMMARS = [
     *(gg.Gbnf(text) for text in (ARITHMETIC, CHESS, JSON)),
     gg.Ebnf(PASCAL),
-    gg.Ebnf(XML),
+    gg.Ebnf(TEMPLATE),
     *(gg.Lark(text) for text, _ in LARK.values()),
 ]
 HOSTILE = r"""root ::= "<script>alert('&\"')</script>" [\x00-\x1f] "]]>" a-b
@@ -40,13 +40,13 @@ def test_railroad_diagrams(spec: gg.Gbnf | gg.Ebnf | gg.Lark) -> None:
     assert svg == pictures.railroad(spec)
     names = words(svg)
     assert not [name for name in names if name.startswith("__")]
-    assert {"root", "program", "Comment", "start"} & set(names)
+    assert {"root", "program", "Page", "start"} & set(names)
 
 
 def test_every_rule_and_literal_is_there() -> None:
     pytest.importorskip("railroad")
     names = words(pictures.railroad(gg.Gbnf(CHESS)))
-    assert {"root", "move", "piece", "pawn", "castle", '"O-O"', "[NBKQR]", '"1. "'} <= set(names)
+    assert {"root", "move", "castling", "step", "square", '"O-O"', "[KQRBN]", '". "'} <= set(names)
 
 
 def test_names_and_texts_cannot_break_out() -> None:
@@ -89,7 +89,14 @@ def test_the_command_line_draws(tmp_path: Path) -> None:
     options = ["--picture", str(tmp_path / "g.svg"), "--text", '{"a": 1}', "--tree", str(tmp_path / "t.svg")]
     result = CliRunner().invoke(cli.app, ["check", str(tmp_path / "g.gbnf"), *options])
     assert result.exit_code == 0
-    assert "object" in words((tmp_path / "g.svg").read_text())
+    assert "record" in words((tmp_path / "g.svg").read_text())
     assert '"1"' in words((tmp_path / "t.svg").read_text())
     refused = CliRunner().invoke(cli.app, ["check", str(tmp_path / "g.gbnf"), "--tree", str(tmp_path / "u.svg")])
     assert refused.exit_code == 2
+
+
+def test_extensions_of_lark_are_drawn_as_they_are_written() -> None:
+    pytest.importorskip("railroad")
+    spec = gg.Lark('start: A part+\npart: %json {"type": "integer"} | <|x|>\nA: /[a-z]+/ & ~"if"\n%ignore " "')
+    names = words(pictures.railroad(spec))
+    assert {"A", "part", "%json", "<|x|>", "ignored"} <= set(names)

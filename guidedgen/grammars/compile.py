@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
 from guidedgen.grammars import ir, table_cache
 from guidedgen.grammars.captures import Captures
-from guidedgen.grammars.compile_cache import compile_cache
+from guidedgen.grammars.compile_cache import SameVocabulary, compile_cache
 from guidedgen.grammars.content import digest_of
 from guidedgen.grammars.dynamic import Dynamics, DynamicState, Thread
 from guidedgen.grammars.embedding import dynamic_terminals, json_texts
@@ -181,7 +181,8 @@ def compile(
             raise
 
     content = digest_of(wanted) if cache else None
-    form = made() if content is None else compile_cache.get((content, vocabulary.fingerprint, bounds, kernel), made)
+    key = (content, SameVocabulary(vocabulary), bounds, kernel)
+    form = made() if content is None else compile_cache.get(key, made)
     made_of = GrammarConstraint(
         compiled=form.compiled,
         vocabulary=vocabulary,

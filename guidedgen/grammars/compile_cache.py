@@ -23,6 +23,25 @@ _DEFAULT_LIMIT: Final = 512 * 2**20
 _SMALLEST: Final = 4096  # what an entry takes at least, with all its Python objects
 
 
+class SameVocabulary:
+    """A vocabulary in a key: equal to others with the same content, which is looked at only where it has to be."""
+
+    __slots__ = ("_vocabulary",)
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        """Wrap one."""
+        self._vocabulary = vocabulary
+
+    def __hash__(self) -> int:
+        return hash((self._vocabulary.size, len(self._vocabulary.data)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SameVocabulary):
+            return NotImplemented
+        mine, others = self._vocabulary, other._vocabulary
+        return mine is others or mine.fingerprint == others.fingerprint
+
+
 class CompileCache:
     """Compiled specs of this process, the least recently used dropped first. Thread-safe.
 

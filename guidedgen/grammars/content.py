@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any
 
@@ -41,10 +42,7 @@ def _(spec: Regex) -> str | None:
 
 @content_of.register
 def _(spec: Lark) -> str | None:
-    if spec.terminals:  # they may be anything, callables too
-        return None
-    fields = {name: value for name, value in vars(spec).items() if name != "terminals"}
-    return _written("lark", {**fields, "json": dict(spec.json)})
+    return _of_fields("lark", spec)  # None where its terminals are types or functions
 
 
 @content_of.register
@@ -112,6 +110,15 @@ def _of_fields(kind: str, spec: Any) -> str | None:
 
 def _written(kind: str, value: Any) -> str | None:
     try:
-        return kind + json.dumps(value, ensure_ascii=False)
+        return kind + json.dumps(value, ensure_ascii=False, default=_settings)
     except (TypeError, ValueError, RecursionError):  # not JSON: compiling a schema says so, a type is known to nobody
         return None
+
+
+def _settings(value: Any) -> Any:
+    """A dataclass among the fields, such as a specification inside another, as its own fields."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        raise TypeError(f"{value!r} is not known by its content")
+    return [type(value).__qualname__, fields_of(value)]

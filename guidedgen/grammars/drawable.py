@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+from lark.grammar import NonTerminal, Symbol
+
 from guidedgen.errors import UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
-from guidedgen.grammars import ir
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.lark_extensions import extend
 from guidedgen.grammars.lark_loader import Loaded
-from guidedgen.grammars.lark_text import load_extended
+from guidedgen.grammars.lark_text import label_of_terminal, load_extended
 from guidedgen.grammars.rule_grammar import rules_by_name
-from guidedgen.grammars.rule_tree import Body, Chain, Chars, Either, Name, Rule, Times, Token
+from guidedgen.grammars.rule_tree import Body, Chain, Chars, Either, Name, Rule, Times
 from guidedgen.grammars.specs import Lark
 from guidedgen.limits import Limits
 
@@ -41,10 +43,15 @@ def _(spec: Gbnf | Ebnf, limits: Limits) -> Sequence[Rule]:
 
 @drawable_rules.register
 def _(spec: Lark, limits: Limits) -> Sequence[Rule]:
-    loaded = load_extended(extend(spec.text), start=spec.start, import_paths=(), limits=limits)
-    grammar = spec.grammar(limits)
-    made_up = {name: body for name, body in grammar.rules.items() if name.startswith("__")}
-    rules = [Rule(name, _body(body, made_up), 0) for name, body in grammar.rules.items() if name not in made_up]
+    extended = extend(spec.text)
+    loaded = load_extended(extended, start=spec.start, import_paths=(), limits=limits)
+    labels = {terminal.name: label_of_terminal(terminal, loaded) for terminal in loaded.terminals}
+    labels |= {name: word.text for name, word in extended.placeholders.items()}
+    origins: dict[str, list[list[Symbol]]] = {}
+    for rule in loaded.rules:
+        origins.setdefault(str(rule.origin.name), []).append(list(rule.expansion))
+    drawing = _Drawing(origins, labels)
+    rules = [Rule(name, drawing.body(name), 0) for name in origins if not name.startswith("__")]
     return [*rules, *_terminals(loaded)]
 
 
@@ -67,26 +74,34 @@ def _plain(pattern: str) -> str:
     return pattern if whole is None else whole[1]
 
 
-def _body(root: ir.Node, made_up: dict[str, ir.Node]) -> Body:
-    """A rule of Lark; names that lark made up for repetitions are replaced by what they stand for."""
-    match root:
-        case ir.Terminal():
-            label = root.label or "text"
-            return Name(label, 0) if label.isidentifier() else Chars(cr.EPSILON, label)
-        case ir.Reference() if root.name in made_up:
-            rest = {name: body for name, body in made_up.items() if name != root.name}
-            return _body(made_up[root.name], rest)
-        case ir.Reference():
-            return Name(root.name, 0)
-        case ir.Sequence():
-            parts = [part for part in root.parts if not (isinstance(part, ir.Terminal) and part.label == "ignored")]
-            bodies = tuple(_body(part, made_up) for part in parts)
-            return bodies[0] if len(bodies) == 1 else Chain(bodies)
-        case ir.Choice():
-            return Either(tuple(_body(option, made_up) for option in root.options))
-        case ir.Repetition():
-            return Times(_body(root.inner, made_up), root.low, root.high)
-        case ir.SpecialToken():
-            return Token(root.name, False, root.name)
-        case _:
-            return Chars(cr.EPSILON, getattr(root, "label", None) or type(root).__name__)
+@dataclass(frozen=True)
+class _Drawing:
+    """Rules as lark compiled them; names that it made up for repetitions are replaced by what they stand for."""
+
+    origins: Mapping[str, list[list[Symbol]]]
+    labels: Mapping[str, str]
+
+    def body(self, name: str) -> Body:
+        """What a rule consists of."""
+        return _either([self._chain(option) for option in self.origins[name]])
+
+    def _chain(self, symbols: Sequence[Symbol]) -> Body:
+        parts = tuple(map(self._part, symbols))
+        return parts[0] if len(parts) == 1 else Chain(parts)
+
+    def _part(self, symbol: Symbol) -> Body:
+        name = str(symbol.name)
+        if isinstance(symbol, NonTerminal):
+            return self._repeated(name) if name.startswith("__") and name in self.origins else Name(name, 0)
+        label = self.labels.get(name, name)
+        return Name(label, 0) if label.isidentifier() else Chars(cr.EPSILON, label)
+
+    def _repeated(self, name: str) -> Body:
+        """A rule that lark made up: `x | itself x` is a repetition."""
+        items = [option for option in self.origins[name] if not option or str(option[0].name) != name]
+        inner = _either([self._chain(option) for option in items])
+        return inner if len(items) == len(self.origins[name]) else Times(inner, 1, None)
+
+
+def _either(options: Sequence[Body]) -> Body:
+    return options[0] if len(options) == 1 else Either(tuple(options))

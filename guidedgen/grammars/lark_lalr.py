@@ -20,7 +20,7 @@ from guidedgen.grammars.lalr_tables import Blocks, LalrLexer, build
 from guidedgen.grammars.lark_extensions import Extended, extend
 from guidedgen.grammars.lark_lexing import check_rival
 from guidedgen.grammars.lark_loader import Loaded, lark_errors, load, place_of
-from guidedgen.grammars.lark_text import label_of, taken_texts
+from guidedgen.grammars.lark_text import label_of_terminal, taken_texts
 from guidedgen.grammars.preferred import Preferred
 from guidedgen.limits import Limits
 
@@ -104,7 +104,8 @@ def parse(
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in loaded.terminals}
     terminals = {
         terminal.name: ir.Terminal(
-            _texts(terminal.name, taken[terminal.name], text, lexes=lexer is not None), label_of(terminal, loaded)
+            _texts(terminal.name, taken[terminal.name], text, lexes=lexer is not None),
+            label_of_terminal(terminal, loaded),
         )
         for terminal in loaded.terminals
     }

@@ -14,7 +14,7 @@ from guidedgen.grammars.json_schema.options import Options
 from guidedgen.grammars.lark_attributes import Attributes
 from guidedgen.grammars.lark_extensions import Extended
 from guidedgen.grammars.lark_scan import Word
-from guidedgen.grammars.lark_terminals import structured
+from guidedgen.grammars.lark_terminals import characters_of, structured
 from guidedgen.grammars.regular import expression_of
 from guidedgen.limits import Limits
 
@@ -25,20 +25,26 @@ _SOMETHING: Final = ir.Repeat(_ANY_BYTE, 1, None)
 _ANYTHING: Final = ir.Repeat(_ANY_BYTE, 0, None)
 
 
-def placeholder_nodes(extended: Extended, json: ir.JsonText | None) -> dict[str, ir.Node]:
+def placeholder_nodes(extended: Extended, json: ir.JsonText | None, limits: Limits) -> dict[str, ir.Node]:
     """What the declared terminals of `extended.placeholders` stand for.
 
     Args:
         extended: the text without its extensions.
         json: how JSON texts are read and laid out; its schema does not matter.
+        limits: what parts of a text may cost.
     """
-    return {name: _placeholder(word, extended, json) for name, word in extended.placeholders.items()}
+    return {name: _placeholder(word, extended, json, limits) for name, word in extended.placeholders.items()}
 
 
-def _placeholder(word: Word, extended: Extended, json: ir.JsonText | None) -> ir.Node:
+def _placeholder(word: Word, extended: Extended, json: ir.JsonText | None, limits: Limits) -> ir.Node:
     if word.kind == "token":
         return _token(word, extended)
     if word.text == "%regex":
+        text = characters_of(word)
+        if text:
+            from guidedgen.grammars.substring import Substring  # late: specs know Lark
+
+            return Substring(text, "characters", min=0).translate(limits).grammar.start
         return ir.Terminal(cr.to_utf8(structured(extended.source, word)), "%regex")
     return ir.JsonText(word.value, Options()) if json is None else replace(json, schema=word.value)
 

@@ -174,6 +174,13 @@ def structured(source: Source, word: Word) -> cr.Regex:
     return substring(chunks)
 
 
+def characters_of(word: Word) -> str | None:
+    """The text of `%regex {"substring_chars": "..."}`, where it says that: an automaton holds long ones."""
+    value = json.loads(word.value)
+    text = value.get("substring_chars") if isinstance(value, dict) and len(value) == 1 else None
+    return text if isinstance(text, str) else None
+
+
 def _chunks(kind: str, given: Any) -> list[str] | None:
     if kind == "substring_chunks":
         return given if isinstance(given, list) and all(isinstance(chunk, str) for chunk in given) else None

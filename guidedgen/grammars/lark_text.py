@@ -79,7 +79,7 @@ def _assembled(
     json: ir.JsonText | None,
 ) -> ir.Grammar:
     """The grammar of what lark has read; see `parse`."""
-    nodes = {**terminals, **placeholder_nodes(extended, json)}
+    nodes = {**terminals, **placeholder_nodes(extended, json, limits)}
     named = _terminals(extended, loaded, terminals, limits)
     lexemes = _lexemes(extended, loaded, named, lexer, limits)
     bare = {**lexemes.bare, **nodes}
@@ -104,7 +104,7 @@ def _lexemes(
     names = {str(s.name) for rule in loaded.rules for s in rule.expansion if not isinstance(s, NonTerminal)}
     used = [terminal for terminal in loaded.terminals if terminal.name in {*names, *loaded.ignored}]
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in used}
-    labels = {terminal.name: label_of(terminal, loaded) for terminal in used}
+    labels = {terminal.name: label_of_terminal(terminal, loaded) for terminal in used}
     composite = [name for name in extended.terminals if name in {*names, *loaded.ignored}]
     if lexer != "basic":
         taken.update((name, Preferred(named(name))) for name in composite)
@@ -220,7 +220,7 @@ def _pattern_errors(terminal: TerminalDef, extended: Extended) -> Iterator[None]
         raise UnsupportedFeature(f"{called}: {error.reason}", keyword=terminal.name, hint=error.hint) from None
 
 
-def label_of(terminal: TerminalDef, loaded: Loaded) -> str:
+def label_of_terminal(terminal: TerminalDef, loaded: Loaded) -> str:
     """What people call a terminal: its name, or its text or pattern where lark made the name up."""
     pattern = terminal.pattern
     if terminal.name in loaded.defined_terminals:

@@ -66,7 +66,8 @@ def _(spec: Gbnf | Ebnf, text: str, limits: Limits) -> Tree:
 @parse_tree.register
 def _(spec: Lark, text: str, limits: Limits) -> Tree:
     try:
-        parser = lark.Lark(spec.text, start=spec.start, parser="earley", maybe_placeholders=False, keep_all_tokens=True)
+        options: dict[str, Any] = {"parser": spec.parser, "lexer": spec.lexer, "maybe_placeholders": False}
+        parser = lark.Lark(spec.text, start=spec.start, keep_all_tokens=True, **options)
         return _of_lark(parser.parse(text))
     except RecursionError:
         raise _too_much("depth", limits.depth) from None

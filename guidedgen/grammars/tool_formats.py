@@ -84,6 +84,11 @@ class ToolFormat:
             raise self._unreadable("between name and arguments stands a text that cannot go on with the name")
         if not self.opening:
             raise self._unreadable("some text stands before the first name")
+        again = self.separator + self.before
+        if not again:
+            raise self._unreadable("some text stands between two calls")
+        if self.end and (again.startswith(self.end) or self.end.startswith(again)):
+            raise self._unreadable("the end cannot be mistaken for another call")
         if self.trigger and not self.opening.startswith(self.trigger):
             raise self._unreadable(f"calls begin with the trigger {self.trigger!r}")
         if any(self.trigger.endswith(self.trigger[:size]) for size in range(1, len(self.trigger))):

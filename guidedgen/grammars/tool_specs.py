@@ -142,6 +142,7 @@ class Tool:
         """The error with the tool's name in front; pointers lead into its parameters."""
         named = f"tool {self.name!r}: "
         if not error.reason.startswith("tool "):
+            error.tool = self.name
             error.reason = named + error.reason
             error.args = (named + str(error.args[0]),)
         return error

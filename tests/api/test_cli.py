@@ -77,10 +77,21 @@ def test_other_output_types(run: Any, arguments: list[str], answer: str) -> None
     assert (result.exit_code, result.stdout) == (0, answer + "\n")
 
 
-def test_a_grammar_file(run: Any, tmp_path: Path) -> None:
-    grammar = tmp_path / "g.lark"
-    grammar.write_text('start: "a" start? "b"')
-    assert run("generate", "What?", "--lark", grammar, answer="aabb").stdout == "aabb\n"
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("lark", 'start: "a" start? "b"'),
+        ("gbnf", 'root ::= "a" root? "b"'),
+        ("ebnf", "word ::= 'a' word? 'b'"),
+        ("ebnf", "word = 'a', [ word ], 'b' ;"),
+    ],
+)
+def test_a_grammar_file(run: Any, tmp_path: Path, kind: str, text: str) -> None:
+    grammar = tmp_path / f"g.{kind}"
+    grammar.write_text(text)
+    assert run("generate", "What?", f"--{kind}", grammar, answer="aabb").stdout == "aabb\n"
+    assert run("generate", "What?", f"--{kind}", grammar, "--stream", answer="aabb").stdout == "aabb\n"
+    assert run("generate", "What?", f"--{kind}", grammar, "--regex", "a").exit_code == 2
 
 
 def test_types_come_from_the_current_folder(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,3 +136,35 @@ def test_a_grammar_that_cannot_be_enforced_shows_the_line(check: Check) -> None:
     result = check("start: A\nA: (\n", name="g.lark")
     assert result.exit_code == 1
     assert "line " in result.stderr
+
+
+TOOLS = """[
+  {"type": "function", "function": {"name": "ok", "parameters": {"properties": {"a": {"type": "integer"}}}}},
+  {"type": "function", "function": {
+    "name": "odd",
+    "parameters": {"properties": {"q": {"type": "string"}}}
+  }}
+]"""
+
+
+def test_a_list_is_one_of_tools(check: Check) -> None:
+    assert check(TOOLS, "--text", '[{"name": "odd", "arguments": {"q": "x"}}]').stdout.endswith("text: valid\n")
+    assert check(TOOLS, "--text", '[{"name": "odd", "arguments": {"q": 3}}]').exit_code == 1
+
+
+def test_an_odd_tool_is_shown_where_it_stands(check: Check) -> None:
+    result = check(TOOLS.replace('"string"', '"strin"'))
+    assert result.exit_code == 1
+    assert "tool 'odd': type must be one or several of" in result.stderr
+    assert told_lines(result) == [(5, '"type"')]
+    flat = '[{"name": "ok"},\n{"name": "odd",\n"inputSchema": {"minProperties":\n"x"}}]'
+    assert told_lines(check(flat)) == [(3, '"minProperties"')]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("[{]", "is not JSON"), ("[]", "there are no tools"), ("[3]", "is not a tool")]
+)
+def test_lists_that_hold_no_tools(check: Check, text: str, told: str) -> None:
+    result = check(text)
+    assert result.exit_code == 1
+    assert told in " ".join(result.stderr.split())

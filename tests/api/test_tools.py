@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import pytest
@@ -94,6 +95,20 @@ def test_an_unfinished_call_says_where_it_stood(script: Script) -> None:
     result = model.generate("Go.", gg.Tools([search]), max_tokens=80, on_budget="truncate")
     with pytest.raises(gg.ValidationFailed, match="/0/arguments/city"):
         _ = result.value
+
+
+def test_a_mark_that_is_a_special_token_is_written_and_read(script: Script) -> None:
+    _, language_model = script(' [{"name": "book", "arguments": {"id": 3}}]')
+    known = language_model.vocabulary
+    tokens = [known.token_bytes(token) for token in range(known.size)]
+    special = {**known.special, "[TOOL_CALLS]": known.size}
+    language_model.vocabulary = gg.Vocabulary.from_tokens([*tokens, b""], eos=known.eos, special=special)
+    language_model.info = replace(language_model.info, logits_size=known.size + 1)
+    result = gg.Model(language_model).generate("Go.", gg.Tools([book], format="mistral"))
+    assert result.tokens[0] == known.size
+    assert result.text == '[TOOL_CALLS] [{"name": "book", "arguments": {"id": 3}}]'
+    assert result.value[0].arguments == {"id": 3}
+    assert result.report[(0, "arguments", "id")].tokens == 1
 
 
 class Even(BaseModel):

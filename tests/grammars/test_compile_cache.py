@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
@@ -39,11 +40,13 @@ def made(spec: Any, vocabulary: gg.Vocabulary = VOCABULARY, **options: Any) -> o
     return gg.compile(spec, vocabulary, **options).compiled
 
 
+LISTED = gg.Lark("%declare X Y\nstart: X Y", terminals={"X": ["a", "b"], "Y": gg.Regex("c+")})
 EQUAL: list[tuple[Any, Any]] = [
     (gg.Regex("a+"), gg.Regex("a+")),
     (gg.Choice(["a", "b"]), gg.Choice(("a", "b"))),
     (gg.Choice(["red"]), Colour),
     (gg.Lark('start: "a"'), gg.Lark('start: "a"')),
+    (LISTED, replace(LISTED)),
     (gg.Gbnf('root ::= "a"'), gg.Gbnf('root ::= "a"', start="root")),
     (gg.Ebnf("a = 'b';"), gg.Ebnf("a = 'b';")),
     ({"type": "object"}, gg.JsonSchema({"type": "object"})),
@@ -56,6 +59,8 @@ DIFFERENT: list[tuple[Any, Any]] = [
     (gg.Choice([True]), gg.Choice([1])),
     (gg.Choice([1]), gg.Choice([1.0])),
     (gg.Lark('start: "a"\nb: "b"'), gg.Lark('start: "a"\nb: "b"', start="b")),
+    (LISTED, replace(LISTED, terminals={"X": ["a", "b"], "Y": gg.Regex("c+", syntax="ecma")})),
+    (LISTED, replace(LISTED, terminals={"X": ["a"], "Y": gg.Regex("c+")})),
     (gg.Gbnf('root ::= "a"'), gg.Ebnf('root ::= "a"')),
     (gg.Ebnf("a = 'b';"), gg.Ebnf("a = 'b';", syntax="iso", start="a")),
     ({"properties": {"a": {}, "b": {}}}, {"properties": {"b": {}, "a": {}}}),

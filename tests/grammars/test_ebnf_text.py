@@ -9,15 +9,14 @@ from guidedgen.grammars import ebnf_text
 from guidedgen.testing import byte_vocabulary, check_constraint
 from tests.kernel.helpers import accepts, compile_grammar
 
-XML = r"""
-[15] Comment  ::= '<!--' ((Char - '-') | ('-' (Char - '-')))* '-->'
-/* any Unicode character, [excluding] the surrogate blocks */
-[2]  Char     ::= #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]
-[17] PITarget ::= Name - (('X' | 'x') ('M' | 'm') ('L' | 'l'))   [ wfc: No reserved names ]
-[5]  Name     ::= [A-Za-z_:] [-A-Za-z0-9._:]*
-[14] CharData ::= [^<&]* - ([^<&]* ']]>' [^<&]*)
-[40a] STag    ::= '<' Name (S Name "=" '"' [^<&"]* '"')* S? '>'
-S             ::= (#x20 | #x9 | #xD | #xA)+
+TEMPLATE = r"""
+[1]  Page   ::= (Text | Remark | Slot)*   /* any number of [parts] */
+[2]  Remark ::= '{#' ((Sign - '#') | ('#' (Sign - '}')))* '#}'
+[3]  Sign   ::= #x9 | #xA | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]
+[4]  Slot   ::= '{{' Blank? Word - (('i' | 'I') 'f' | "end") Blank? '}}'   [ wfc: declared before ]
+[4a] Blank  ::= (#x20 | #x9)+
+[5]  Word   ::= [A-Za-z_] [-A-Za-z0-9_.]*
+[6]  Text   ::= [^{}]* - ([^{}]* '//' [^{}]*)
 """
 PASCAL = r"""
 (* a small (* nested *) language *)
@@ -32,14 +31,14 @@ small letter = ? U+0061..U+007A ? ;
 digit = "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" ;
 """
 SAMPLES: list[tuple[str, dict[str, str], list[str], list[str]]] = [
-    (XML, {}, ["<!-- a - b -->", "<!---->"], ["<!-- a --->", "<!-- -- -->", "<!--"]),
-    (XML, {"start": "PITarget"}, ["xmlx", "php", "xm"], ["xml", "XmL", "1", ""]),
-    (XML, {"start": "CharData"}, ["", "a]]", "]>"], ["a]]>b", "<"]),
-    (XML, {"start": "STag"}, ["<a>", '<a b="c d" >'], ["<a b='c'>", '<a b="<">']),
+    (TEMPLATE, {"start": "Remark"}, ["{# a # b #}", "{##}", "{# ## #}"], ["{# a #} #}", "{###}", "{#"]),
+    (TEMPLATE, {"start": "Slot"}, ["{{iff}}", "{{ x.y }}", "{{end-}}"], ["{{if}}", "{{ If }}", "{{end}}", "{{}}"]),
+    (TEMPLATE, {"start": "Text"}, ["", "a/b", "/"], ["a//b", "{", "//"]),
+    (TEMPLATE, {}, ["", "a{{b}}{# c #}d", "{{x}}{{y}}"], ["a{{if}}", "{", "a{# #"]),
     (PASCAL, {}, ["x:=1;", "a1:=(b+2)*3;b:=a1/4;"], ["", "x:=1", "x:=;", "1:=x;"]),
     ("e ::= e '+' t | t\nt ::= '(' e ')' | [0-9]+", {}, ["1+2+(3)"], ["1+", "()"]),
     ("a ::= 'b' ?", {"syntax": "w3c"}, ["", "b"], ["bb"]),
-    ("IRI ::= '<' ([^<>\"{}|^`\\]-[#x00-#x20])* '>'", {}, ["<a#b>", "<>"], ["<a b>", "<\\>", "<a^>"]),
+    ("Tag ::= '<' ([^<>{}^\\]-[#x00-#x20])* '>'", {}, ["<a#b>", "<>"], ["<a b>", "<\\>", "<a^>"]),
     ("a ::= '\\' [\"'] \"'\"", {}, ["\\'''"[:3]], ["'"]),
     ("a ::= [a-] [-b] [#@x]", {}, ["--x", "ab#"], ["-a@", "--y"]),
     ("a ::= 'x'* - 'xx'", {}, ["", "x", "xxx"], ["xx"]),
@@ -65,9 +64,9 @@ def test_texts_of_sample_grammars(
     assert [sample for sample in bad if accepts(compiled, sample.encode())] == []
 
 
-@pytest.mark.parametrize("spec", [gg.Ebnf(XML), gg.Ebnf(XML, start="CharData"), gg.Ebnf(PASCAL, syntax="iso")])
+@pytest.mark.parametrize("spec", [gg.Ebnf(TEMPLATE), gg.Ebnf(TEMPLATE, start="Text"), gg.Ebnf(PASCAL, syntax="iso")])
 def test_the_laws_of_constraints(spec: gg.Ebnf) -> None:
-    vocabulary = byte_vocabulary([b"-->", b":=", b"- ", b"a1"])
+    vocabulary = byte_vocabulary([b"#}{{", b":=", b"- ", b"a1"])
     check_constraint(gg.compile(spec, vocabulary), vocabulary, walks=4)
     assert spec.parse("x") == "x"
 

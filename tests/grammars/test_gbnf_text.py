@@ -10,60 +10,70 @@ from guidedgen.testing import byte_vocabulary, check_constraint
 from tests.kernel.helpers import accepts, compile_grammar
 
 JSON = r"""
-root   ::= object
-value  ::= object | array | string | number | ("true" | "false" | "null") ws
+# any JSON text with a record at its top
+root   ::= blank record blank
+value  ::= record | list | text | amount | "true" | "false" | "null"
 
-object ::=
-  "{" ws (
-            string ":" ws value
-    ("," ws string ":" ws value)*
-  )? "}" ws
+record ::= (
+    "{" blank
+    (
+        member          # at least one,
+        (comma member)* # or several
+    )?
+    blank "}"
+)
+member ::= text blank ":" blank value
+list   ::= "[" blank (value (comma value)*)? blank "]"
+comma  ::= blank "," blank
 
-array  ::= "[" ws (value ("," ws value)*)? "]" ws
-
-string ::= "\"" (
-    [^"\\\x7F\x00-\x1F] |
-    "\\" (["\\/bfnrt] | "u" [0-9a-fA-F]{4}) # escapes
-  )* "\"" ws
-
-number ::= "-"? ([0-9] | [1-9] [0-9]{1,15}) ("." [0-9]+)? ([eE] [-+]? [0-9]{1,3})? ws
-
-# no more than one line break
-ws ::= | " " | "\n" [ \t]{0,20}
+text   ::= "\"" (plain | escape)* "\""
+plain  ::= [^"\\\x00-\x1F]
+escape ::= "\\" (["\\/bfnrt] | "u" [0-9A-Fa-f]{4})
+amount ::= "-"? ("0" | [1-9] [0-9]{0,18}) ("." [0-9]+)? ([Ee] [+-]? [0-9]{1,3})?
+blank  ::= | " " | [\r\n]+ [ \t]{0,40}
 """
 ARITHMETIC = r"""
-root  ::= (expr "=" ws term "\n")+
-expr  ::= expr [-+*/] ws term | term        # llama.cpp refuses left recursion
-term  ::= ident | num | "(" ws expr ")" ws
-ident ::= [a-z] [a-z0-9_]* ws
-num   ::= [0-9]+ ws
-ws    ::= [ \t\n]*
+root     ::= equation+
+equation ::= sum " = " sum ";"
+sum      ::= sum (" + " | " - ") product | product    # llama.cpp refuses left recursion
+product  ::= product [*/] power | power
+power    ::= unit ("^" power)?
+unit     ::= name | number | "(" sum ")"
+name     ::= [a-z] [a-z0-9_]*
+number   ::= [0-9]+ ("." [0-9]+)?
 """
 CHESS = r"""
-root ::= (
-    # the first move has no number before it but 1
-    "1. " move " " move "\n"
-    ([1-9] [0-9]? ". " move " " move "\n")+
-)
-move    ::= (pawn | piece | castle) [+#]?
-piece   ::= [NBKQR] [a-h]? [1-8]? "x"? [a-h] [1-8]
-pawn    ::= ([a-h] "x")? [a-h] [1-8] ("=" [NBKQR])?
-castle  ::= "O-O" "-O"?
+root      ::= turn+
+turn      ::= [1-9] [0-9]{0,2} ". " move (" " move)? "\n"
+move      ::= (castling | step) [+#]?
+castling  ::= "O-O-O" | "O-O"
+step      ::= man? origin? "x"? square promotion?
+man       ::= [KQRBN]
+origin    ::= [a-h] | [1-8] | square
+square    ::= [a-h] [1-8]
+promotion ::= "=" [QRBN]
 """
-LIST = 'root ::= item+\nitem ::= "- " [^\\r\\n\\x0b\\x0c\\x85\\u2028\\u2029]+ "\\n"\n'
+LIST = """root   ::= bullet{1,9}
+bullet ::= ("* " | "- ") line
+line   ::= [^\\r\\n*-] [^\\r\\n\\u2028\\u2029]* "\\n"
+"""
 SAMPLES = {
     "json": (
         JSON,
-        ['{"a": [1, -2.5e3, "x\\"y"], "b": {}}', "{}", '{ "\\u00e9": null\n}'],
+        ['{"a": [1, -2.5e3, "x\\"y"], "b": {}}', "{}", '\n{ "\\u00e9" : null\n} '],
         ["[]", '{"a" 1}', '{"a": 01}', '{"a": "\n"}', '{"a":  1}'],
     ),
-    "arithmetic": (ARITHMETIC, ["1+2=3\n", "(a_1 * 2) / b= x\ny=z\n"], ["1+2\n", "1+=2\n", "=1\n"]),
+    "arithmetic": (
+        ARITHMETIC,
+        ["1 + 2 = 3;", "(a_1 - 2)/b^c^2 = x;y = 1.5;"],
+        ["1 + 2", "1 +  = 2;", " = 1;", "1+2 = 3;"],
+    ),
     "chess": (
         CHESS,
         ["1. e4 e5\n2. Nf3 Nc6\n", "1. e4 e5\n12. O-O-O exd8=Q+\n"],
-        ["1. e4 e5\n", "1. e9 e5\n2. a1 a1\n"],
+        ["1. e4", "1. e9 e5\n", "O-O"],
     ),
-    "list": (LIST, ["- milk\n- brød\n"], ["milk\n", "- \n", "- a\u2028\n"]),
+    "list": (LIST, ["- milk\n* brød\n"], ["milk\n", "- \n", "- a\u2028\n", "- a\n" * 10]),
     "endless rows": (r'root ::= .{3} "\U0001F600"?', ["abc", "a\nb😀"], ["ab", "abcd"]),
     "one line": ('root::=a|"b"\na::="c"{2,}', ["b", "cc", "ccc"], ["c", "a"]),
     "next line": ('root ::= "a"\n  | "b"\n  tail\ntail ::= "c"\n', ["a", "bc"], ["b", "ac"]),
@@ -94,7 +104,7 @@ def test_the_laws_of_constraints(name: str) -> None:
 
 
 def test_another_rule_to_begin_with() -> None:
-    compiled = gg.compile(gg.Gbnf(JSON, start="array"), byte_vocabulary())
+    compiled = gg.compile(gg.Gbnf(JSON, start="list"), byte_vocabulary())
     assert compiled.start().advance_bytes(b"[1]").accepting  # type: ignore[union-attr]
 
 

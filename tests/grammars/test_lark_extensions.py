@@ -110,6 +110,16 @@ def test_texts_and_laws(name: str, kernel: str) -> None:
     check_constraint(constraint, VOCABULARY, walks=4)
 
 
+def test_parts_of_a_long_text() -> None:
+    text = "".join(chr(97 + (index * index + index // 7) % 26) for index in range(20_000))
+    constraint = compiled('start: "<" %regex {"substring_chars": "' + text + '"} ">"', "native")
+    assert accepts(constraint, f"<{text[3_000:3_100]}>", VOCABULARY)
+    assert not accepts(constraint, f"<{text[3_000:3_100]}!>", VOCABULARY)
+    assert accepts(constraint, "<>", VOCABULARY)
+    with pytest.raises(gg.UnsupportedFeature, match="over 2500 chunks"):
+        compiled('start: %regex {"substring_words": "' + "a" + " b" * 1_249 + '."} "x"', "native")
+
+
 def test_special_tokens(kernel: str) -> None:
     call, think = VOCABULARY.special["<|call|>"], VOCABULARY.special["<think>"]
     constraint = compiled(f"start: <|call|> /x/ <[{call}-{think}]> y?\ny: <[^{call}]> <think>", kernel)

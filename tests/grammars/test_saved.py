@@ -42,7 +42,7 @@ SPECS: list[tuple[Any, str, Any]] = [
     (gg.Choice(["yes", "no", "né"]), "né", "né"),
     (gg.Lark(JSON[0]), '{"a": [1]}', '{"a": [1]}'),
     (gg.Lark(SQL[0]), "select a from t", "select a from t"),
-    (gg.Gbnf(ARITHMETIC), "1+2=3\n", "1+2=3\n"),
+    (gg.Gbnf(ARITHMETIC), "1 + 2 = 3;", "1 + 2 = 3;"),
     (gg.Gbnf('root ::= "a"{2,} <x>? [^a]'), "aab", "aab"),
     (gg.Ebnf("a = {'x' | 'y'} - 'xx';"), "xy", "xy"),
     (gg.JsonSchema({"type": "object", "properties": {"b": {"type": "integer"}, "a": True}}), '{"b": 1}', {"b": 1}),

@@ -14,6 +14,7 @@ import guidedgen as gg
 from guidedgen.constraint import State
 from guidedgen.errors import CompileError, ValidationFailed
 from guidedgen.grammars.compile import compile
+from guidedgen.limits import Limits
 from guidedgen.testing import accepts, byte_vocabulary, check_constraint
 
 PIECES = byte_vocabulary([b"<a", b"a>", b"<<", b">1", b"1<", b"<a>1", b"b<", b"</", b"ab"])
@@ -274,3 +275,22 @@ def test_mistakes(make: Any, message: str) -> None:
 def _reads(start: Any, text: str) -> bool:
     after = start.advance_bytes(text.encode())
     return after is not None and bool(after.accepting)
+
+
+def test_counts_that_multiply_end_in_a_limit() -> None:
+    spec = gg.Tags([gg.Tag(f"<{index}>", "", ".", at_most=3) for index in range(30)])
+    with pytest.raises(gg.LimitExceeded, match="symbols"):
+        compile(spec, byte_vocabulary(), limits=Limits(symbols=10_000))
+
+
+def test_many_tags_share_what_is_free_text() -> None:
+    """A hundred tags with schemas: one lexeme of free text for each trigger, and one state."""
+    schema = {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}
+    tags = [gg.Tag(f"<tool_{index}>", gg.JsonSchema(schema), "</tool>") for index in range(100)]
+    spec = gg.Tags(tags, triggers=["<tool_"])
+    constraint = compile(spec, byte_vocabulary())
+    state = constraint.start()
+    state.mask()
+    assert constraint.stats()["nonterminals"] < 1000
+    assert accepts(constraint, 'a <tool_7>{"q": "x"}</tool> b <tool_99>{"q": ""}</tool>')
+    assert not accepts(constraint, "a <tool_100>")

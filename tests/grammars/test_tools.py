@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import guidedgen as gg
 from guidedgen.grammars.tool_formats import FORMATS
 from guidedgen.masks import allowed_tokens
 from guidedgen.testing import accepts, byte_vocabulary, check_constraint
+from guidedgen.tool_streaming import ToolScanner
 from guidedgen.vocabulary import Vocabulary
 from tests.grammars.tool_samples import FIND, TOOLS, WRITERS, Ticket, book, search
 
@@ -159,7 +162,7 @@ _CALLS = st.lists(
 )
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(name=st.sampled_from(sorted(FORMATS)), words=_WORDS, calls=_CALLS)
 def test_reading_is_the_inverse_of_writing(name: str, words: str, calls: list[tuple[str, dict[str, Any]]]) -> None:
     """What is accepted as words and calls is read as those words and calls, and nothing else is accepted."""
@@ -198,6 +201,18 @@ def test_marks_may_be_special_tokens() -> None:
     assert _takes(constraint, [tag, *call])
     assert _takes(constraint, call)
     assert not _takes(constraint, [tag, *b"Hello."])
+
+
+def test_marks_of_real_vocabularies() -> None:
+    found = importlib.util.find_spec("mistral_common")
+    if found is None or found.origin is None:
+        pytest.skip("mistral_common is not installed")
+    vocabulary = Vocabulary.from_file(Path(found.origin).parent / "data" / "tekken_240911.json")
+    mark = vocabulary.special["[TOOL_CALLS]"]
+    calls = vocabulary.encode(WRITERS["mistral"]([ROOM]).removeprefix("[TOOL_CALLS]"))
+    constraint = gg.compile(gg.Tools(TOOLS, choice="auto", format="mistral"), vocabulary)
+    assert _takes(constraint, [*vocabulary.encode("Well. "), mark, *calls])
+    assert not _takes(constraint, vocabulary.encode("[TOOL_CALLS]"))
 
 
 def _takes(constraint: Any, tokens: Any) -> bool:
@@ -292,6 +307,53 @@ def test_a_format_of_ones_own() -> None:
     text = 'Yes. <function=book>{"id": 3}</function>\n<function=search>{"city": "Ulm"}</function>'
     assert accepts(gg.compile(tools, BYTES), text)
     assert [(call.name, call.arguments) for call in tools.parse(text)] == [ROOM, ULM]
+
+
+_PIECE = st.text(st.sampled_from('<>[]{}()|*+?.^$\\"/ \n#:ä☃'), max_size=4)
+
+
+@st.composite
+def _formats(draw: st.DrawFn) -> gg.ToolFormat:
+    """Formats of any characters; those that could not be read back are refused when they are made."""
+    before, after, begin, end = (draw(_PIECE) for _ in range(4))
+    between = draw(st.sampled_from('<>[]("| ')) + draw(_PIECE)
+    opening = begin + before
+    trigger = draw(st.sampled_from(["", opening, opening[: len(opening) // 2]]))
+    try:
+        return gg.ToolFormat(
+            name="own",
+            call=f"{before}{{name}}{between}{{arguments}}{after}",
+            begin=begin,
+            separator=draw(_PIECE),
+            end=end,
+            trigger=trigger,
+        )
+    except gg.CompileError:
+        assume(False)
+        raise
+
+
+@settings(max_examples=30)
+@given(made=_formats(), words=_PIECE, count=st.integers(1, 3))
+def test_formats_of_any_characters_are_read_as_they_are_written(made: gg.ToolFormat, words: str, count: int) -> None:
+    calls = [ROOM, ULM, ROOM][:count]
+    text = made.write([(name, json.dumps(arguments)) for name, arguments in calls])
+    tools = gg.Tools([book, search], choice="auto", format=made)
+    constraints = [gg.compile(tools, BYTES, implementation=kernel, cache=False) for kernel in ("native", "reference")]
+    assert all(accepts(constraint, text) for constraint in constraints)
+    assert [(call.name, call.arguments) for call in tools.parse(text)] == calls
+    spoken = words + text
+    assert len({accepts(constraint, spoken) for constraint in constraints}) == 1
+    if accepts(constraints[0], spoken):
+        read = tools.parse(spoken)
+        assert (read.text, len(read)) in ((words, count), (spoken, 0))
+        if made.trigger:
+            assert read.text == words
+        scanner = ToolScanner(tools)
+        events = [*scanner.feed(spoken.encode()), *scanner.finish()]
+        closed = {event.path: event.value for event in events if isinstance(event, gg.FieldClosed)}
+        assert closed[()] == [{"name": call.name, "arguments": call.arguments} for call in read]
+        assert closed.get(("text",), "") == read.text
 
 
 def test_the_report_lists_what_is_enforced() -> None:

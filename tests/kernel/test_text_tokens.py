@@ -57,10 +57,22 @@ SCHEMAS = {
     "few letters": {"type": "string", "pattern": "^[a-z0-9 -]*$"},
     "no é": {"type": "string", "pattern": "^[^é]*$"},
     "lengths of a pattern": {"type": "string", "pattern": "e", "maxLength": 60},
+    "a word somewhere": {"type": "string", "pattern": "then"},
+    "a word without another": {"type": "string", "pattern": "the", "not": {"pattern": "be|中b"}},
+    "two of a few letters": {"type": "string", "pattern": "[aben]{2}", "maxLength": 50},
+    "a few words of limited length": {"type": "string", "pattern": "^(?:[^ ]+ ){0,5}[^ ]+$", "maxLength": 45},
+    "marks in pairs": {"type": "string", "pattern": "^(?:[^-0]|-[^-]*-|0[^0b]*0)*$"},
+    "never a letter twice": {"type": "string", "not": {"pattern": "([aben])x?-?(?:aa|bb|ee|nn)"}},
     "names": {
         "type": "object",
         "properties": {"the": STRING, "then": STRING},
         "additionalProperties": {"type": "null"},
+    },
+    "names with a word": {
+        "type": "object",
+        "patternProperties": {"the": STRING, "na": {"type": "null"}},
+        "minProperties": 1,
+        "additionalProperties": False,
     },
 }
 
@@ -72,6 +84,7 @@ def _vocabulary() -> gg.Vocabulary:
     for length in (3, 4, 6, 12, 40):
         texts |= {"".join(generator.choices(PIECES, k=length)).encode() for _ in range(250)}
         texts |= {"".join(generator.choices(PIECES[:8], k=length)).encode() for _ in range(250)}
+    texts |= {"".join(letters).encode() for letters in itertools.product("aben-", repeat=5)}  # trees with many nodes
     texts |= {text[:-1] for text in list(texts) if len(text) > 3 and text[-1] >= 0x80}
     texts |= {b"a" * count for count in range(30, 100, 3)}
     return gg.Vocabulary.from_tokens(sorted(texts))

@@ -91,15 +91,18 @@ struct Units {
 
     Units(std::string_view data, Unit unit) {
         std::unordered_map<std::string_view, int32_t> numbers;
+        std::vector<int32_t> ascii(128, -1);   // numbers of units of one byte
         for (size_t at = 0; at < data.size();) {
             const size_t length = unit == Unit::Character ? character(data, at) : run(data, at, unit);
             const std::string_view text = data.substr(at, length);
-            const auto [known, first] = numbers.emplace(text, static_cast<int32_t>(texts.size()));
-            if (first) {
+            const bool single = length == 1 && static_cast<uint8_t>(text[0]) < 0x80;
+            int32_t& number = single ? ascii[static_cast<uint8_t>(text[0])] : numbers.emplace(text, -1).first->second;
+            if (number < 0) {
+                number = static_cast<int32_t>(texts.size());
                 texts.push_back(text);
                 separates.push_back(unit != Unit::Character && separator(text[0], unit));
             }
-            order.push_back(known->second);
+            order.push_back(number);
             at += length;
         }
     }
@@ -126,12 +129,9 @@ struct Units {
 class SuffixAutomaton {
   public:
     explicit SuffixAutomaton(const std::vector<int32_t>& text) {
-        size_t slots = 64;
-        while (slots < 8 * text.size() + 64) slots *= 2;   // at most 3 n edges
-        keys_.assign(slots, 0);
-        values_.resize(slots);
         states_.reserve(2 * text.size() + 2);
-        states_.push_back({-1, 0, -1, -1});
+        edges_.reserve(3 * text.size() + 2);
+        states_.push_back({-1, 0, -1, -1, 0});
         int32_t last = 0;
         for (int32_t unit : text) last = extend(last, unit);
     }
@@ -147,13 +147,14 @@ class SuffixAutomaton {
   private:
     struct State {
         int32_t link, length, edges, unit;   // unit: the last one of all texts that lead here
+        int32_t degree;
     };
     struct Edge {
         int32_t unit, to, next;
     };
 
     int32_t extend(int32_t last, int32_t unit) {
-        const int32_t now = add({0, states_[last].length + 1, -1, unit});
+        const int32_t now = add({0, states_[last].length + 1, -1, unit, 0});
         int32_t at = last, there = -1;
         for (; at >= 0 && (there = find(at, unit)) < 0; at = states_[at].link) put(at, unit, now);
         if (at < 0) return now;
@@ -162,7 +163,7 @@ class SuffixAutomaton {
             states_[now].link = target;
             return now;
         }
-        const int32_t copy = add({states_[target].link, states_[at].length + 1, -1, unit});
+        const int32_t copy = add({states_[target].link, states_[at].length + 1, -1, unit, 0});
         for (int32_t i = states_[target].edges; i >= 0; i = edges_[i].next) put(copy, edges_[i].unit, edges_[i].to);
         for (; at >= 0 && (there = find(at, unit)) >= 0 && edges_[there].to == target; at = states_[at].link) edges_[there].to = copy;
         states_[target].link = states_[now].link = copy;
@@ -174,31 +175,31 @@ class SuffixAutomaton {
         return static_cast<int32_t>(states_.size()) - 1;
     }
 
-    static uint64_t key(int32_t state, int32_t unit) { return (static_cast<uint64_t>(state) << 32 | static_cast<uint32_t>(unit)) + 1; }
+    static constexpr int32_t kFew = 8;   // edges of a state that are looked through; where there are more they are looked up
 
-    size_t slot(uint64_t wanted) const {
-        size_t at = mix(0, wanted) & (keys_.size() - 1);
-        while (keys_[at] && keys_[at] != wanted) at = (at + 1) & (keys_.size() - 1);
-        return at;
-    }
+    static uint64_t key(int32_t state, int32_t unit) { return static_cast<uint64_t>(state) << 32 | static_cast<uint32_t>(unit); }
 
     int32_t find(int32_t state, int32_t unit) const {
-        const size_t at = slot(key(state, unit));
-        return keys_[at] ? values_[at] : -1;
+        if (states_[state].degree > kFew) {
+            const auto found = many_.find(key(state, unit));
+            return found == many_.end() ? -1 : found->second;
+        }
+        int32_t i = states_[state].edges;
+        while (i >= 0 && edges_[i].unit != unit) i = edges_[i].next;
+        return i;
     }
 
     void put(int32_t state, int32_t unit, int32_t to) {
-        edges_.push_back({unit, to, states_[state].edges});
-        states_[state].edges = static_cast<int32_t>(edges_.size()) - 1;
-        const size_t at = slot(key(state, unit));
-        keys_[at] = key(state, unit);
-        values_[at] = states_[state].edges;
+        State& s = states_[state];
+        edges_.push_back({unit, to, s.edges});
+        s.edges = static_cast<int32_t>(edges_.size()) - 1;
+        if (++s.degree <= kFew) return;
+        for (int32_t i = s.edges; i >= 0; i = s.degree == kFew + 1 ? edges_[i].next : -1) many_[key(state, edges_[i].unit)] = i;
     }
 
     std::vector<State> states_;
     std::vector<Edge> edges_;
-    std::vector<uint64_t> keys_;
-    std::vector<int32_t> values_;
+    std::unordered_map<uint64_t, int32_t> many_;
 };
 
 // A tree of words below states: shared beginnings are one way.

@@ -65,10 +65,22 @@ class Budget {
     int64_t worst(Position* p, int64_t budget) {
         int64_t known = p->worst.load(std::memory_order_relaxed);
         if (known >= 0 && (known < budget || p->in_tokens)) return known;
-        known = trie_.spells_text && !arena_.rows().symbols().lexes() ? worst(p, kBytes) : kFar;
+        if (arena_.rows().symbols().lexes()) return worst_obliged(p);
+        known = trie_.spells_text ? worst(p, kBytes) : kFar;
         p->in_tokens = known >= budget;
-        if (p->in_tokens && trie_.spells_text && !arena_.rows().symbols().lexes()) known = std::min(known, worst(p, kTokens));
+        if (p->in_tokens && trie_.spells_text) known = std::min(known, worst(p, kTokens));
         known = std::min(kFar, known + slack(p->front, known));
+        arena_.mask(p);   // whoever reads `worst` without a lock finds the mask as well
+        p->worst.store(known, std::memory_order_release);
+        return known;
+    }
+
+    // Where terminals oblige what follows: costs without obligations, each terminal by what they can make it longer.
+    int64_t worst_obliged(Position* p) {
+        Viability& viability = arena_.viability();
+        int64_t known = trie_.spells_text && viability.always() ? worst(p, kBytes) : kFar;
+        known = std::min(kFar, far_times(known, 1 + viability.gap()) + viability.gap());
+        p->in_tokens = true;
         arena_.mask(p);   // whoever reads `worst` without a lock finds the mask as well
         p->worst.store(known, std::memory_order_release);
         return known;
@@ -91,7 +103,7 @@ class Budget {
 
     int64_t worst(Position* p, Unit unit) {
         int64_t most = 0;
-        for (const Reading& r : p->front.reading) most = std::max(most, through(r.state, arena_.rows().after(r.row, r.index), unit));
+        for (const Reading& r : p->front.reading) most = std::max(most, through(r.state, r.row, r.index, unit));
         return p->front.between ? std::max(most, worst(p->front.between, unit)) : most;
     }
 
@@ -101,7 +113,7 @@ class Budget {
         rows.close(row);
         int64_t most = 0;
         for (uint32_t i = 0; i < row->terminals.size(); ++i)
-            most = std::max(most, through(row->terminals[i].start, rows.after(row, i), unit));
+            most = std::max(most, through(row->terminals[i].start, row, i, unit));
         for (const ExpectedTokens& e : row->tokens) most = std::max(most, rest(rows.make(e.after), unit));
         return bounds(row).worst[unit] = most;
     }
@@ -109,23 +121,48 @@ class Budget {
     static RowBounds& bounds(Row* row) { return *(row->bounds ? row->bounds : row->bounds = std::make_unique<RowBounds>()); }
 
     int64_t rest(Row* row, Unit unit) { return unit == kBytes ? arena_.rows().cost(row) : need(row); }
-    int64_t rest(const Front& front, Unit unit) { return unit == kBytes ? shortest_.cost(front) : bound(front); }
+    int64_t rest(const Front& front, Unit unit) { return unit == kBytes ? plain_cost(front) : bound(front); }
 
-    // The same for tokens that go on reading a terminal, or end it and go on in the row behind it.
-    int64_t through(LexState* state, Row* behind, Unit unit) {
-        LexMask& part = arena_.lexer().mask(state);
-        const int64_t inside = std::min(kFar, arena_.lexer().farthest(state, part) + rest(behind, unit));
-        return part.remainders.empty() ? inside : std::max(inside, crossing(part, behind, 0, unit));
+    // What a position costs, obligations apart.
+    int64_t plain_cost(const Front& front) {
+        if (!arena_.rows().symbols().lexes()) return shortest_.cost(front);
+        int64_t best = front.between ? arena_.rows().cost(front.between) : kFar;
+        for (const Reading& r : front.reading)
+            best = std::min(best, arena_.lexer().distance(r.state) + arena_.rows().cost(behind(r.state, r.row, r.index)));
+        return best;
     }
 
-    // Tokens that cross the end of a terminal into `row`; `depth` as in Arena::cross.
-    int64_t crossing(LexMask& part, Row* row, size_t depth, Unit unit) {
+    // The row behind a terminal, where it ends first.
+    Row* behind(LexState* state, Row* row, uint32_t index) {
+        if (!arena_.rows().symbols().lexes()) return arena_.rows().after(row, index);
+        const auto& ends = arena_.viability().ends(state);
+        return arena_.rows().after(row, index, ends.empty() ? -1 : ends.front().obligation);
+    }
+
+    // The same for tokens that go on reading a terminal, or end it and go on in the row behind it.
+    int64_t through(LexState* state, Row* row, uint32_t index, Unit unit) {
+        return through(arena_.lexer().mask(state), state, row, index, 0, unit);
+    }
+
+    // `depth` as in Arena::cross.
+    int64_t through(LexMask& part, LexState* state, Row* row, uint32_t index, size_t depth, Unit unit) {
+        if (!arena_.lexer().can_continue(state)) return 0;
+        int64_t most = std::min(kFar, arena_.lexer().farthest(state, part) + rest(behind(state, row, index), unit));
+        part.each_end([&](uint32_t at, int32_t left) {
+            most = std::max(most, crossing(part, at, arena_.rows().after(row, index, left), depth, unit));
+        });
+        return most;
+    }
+
+    // Tokens that cross the end of a terminal into `row`.
+    int64_t crossing(LexMask& part, uint32_t at, Row* row, size_t depth, Unit unit) {
+        const Remainder* ends = &part.remainders[at];
         for (const auto& entry : bounds(row).crossing[unit])
-            if (entry.first == &part.remainders[0]) return entry.second;
+            if (entry.first == ends) return entry.second;
         Front start;
         start.between = row;
-        const int64_t most = cross(part, 0, start, depth, unit);
-        bounds(row).crossing[unit].emplace_back(&part.remainders[0], most);
+        const int64_t most = cross(part, at, start, depth, unit);
+        bounds(row).crossing[unit].emplace_back(ends, most);
         return most;
     }
 
@@ -154,10 +191,7 @@ class Budget {
         boundary.between = front.between;
         int64_t most = boundary.between ? cross(part, at, boundary, depth + 1, unit) : 0;
         for (const Reading& r : reading) {
-            LexMask& below = arena_.lexer().below(part, at, r.state);
-            Row* behind = arena_.rows().after(r.row, r.index);
-            most = std::max(most, std::min(kFar, arena_.lexer().farthest(r.state, below) + rest(behind, unit)));
-            if (!below.remainders.empty()) most = std::max(most, crossing(below, behind, depth + 1, unit));
+            most = std::max(most, through(arena_.lexer().below(part, at, r.state), r.state, r.row, r.index, depth + 1, unit));
         }
         return most;
     }

@@ -23,6 +23,7 @@ class Farthest {
                 return most;
             }
             case Op::Concat: return of_sequence(id);
+            case Op::Longest: return e.low == 0 ? of(e.a) : kFar;
             default: return kFar;
         }
     }

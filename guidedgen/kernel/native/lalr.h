@@ -147,6 +147,8 @@ class Lalr {
     bool always_ends() const { return always_ends_; }
     int64_t least() const { return cost_[left_[0]]; }
 
+    int64_t terminal_cost(int32_t terminal) const { return terminal_cost_[terminal]; }
+
     // Of what follows a place in a rule.
     int64_t rest(int32_t rule, int32_t place) const {
         int64_t sum = 0;

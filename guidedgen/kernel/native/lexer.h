@@ -8,14 +8,14 @@
 #include <unordered_map>
 
 #include "farthest.h"
-#include "trie_walks.h"
+#include "remainders.h"
 
 namespace guidedgen {
 
-class Lexer : public TrieWalks {
+class Lexer : public Remainders {
   public:
     Lexer(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text = nullptr)
-        : TrieWalks(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
+        : Remainders(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
 
     std::mutex& mutex() { return mutex_; }
     int64_t memory() const { return automaton_memory() + contents_.memory() + text_->memory(); }
@@ -69,47 +69,6 @@ class Lexer : public TrieWalks {
         finish(found, *made);
         known.emplace_back(s, std::move(made));
         return *known.back().second;
-    }
-
-    // Nodes below a remainder: whether working `below` out for it is worth the memory.
-    bool many_below(const LexMask& mask, uint32_t at) const {
-        size_t nodes = 0;
-        for (uint32_t node : mask.remainders[at].trie_nodes) nodes += trie_->nodes[node].skip - node - 1;
-        return nodes >= kManyBelow;
-    }
-
-    // Tokens that end where a remainder does.
-    const std::vector<int32_t>& tokens(Remainder& remainder) {
-        if (remainder.listed) return remainder.tokens;
-        for (uint32_t n : remainder.trie_nodes) {
-            const TrieNode& node = trie_->nodes[n];
-            remainder.tokens.insert(remainder.tokens.end(), trie_->tokens.begin() + node.tok, trie_->tokens.begin() + node.tok + node.ntok);
-        }
-        remainder.listed = true;
-        bytes_ += static_cast<int64_t>(remainder.tokens.size() * 4);
-        return remainder.tokens;
-    }
-
-    const std::vector<Remainder::Child>& children(LexMask& mask, uint32_t at) {
-        Remainder& parent = mask.remainders[at];
-        if (parent.expanded) return parent.children;
-        parent.expanded = true;
-        if (std::all_of(parent.trie_nodes.begin(), parent.trie_nodes.end(), [this](uint32_t node) { return trie_->leaf(node); })) return parent.children;
-        uint32_t where[256] = {};
-        for (uint32_t p : parent.trie_nodes)
-            for (uint32_t c = p + 1; c < trie_->nodes[p].skip; c = trie_->nodes[c].skip) {
-                uint8_t b = trie_->nodes[c].byte;
-                if (!where[b]) {
-                    where[b] = static_cast<uint32_t>(mask.remainders.size());
-                    mask.remainders.emplace_back();
-                }
-                mask.remainders[where[b]].trie_nodes.push_back(c);
-                bytes_ += 4;
-            }
-        for (int b = 0; b < 256; ++b)
-            if (where[b]) parent.children.push_back({static_cast<uint8_t>(b), where[b]});
-        bytes_ += static_cast<int64_t>(parent.children.size() * (sizeof(Remainder) + sizeof(Remainder::Child)));
-        return parent.children;
     }
 
     // The content class of a state that is not accepting and that most characters lead back to; nullptr for others.
@@ -233,27 +192,13 @@ class Lexer : public TrieWalks {
         return expr >= 0 && from_other(owner, state(expr), out);
     }
 
-    // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.
+    // Text that may not contain something but may end anywhere: a state in the midst of it differs from that before its
+    // beginning along few ways.
     bool from_home(LexState* owner, LexMask& out) {
-        if (!avoids(owner->expr)) return false;
-        LexState* home = leaving(owner) ? owner : usual(owner);
+        if (!owner->accepting || obligation(owner) >= 0 || !avoids(owner->expr)) return false;
+        LexState* home = leaving_open(owner) ? owner : usual(owner);
         if (home == owner) walk(owner, out);
-        return home == owner || (home && leaving(home) && from_other(owner, home, out));
-    }
-
-    // Whether an expression is a conjunction with the complement of what has some part anywhere.
-    bool avoids(int32_t expr) const {
-        const auto anywhere = [this](int32_t id) { return expressions_.at(id).op == Op::Concat && expressions_.at(id).a == Expressions::kAll; };
-        const Expr& e = expressions_.at(expr);
-        for (int32_t i = 0; e.op == Op::And && i < e.b; ++i) {
-            const Expr& part = expressions_.at(expressions_.part(expr, i));
-            if (part.op != Op::Not) continue;
-            if (anywhere(part.a)) return true;
-            const Expr& inside = expressions_.at(part.a);
-            for (int32_t k = 0; inside.op == Op::Or && k < inside.b; ++k)
-                if (anywhere(expressions_.part(part.a, k))) return true;
-        }
-        return false;
+        return home == owner || (home && leaving_open(home) && from_other(owner, home, out));
     }
 
     // The state that most bytes of text lead to; nullptr where there is none.
@@ -423,7 +368,7 @@ class Lexer : public TrieWalks {
     const Content* counts_characters(LexState* free, int32_t unit, int32_t rest) {
         auto known = counted_.find(free->expr);
         if (known != counted_.end()) return known->second;
-        const ByteSet* odd = leaving(free);
+        const ByteSet* odd = leaving(free, trie_->nodes.size());
         const Content* c = odd && odd->empty() ? &text_->content() : nullptr;
         LexState *one = state(unit), *end = state(Expressions::kEpsilon);
         if (c) {
@@ -465,7 +410,6 @@ class Lexer : public TrieWalks {
         set_crossings(std::move(crossings), out);
     }
 
-    static constexpr size_t kManyBelow = 64;     // nodes
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kManyPairs = 400;    // of edges

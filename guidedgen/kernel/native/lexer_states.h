@@ -20,6 +20,7 @@ struct Remainder {
     std::vector<uint32_t> trie_nodes;
     std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
+    ByteSet known;                 // where not all of them are there yet: the bytes of those that are
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
 };
 
@@ -56,6 +57,13 @@ struct Region {
     uint64_t walk = 0;   // the last walk over the trie that noted them
 };
 
+// How much text is read from a state before reading can fail or end.
+struct Safety {
+    int characters;          // so many of any kind
+    ByteSet needed;          // bytes without any of which reading goes on for ever
+    Region* around;          // the states that can be reached, those after `characters` or more
+};
+
 // What each step looks at comes first, in one line of a cache.
 struct alignas(64) LexState {
     int32_t id = 0, expr = 0;
@@ -78,7 +86,11 @@ struct alignas(64) LexState {
     bool content_known = false;
     int8_t characters = -1;            // 1: characters beyond ASCII lead back here, 0: they do not, -1: not known yet
     int8_t textual = -1;               // 1: text is read without end, but for characters that begin with `leaving`; -1: not known yet
+    int8_t open_text = -1;             // the same of a state that accepts, and that they lead back to itself
     Region* region = nullptr;          // ... where it leads, if not back here
+    Safety* safety = nullptr;          // nullptr: nothing is safe, or, until `safety_known`, not known
+    bool safety_known = false;
+    uint32_t looked = 0, safety_looked = 0;   // nodes below which a search was worth it so far, for `textual` and for `safety`
     const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
     int64_t farthest = -1;             // memo of Lexer::farthest
     ByteSet leaving;

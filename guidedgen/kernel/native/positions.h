@@ -15,8 +15,8 @@ struct Reading {
     LexState* state;
     Row* row;
     uint32_t index;
-    const Text* text = nullptr;   // of a member's name: its bytes so far
     int32_t left = -1;            // how many tokens it may still take, the one that is being read included; -1: any number
+    const Text* text = nullptr;   // of a member's name: its bytes so far
     bool same_place(const Reading& o) const { return state == o.state && row == o.row && index == o.index && text == o.text; }
     bool operator==(const Reading& o) const { return same_place(o) && left == o.left; }
     uint8_t flags() const { return row->terminals[index].flags; }
@@ -170,7 +170,7 @@ class Arena {
             viability_.settle(row);
             const size_t count = row->first.has(byte) ? row->terminals.size() : 0;
             for (uint32_t i = 0; i < count; ++i)
-                step_one({nullptr, row, i, nullptr, row->terminals[i].limit}, lexer_->next(row->terminals[i].start, byte), byte, out);
+                step_one({nullptr, row, i, rows_.limit(row->terminals[i])}, lexer_->next(row->terminals[i].start, byte), byte, out);
         }
         if (out.reading.size() > kFew) sort_unique(out.reading);
         if (in.registers) out.registers = registers_.append(in.registers, byte);
@@ -208,7 +208,7 @@ class Arena {
         lexer_->expressions().spend(1);
         if (!target) return;
         const uint8_t flags = r.flags();
-        Reading next{target, r.row, r.index, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr, r.left};
+        Reading next{target, r.row, r.index, r.left, flags & JsonMachine::kName ? registers_.extend(r.text, byte) : nullptr};
         if ((flags & JsonMachine::kName) && byte == '"' && repeats_name(next.text, out.registers)) return;
         if ((flags & JsonMachine::kNextItem) && out.registers == registers_.unknown() && !rows_.takes_any_string(r.row, r.index))
             uncertain_ = true;   // whether there may be a next item, too
@@ -316,7 +316,7 @@ class Arena {
         auto set = std::make_unique<TokenSet>();
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexMask& part = lexer_->mask(row->terminals[i].start);
-            add_inside(*set, part, row->terminals[i].start, row->terminals[i].limit);
+            add_inside(*set, part, row->terminals[i].start, rows_.limit(row->terminals[i]));
             part.each_end([&](uint32_t at, int32_t left) { sets_.add(*set, crossing(part, at, rows_.after(row, i, left))); });
         }
         for (const ExpectedTokens& e : row->tokens) sets_.add(*set, rows_.symbols().token_list(e.list));
@@ -359,9 +359,13 @@ class Arena {
     // Depth is bounded by the longest token. `doubtful`: what was read so far may contradict registers.
     void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set, bool doubtful = false) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
-        const std::vector<Remainder::Child>& children = lexer_->children(part, at);
+        const bool vast = lexer_->vast(part, at);
+        const ByteSet wanted = vast ? allowed(front) : ByteSet{};
+        if (vast && wanted.empty()) return;
+        const std::vector<Remainder::Child> some = vast ? lexer_->children(part, at, wanted) : std::vector<Remainder::Child>{};
+        const std::vector<Remainder::Child>& children = vast ? some : lexer_->children(part, at);
         if (children.empty()) return;
-        const ByteSet first = allowed(front);
+        const ByteSet first = vast ? wanted : allowed(front);
         for (const auto& [byte, child] : children) {
             if (!first.has(byte)) continue;
             Front& next = fronts_[depth];

@@ -37,26 +37,24 @@ inline int32_t json_state(const Item& item) { return -2 - item.slot; }
 // A terminal that a row expects, with the items that follow it.
 struct Expected {
     LexState* start;
-    Item item{-1, -1, nullptr};                 // JSON and LALR: what expects the lexeme
+    Item item{-1, -1, nullptr};                 // JSON and LALR: what expects the lexeme. Its obligation: under which it begins, if that matters
     std::unique_ptr<std::vector<Item>> after;   // not for JSON
     Row* target = nullptr;      // the row after this terminal alone; made on demand
     int32_t terminal = -1;      // -1: a lexeme of JSON
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
-    int32_t obligation = -1;    // under which it begins; -1: none that matters
     int32_t read = -1;          // LALR: the terminal of the automaton; kIgnored more where the stack stays as it is
     int32_t column = -1;        // LALR: where the line after a newline begins
     int32_t way = 0;            // LALR: which of the ways to read the terminal
     bool sure = false;          // LALR: wherever it ends, the text can be completed
-    int32_t limit = -1;         // how many tokens it may take; -1: any number
 
     static constexpr int32_t kIgnored = 1 << 30;
 
     // All that `same` looks at.
-    Expected key() const { return {start, item, nullptr, nullptr, terminal, edge, flags, obligation, read, column, way}; }
+    Expected key() const { return {start, item, nullptr, nullptr, terminal, edge, flags, read, column, way}; }
     bool same(const Expected& o) const {
-        if (read >= 0 || o.read >= 0) return read == o.read && column == o.column && way == o.way && item.slot == o.item.slot && obligation == o.obligation;
-        return terminal == o.terminal && obligation == o.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
+        if (read >= 0 || o.read >= 0) return read == o.read && column == o.column && way == o.way && item.slot == o.item.slot && item.obligation == o.item.obligation;
+        return terminal == o.terminal && item.obligation == o.item.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
     }
 };
 
@@ -86,7 +84,7 @@ struct Row {
     std::vector<std::pair<int32_t, Item>> callers;                           // nonterminal -> item after it; sorted once closed
     std::vector<std::pair<const Remainder*, std::unique_ptr<TokenSet>>> crossing;   // memo: remainders that this row can read
     std::unique_ptr<TokenSet> mask;
-    std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
+    std::unique_ptr<std::vector<std::pair<int32_t, int64_t>>> finish;        // memo: nonterminal -> cost after it
     int64_t cost = -1;
     std::unique_ptr<RowBounds> bounds;
 };
@@ -252,6 +250,9 @@ class Rows {
         }
     }
 
+    // How many tokens what a row expects may take; -1: any number.
+    int32_t limit(const Expected& e) const { return e.terminal < 0 ? -1 : symbols_->limit(e.terminal); }
+
     void charge(int64_t bytes) { bytes_ += bytes; }
 
     // Least cost of completing the start symbol from a row, in bytes (a special token counts as one).
@@ -393,11 +394,9 @@ class Rows {
         if (!start || (limit >= 0 && start != plain && !symbols_->counts().fits(start, limit))) return;
         const int32_t obligation = start == plain ? -1 : after.obligation;
         for (Expected& e : row->terminals)
-            if (e.terminal == terminal && e.obligation == obligation) return e.after->push_back(obliged(after, -1));
-        row->terminals.push_back({start, {-1, -1, nullptr}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
+            if (e.terminal == terminal && e.item.obligation == obligation) return e.after->push_back(obliged(after, -1));
+        row->terminals.push_back({start, {-1, -1, nullptr, obligation}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
         row->terminals.back().terminal = terminal;
-        row->terminals.back().obligation = obligation;
-        row->terminals.back().limit = limit;
     }
 
     void visit_json(Row* row, const Item& item) {
@@ -406,13 +405,14 @@ class Rows {
         for (size_t i = 0; i < edges.size(); ++i) {
             LexState* start = symbols_->obligations().start(edges[i].start, item.obligation);
             if (!start) continue;
-            row->terminals.push_back({start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
-            if (start != edges[i].start) row->terminals.back().obligation = item.obligation;
+            const Item by = start == edges[i].start ? obliged(item, -1) : item;
+            row->terminals.push_back({start, by, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
         }
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {
-        for (const auto& entry : row->finish)
+        if (!row->finish) return kFar;
+        for (const auto& entry : *row->finish)
             if (entry.first == nonterminal) return entry.second;
         return kFar;
     }
@@ -420,7 +420,7 @@ class Rows {
     // Costs after the nonterminals of all rows that `top` can return to, oldest first.
     void finish_older_rows(Row* top) {
         for (const Item& item : top->items)
-            if (item.row && item.row->finish.empty()) finish_rows_from(item.row, top);
+            if (item.row && !item.row->finish) finish_rows_from(item.row, top);
     }
 
     // The same for `from` and all older ones; what `top` is left out.
@@ -436,7 +436,7 @@ class Rows {
                 order.push_back(row);
             }
             for (const Item& item : row->items)
-                if (item.row && item.row->finish.empty() && met.emplace(item.row, 0).second) stack.push_back(item.row);
+                if (item.row && !item.row->finish && met.emplace(item.row, 0).second) stack.push_back(item.row);
         }
         std::sort(order.begin(), order.end(), [](const Row* a, const Row* b) { return a->id < b->id; });
         for (Row* row : order) finish_row(row);
@@ -467,7 +467,6 @@ class Rows {
                 LexState* start = symbols_->obligations().start(plain, item.obligation);
                 if (!start || !symbols_->lexer().can_continue(start)) continue;
                 row->terminals.push_back({start, item, nullptr});
-                row->terminals.back().obligation = item.obligation;
                 row->terminals.back().read = terminal | flag;
                 row->terminals.back().column = column;
                 row->terminals.back().way = way++;
@@ -546,7 +545,7 @@ class Rows {
 
     int64_t lalr_cost(const Item& item) {
         Lalr& machine = symbols_->lalr_at(item.slot);
-        if (item.row && item.row->finish.empty()) finish_rows_from(item.row, nullptr);
+        if (item.row && !item.row->finish) finish_rows_from(item.row, nullptr);
         const int32_t state = machine.state_of(item.slot);
         int64_t best = kFar;
         for (int32_t i = 0; i < machine.places(state); ++i)
@@ -576,8 +575,9 @@ class Rows {
         const Item& item = row->items[0];
         Lalr& machine = symbols_->lalr_at(item.slot);
         const int32_t places = machine.places(machine.state_of(item.slot));
-        for (int32_t i = 0; i < places; ++i) row->finish.emplace_back(i, lalr_finish(machine, item, i));
-        if (places == 0) row->finish.emplace_back(-1, kFar);
+        auto costs = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>();
+        for (int32_t i = 0; i < places; ++i) costs->emplace_back(i, lalr_finish(machine, item, i));
+        row->finish = std::move(costs);
     }
 
     void finish_row(Row* row) {
@@ -602,7 +602,7 @@ class Rows {
                 }
             }
         }
-        row->finish.assign(best.begin(), best.end());
+        row->finish = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>(best.begin(), best.end());
     }
 
     std::shared_ptr<Symbols> symbols_;

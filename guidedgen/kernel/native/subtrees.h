@@ -40,7 +40,7 @@ class Subtrees {
     };
 
     Subtrees() = default;
-    Subtrees(const std::vector<TrieNode>& nodes, int32_t longest) : depth_(nodes.size(), 0), at_(nodes.size(), 0) {
+    Subtrees(const std::vector<TrieNode>& nodes, int32_t longest) : depth_(nodes.size(), 0), text_(nodes.size(), 0), at_(nodes.size(), 0) {
         const size_t n = nodes.size();
         std::vector<ByteSet> bytes(n);
         std::vector<uint32_t> parent(n, 0), path(static_cast<size_t>(longest) + 1, 0);
@@ -53,12 +53,15 @@ class Subtrees {
             const int before = state[parent[i]];
             state[i] = static_cast<int8_t>(before == 0 && node.byte < 0x80 ? 0 : before < 0 ? -1 : utf8_step(before, node.byte));
         }
+        ByteSet text = ByteSet::all() - ByteSet::single('"') - ByteSet::single('\\');
+        text.w[0] &= ~uint64_t{0xFFFFFFFF};
         for (size_t i = n; i-- > 1;) {   // children before their parents
             const size_t up = parent[i];
             depth_[up] = std::max<uint8_t>(depth_[up], static_cast<uint8_t>(std::min(depth_[i] + 1, 255)));
             bytes[up] = bytes[up] | bytes[i];
             bytes[up].add(nodes[i].byte);
             valid[up] = valid[up] && valid[i] && state[i] >= 0;
+            text_[i] = state[i] == 0 && valid[i] && bytes[i].subset_of(text);
             if (nodes[i].skip - i < kLarge) continue;
             at_[i] = static_cast<uint32_t>(below_.size()) + 1;
             below_.push_back({bytes[i], state[i] == 0 && valid[i], {}, static_cast<uint32_t>(children_.size())});
@@ -83,10 +86,13 @@ class Subtrees {
     // Bytes of the longest way down from a node, 255 where it is longer.
     int depth(uint32_t node) const { return depth_[node]; }
 
-    int64_t memory() const { return static_cast<int64_t>(depth_.size() * 5 + below_.size() * sizeof(Below) + children_.size() * 4); }
+    // Whether all that comes below a node is whole characters that a JSON string holds as they are.
+    bool text(uint32_t node) const { return text_[node]; }
+
+    int64_t memory() const { return static_cast<int64_t>(depth_.size() * 6 + below_.size() * sizeof(Below) + children_.size() * 4); }
 
   private:
-    std::vector<uint8_t> depth_;
+    std::vector<uint8_t> depth_, text_;
     std::vector<uint32_t> at_;
     std::vector<Below> below_;
     std::vector<uint32_t> children_;

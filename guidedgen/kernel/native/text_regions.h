@@ -22,11 +22,22 @@ class TextRegions : public Automaton {
     }
 
     // The bytes that characters of plain text begin with after which reading may end, fail or leave the region, where those
-    // are few; nullptr for states with many.
-    const ByteSet* leaving(LexState* s) {
-        if (s->textual < 0) find_leaving(s);
-        return s->textual == 1 ? &s->leaving : nullptr;
+    // are few; nullptr for states with many. `nodes` would have to be walked otherwise: more work is not worth it.
+    const ByteSet* leaving(LexState* s, size_t nodes) {
+        if (s->textual < 1 && worth_looking(s->looked, nodes)) find_leaving(s, static_cast<int64_t>(nodes) / 2 + kLeast);
+        return known_leaving(s);
     }
+    static const ByteSet* known_leaving(const LexState* s) { return s->textual == 1 ? &s->leaving : nullptr; }
+
+    // Whether there is much more to gain than when it was last looked.
+    static bool worth_looking(uint32_t& looked, size_t nodes) {
+        if (nodes < size_t{looked} * 8) return false;
+        looked = static_cast<uint32_t>(nodes);
+        return true;
+    }
+
+    // What it costs to go on from a state, in nodes that could be walked instead.
+    int64_t price(const LexState* s) const { return steps_.count(s->id) ? kKnown : kFresh; }
 
     // Whether every character beyond ASCII leads from one state to another, through states that accept nothing.
     bool loops_on_characters(LexState* from, LexState* target) {
@@ -47,111 +58,6 @@ class TextRegions : public Automaton {
                 }
             }
         return true;
-    }
-
-    std::shared_ptr<const TextTokens> text_;
-    int64_t visited_ = 0;   // nodes, by all walks
-
-  private:
-    static constexpr int kMostLeaving = 40;       // bytes of ASCII that lead elsewhere from a state of text
-    static constexpr size_t kMostStates = 160;    // of a region
-    static constexpr int kMostTries = 12;
-    static constexpr int64_t kEach = 8;           // nodes of a walk that a state met costs as much as
-    static constexpr int64_t kFirstTries = 20'000;   // the same, of searches in vain before there was much to walk
-    static constexpr int32_t kFarCounts = 24;     // bytes: counts up to there make no region too large
-
-    // Characters by how many bytes they have and what these may be, as in utf8_step: the bytes that lead from one state of
-    // it to another.
-    struct Group {
-        int from, to;
-        ByteSet bytes;
-    };
-    static const std::vector<Group>& groups() {
-        static const std::vector<Group> all = [] {
-            std::vector<Group> made;
-            for (int from = 0; from < 8; ++from)
-                for (int b = 0x80; b < 0x100; ++b) {
-                    const int to = utf8_step(from, static_cast<uint8_t>(b));
-                    if (to < 0) continue;
-                    auto same = [&](const Group& g) { return g.from == from && g.to == to; };
-                    auto at = std::find_if(made.begin(), made.end(), same);
-                    if (at == made.end()) at = made.insert(made.end(), {from, to, {}});
-                    at->bytes.add(static_cast<uint8_t>(b));
-                }
-            return made;
-        }();
-        return all;
-    }
-
-    // A state that text leads to, and the bytes that it was first come to by.
-    struct Met {
-        LexState* state;
-        ByteSet by;
-    };
-
-    void find_leaving(LexState* s) {
-        s->textual = 0;
-        if (s->accepting) return;
-        const Expr& e = expressions_.at(s->expr);
-        if (!e.vague() && expressions_.takes_any_text(s->expr, ByteSet::single('"'))) {
-            s->textual = 1;
-            return;
-        }
-        if ((TextTokens::plain() - first(s)).count() > kMostLeaving) return;
-        const size_t most = e.reach > kFarCounts || in_vain_ > visited_ + kFirstTries ? 1 : kMostStates;
-        ByteSet without;
-        std::vector<Met> met;
-        int tries = 0;
-        while (!closed(s, most, without, met)) {
-            in_vain_ += static_cast<int64_t>(met.size()) * kEach;
-            if ((without & TextTokens::plain()).count() > kMostLeaving || ++tries == kMostTries) return;
-        }
-        settle(s, without, met);
-    }
-
-    // Finds all states that text leads to. False where one of them fails, or they are too many: some bytes more are to be
-    // left out.
-    bool closed(LexState* s, size_t most, ByteSet& without, std::vector<Met>& met) {
-        met.assign(1, {s, {}});
-        s->met = ++searches_;
-        for (size_t i = 0; i < met.size(); ++i) {
-            expressions_.spend(kEach);
-            const ByteSet bad = follow(met[i].state, without, met);
-            if (bad.empty() && met.size() <= most) continue;
-            without = without | leave_out(i, bad, met);
-            return false;
-        }
-        return true;
-    }
-
-    void settle(LexState* s, const ByteSet& without, const std::vector<Met>& met) {
-        s->textual = 1;
-        s->leaving = without;
-        if (met.size() == 1) return;
-        regions_.emplace_back();
-        const ByteSet inside = TextTokens::plain() - without;
-        for (const Met& m : met) {
-            regions_.back().states.push_back(m.state);
-            if (m.state != s && (m.state->textual == 1 || inside.subset_of(m.state->loop))) continue;   // it can do with less left out
-            m.state->textual = 1;
-            m.state->leaving = without;
-            m.state->region = &regions_.back();
-        }
-        bytes_ += static_cast<int64_t>(sizeof(Region) + met.size() * sizeof(LexState*));
-    }
-
-    // Adds the states that characters lead to; the bytes with which that fails.
-    ByteSet follow(LexState* s, const ByteSet& without, std::vector<Met>& met) {
-        const Steps& steps = steps_of(s);
-        ByteSet bad = steps.failing - without;
-        for (const auto& [bytes, to] : steps.leading) {
-            const ByteSet by = bytes - without;
-            if (by.empty()) continue;
-            if (to->accepting) bad = bad | by;
-            else if (to->met != searches_) met.push_back({to, by});
-            to->met = searches_;
-        }
-        return bad;
     }
 
     // Where whole characters lead from a state, by the byte that they begin with.
@@ -201,6 +107,110 @@ class TextRegions : public Automaton {
         return true;
     }
 
+    std::shared_ptr<const TextTokens> text_;
+    int64_t visited_ = 0;   // nodes, by all walks
+    uint64_t searches_ = 0;
+    std::deque<Region> regions_;
+
+  private:
+    // Characters by how many bytes they have and what these may be, as in utf8_step: the bytes that lead from one state of
+    // it to another.
+    struct Group {
+        int from, to;
+        ByteSet bytes;
+    };
+    static const std::vector<Group>& groups() {
+        static const std::vector<Group> all = [] {
+            std::vector<Group> made;
+            for (int from = 0; from < 8; ++from)
+                for (int b = 0x80; b < 0x100; ++b) {
+                    const int to = utf8_step(from, static_cast<uint8_t>(b));
+                    if (to < 0) continue;
+                    auto same = [&](const Group& g) { return g.from == from && g.to == to; };
+                    auto at = std::find_if(made.begin(), made.end(), same);
+                    if (at == made.end()) at = made.insert(made.end(), {from, to, {}});
+                    at->bytes.add(static_cast<uint8_t>(b));
+                }
+            return made;
+        }();
+        return all;
+    }
+
+    static constexpr int kMostLeaving = 40;       // bytes of ASCII that lead elsewhere from a state of text
+    static constexpr size_t kMostStates = 160;    // of a region
+    static constexpr int kMostTries = 12;
+    static constexpr int64_t kKnown = 8, kFresh = 128, kLeast = 500;   // in nodes of a walk
+    static constexpr int32_t kFarCounts = 24;     // bytes: counts up to there make no region too large
+
+    // A state that text leads to, and the bytes that it was first come to by.
+    struct Met {
+        LexState* state;
+        ByteSet by;
+    };
+
+    void find_leaving(LexState* s, int64_t work) {
+        s->textual = 0;
+        if (s->accepting) return;
+        const Expr& e = expressions_.at(s->expr);
+        if (!e.vague() && expressions_.takes_any_text(s->expr, ByteSet::single('"'))) {
+            s->textual = 1;
+            return;
+        }
+        if ((TextTokens::plain() - first(s)).count() > kMostLeaving) return;
+        const size_t most = e.reach > kFarCounts ? 1 : kMostStates;
+        ByteSet without;
+        std::vector<Met> met;
+        for (int tries = 0; !closed(s, most, work, without, met); ++tries)
+            if (work < 0 || tries == kMostTries || (without & TextTokens::plain()).count() > kMostLeaving) return;
+        settle(s, without, met);
+    }
+
+    // Finds all states that text leads to. False where one of them fails, or they are too many: some bytes more are to be
+    // left out.
+    bool closed(LexState* s, size_t most, int64_t& work, ByteSet& without, std::vector<Met>& met) {
+        met.assign(1, {s, {}});
+        s->met = ++searches_;
+        for (size_t i = 0; i < met.size(); ++i) {
+            expressions_.spend(kKnown);
+            if ((work -= price(met[i].state)) < 0) return false;
+            const ByteSet bad = follow(met[i].state, without, met);
+            if (bad.empty() && met.size() <= most) continue;
+            without = without | leave_out(i, bad, met);
+            return false;
+        }
+        return true;
+    }
+
+    void settle(LexState* s, const ByteSet& without, const std::vector<Met>& met) {
+        s->textual = 1;
+        s->leaving = without;
+        if (met.size() == 1) return;
+        regions_.emplace_back();
+        const ByteSet inside = TextTokens::plain() - without;
+        for (const Met& m : met) {
+            regions_.back().states.push_back(m.state);
+            if (m.state != s && (m.state->textual == 1 || inside.subset_of(m.state->loop))) continue;   // it can do with less left out
+            m.state->textual = 1;
+            m.state->leaving = without;
+            m.state->region = &regions_.back();
+        }
+        bytes_ += static_cast<int64_t>(sizeof(Region) + met.size() * sizeof(LexState*));
+    }
+
+    // Adds the states that characters lead to; the bytes with which that fails.
+    ByteSet follow(LexState* s, const ByteSet& without, std::vector<Met>& met) {
+        const Steps& steps = steps_of(s);
+        ByteSet bad = steps.failing - without;
+        for (const auto& [bytes, to] : steps.leading) {
+            const ByteSet by = bytes - without;
+            if (by.empty()) continue;
+            if (to->accepting) bad = bad | by;
+            else if (to->met != searches_) met.push_back({to, by});
+            to->met = searches_;
+        }
+        return bad;
+    }
+
     // What is left out where something fails after a state: the bytes with which it does, or those that lead to the state,
     // whichever fewer tokens have.
     ByteSet leave_out(size_t i, const ByteSet& bad, const std::vector<Met>& met) const {
@@ -209,10 +219,7 @@ class TextRegions : public Automaton {
         return bad.empty() || text_->places(by) < text_->places(bad) ? by : bad;
     }
 
-    std::deque<Region> regions_;
     std::unordered_map<int32_t, Steps> steps_;   // memo of steps_of
-    uint64_t searches_ = 0;
-    int64_t in_vain_ = 0;   // work of searches that found no region
 };
 
 }  // namespace guidedgen

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <mutex>
 
 #include "content.h"
 
@@ -13,6 +14,8 @@ namespace guidedgen {
 
 class TextTokens {
   public:
+    static constexpr size_t kMost = 40'000;   // places; with more of them a walk costs no more
+
     explicit TextTokens(const Trie& trie) : content_(trie, {plain(), true}) {
         for (uint32_t i = 1; i < trie.nodes.size(); ++i) {
             path_.resize(trie.nodes[i].depth);
@@ -40,6 +43,15 @@ class TextTokens {
         return set;
     }
 
+    // Nodes within tokens down to which all is whole characters of text; made when it is first asked for.
+    const std::vector<uint32_t>& inner(const Trie& trie) const {
+        std::call_once(once_, [&] {
+            for (uint32_t i = 1; i < trie.nodes.size(); ++i)
+                if (content_.complete[i] && !trie.leaf(i)) inner_.push_back(i);
+        });
+        return inner_;
+    }
+
     // All bytes of text.
     static const ByteSet& all() {
         static const ByteSet set = [] {
@@ -59,14 +71,14 @@ class TextTokens {
 
     // The outermost nodes in [from, to) where a character of text begins with one of the bytes, ascending; false where they
     // are too many to be worth it.
-    bool outermost(const Trie& trie, const ByteSet& bytes, uint32_t from, uint32_t to, std::vector<uint32_t>& found) const {
+    bool outermost(const Trie& trie, const ByteSet& bytes, uint32_t from, uint32_t to, std::vector<uint32_t>& found, size_t most = kMost) const {
         size_t some = 0;
         bool few = true;
         bytes.each([&](uint8_t b) {
             const auto &all = at_[b];
             auto at = std::lower_bound(all.begin(), all.end(), from);
             some += static_cast<size_t>(std::lower_bound(at, all.end(), to) - at);
-            if (!(few = few && some <= kMost)) return;
+            if (!(few = few && some <= most)) return;
             while (at != all.end() && *at < to) {
                 found.push_back(*at);
                 const uint32_t skip = trie.nodes[*at].skip;
@@ -89,9 +101,9 @@ class TextTokens {
     int64_t memory() const { return content_.memory() * 2; }   // about as much again for the places
 
   private:
-    static constexpr size_t kMost = 40'000;   // places; with more of them a walk costs no more
-
     Content content_;
+    mutable std::vector<uint32_t> inner_;
+    mutable std::once_flag once_;
     std::array<std::vector<uint32_t>, 256> at_;   // nodes, ascending
     std::vector<uint32_t> path_;
 };

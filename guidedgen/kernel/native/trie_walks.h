@@ -5,20 +5,51 @@
 #pragma once
 
 #include "explicit_automaton.h"
-#include "text_regions.h"
+#include "text_safety.h"
 
 namespace guidedgen {
 
-class TrieWalks : public TextRegions {
+class TrieWalks : public TextSafety {
   public:
     // `text`: that of the same tokens, where another lexer has it already.
     TrieWalks(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text)
-        : TextRegions(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie)), trie_(std::move(trie)) {}
+        : TextSafety(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie)), trie_(std::move(trie)) {}
 
     const Trie& trie() const { return *trie_; }
     int64_t visited() const { return visited_; }
 
   protected:
+    // Whether an expression is a conjunction with the complement of what has some part anywhere.
+    bool avoids(int32_t expr) const {
+        const auto anywhere = [this](int32_t id) { return expressions_.at(id).op == Op::Concat && expressions_.at(id).a == Expressions::kAll; };
+        const Expr& e = expressions_.at(expr);
+        for (int32_t i = 0; e.op == Op::And && i < e.b; ++i) {
+            const Expr& part = expressions_.at(expressions_.part(expr, i));
+            if (part.op != Op::Not) continue;
+            if (anywhere(part.a)) return true;
+            const Expr& inside = expressions_.at(part.a);
+            for (int32_t k = 0; inside.op == Op::Or && k < inside.b; ++k)
+                if (anywhere(expressions_.part(part.a, k))) return true;
+        }
+        return false;
+    }
+
+    // The same of a state that accepts: a text that may end after each character, where all but those that begin with some
+    // bytes lead back to the state itself.
+    const ByteSet* leaving_open(LexState* s) {
+        if (s->open_text < 0) {
+            s->open_text = 0;
+            const Expr& e = expressions_.at(s->expr);
+            const bool open = s->accepting && ((e.op == Op::Repeat && e.low == 0 && e.high < 0) || avoids(s->expr));
+            if (!open || obligation(s) >= 0) return nullptr;
+            prune(s);
+            const ByteSet odd = TextTokens::plain() - s->loop;
+            s->open_text = odd.count() <= kMostOdd && loops_on_characters(s, s);
+            if (s->open_text == 1) s->leaving = odd;
+        }
+        return s->open_text == 1 ? &s->leaving : nullptr;
+    }
+
     // What one walk over the trie found.
     struct Found {
         std::vector<LexState*> stack;                        // state by depth
@@ -44,8 +75,11 @@ class TrieWalks : public TextRegions {
     void walk(LexState* start, LexMask& out) {
         Found found = new_walk(start);
         found.stack[0] = start;
-        if (const ByteSet* odd = leaving(start); odd && walk_text(*odd, 0, found)) {
+        const ByteSet* open = leaving_open(start);
+        if (const ByteSet* odd = leaving(start, trie_->nodes.size()); odd && walk_text(*odd, 0, found)) {
             if (odd->empty()) out.odd = std::move(found.odd);
+        } else if (std::vector<uint32_t> others; open && walk_text(*open, 0, found, &others)) {
+            end_after_characters(others, found);
         } else {
             first(start).each([&](uint8_t b) {
                 if (uint32_t node = trie_->root_child[b]) walk_nodes(node, trie_->nodes[node].skip, found);
@@ -182,6 +216,15 @@ class TrieWalks : public TextRegions {
             const Subtrees::Below* below = stays(now, whole) ? whole : nullptr;
             if (below && !found.walk && counts_matter(now, trie.subtrees.depth(i)) && trie.subtrees.depth(i) < 255)
                 found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
+            if (!now->accepting && trie.subtrees.text(i) && node.skip > i + 1) {
+                const int deep = trie.subtrees.depth(i);
+                if (below ? safe(now, deep, below->bytes, node.skip - i) : known_safe(now, deep)) {
+                    found.inside.emplace_back(node.tok, trie.tokens_end(i));
+                    note(now->safety->around, found);
+                    i = node.skip;
+                    continue;
+                }
+            }
             if (below) {
                 prune(now);
                 if (takes_all(now, *below, found)) {
@@ -190,7 +233,7 @@ class TrieWalks : public TextRegions {
                     continue;
                 }
                 const bool large = node.skip - i >= Trie::kLarge && text_->content().complete[i];
-                if (const ByteSet* odd = large ? leaving(now) : nullptr; odd && walk_text(*odd, i, found)) {
+                if (const ByteSet* odd = large ? leaving(now, node.skip - i) : nullptr; odd && walk_text(*odd, i, found)) {
                     if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
                     i = node.skip;
                     continue;
@@ -216,25 +259,46 @@ class TrieWalks : public TextRegions {
 
     // What is below a node from a state of text that only some bytes lead elsewhere from: text without them is inside, other
     // tokens and what begins with them is walked. False, and nothing done, where that is too much.
-    bool walk_text(const ByteSet& leaving, uint32_t at, Found& found) {
+    // `walked`: where they begin.
+    bool walk_text(const ByteSet& leaving, uint32_t at, Found& found, std::vector<uint32_t>* walked = nullptr) {
         const Trie& trie = *trie_;
         const uint32_t to = trie.nodes[at].skip;
+        LexState* s = found.stack[trie.nodes[at].depth];
+        if (s->region && !leaving.empty() && (safe(s, trie.longest, TextTokens::all(), to - at) || known_safe(s, kFewSafe))) return false;   // small trees are taken whole
         std::vector<uint32_t> others;
-        if (!leaving.empty() && !text_->outermost(trie, leaving, at + 1, to, others)) return false;
+        if (!leaving.empty() && !text_->outermost(trie, leaving, at + 1, to, others, s->region ? kMostReadAgain : TextTokens::kMost)) return false;
         uint32_t rank = trie.nodes[at].tok;
         for (uint32_t node : others) {
             if (trie.nodes[node].tok > rank) found.text.emplace_back(rank, trie.nodes[node].tok);
             rank = trie.tokens_end(node);
         }
         if (trie.tokens_end(at) > rank) found.text.emplace_back(rank, trie.tokens_end(at));
-        LexState* s = found.stack[trie.nodes[at].depth];
-        note(s, found);
+        note(s->region, found);
         walk_odd(text_->content(), at + 1, to, found, 0, &others);
         for (uint32_t node : others) {
             found.stack[trie.nodes[node].depth - 1u] = s->region ? read_to(s, at, node) : s;
             walk_nodes(node, trie.nodes[node].skip, found);
         }
+        if (walked) *walked = std::move(others);
         return true;
+    }
+
+    // The text may end after each of its characters: crossings wherever tokens go on there, but below `walked`, where they are
+    // known.
+    void end_after_characters(const std::vector<uint32_t>& walked, Found& found) {
+        std::sort(found.crossings.begin(), found.crossings.end());
+        std::vector<uint32_t> inner, all;
+        size_t w = 0;
+        uint32_t from = 0;
+        for (uint32_t node : text_->inner(*trie_)) {
+            if (node < from) continue;
+            while (w < walked.size() && trie_->nodes[walked[w]].skip <= node) ++w;
+            if (w < walked.size() && walked[w] <= node) from = trie_->nodes[walked[w]].skip;
+            else inner.push_back(node);
+        }
+        all.reserve(inner.size() + found.crossings.size());
+        std::set_union(inner.begin(), inner.end(), found.crossings.begin(), found.crossings.end(), std::back_inserter(all));
+        found.crossings = std::move(all);
     }
 
     // The state above a node, from that of a node above it, where text lies between.
@@ -245,10 +309,10 @@ class TrieWalks : public TextRegions {
     }
 
     // What is taken without being read may lead to any state of a region.
-    void note(LexState* s, Found& found) {
-        if (!found.walk || !s->region || s->region->walk == found.walk) return;
-        s->region->walk = found.walk;
-        for (LexState* now : s->region->states)
+    static void note(Region* region, Found& found) {
+        if (!found.walk || !region || region->walk == found.walk) return;
+        region->walk = found.walk;
+        for (LexState* now : region->states)
             if (now->walk != found.walk) {
                 now->walk = found.walk;
                 found.reached.push_back(now);
@@ -263,9 +327,9 @@ class TrieWalks : public TextRegions {
             if (below.characters && characters(s)) return true;
         }
         if (!below.characters || !below.bytes.subset_of(TextTokens::all())) return false;
-        const ByteSet* leaving_ = leaving(s);
+        const ByteSet* leaving_ = known_leaving(s);
         if (!leaving_ || !(below.bytes & *leaving_).empty()) return false;
-        note(s, found);
+        note(s->region, found);
         return true;
     }
 
@@ -346,6 +410,9 @@ class TrieWalks : public TextRegions {
     static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
 
     static constexpr int64_t kUnfinished = 3;  // bytes that a character may lack at the end of a token
+    static constexpr size_t kMostReadAgain = 6000;   // places that a walk over text reads the way to
+    static constexpr int kFewSafe = 3;               // characters
+    static constexpr int kMostOdd = 40;        // bytes of ASCII that lead elsewhere from a state of text
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     std::shared_ptr<const Trie> trie_;
     std::unordered_map<int32_t, ByteSet> barred_;

@@ -52,10 +52,21 @@ class Viability {
         if (!symbols_.lexes()) return rows_.cost(row);
         const auto known = costs_.find(row);
         if (known != costs_.end()) return known->second;
-        return search(row, true, [this](Row* r) {
+        auto value = [this](Row* r) {
             const auto found = costs_.find(r);
             return found == costs_.end() ? int64_t{-1} : found->second;
-        });
+        };
+        const int64_t tight = symbols_.has_lalr() ? search(row, true, value, true) : kFar;
+        return tight < kFar ? tight : search(row, true, value);
+    }
+
+    // Whether a terminal is on a way through an automaton that is shortest by its rules. Where there is one, no others are looked
+    // at for a completion: blanks and columns make many ways differ by little, and searching all of them would take too long.
+    bool tight(Row* row, size_t index) {
+        const Expected& e = row->terminals[index];
+        if (e.read < 0) return true;
+        const int64_t least = e.read & Expected::kIgnored ? 0 : symbols_.lalr_at(e.item.slot).terminal_cost(e.read);
+        return rows_.cost(rows_.after(row, index)) + least == rows_.cost(row);
     }
 
     // The same of a terminal that is being read.
@@ -75,6 +86,9 @@ class Viability {
         if (always_ < 0) always_ = !symbols_.has_json() && !symbols_.has_lalr() && reaches_everything();
         return always_ == 1;
     }
+
+    // Where every row is viable: how many bytes more than by itself a terminal takes at most, with what is ignored before it.
+    int64_t gap() const { return gap_; }
 
     // Whether every row behind a terminal that ends so is viable, whatever was read before it.
     bool free(const Expected& e, const End& end) {
@@ -151,7 +165,7 @@ class Viability {
     // Bytes of a completion, of the shortest one where `exact`; `known` says what a row still costs where that is known, else -1.
     // The rows on the way are viable, and none of those that were visited where there is no way.
     template <class F>
-    int64_t search(Row* from, bool exact, F known) {
+    int64_t search(Row* from, bool exact, F known, bool only_tight = false) {
         std::map<int64_t, std::vector<Visit>> waiting{{0, {{from, 0, 0}}}};
         std::unordered_map<Row*, int64_t> best;
         std::vector<Visit> visits;
@@ -167,8 +181,9 @@ class Viability {
             rows_.close(now.row);
             const int64_t rest = now.row->accepting ? 0 : known(now.row);
             if (rest >= 0 && rest < kFar) return found(visits, rest, exact);
-            if (rest < 0) expand(now.row, visits.size() - 1, now.bytes, waiting);
+            if (rest < 0) expand(now.row, visits.size() - 1, now.bytes, only_tight, waiting);
         }
+        if (only_tight) return kFar;
         for (const auto& entry : best) {
             entry.first->viable = 0;
             costs_[entry.first] = kFar;
@@ -185,7 +200,7 @@ class Viability {
         }
     }
 
-    void expand(Row* row, size_t at, int64_t bytes, std::map<int64_t, std::vector<Visit>>& waiting) {
+    void expand(Row* row, size_t at, int64_t bytes, bool only_tight, std::map<int64_t, std::vector<Visit>>& waiting) {
         Expressions& e = lexer_.expressions();
         auto offer = [&](Row* to, int64_t after) {
             e.spend(kEach);
@@ -194,12 +209,14 @@ class Viability {
             const int64_t least = rows_.cost(to);
             if (least < kFar) waiting[after + least].push_back({to, at, after});
         };
-        for (uint32_t i = 0; i < row->terminals.size(); ++i)
+        for (uint32_t i = 0; i < row->terminals.size(); ++i) {
+            if (only_tight && !tight(row, i)) continue;
             for (const End& end : ends(row->terminals[i].start)) {
                 Row* to = rows_.after(row, i, end.obligation);
                 if (to->viable < 0 && free(row->terminals[i], end)) to->viable = 1;
                 offer(to, bytes + end.bytes);
             }
+        }
         for (const ExpectedTokens& t : row->tokens) offer(rows_.make(t.after), bytes + 1);
     }
 
@@ -230,12 +247,17 @@ class Viability {
         for (const NeededTerminals::Needed& n : needed) number({-1, &n.fillers});   // fillers may come first, too
         for (size_t i = 0; i < left.size(); ++i) {
             after.emplace_back();
-            const std::set<int32_t> before = behind_fillers(left[i]);
-            for (int32_t obligation : before) number({obligation, left[i].fillers});
+            const std::map<int32_t, int64_t> before = behind_fillers(left[i]);
+            for (const auto& entry : before) number({entry.first, left[i].fillers});
             for (const NeededTerminals::Needed& n : needed) {
                 std::set<size_t> ways;
-                for (int32_t obligation : before)
-                    each_obligation(n.start, obligation, [&](int32_t o) { ways.insert(number({o, &n.fillers})); });
+                int64_t least = kFar;
+                for (const auto& [obligation, filled] : before)
+                    each_end(n.start, obligation, [&, bytes = filled](const End& end) {
+                        ways.insert(number({end.obligation, &n.fillers}));
+                        least = std::min(least, bytes + end.bytes);
+                    });
+                if (least < kFar) gap_ = std::max(gap_, least - lexer_.distance(n.start));
                 after.back().emplace_back(ways.begin(), ways.end());
                 if (left.size() > kMostLeft) return false;
             }
@@ -261,22 +283,26 @@ class Viability {
     }
 
     template <class F>
-    void each_obligation(LexState* plain, int32_t before, F f) {
+    void each_end(LexState* plain, int32_t before, F f) {
         LexState* start = symbols_.obligations().start(plain, before);
         if (!start || !lexer_.can_continue(start)) return;
-        for (const End& end : ends(start)) f(end.obligation);
+        for (const End& end : ends(start)) f(end);
     }
 
-    // The obligations that are left behind any run of what may stand there.
-    std::set<int32_t> behind_fillers(const Left& left) {
-        std::set<int32_t> met{left.obligation};
+    // The obligations that are left behind any run of what may stand there, with the fewest bytes of it.
+    std::map<int32_t, int64_t> behind_fillers(const Left& left) {
+        std::map<int32_t, int64_t> met{{left.obligation, 0}};
         std::vector<int32_t> work{left.obligation};
         while (!work.empty() && met.size() <= kMostLeft) {
             const int32_t now = work.back();
+            const int64_t before = met[now];
             work.pop_back();
             for (LexState* filler : *left.fillers)
-                each_obligation(filler, now, [&](int32_t o) {
-                    if (met.insert(o).second) work.push_back(o);
+                each_end(filler, now, [&](const End& end) {
+                    const auto known = met.emplace(end.obligation, before + end.bytes);
+                    if (!known.second && known.first->second <= before + end.bytes) return;
+                    known.first->second = before + end.bytes;
+                    work.push_back(end.obligation);
                 });
         }
         return met;
@@ -302,6 +328,7 @@ class Viability {
     std::unordered_map<Row*, int64_t> costs_;
     std::set<std::pair<LexState*, int32_t>> free_;   // starts of terminals and obligations that they leave
     int always_ = -1;
+    int64_t gap_ = 0;
 };
 
 }  // namespace guidedgen
