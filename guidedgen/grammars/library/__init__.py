@@ -6,13 +6,13 @@ What each covers, and what it leaves out, is said in the first lines of its file
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from importlib import import_module, resources
-from importlib.util import find_spec
+from dataclasses import dataclass, field
+from importlib import resources
 from types import MappingProxyType
 from typing import Any, Final
 
 from guidedgen.errors import CompileError
+from guidedgen.grammars.lark_lalr import Indentation
 from guidedgen.grammars.specs import Lark
 
 __all__ = ["LIBRARY", "LibraryGrammar", "library"]
@@ -52,12 +52,6 @@ class LibraryGrammar:
         return "\n".join(lines)
 
 
-def _python_blocks() -> Any:
-    """Blocks as Python reads them; None where `Lark` does not read blocks."""
-    lalr = "guidedgen.grammars.lark_lalr"
-    return import_module(lalr).Indentation(deepest=40) if find_spec(lalr) else None
-
-
 # Languages whose words are told apart before the parser sees them. No blocks by indentation but in Python.
 _SCANNED: Final = {"parser": "lalr", "lexer": "basic", "indent": None}
 
@@ -83,7 +77,7 @@ _GRAMMARS: Final = (
         name="python",
         about="Python 3.11 modules, with their indentation",
         judge="Python's ast",
-        options=_SCANNED | {"indent": _python_blocks()},
+        options=_SCANNED | {"indent": Indentation(deepest=40)},
     ),
     LibraryGrammar(name="shell_arguments", about="words that a POSIX shell takes as they are", judge="sh and shlex"),
     LibraryGrammar(
@@ -97,10 +91,7 @@ _GRAMMARS: Final = (
     LibraryGrammar(name="verilog", about="a subset of Verilog modules", judge="Icarus Verilog", options=_SCANNED),
 )
 
-_TAKEN: Final = {option.name for option in fields(Lark)}
-LIBRARY: Final[Mapping[str, LibraryGrammar]] = MappingProxyType(
-    {grammar.name: grammar for grammar in _GRAMMARS if set(grammar.options) <= _TAKEN}
-)
+LIBRARY: Final[Mapping[str, LibraryGrammar]] = MappingProxyType({grammar.name: grammar for grammar in _GRAMMARS})
 """The grammars by name."""
 
 
