@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.compile_cache import compile_cache
     from guidedgen.grammars.date_specs import Date, DateTime, Time
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+    from guidedgen.grammars.lark_lalr import Indentation
     from guidedgen.grammars.library import library
     from guidedgen.grammars.number_specs import Integer, Number
     from guidedgen.grammars.specs import Choice, Indent, JsonSchema, Lark, Regex
@@ -75,6 +76,7 @@ __all__ = [
     "GrammarSyntaxError",
     "GuidedGenError",
     "Indent",
+    "Indentation",
     "Integer",
     "JsonSchema",
     "Lark",
@@ -164,6 +166,7 @@ _SOURCES = {
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
     "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.date_specs": ("Date", "DateTime", "Time"),
+    "guidedgen.grammars.lark_lalr": ("Indentation",),
     "guidedgen.grammars.number_specs": ("Integer", "Number"),
     "guidedgen.grammars.specs": ("Choice", "Indent", "JsonSchema", "Lark", "Regex"),
     "guidedgen.grammars.substring": ("Excerpt", "Substring"),

@@ -1,8 +1,8 @@
 """Measures engines on grammars of the library, with real files as instances: `guidedgen evaluate grammars`.
 
-For each file the grammar is compiled anew. *First mask* is the time from the grammar to the first mask, with a vocabulary that
-the engine has prepared; *cold* masks are those of the first reading of a file, *warm* ones those of a second; each is the
-time to commit a token and to fill the mask after it. All are CPU time of the calling thread.
+For each file the grammar is compiled anew. *First mask* is the time from the grammar to the first mask; the engine has
+prepared the vocabulary before. *Cold* masks are those of the first reading of a file, *warm* ones those of a second;
+each is the time to commit a token and to fill the mask after it. All are CPU time of the calling thread.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A Lark grammar as the Lark dialect that llguidance and xgrammar read: plain rules over patterns of Rust's regex.
 
-The dialect has no priorities, templates, tests in patterns, or blocks by indentation. What is lost is named, since figures
-about a wider language are not figures about the same one.
+The dialect has no priorities, templates, tests in patterns, or blocks by indentation. What is lost is named, since
+figures about a wider language are not figures about the same one.
 """
 
 from __future__ import annotations

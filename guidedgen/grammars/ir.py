@@ -190,6 +190,74 @@ class Unordered:
     high: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Indentation:
+    """Blocks by indentation, as `lark.indenter.Indenter` reads them: numbers are those of `Lalr.terminals`.
+
+    Attributes:
+        newline: its text ends in the blanks that stand before the next line's text, if it is not inside of brackets.
+        indent, dedent: read nothing; they follow a newline that begins or ends a block.
+        opening, closing: brackets.
+        tab: how many columns a tab counts for.
+        deepest: the most columns by which a block may stand to the right of the one around it.
+    """
+
+    newline: int
+    indent: int
+    dedent: int
+    opening: tuple[int, ...]
+    closing: tuple[int, ...]
+    tab: int
+    deepest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scanner:
+    """Which terminal a text begins with: the first of `order` that matches at all, with the text that it prefers.
+
+    `keywords` has, for a terminal of `order`, the terminals whose texts are theirs although it matches them.
+    """
+
+    order: tuple[int, ...]
+    keywords: Mapping[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lalr:
+    """An LALR(1) automaton: what its parser accepts, read by its own lexer.
+
+    Attributes:
+        terminals: by number; None for those that indentation makes. None of them may match the empty text.
+        nonterminals: their names; the first one's only rule, the first of all, is the start rule.
+        rules: nonterminal and right side; there -1 - n is nonterminal n.
+        actions: of each state, by terminal: a state to shift to, or -1 - r to reduce by rule r. The end of the text is
+            the number after the last terminal's.
+        gotos: of each state, the state after each nonterminal.
+        kernels: of each state, the rules and places in them where it stands, nothing predicted.
+        start: the state before any text.
+        end: the state behind the start rule.
+        ignored: terminals that may stand anywhere between others.
+        scanners: empty: any terminal that the state accepts may match.
+        scanner_of: of each state, its number in `scanners`.
+        resolved: the rules that lost a conflict in some state. Without any, all that the rules derive is accepted.
+        indentation: None: there are no blocks.
+    """
+
+    terminals: tuple[Terminal | None, ...]
+    nonterminals: tuple[str, ...]
+    rules: tuple[tuple[int, tuple[int, ...]], ...]
+    actions: tuple[Mapping[int, int], ...]
+    gotos: tuple[Mapping[int, int], ...]
+    kernels: tuple[tuple[tuple[int, int], ...], ...]
+    start: int
+    end: int
+    ignored: tuple[int, ...] = ()
+    scanners: tuple[Scanner, ...] = ()
+    scanner_of: tuple[int, ...] = ()
+    resolved: tuple[int, ...] = ()
+    indentation: Indentation | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
     """A whole grammar as a node: the names of its rules are its own."""
@@ -275,6 +343,7 @@ Node: TypeAlias = (
     | Scope
     | JsonText
     | Limited
+    | Lalr
     | Capture
     | Dynamic
 )

@@ -148,7 +148,7 @@ def _ways(entry: Entry, taken: Mapping[str, Preferred], *, skip: bool) -> list[t
     first = _first(own.texts)
     rivals = [taken[one.name] for one in entry.earlier if first & _first(taken[one.name].texts)]
     for rival in rivals:
-        _check_rival(entry.name, own, rival)
+        check_rival(entry.name, own, rival)
     tracked = cr.union([own.texts, own.broken, *(rival.texts for rival in rivals)])
     left = own.texts
     lost = cr.union(_matched(rival) for rival in rivals)
@@ -173,11 +173,14 @@ def _matched(rival: Preferred) -> cr.Regex:
     return cr.intersection([begun, cr.complement(cr.concat([rival.broken, cr.ANY_TEXT]))])
 
 
-def _check_rival(name: str, own: Preferred, rival: Preferred) -> None:
+def check_rival(name: str, own: Preferred, rival: Preferred) -> None:
     """Refuse a rival that can give a text up for what follows, unless that makes a longer text of our own."""
     if cr.is_nothing(rival.broken):
         return
-    given_up = cr.intersection([rival.broken, cr.concat([own.texts, ANY]), cr.complement(own.texts)])
+    before = cr.concat([rival.broken, ANY, cr.ANY_TEXT])  # given up before our own text ended
+    given_up = cr.intersection(
+        [rival.broken, cr.concat([own.texts, ANY]), cr.complement(own.texts), cr.complement(before)]
+    )
     if is_empty(given_up) is not True:
         message = f"whether terminal {name} takes a text depends on how another one looks at what follows"
         raise UnsupportedFeature(message, keyword=name, hint='Use lexer="dynamic", or patterns that do not look ahead.')

@@ -40,13 +40,22 @@ class Loaded:
     defined_terminals: Sequence[str]
 
 
-def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits, keep_terminals: bool = False) -> Loaded:
+def load(
+    text: str,
+    *,
+    start: str,
+    import_paths: Iterable[str],
+    limits: Limits,
+    keep: Iterable[str] = (),
+    keep_terminals: bool = False,
+) -> Loaded:
     """Read and compile a grammar.
 
     Args:
         text: the grammar.
         start: the rule to begin with.
         import_paths: folders in which `%import` looks before lark's own library.
+        keep: terminals that are needed although no rule may mention them.
         limits: `schema_bytes` bounds the text, `depth` its brackets, `symbols` what repetitions and optional parts
             expand to.
         keep_terminals: whether terminals that no rule names are loaded, too.
@@ -58,11 +67,11 @@ def load(text: str, *, start: str, import_paths: Iterable[str], limits: Limits, 
     """
     check_text(text, limits)
     read: Callable[..., tuple[Grammar, object]] = load_grammar  # without annotations in lark
-    with _lark_errors(text, limits):
+    with lark_errors(text, limits):
         grammar, _ = read(text, "<string>", list(import_paths), False)
         _check_start(grammar, start, text)
         _check_size(grammar, limits)
-        terminals, rules, ignored = grammar.compile([start], "*" if keep_terminals else ())
+        terminals, rules, ignored = grammar.compile([start], "*" if keep_terminals else set(keep))
     return Loaded(
         terminals=terminals,
         rules=rules,
@@ -105,7 +114,8 @@ def _bracket_depth(text: str) -> int:
 
 
 @contextmanager
-def _lark_errors(text: str, limits: Limits) -> Iterator[None]:
+def lark_errors(text: str, limits: Limits) -> Iterator[None]:
+    """Turn what lark raises about the grammar `text` into errors of this package."""
     try:
         yield
     except CompileError:

@@ -48,11 +48,32 @@ def broken_texts(tree: Tree, longest: cr.Regex | None, refuse: _Refuse) -> cr.Re
     return cr.union(search.found)
 
 
+def without_settled_tests(tree: Tree, refuse: _Refuse) -> Tree:
+    """The pattern without its tests of what follows, each of which says the same of all ways to read a text.
+
+    Raises:
+        UnsupportedFeature: a test can stand at several places of a text, or behind one of several alternatives.
+    """
+    _Search(None, refuse, everywhere=True).collect(tree, cr.EPSILON, cr.EPSILON, [])
+    return _plain(tree)
+
+
+def _plain(tree: Tree) -> Tree:
+    if isinstance(tree, Serial):
+        return Serial(tuple(map(_plain, tree.parts)))
+    if isinstance(tree, Alternatives):
+        return Alternatives(tuple(map(_plain, tree.options)))
+    return cr.EPSILON if isinstance(tree, Ahead | LookAhead) else tree
+
+
 class _Search:
-    def __init__(self, longest: cr.Regex | None, refuse: _Refuse) -> None:
+    """`everywhere`: tests that the match itself decides must have one place as well, and are not looked at further."""
+
+    def __init__(self, longest: cr.Regex | None, refuse: _Refuse, *, everywhere: bool = False) -> None:
         self.found: list[cr.Regex] = []
         self._longest = longest
         self._refuse = refuse
+        self._everywhere = everywhere
 
     def collect(self, tree: Tree, before: cr.Regex, after: cr.Regex, others: Sequence[cr.Regex]) -> None:
         """Look at the tests in `tree`, which stands between `before` and `after`; `others` are read in its place."""
@@ -68,12 +89,14 @@ class _Search:
                 self.collect(option, before, after, [*others, *beside])
         elif isinstance(tree, Loop):
             for test in _tests(tree.inner):
-                if not decides(cr.concat([cr.ANY_TEXT, after]), self._condition(test)):
+                if self._everywhere or not decides(cr.concat([cr.ANY_TEXT, after]), self._condition(test)):
                     raise self._refuse("a test of what follows inside a repetition", test.place)
         elif isinstance(tree, Ahead | LookAhead):
             self._test(tree, before, after, others)
 
     def _test(self, test: Ahead | LookAhead, before: cr.Regex, after: cr.Regex, others: Sequence[cr.Regex]) -> None:
+        if self._everywhere:
+            return self._check_place(test, before, others)
         condition = self._condition(test)
         if decides(after, condition):
             return
@@ -83,12 +106,15 @@ class _Search:
         for_good = is_empty(cr.intersection([cr.concat([breaking, cr.ANY_TEXT]), condition])) is True
         if not for_good and (self._longest is None or not mends_into_longer_texts(before, condition, self._longest)):
             raise self._refuse("a test of what must follow the terminal", test.place)
+        self._check_place(test, before, others)
+        self.found.append(cr.concat([before, breaking]))
+
+    def _check_place(self, test: Ahead | LookAhead, before: cr.Regex, others: Sequence[cr.Regex]) -> None:
         if not is_prefix_free(before):
             raise self._refuse("a test of what follows at a place that can be at several", test.place)
         here = cr.concat([before, cr.ANY_TEXT])
         if any(is_empty(cr.intersection([here, cr.concat([other, cr.ANY_TEXT])])) is not True for other in others):
             raise self._refuse("a test of what follows in one of several alternatives", test.place)
-        self.found.append(cr.concat([before, breaking]))
 
     def _condition(self, test: Ahead | LookAhead) -> cr.Regex:
         """What the rest of the text must be."""

@@ -16,6 +16,7 @@ import numpy as np
 from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.embedded import native_text, translated
+from guidedgen.grammars.lalr_rows import lalr_row
 from guidedgen.grammars.regular import expression_of, within_chars
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
@@ -255,6 +256,12 @@ class _Lowering:
             self._list([self._ids[member.node], int(member.required)])
         return self._symbol(SymOp.UNORDERED, offset, len(node.members))
 
+    def emit_lalr(self, node: ir.Lalr) -> int:
+        """LALR; its nonterminals get symbols, too, that only name them."""
+        terminals = [-1 if terminal is None else self._ids[terminal] for terminal in node.terminals]
+        names = [self._symbol(SymOp.SEQUENCE, label=name) for name in node.nonterminals]
+        return self._symbol(SymOp.LALR, *self._list(lalr_row(node, terminals, names)))
+
     def emit_reference(self, node: ir.Reference) -> int:
         """RULE; its body is filled in when the queue reaches it."""
         name, scope = node.name, self._scope
@@ -378,6 +385,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Unordered: (_items, _Lowering.emit_unordered),
     ir.Reference: (_no_children, _Lowering.emit_reference),
     ir.SpecialToken: (_no_children, _Lowering.emit_special),
+    ir.Lalr: (lambda node: tuple(filter(None, node.terminals)), _Lowering.emit_lalr),
     ir.Scope: (_no_children, _Lowering.emit_scope),
     ir.JsonText: (_no_children, _Lowering.emit_json),
     ir.Limited: (_no_children, _Lowering.emit_limited),

@@ -26,7 +26,7 @@ from guidedgen.grammars.automaton_text import Automaton, expression_of_automaton
 from guidedgen.grammars.char_emptiness import are_equal, next_characters
 from guidedgen.grammars.char_proofs import is_prefix_free
 from guidedgen.grammars.char_set import ANY, CharSet, partition
-from guidedgen.grammars.looking_beyond import broken_texts
+from guidedgen.grammars.looking_beyond import broken_texts, without_settled_tests
 from guidedgen.grammars.regex_assertions import is_empty_width, without_tests
 from guidedgen.grammars.regex_parser import unsupported_error
 from guidedgen.grammars.regex_python import parse_python
@@ -157,7 +157,8 @@ def _with_tests(tree: Tree, form: _Form, refuse: _Refuse) -> Preferred:
     if not form.decided:  # where no text begins another there is only one to take
         alone = is_prefix_free(texts)
         if not alone:
-            raise refuse(f"{_WHAT}, which looks around", 0)
+            read = _by_threads(without_settled_tests(tree, refuse), refuse)
+            texts = cr.intersection([read, texts])
     broken = broken_texts(tree, texts if form.decided else None, refuse)
     return Preferred(texts, broken, alone and cr.is_nothing(broken))
 

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from guidedgen.errors import CompileError, UnsupportedFeature, ValidationFailed
-from guidedgen.grammars import choices, ir, lark_text, regex_text
+from guidedgen.grammars import choices, ir, lark_lalr, lark_text, regex_text
 from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.bounds import Bounds
@@ -25,6 +25,8 @@ from guidedgen.grammars.json_schema.keywords import draft_named
 from guidedgen.grammars.json_schema.native_compile import native_form
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
+from guidedgen.grammars.lalr_tables import LalrLexer
+from guidedgen.grammars.lark_lalr import Indentation
 from guidedgen.grammars.lark_notes import lark_notes
 from guidedgen.grammars.lark_rules import given_terminals
 from guidedgen.grammars.python_types import TypeSpec
@@ -139,10 +141,12 @@ class Lark(Translated):
         text: the grammar. Beyond lark's, it may say `%json {...}`, `%regex {...}`, special tokens (`<|name|>`), `&` and
             `~` in terminals, and limits, ends and captures of rules (`name[max_tokens=20, stop="\\n", capture]: ...`).
         start: the rule to begin with.
-        parser: "earley" reads any grammar; "lalr" is not there yet.
+        parser: "earley" reads any grammar; "lalr" is faster and takes what lark's automaton does: see the page on LALR.
         lexer: how it is decided which text a terminal takes. "auto" is "dynamic" for Earley, as in lark: what
             `re.match` takes where the terminal is expected. "dynamic_complete" takes less as well; with "basic" all
-            terminals compete for each text, whether they are expected or not. See the page on lexing.
+            terminals compete for each text, whether they are expected or not. For LALR "auto" is "contextual": those
+            compete that the parser's state has an action for. See the page on lexing.
+        indent: for LALR, where blocks are told by indentation.
         terminals: what terminals stand for that the grammar names with `%declare`: lists of texts, specs or types.
         json: options of `JsonSchema` for the texts of `%json`.
     """
@@ -151,6 +155,7 @@ class Lark(Translated):
     start: str = field(default="start", kw_only=True)
     parser: Literal["earley", "lalr"] = field(default="earley", kw_only=True)
     lexer: Literal["auto", "dynamic", "dynamic_complete", "basic", "contextual"] = field(default="auto", kw_only=True)
+    indent: Indentation | None = field(default=None, kw_only=True)
     terminals: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
     json: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
@@ -159,6 +164,8 @@ class Lark(Translated):
         if not all(isinstance(given, str) for given in (self.text, self.start)):
             raise CompileError("a Lark grammar and the name of its start rule must be strings")
         limits.check("schema_bytes", len(self.text))
+        if self.parser == "lalr":
+            return self._lalr(limits)
         from guidedgen.grammars.embedding import node_of  # late: what stands in a grammar may be any spec
 
         declared = {name for name in self.terminals if re.search(rf"%declare\b[^\n]*\b{re.escape(name)}\b", self.text)}
@@ -176,9 +183,23 @@ class Lark(Translated):
         notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
         return Translation(grammar=grammar, notes=notes)
 
+    def _lalr(self, limits: Limits) -> Translation:
+        if self.terminals or self.json:
+            hint = 'Use parser="earley", or write the terminals as patterns.'
+            raise UnsupportedFeature("terminals= and json= do not go with an LALR parser", hint=hint)
+        lexer = self._lalr_lexer()
+        node = lark_lalr.parse(self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits)
+        return Translation(grammar=node)
+
+    def _lalr_lexer(self) -> LalrLexer:
+        lexer = "contextual" if self.lexer == "auto" else self.lexer
+        if lexer not in ("contextual", "basic"):
+            raise CompileError(f"the lexer {lexer!r} does not go with LALR", hint='Use "contextual" or "basic".')
+        return lexer
+
     def _earley_lexer(self) -> lark_text.EarleyLexer:
-        if self.parser == "lalr":
-            raise UnsupportedFeature('parser="lalr" is not supported yet', hint='Use parser="earley".')
+        if self.indent is not None:
+            raise CompileError("indentation needs an LALR parser", hint='Add parser="lalr", or leave indent out.')
         if self.parser != "earley":
             raise CompileError(f"the parser {self.parser!r} is not known", hint='Use "earley" or "lalr".')
         lexer = "dynamic" if self.lexer == "auto" else self.lexer

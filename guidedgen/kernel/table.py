@@ -34,6 +34,7 @@ state all numbers of counting edges between the fewest and the most lead to an a
     UNORDERED      offset in pool        members        members in any order, see below
     JSON           row of texts          -              a JSON text of a schema (native kernel only)
     LIMITED        expression            tokens         a text in its language in so many tokens at most
+    LALR           offset in pool        count          what an LALR(1) parser accepts; the row: `lalr_table.py`
 
 The pool row of UNORDERED is: separator, rest (-1: none), minimum, maximum (-1: none), then for each member its symbol
 and 1 where it is required, else 0. It derives all sequences of items with the separator between two of them, where an
@@ -88,6 +89,7 @@ class SymOp(IntEnum):
     UNORDERED = 6
     JSON = 7
     LIMITED = 8
+    LALR = 10
 
 
 @dataclass(frozen=True, kw_only=True)

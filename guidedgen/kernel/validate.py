@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guidedgen.errors import CompileError
+from guidedgen.kernel import lalr_table
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
@@ -121,7 +122,7 @@ def _check_symbols(
     rows = table.symbols.astype(np.int64)
     op, a, b = rows.T
     ids = np.arange(len(rows))
-    _require("symbols", (op >= 0) & (op <= max(SymOp)), "unknown opcode")
+    _require("symbols", np.isin(op, list(SymOp)), "unknown opcode")
     terminal_ok = (a >= 0) & (a < len(table.exprs))
     limited = op == SymOp.LIMITED
     _require("symbols", ~((op == SymOp.TERMINAL) | limited) | terminal_ok, "no such expression")
@@ -139,10 +140,27 @@ def _check_symbols(
     single = np.stack([ids[repeats], a[repeats]], axis=1)
     listed = _list_edges("symbols", (op == SymOp.SEQUENCE) | (op == SymOp.CHOICE), a, b, pool)
     _require_edges("symbols", listed, (listed[:, 1] >= 0) & (listed[:, 1] < listed[:, 0]), "a child must come first")
-    unordered = op == SymOp.UNORDERED
-    if not unordered.any():
-        return np.concatenate([single, listed])
-    return np.concatenate([single, listed, _check_unordered(unordered, a, b, pool, limits)])
+    edges = [single, listed]
+    if (unordered := op == SymOp.UNORDERED).any():
+        edges.append(_check_unordered(unordered, a, b, pool, limits))
+    edges += [_check_lalr(table, row) for row in np.flatnonzero(op == SymOp.LALR).tolist()]
+    return np.concatenate(edges)
+
+
+def _check_lalr(table: GrammarTable, row: int) -> Rows:
+    """Check a LALR symbol; returns its edges [K, 2] to its terminals."""
+    _, offset, count = table.symbols[row].tolist()
+    _, lists = lalr_table.unpack(table.pool, offset, count)
+    symbols = lists["terminal_symbol"][lists["terminal_symbol"] != -1]
+    edges = np.stack([np.full(len(symbols), row), symbols.astype(np.int64)], axis=1)
+    _require_edges("symbols", edges, (edges[:, 1] >= 0) & (edges[:, 1] < row), "a child must come first")
+    terminals = table.symbols[symbols, 0] == SymOp.TERMINAL
+    _require_edges("symbols", edges, terminals, "a terminal of an automaton is no TERMINAL")
+    names = lists["nonterminal_symbol"]
+    _require(
+        "symbols", np.array([bool(((names >= 0) & (names < row)).all())]), "a name must come first", np.array([row])
+    )
+    return edges
 
 
 def _check_unordered(

@@ -6,10 +6,11 @@ What each covers, and what it leaves out, is said in the first lines of its file
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import resources
+from dataclasses import dataclass, field, fields
+from importlib import import_module, resources
+from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from guidedgen.errors import CompileError
 from guidedgen.grammars.specs import Lark
@@ -26,12 +27,14 @@ class LibraryGrammar:
         about: the language, in a few words.
         judge: the program that decides in tests which texts belong to the language.
         starts: the rules that it may start with; the first is the default.
+        options: those of `Lark` that it is read with.
     """
 
     name: str
     about: str
     judge: str
     starts: tuple[str, ...] = ("start",)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -49,6 +52,15 @@ class LibraryGrammar:
         return "\n".join(lines)
 
 
+def _python_blocks() -> Any:
+    """Blocks as Python reads them; None where `Lark` does not read blocks."""
+    lalr = "guidedgen.grammars.lark_lalr"
+    return import_module(lalr).Indentation(deepest=40) if find_spec(lalr) else None
+
+
+# Languages whose words are told apart before the parser sees them. No blocks by indentation but in Python.
+_SCANNED: Final = {"parser": "lalr", "lexer": "basic", "indent": None}
+
 _GRAMMARS: Final = (
     LibraryGrammar(
         name="arithmetic",
@@ -57,6 +69,7 @@ _GRAMMARS: Final = (
     ),
     LibraryGrammar(name="csv", about="comma-separated values (RFC 4180)", judge="Python's csv, and the RFC's rules"),
     LibraryGrammar(name="email", about="e-mail addresses (RFC 5321, RFC 5322)", judge="the RFCs' rules"),
+    LibraryGrammar(name="graphql", about="GraphQL requests", judge="graphql-core", options=_SCANNED),
     LibraryGrammar(
         name="iso8601",
         about="dates, times, durations and intervals (ISO 8601)",
@@ -66,11 +79,28 @@ _GRAMMARS: Final = (
     LibraryGrammar(name="json", about="JSON (RFC 8259)", judge="Python's json"),
     LibraryGrammar(name="jsonl", about="JSON lines, one value a line", judge="Python's json"),
     LibraryGrammar(name="markdown_table", about="tables of GitHub Flavored Markdown", judge="markdown-it"),
+    LibraryGrammar(
+        name="python",
+        about="Python 3.11 modules, with their indentation",
+        judge="Python's ast",
+        options=_SCANNED | {"indent": _python_blocks()},
+    ),
     LibraryGrammar(name="shell_arguments", about="words that a POSIX shell takes as they are", judge="sh and shlex"),
+    LibraryGrammar(
+        name="sql",
+        about="SQL statements in SQLite's dialect",
+        judge="sqlite3",
+        starts=("start", "query"),
+        options=_SCANNED,
+    ),
     LibraryGrammar(name="url", about="URIs and URLs (RFC 3986)", judge="the RFC's rules", starts=("start", "http_url")),
+    LibraryGrammar(name="verilog", about="a subset of Verilog modules", judge="Icarus Verilog", options=_SCANNED),
 )
 
-LIBRARY: Final[Mapping[str, LibraryGrammar]] = MappingProxyType({grammar.name: grammar for grammar in _GRAMMARS})
+_TAKEN: Final = {option.name for option in fields(Lark)}
+LIBRARY: Final[Mapping[str, LibraryGrammar]] = MappingProxyType(
+    {grammar.name: grammar for grammar in _GRAMMARS if set(grammar.options) <= _TAKEN}
+)
 """The grammars by name."""
 
 
@@ -90,4 +120,4 @@ def library(name: str, *, start: str | None = None) -> Lark:
     if start is not None and start not in grammar.starts:
         known = ", ".join(grammar.starts)
         raise CompileError(f"the grammar {name!r} does not start with {start!r}", hint=f"It starts with {known}.")
-    return Lark(grammar.text, start=start or grammar.starts[0])
+    return Lark(grammar.text, start=start or grammar.starts[0], **grammar.options)

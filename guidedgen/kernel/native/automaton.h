@@ -58,7 +58,24 @@ class Automaton {
     int32_t obligation(LexState* s) {
         if (s->obligation != kUnknown) return s->obligation;
         const int32_t tracked = expressions_.tracked(s->expr);
-        return s->obligation = alive(tracked) ? tracked : -1;
+        return s->obligation = alive(tracked) ? shortened(tracked, kCharacter) : -1;
+    }
+
+    // A language that forbids the same as the beginning of what follows: what begins with another text of it says nothing. So
+    // what is left of a name is any byte of names, whatever was read of it.
+    int32_t shortened(int32_t language, int depth) {
+        LexState* s = state(language);
+        prune(s);
+        ByteSet at_once;
+        std::vector<int32_t> items;
+        for (size_t i = 0; i < s->edges.size(); ++i) {
+            LexState* to = target(s, i);
+            if (to->accepting) at_once = at_once | s->edges[i].bytes;
+            else items.push_back(expressions_.concat(expressions_.bytes(s->edges[i].bytes), depth > 1 ? shortened(to->expr, depth - 1) : to->expr));
+        }
+        if (at_once.empty() && depth == kCharacter) return language;
+        items.push_back(expressions_.bytes(at_once));
+        return expressions_.either(std::move(items));
     }
 
     // Whether any non-empty text continues from here.
@@ -306,6 +323,7 @@ class Automaton {
     }
 
     static constexpr int32_t kUnknown = -2;
+    static constexpr int kCharacter = 4;     // bytes
     // `same`: what an edge leads to that leads back to its state.
     static void add_edge(LexState* s, LexEdge made, int32_t same, std::vector<LexEdge>& edges) {
         for (LexEdge& e : edges)

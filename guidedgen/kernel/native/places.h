@@ -17,12 +17,15 @@ class Places {
             for (const Item& i : after)
                 if (!is_json(i)) result.push_back(arena_.rows().symbols().slot(i.slot - 1).symbol);
         };
-        for (const Reading& r : p->front.reading)
-            if (const auto& after = r.row->terminals[r.index].after) add_items(*after);
+        auto add_expected = [&](const Expected& e) {
+            if (e.after) add_items(*e.after);
+            if (e.read >= 0) result.push_back(arena_.rows().symbols().lalr_at(e.item.slot).terminal_symbol[e.read & ~Expected::kIgnored]);
+        };
+        for (const Reading& r : p->front.reading) add_expected(r.row->terminals[r.index]);
         if (Row* row = p->front.between) {
             arena_.viability().settle(row);
             for (const Expected& e : row->terminals)
-                if (e.after && !arena_.lexer().first(e.start).empty()) add_items(*e.after);
+                if (!arena_.lexer().first(e.start).empty()) add_expected(e);
             for (const ExpectedTokens& e : row->tokens) add_items(e.after);
         }
         std::sort(result.begin(), result.end());

@@ -70,7 +70,7 @@ class Arena {
     Position* import(const Position* source) {
         Front front = source->front;
         for (Reading& r : front.reading) {
-            const Expected& expected = r.row->terminals[r.index];
+            Expected expected = r.row->terminals[r.index].key();
             r.row = rows_.import(r.row);
             Row* around = expected.item.row ? rows_.import(expected.item.row) : nullptr;
             auto same = [&](const Expected& e) { return e.same(expected) && e.item.nonterminal == expected.item.nonterminal && e.item.row == around; };
@@ -168,7 +168,8 @@ class Arena {
         if (in.between) {
             Row* row = in.between;
             viability_.settle(row);
-            for (uint32_t i = 0; i < row->terminals.size(); ++i)
+            const size_t count = row->first.has(byte) ? row->terminals.size() : 0;
+            for (uint32_t i = 0; i < count; ++i)
                 step_one({nullptr, row, i, rows_.limit(row->terminals[i])}, lexer_->next(row->terminals[i].start, byte), byte, out);
         }
         if (out.reading.size() > kFew) sort_unique(out.reading);

@@ -7,6 +7,7 @@
 // Sources: Earley, CACM 1970; nullable symbols as in Aycock and Horspool, "Practical Earley Parsing", 2002.
 #pragma once
 
+#include "lalr_stacks.h"
 #include "symbols.h"
 #include "token_sets.h"
 
@@ -15,7 +16,7 @@ namespace guidedgen {
 struct Row;
 
 struct Item {
-    int32_t slot;          // below -1: a state of the JSON machine, see json_item()
+    int32_t slot;          // below -1: a state of the JSON machine, see json_item(); from kLalr down: of an automaton
     int32_t nonterminal;   // of the frame; -1: the root. What was predicted under an obligation is another, see Obligations
     Row* row;              // of the frame; nullptr: the root
     int32_t obligation = -1;   // what must not begin here: an expression, see Automaton::obligation; -1: nothing
@@ -30,22 +31,30 @@ inline Item obliged(Item item, int32_t obligation) {
     item.obligation = obligation;
     return item;
 }
-inline bool is_json(const Item& item) { return item.slot < -1; }
+inline bool is_json(const Item& item) { return item.slot < -1 && !is_lalr(item); }
 inline int32_t json_state(const Item& item) { return -2 - item.slot; }
 
 // A terminal that a row expects, with the items that follow it.
 struct Expected {
     LexState* start;
-    Item item{-1, -1, nullptr};                 // JSON: what expects the lexeme
+    Item item{-1, -1, nullptr};                 // JSON and LALR: what expects the lexeme. Its obligation: under which it begins, if that matters
     std::unique_ptr<std::vector<Item>> after;   // not for JSON
     Row* target = nullptr;      // the row after this terminal alone; made on demand
     int32_t terminal = -1;      // -1: a lexeme of JSON
     int32_t edge = -1;          // JSON: which lexeme of its state
     uint8_t flags = 0;          // JSON: what it means for registers
-    int32_t obligation = -1;    // under which it begins; -1: none that matters
+    int32_t read = -1;          // LALR: the terminal of the automaton; kIgnored more where the stack stays as it is
+    int32_t column = -1;        // LALR: where the line after a newline begins
+    int32_t way = 0;            // LALR: which of the ways to read the terminal
+    bool sure = false;          // LALR: wherever it ends, the text can be completed
 
+    static constexpr int32_t kIgnored = 1 << 30;
+
+    // All that `same` looks at.
+    Expected key() const { return {start, item, nullptr, nullptr, terminal, edge, flags, read, column, way}; }
     bool same(const Expected& o) const {
-        return terminal == o.terminal && obligation == o.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
+        if (read >= 0 || o.read >= 0) return read == o.read && column == o.column && way == o.way && item.slot == o.item.slot && item.obligation == o.item.obligation;
+        return terminal == o.terminal && item.obligation == o.item.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
     }
 };
 
@@ -67,6 +76,7 @@ struct Row {
     bool accepting = false;
     bool closed = false;
     bool settled = false;            // Viability has taken away what leads nowhere
+    int8_t clean = -1;               // LALR: memo of clean_stack
     int8_t viable = -1;              // memo of Viability: 1: some text leads from here to an end, 0: none
     ByteSet first;                   // bytes that a terminal can begin with
     std::vector<Expected> terminals;
@@ -74,7 +84,7 @@ struct Row {
     std::vector<std::pair<int32_t, Item>> callers;                           // nonterminal -> item after it; sorted once closed
     std::vector<std::pair<const Remainder*, std::unique_ptr<TokenSet>>> crossing;   // memo: remainders that this row can read
     std::unique_ptr<TokenSet> mask;
-    std::vector<std::pair<int32_t, int64_t>> finish;                         // memo: nonterminal -> cost after it
+    std::unique_ptr<std::vector<std::pair<int32_t, int64_t>>> finish;        // memo: nonterminal -> cost after it
     int64_t cost = -1;
     std::unique_ptr<RowBounds> bounds;
 };
@@ -96,6 +106,16 @@ class Rows {
         for (const Item& item : items) made_.insert(key(item));
         for (size_t i = 0; i < items.size(); ++i) {
             const Item item = items[i];
+            if (is_lalr(item)) {
+                const Item* const end = lalr_end(item);
+                const Item frame = end ? *end : item;
+                if (end && !frame.row) complete = true;
+                else if (end) each_caller(frame.row, frame.nonterminal, [&](const Item& caller) {
+                    const Item next = obliged(caller, item.obligation);
+                    if (made_.insert(key(next))) items.push_back(next);
+                });
+                continue;
+            }
             if (is_json(item)) {
                 if (!symbols_->json().complete(json_state(item))) continue;
                 const Item end{symbols_->json_end(), item.nonterminal, item.row, item.obligation};
@@ -111,7 +131,7 @@ class Rows {
                 });
         }
         items.erase(std::remove_if(items.begin(), items.end(),
-                                   [&](const Item& i) { return !is_json(i) && symbols_->slot(i.slot).kind == SlotKind::End; }),
+                                   [&](const Item& i) { return i.slot >= 0 && symbols_->slot(i.slot).kind == SlotKind::End; }),
                     items.end());
         return intern(std::move(items), complete);
     }
@@ -140,7 +160,8 @@ class Rows {
             std::vector<Item> items = now->items;
             for (Item& item : items)
                 if (item.row) item.row = made[item.row];
-            close(made[now] = intern(std::move(items), now->complete_before));   // oldest first, as closing needs it
+            Row* row = made[now] = intern(std::move(items), now->complete_before);
+            if (now->closed) close(row);   // oldest first, as closing needs it
         }
         return made[source];
     }
@@ -208,6 +229,7 @@ class Rows {
 
     std::vector<Item> after_items(Row* row, size_t index, int32_t obligation = -1) {
         const Expected& e = row->terminals[index];
+        if (e.read >= 0) return {obliged(lalr_after(e), obligation)};
         if (e.edge < 0) {
             std::vector<Item> items = *e.after;
             if (symbols_->lexes())
@@ -247,7 +269,8 @@ class Rows {
     static constexpr int64_t kVisit = 4;   // steps that an item of a row counts for
 
     int64_t item_cost(const Item& item) {
-        int64_t rest = item.row ? finish(item.row, item.nonterminal) : 0;
+        if (is_lalr(item)) return lalr_cost(item);
+        const int64_t rest = item.row ? finish(item.row, item.nonterminal) : 0;
         if (is_json(item)) return std::min(kFar, symbols_->json().cost(json_state(item)) + rest);
         return std::min(kFar, symbols_->suffix_cost(item.slot) + rest);
     }
@@ -316,6 +339,7 @@ class Rows {
             if (seen_.insert(key(next))) work.push_back(next);
         };
         if (is_json(item)) return visit_json(row, item);
+        if (is_lalr(item)) return visit_lalr(row, item);
         const Slot slot = symbols_->slot(item.slot);
         const Item after{item.slot + 1, item.nonterminal, item.row, item.obligation};
         switch (slot.kind) {
@@ -336,6 +360,16 @@ class Rows {
                     row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
                 }
                 push(obliged(json_item(symbols_->json().start(slot.value), frame), item.obligation));
+                break;
+            }
+            case SlotKind::Lalr: {
+                Item frame = item;
+                if (symbols_->slot(after.slot).kind != SlotKind::End) {
+                    frame = {0, symbols_->obligations().frame(kLalr - slot.value, item.obligation), row};
+                    row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
+                }
+                const Lalr& machine = symbols_->lalr(slot);
+                push({machine.slot(machine.start), frame.nonterminal, frame.row, item.obligation});
                 break;
             }
             case SlotKind::Nonterminal: {
@@ -360,10 +394,9 @@ class Rows {
         if (!start || (limit >= 0 && start != plain && !symbols_->counts().fits(start, limit))) return;
         const int32_t obligation = start == plain ? -1 : after.obligation;
         for (Expected& e : row->terminals)
-            if (e.terminal == terminal && e.obligation == obligation) return e.after->push_back(obliged(after, -1));
-        row->terminals.push_back({start, {-1, -1, nullptr}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
+            if (e.terminal == terminal && e.item.obligation == obligation) return e.after->push_back(obliged(after, -1));
+        row->terminals.push_back({start, {-1, -1, nullptr, obligation}, std::make_unique<std::vector<Item>>(1, obliged(after, -1))});
         row->terminals.back().terminal = terminal;
-        row->terminals.back().obligation = obligation;
     }
 
     void visit_json(Row* row, const Item& item) {
@@ -372,36 +405,183 @@ class Rows {
         for (size_t i = 0; i < edges.size(); ++i) {
             LexState* start = symbols_->obligations().start(edges[i].start, item.obligation);
             if (!start) continue;
-            row->terminals.push_back({start, item, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
-            if (start != edges[i].start) row->terminals.back().obligation = item.obligation;
+            const Item by = start == edges[i].start ? obliged(item, -1) : item;
+            row->terminals.push_back({start, by, nullptr, nullptr, -1, static_cast<int32_t>(i), edges[i].flags});
         }
     }
 
     int64_t finish(Row* row, int32_t nonterminal) {
-        for (const auto& entry : row->finish)
+        if (!row->finish) return kFar;
+        for (const auto& entry : *row->finish)
             if (entry.first == nonterminal) return entry.second;
         return kFar;
     }
 
-    // Costs after the nonterminals of all rows that `row` can return to, oldest first.
+    // Costs after the nonterminals of all rows that `top` can return to, oldest first.
     void finish_older_rows(Row* top) {
-        std::vector<Row*> order, stack{top};
-        std::unordered_map<Row*, char> met{{top, 0}};
+        for (const Item& item : top->items)
+            if (item.row && !item.row->finish) finish_rows_from(item.row, top);
+    }
+
+    // The same for `from` and all older ones; what `top` is left out.
+    void finish_rows_from(Row* from, Row* top) {
+        std::vector<Row*> order, stack{from};
+        std::unordered_map<Row*, char> met{{from, 0}};
+        if (top) met.emplace(top, 0);
         while (!stack.empty()) {
             Row* row = stack.back();
             stack.pop_back();
             if (row != top) {
-                close(row);
+                if (!is_stack(row)) close(row);
                 order.push_back(row);
             }
             for (const Item& item : row->items)
-                if (item.row && item.row->finish.empty() && met.emplace(item.row, 0).second) stack.push_back(item.row);
+                if (item.row && !item.row->finish && met.emplace(item.row, 0).second) stack.push_back(item.row);
         }
         std::sort(order.begin(), order.end(), [](const Row* a, const Row* b) { return a->id < b->id; });
         for (Row* row : order) finish_row(row);
     }
 
+    // --- rows that are stacks of an automaton
+
+    static bool is_stack(const Row* row) { return row->items.size() == 1 && is_lalr(row->items[0]); }
+
+    // What an automaton's state expects. Each terminal is tried: that a state has an action for it does not say that it can come.
+    void visit_lalr(Row* row, const Item& item) {
+        Lalr& machine = symbols_->lalr_at(item.slot);
+        const LalrTrial<Item> now(machine, item);
+        const LalrProof& proof = symbols_->proof(machine);
+        auto sure = [&](const LalrTrial<Item>& trial) {
+            if (!clean_stack(machine, proof, trial.base)) return false;
+            return std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.clean(state); });
+        };
+        auto sure_after = [&](int32_t ignored) {
+            return proof.clean_after(machine.state_of(item.slot), ignored) && clean_stack(machine, proof, item);
+        };
+        auto expect = [&](int32_t terminal, int32_t column, int32_t flag, bool sure) {
+            int32_t way = 0;
+            LalrLexemes& lexemes = symbols_->lexemes(machine);
+            const int32_t state = machine.state_of(item.slot);
+            const bool skipped = flag && terminal != machine.newline;
+            for (LexState* plain : skipped ? lexemes.of_ignored(state, terminal) : lexemes.of(state, terminal, column)) {
+                LexState* start = symbols_->obligations().start(plain, item.obligation);
+                if (!start || !symbols_->lexer().can_continue(start)) continue;
+                row->terminals.push_back({start, item, nullptr});
+                row->terminals.back().read = terminal | flag;
+                row->terminals.back().column = column;
+                row->terminals.back().way = way++;
+                row->terminals.back().sure = sure;
+            }
+        };
+        auto finishes = [&](LalrTrial<Item>& trial) { return machine.always_ends() || lalr_cost(pushed_item(trial)) < kFar; };
+        machine.each_terminal(machine.state_of(item.slot), [&](int32_t terminal) {
+            if (terminal == machine.end_of_text() || machine.terminal_symbol[terminal] < 0 || terminal == machine.newline) return;
+            LalrTrial<Item> trial = now;
+            if (trial.read_text(terminal) && finishes(trial)) expect(terminal, -1, 0, sure(trial));
+            symbols_->lexer().expressions().spend(1 + trial.steps);
+        });
+        for (int32_t terminal : machine.ignored) expect(terminal, -1, Expected::kIgnored, sure_after(terminal));
+        if (machine.newline < 0) return;
+        if (machine.blocks.brackets(now.blocks) > 0) return expect(machine.newline, -1, Expected::kIgnored, sure_after(machine.newline));
+        auto expect_line = [&](int32_t column) {
+            LalrTrial<Item> trial = now;
+            if (trial.read_newline(column) && finishes(trial)) expect(machine.newline, column, 0, sure(trial));
+            return trial.steps;
+        };
+        for (int32_t b = now.blocks; b >= 0; b = machine.blocks.outer(b)) symbols_->lexer().expressions().spend(1 + expect_line(machine.blocks.column(b)));
+        const int32_t last = machine.blocks.column(now.blocks);
+        for (int32_t column = last + 1; column <= last + machine.deepest; ++column) symbols_->lexer().expressions().spend(1 + expect_line(column));
+    }
+
+    // Whether all states of a stack are clean, see LalrProof. An automaton inside of a larger grammar is not asked.
+    static bool clean_stack(const Lalr& machine, const LalrProof& proof, const Item& item) {
+        if (!proof.clean(machine.state_of(item.slot))) return false;
+        std::vector<Row*> above;
+        Row* row = machine.state_of(item.slot) == machine.start ? nullptr : item.row;
+        bool clean = row || (!item.row && machine.state_of(item.slot) == machine.start);
+        for (; row && row->clean < 0; above.push_back(row), row = row->items[0].row)
+            if (machine.state_of(row->items[0].slot) == machine.start) {
+                row->clean = !row->items[0].row && proof.clean(machine.start);
+                break;
+            }
+        if (row) clean = row->clean == 1;
+        for (; !above.empty(); above.pop_back()) {
+            clean = clean && proof.clean(machine.state_of(above.back()->items[0].slot));
+            above.back()->clean = clean;
+        }
+        return clean;
+    }
+
+    Item lalr_after(const Expected& e) {
+        if (e.read & Expected::kIgnored) return e.item;
+        LalrTrial<Item> trial(symbols_->lalr_at(e.item.slot), e.item);
+        const bool read = e.column >= 0 ? trial.read_newline(e.column) : trial.read_text(e.read);
+        if (!read) throw std::logic_error("an automaton refuses what it expects");
+        return pushed_item(trial);
+    }
+
+    // The frame of an automaton's text that may end here, or nullptr.
+    const Item* lalr_end(const Item& item) {
+        LalrTrial<Item> trial(symbols_->lalr_at(item.slot), item);
+        if (!trial.end()) return nullptr;
+        scratch_ = trial.base;
+        return &scratch_;
+    }
+
+    // The item on top of all that was pushed; the rows below it are made.
+    Item pushed_item(const LalrTrial<Item>& trial) {
+        Item top = trial.base;
+        for (int32_t state : trial.pushed) top = {trial.machine.slot(state), 0, lowered(trial.machine, top)};
+        if (!trial.pushed.empty()) top.nonterminal = trial.blocks;
+        return top;
+    }
+
+    // The row of a state that others are pushed on.
+    Row* lowered(const Lalr& machine, const Item& item) {
+        Item bare = obliged(item, -1);
+        if (machine.state_of(item.slot) != machine.start) bare.nonterminal = 0;
+        return intern({bare}, false);
+    }
+
+    int64_t lalr_cost(const Item& item) {
+        Lalr& machine = symbols_->lalr_at(item.slot);
+        if (item.row && !item.row->finish) finish_rows_from(item.row, nullptr);
+        const int32_t state = machine.state_of(item.slot);
+        int64_t best = kFar;
+        for (int32_t i = 0; i < machine.places(state); ++i)
+            best = std::min(best, machine.rest(machine.rule(state, i), machine.place(state, i)) + lalr_finish(machine, item, i));
+        return std::min(kFar, best);
+    }
+
+    // Least cost once the rule at a state's i-th place is complete.
+    int64_t lalr_finish(Lalr& machine, const Item& item, int32_t i) {
+        const int32_t state = machine.state_of(item.slot);
+        if (state == machine.start) return item.row ? finish(item.row, item.nonterminal) : 0;
+        const Row* row = nullptr;   // where the rule began
+        const Item* at = &item;
+        for (int32_t back = machine.place(state, i); back > 0; --back) {
+            if (machine.state_of(at->slot) == machine.start) return kFar;   // never in a table that was built from rules
+            row = at->row;
+            at = &row->items[0];
+        }
+        const std::vector<int64_t>& costs = machine.after_cost(machine.state_of(at->slot), machine.left(machine.rule(state, i)));
+        int64_t best = kFar;
+        for (size_t k = 0; k < costs.size(); ++k)
+            if (costs[k] < best) best = std::min(best, costs[k] + finish(const_cast<Row*>(row), static_cast<int32_t>(k)));
+        return best;
+    }
+
+    void finish_stack(Row* row) {
+        const Item& item = row->items[0];
+        Lalr& machine = symbols_->lalr_at(item.slot);
+        const int32_t places = machine.places(machine.state_of(item.slot));
+        auto costs = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>();
+        for (int32_t i = 0; i < places; ++i) costs->emplace_back(i, lalr_finish(machine, item, i));
+        row->finish = std::move(costs);
+    }
+
     void finish_row(Row* row) {
+        if (is_stack(row)) return finish_stack(row);
         std::unordered_map<int32_t, int64_t> best;
         for (bool changed = true; changed;) {   // frames of one row may refer to each other (left recursion)
             changed = false;
@@ -422,7 +602,7 @@ class Rows {
                 }
             }
         }
-        row->finish.assign(best.begin(), best.end());
+        row->finish = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>(best.begin(), best.end());
     }
 
     std::shared_ptr<Symbols> symbols_;
@@ -430,6 +610,7 @@ class Rows {
     IdTable index_;
     std::map<std::pair<const Expected*, int32_t>, Row*> obliged_;   // memo of `after`
     Seen seen_, made_;   // scratch of `close` and of `make`
+    Item scratch_{-1, -1, nullptr};   // what lalr_end returns
     int64_t bytes_ = 0;
 };
 

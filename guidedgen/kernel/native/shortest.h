@@ -47,8 +47,16 @@ class Shortest {
     // Bytes of the shortest completion; a special token counts as one.
     int64_t cost(const Front& front) {
         int64_t best = front.between ? arena_.viability().cost(front.between) : kFar;
-        for (const Reading& r : front.reading) best = std::min(best, cost(r));
+        const bool tight = some_tight(front);
+        for (const Reading& r : front.reading)
+            if (!tight || arena_.viability().tight(r.row, r.index)) best = std::min(best, cost(r));
         return best;
+    }
+
+    // Whether a completion keeps to ways that are tight, see Viability.
+    bool some_tight(const Front& front) {
+        if (!arena_.rows().symbols().has_lalr()) return false;
+        return front.between || std::any_of(front.reading.begin(), front.reading.end(), [this](const Reading& r) { return arena_.viability().tight(r.row, r.index); });
     }
 
     int64_t cost(const Reading& r) {
@@ -139,10 +147,16 @@ class Shortest {
                 if (arena_.viability().cost(lexer.target(s, i), row, index) == left) best = byte;
             }
         };
-        for (const Reading& r : front.reading) consider(r.state, r.row, r.index);
-        if (Row* row = front.between) {
-            arena_.viability().settle(row);
-            for (uint32_t i = 0; i < row->terminals.size(); ++i) consider(row->terminals[i].start, row, i);
+        for (bool tight : {some_tight(front), false}) {
+            auto fits = [&](Row* row, uint32_t index) { return !tight || arena_.viability().tight(row, index); };
+            for (const Reading& r : front.reading)
+                if (fits(r.row, r.index)) consider(r.state, r.row, r.index);
+            if (Row* row = front.between) {
+                arena_.viability().settle(row);
+                for (uint32_t i = 0; i < row->terminals.size(); ++i)
+                    if (fits(row, i)) consider(row->terminals[i].start, row, i);
+            }
+            if (best >= 0 || !tight) break;
         }
         return best;
     }

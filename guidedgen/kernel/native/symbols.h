@@ -5,18 +5,21 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
 #include "explicit_automaton.h"
 #include "json_texts.h"
+#include "lalr_proof.h"
+#include "lalr_stacks.h"
 #include "obligations.h"
 #include "token_counts.h"
 #include "unordered.h"
 
 namespace guidedgen {
 
-enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered, Json, Limited };
+enum class SymOp : int32_t { Terminal, Sequence, Choice, Repetition, Token, Rule, Unordered, Json, Limited, Lalr = 10 };
 
 struct Table {
     const int32_t *exprs, *symbols, *pool;
@@ -26,7 +29,7 @@ struct Table {
     int32_t start;
 };
 
-enum class SlotKind : uint8_t { Terminal, Nonterminal, Token, Json, End };
+enum class SlotKind : uint8_t { Terminal, Nonterminal, Token, Json, Lalr, End };
 
 // A position in a production: what comes next there.
 struct Slot {
@@ -75,6 +78,18 @@ class Symbols {
     bool mixed() const { return mixed_; }
     // Where a production ends: what a JSON text that is complete has come to.
     int32_t json_end() const { return json_end_; }
+
+    // The automaton that is at a slot, or stands in an item with it.
+    Lalr& lalr(const Slot& slot) { return *lalr_[slot.value]; }
+    Lalr& lalr_at(int32_t slot) { return *lalr_[lalr_of_state_[kLalr - slot]]; }
+
+    const LalrProof& proof(const Lalr& machine) {
+        auto& known = lalr_proofs_[lalr_of_state_[kLalr - machine.slot(machine.start)]];
+        if (!known) known = std::make_unique<LalrProof>(*lexer_, machine, lexemes(machine));
+        return *known;
+    }
+    bool has_lalr() const { return !lalr_.empty(); }
+    LalrLexemes& lexemes(const Lalr& machine) { return *lalr_lexemes_[lalr_of_state_[kLalr - machine.slot(machine.start)]]; }
 
     Lexer& lexer() const { return *lexer_; }
     const std::shared_ptr<Lexer>& lexer_ptr() const { return lexer_; }
@@ -197,12 +212,42 @@ class Symbols {
                     unordered_.emplace_back(t.pool + row[1], row[2]);
                     unordered_.back().append_parts(children_);
                     break;
+                case SymOp::Lalr:
+                    low_[s] = static_cast<int32_t>(lalr_.size());
+                    read_lalr(t.pool + row[1]);
+                    break;
             }
         }
         first_[n] = static_cast<int32_t>(children_.size());
         body_.assign(n, -1);
         expr_of_.clear();
         expr_of_.shrink_to_fit();
+    }
+
+    void read_lalr(const int32_t* row) {
+        lalr_.push_back(std::make_unique<Lalr>(row, static_cast<int32_t>(lalr_of_state_.size())));
+        Lalr& machine = *lalr_.back();
+        lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
+        std::vector<int32_t> exprs;
+        for (int32_t symbol : machine.terminal_symbol) exprs.push_back(symbol < 0 ? -1 : expr_[symbol]);
+        machine.set_costs([&](int32_t terminal) {
+            LexState* start = lexer_->state(exprs[terminal]);
+            return lexer_->alive(start) ? int64_t{lexer_->distance(start)} : kFar;
+        });
+        lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, machine, std::move(exprs)));
+        lalr_proofs_.emplace_back();
+        lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.resolved.empty();
+    }
+
+    static bool takes_empty_text(Lalr& machine) {
+        struct Alone {
+            struct Row {
+                std::vector<Alone> items;
+            };
+            int32_t slot, nonterminal;
+            Row* row;
+        };
+        return LalrTrial<Alone>(machine, {machine.slot(machine.start), 0, nullptr}).end();
     }
 
     // Least fixpoint of a property that sequences need of all parts and choices of one (Horn clauses, linear time).
@@ -218,6 +263,8 @@ class Symbols {
                 now = of_terminal(id);
             } else if (op_[s] == SymOp::Token || op_[s] == SymOp::Json) {
                 now = of_token;
+            } else if (op_[s] == SymOp::Lalr) {
+                now = of_token ? lalr_[low_[s]]->least() < kFar : takes_empty_text(*lalr_[low_[s]]);
             } else if (op_[s] == SymOp::Repetition && low_[s] == 0) {
                 now = true;
             } else {
@@ -304,6 +351,7 @@ class Symbols {
                 token_lists_.emplace_back(children_.begin() + first_[s], children_.begin() + first_[s + 1]);
                 slots_.push_back({SlotKind::Token, false, static_cast<int32_t>(token_lists_.size()) - 1, s});
                 break;
+            case SymOp::Lalr: slots_.push_back({SlotKind::Lalr, nullable_[s] != 0, low_[s], s}); break;
             case SymOp::Json: slots_.push_back({SlotKind::Json, false, low_[s], s}); break;
             case SymOp::Repetition: append_repetition(s, low_[s], high_[s]); break;
             default: {
@@ -379,6 +427,7 @@ class Symbols {
     int64_t cost(const Slot& slot) {
         if (slot.kind == SlotKind::Json) return json_.cost(json_.start(slot.value));
         if (slot.kind == SlotKind::Token) return 1;
+        if (slot.kind == SlotKind::Lalr) return lalr_[slot.value]->least();
         if (slot.nullable) return 0;
         if (slot.kind == SlotKind::Terminal) return min_length_[slot.symbol];
         const Nonterminal& n = nonterminals_[slot.value];
@@ -418,6 +467,7 @@ class Symbols {
                 int32_t id = static_cast<int32_t>(s);
                 int64_t now = is_terminal(id) ? (min_length_[s] < kFar ? min_length_[s] : terminal_length(id))
                               : op_[s] == SymOp::Token  ? 1
+                              : op_[s] == SymOp::Lalr   ? lalr_[low_[s]]->least()
                               : op_[s] == SymOp::Json   ? json_.cost(json_.start(low_[s]))
                                                         : combine(id);
                 if (now < min_length_[s]) {
@@ -444,6 +494,10 @@ class Symbols {
     std::vector<uint8_t> nullable_, productive_;
     std::vector<int64_t> min_length_, suffix_cost_;   // by symbol; by slot, -1: not computed
     std::vector<Unordered> unordered_;
+    std::vector<std::unique_ptr<Lalr>> lalr_;
+    std::vector<int32_t> lalr_of_state_;
+    std::vector<std::unique_ptr<LalrLexemes>> lalr_lexemes_;
+    std::vector<std::unique_ptr<LalrProof>> lalr_proofs_;   // made on demand
     SeenSets seen_sets_;
     int32_t start_ = 0, start_slot_ = -1;
     bool lexes_ = false;

@@ -17,9 +17,9 @@ class Viability {
 
     // A way to end a lexeme: with which obligation, and the fewest bytes to it.
     struct End {
-        int32_t tracked;      // as a ban names it
         int32_t obligation;
         int64_t bytes;
+        std::vector<int32_t> tracked;   // as a ban names it
     };
 
     // The ways to end from a state, the nearest first.
@@ -40,7 +40,8 @@ class Viability {
     bool viable(Row* row) {
         if (row->viable < 0) {
             rows_.close(row);
-            if (row->accepting || always()) row->viable = 1;
+            auto sure = [](const Expected& e) { return e.sure; };
+            if (row->accepting || always() || std::any_of(row->terminals.begin(), row->terminals.end(), sure)) row->viable = 1;
             else search(row, false, [](Row* r) { return r->viable == 1 ? int64_t{0} : int64_t{-1}; });
         }
         return row->viable == 1;
@@ -51,10 +52,21 @@ class Viability {
         if (!symbols_.lexes()) return rows_.cost(row);
         const auto known = costs_.find(row);
         if (known != costs_.end()) return known->second;
-        return search(row, true, [this](Row* r) {
+        auto value = [this](Row* r) {
             const auto found = costs_.find(r);
             return found == costs_.end() ? int64_t{-1} : found->second;
-        });
+        };
+        const int64_t tight = symbols_.has_lalr() ? search(row, true, value, true) : kFar;
+        return tight < kFar ? tight : search(row, true, value);
+    }
+
+    // Whether a terminal is on a way through an automaton that is shortest by its rules. Where there is one, no others are looked
+    // at for a completion: blanks and columns make many ways differ by little, and searching all of them would take too long.
+    bool tight(Row* row, size_t index) {
+        const Expected& e = row->terminals[index];
+        if (e.read < 0) return true;
+        const int64_t least = e.read & Expected::kIgnored ? 0 : symbols_.lalr_at(e.item.slot).terminal_cost(e.read);
+        return rows_.cost(rows_.after(row, index)) + least == rows_.cost(row);
     }
 
     // The same of a terminal that is being read.
@@ -71,7 +83,7 @@ class Viability {
 
     // Whether every row is viable, whatever was read before it.
     bool always() {
-        if (always_ < 0) always_ = !symbols_.has_json() && reaches_everything();
+        if (always_ < 0) always_ = !symbols_.has_json() && !symbols_.has_lalr() && reaches_everything();
         return always_ == 1;
     }
 
@@ -86,7 +98,7 @@ class Viability {
 
     std::vector<End> find_ends(LexState* s) {
         if (!s->accepting && !lexer_.can_continue(s)) return {};
-        if (!lexer_.expressions().is_longest(s->expr)) return {{Expressions::kFree, -1, s->accepting ? 0 : lexer_.distance(s)}};
+        if (!lexer_.expressions().is_longest(s->expr)) return {{-1, s->accepting ? 0 : lexer_.distance(s), {Expressions::kFree}}};
         std::vector<End> found;
         std::unordered_map<LexState*, int64_t> depths{{s, 0}};
         std::vector<LexState*> order{s};
@@ -108,16 +120,22 @@ class Viability {
     void note_end(LexState* now, int64_t depth, std::vector<End>& found) {
         const bool longest = lexer_.expressions().is_longest(now->expr);
         const int32_t tracked = longest ? lexer_.expressions().tracked(now->expr) : Expressions::kFree;
-        const auto same = [&](const End& e) { return e.tracked == tracked; };
-        if (std::none_of(found.begin(), found.end(), same)) found.push_back({tracked, lexer_.obligation(now), depth});
+        const int32_t obligation = lexer_.obligation(now);
+        for (End& e : found) {
+            if (e.obligation != obligation) continue;
+            if (std::find(e.tracked.begin(), e.tracked.end(), tracked) == e.tracked.end()) e.tracked.push_back(tracked);
+            return;
+        }
+        found.push_back({obligation, depth, {tracked}});
     }
 
     void restrict_to_viable(Row* row) {
         for (uint32_t i = 0; i < row->terminals.size(); ++i) {
             LexState* start = row->terminals[i].start;
+            if (row->terminals[i].sure) continue;
             std::set<int32_t> bad;
             for (const End& end : ends(start))
-                if (!free(row->terminals[i], end) && !viable(rows_.after(row, i, end.obligation))) bad.insert(end.tracked);
+                if (!free(row->terminals[i], end) && !viable(rows_.after(row, i, end.obligation))) bad.insert(end.tracked.begin(), end.tracked.end());
             if (!bad.empty()) row->terminals[i].start = without(start, std::move(bad));
         }
         auto dead = [this](const ExpectedTokens& e) { return !viable(rows_.make(e.after)); };
@@ -144,7 +162,7 @@ class Viability {
     // Bytes of a completion, of the shortest one where `exact`; `known` says what a row still costs where that is known, else -1.
     // The rows on the way are viable, and none of those that were visited where there is no way.
     template <class F>
-    int64_t search(Row* from, bool exact, F known) {
+    int64_t search(Row* from, bool exact, F known, bool only_tight = false) {
         std::map<int64_t, std::vector<Visit>> waiting{{0, {{from, 0, 0}}}};
         std::unordered_map<Row*, int64_t> best;
         std::vector<Visit> visits;
@@ -160,8 +178,9 @@ class Viability {
             rows_.close(now.row);
             const int64_t rest = now.row->accepting ? 0 : known(now.row);
             if (rest >= 0 && rest < kFar) return found(visits, rest, exact);
-            if (rest < 0) expand(now.row, visits.size() - 1, now.bytes, waiting);
+            if (rest < 0) expand(now.row, visits.size() - 1, now.bytes, only_tight, waiting);
         }
+        if (only_tight) return kFar;
         for (const auto& entry : best) {
             entry.first->viable = 0;
             costs_[entry.first] = kFar;
@@ -178,7 +197,7 @@ class Viability {
         }
     }
 
-    void expand(Row* row, size_t at, int64_t bytes, std::map<int64_t, std::vector<Visit>>& waiting) {
+    void expand(Row* row, size_t at, int64_t bytes, bool only_tight, std::map<int64_t, std::vector<Visit>>& waiting) {
         Expressions& e = lexer_.expressions();
         auto offer = [&](Row* to, int64_t after) {
             e.spend(kEach);
@@ -187,12 +206,14 @@ class Viability {
             const int64_t least = rows_.cost(to);
             if (least < kFar) waiting[after + least].push_back({to, at, after});
         };
-        for (uint32_t i = 0; i < row->terminals.size(); ++i)
+        for (uint32_t i = 0; i < row->terminals.size(); ++i) {
+            if (only_tight && !tight(row, i)) continue;
             for (const End& end : ends(row->terminals[i].start)) {
                 Row* to = rows_.after(row, i, end.obligation);
                 if (to->viable < 0 && free(row->terminals[i], end)) to->viable = 1;
                 offer(to, bytes + end.bytes);
             }
+        }
         for (const ExpectedTokens& t : row->tokens) offer(rows_.make(t.after), bytes + 1);
     }
 

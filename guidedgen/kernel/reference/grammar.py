@@ -18,6 +18,7 @@ from guidedgen.kernel.reference.completion import Completions
 from guidedgen.kernel.reference.counts import TokenCounts
 from guidedgen.kernel.reference.derivatives import Derivatives
 from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
+from guidedgen.kernel.reference.lalr import Automaton
 from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.rows import Rows
 from guidedgen.kernel.reference.state import State, States
@@ -71,13 +72,18 @@ class Grammar:
         self.lexemes = Lexemes(self._derivatives, self.expressions, limit=self.limits.states)
         self.counts = TokenCounts(self.lexemes, vocabulary)
         terminals = _terminals(table, self.expressions)
-        self._structure = Structure(table, terminals, self.lexemes, self.counts.fits)
+        automata = {
+            symbol: Automaton(table, symbol, terminals, self.expressions)
+            for symbol in np.flatnonzero(table.symbols[:, 0] == SymOp.LALR).tolist()
+        }
+        self._structure = Structure(table, terminals, self.lexemes, self.counts.fits, automata)
         self.counted = bool((table.symbols[:, 0] == SymOp.LIMITED).any())
         first = self._structure.part(start)
         if first.cost == math.inf:
             raise UnsatisfiableSchema("the grammar's start produces no text at all", hint="Relax the constraints.")
         self.rows = Rows(self._structure, first, self.lexemes, limit=self.limits.states)
         lexing = any(expression.op is Op.LONGEST for expression in terminals.values())
+        lexing = lexing or not all(automaton.exact for automaton in automata.values())
         self.viability = Viability(self.rows, self.lexemes, self.expressions, lexing=lexing, limit=self.limits.states)
         if self.viability.cost(self.rows.first()) == math.inf:
             hint = "Terminals that follow each other must not begin with what the one before could have gone on with."

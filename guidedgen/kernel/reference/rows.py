@@ -22,18 +22,19 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from guidedgen.errors import LimitExceeded
 from guidedgen.kernel.reference.expressions import Expression
+from guidedgen.kernel.reference.lalr import Stack
 from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.structure import Cost, Part, Production, Structure
 from guidedgen.kernel.table import SymOp
 
 Called: TypeAlias = "tuple[Part, Expression | None]"
 Frame: TypeAlias = "tuple[Row, Called] | None"
-Item: TypeAlias = "tuple[Production, int, Frame, Expression | None]"
+Item: TypeAlias = "tuple[Production, int, Frame, Expression | None] | Stack"
 Expected: TypeAlias = "tuple[Part, Expression]"  # a terminal, and the state of its automaton in which it begins
 Items: TypeAlias = "dict[Item, None]"  # a set in order of insertion, so that ties are broken the same way in every run
 ROOT: Frame = None
@@ -97,7 +98,7 @@ class Rows:
         known = row.after.get(key)
         if known is None:
             items = row.tokens[read] if isinstance(read, int) else row.terminals[read]
-            known = row.after[key] = self._complete((*item[:3], obligation) for item in items)
+            known = row.after[key] = self._complete(_obliged(item, obligation) for item in items)
         return known
 
     def merge(self, rows: set[Row]) -> Row:
@@ -118,18 +119,24 @@ class Rows:
         seen = dict.fromkeys(agenda)
         accepting = False
         while agenda:
-            production, dot, frame, obligation = agenda.pop()
-            if production.rest[dot] != 0:
-                continue
+            item = agenda.pop()
+            if isinstance(item, Stack):
+                if not item.automaton.complete(item):
+                    continue
+                frame, obligation = item.frame, item.obligation
+            else:
+                production, dot, frame, obligation = item
+                if production.rest[dot] != 0:
+                    continue
             if frame is None:
                 accepting = True
             else:
                 row, part = frame
-                callers: list[Item] = [(*caller[:3], obligation) for caller in row.callers[part]]
-                fresh = [item for item in callers if item not in seen]
+                callers = [_obliged(caller, obligation) for caller in row.callers[part]]
+                fresh = [caller for caller in callers if caller not in seen]
                 seen.update(dict.fromkeys(fresh))
                 agenda.extend(fresh)
-        return self._intern(dict.fromkeys(item for item in seen if item[1] < len(item[0].parts)), accepting)
+        return self._intern(dict.fromkeys(filter(_goes_on, seen)), accepting)
 
     def _intern(self, items: Items, accepting: bool) -> Row:
         key = (frozenset(items), accepting)
@@ -150,7 +157,15 @@ class Rows:
         while agenda:
             if len(seen) + len(predicted) > self._limit:
                 raise LimitExceeded("states", self._limit, "configurations at one position of the text")
-            production, dot, frame, obligation = agenda.pop()
+            item = agenda.pop()
+            if isinstance(item, Stack):
+                for lexeme, after in self._structure.expected(item):
+                    assert lexeme.expression is not None
+                    start = self._lexemes.start(lexeme.expression, item.obligation)
+                    if start is not None:
+                        row.terminals.setdefault((lexeme, start), {})[after] = None
+                continue
+            production, dot, frame, obligation = item
             part = production.parts[dot]
             last = dot + 1 == len(production.parts)
             behind: Item = (production, dot + 1, frame, obligation)
@@ -170,7 +185,9 @@ class Rows:
                 called: tuple[Part, Frame] = (part, frame) if last else (part, (row, (part, obligation)))
                 if not last:
                     row.callers.setdefault((part, obligation), {})[waiting] = None
-                if (*called, obligation) not in predicted:
+                if part.op is SymOp.LALR:
+                    agenda.append(self._structure.automaton(part).start(called[1], obligation))
+                elif (*called, obligation) not in predicted:
                     predicted.add((*called, obligation))
                     expanded: list[Item] = [
                         (body, 0, called[1], obligation) for body in self._structure.productions(part)
@@ -179,11 +196,12 @@ class Rows:
 
     def _settle_costs(self, row: Row) -> None:
         """Fill `finish` and `cost`: shortest paths through the frames, those of older rows being known."""
-        waiting: dict[Part, list[tuple[Part, Item]]] = {}
-        queue: list[tuple[Cost, int, Part]] = []
+        waiting: dict[Called, list[tuple[Called, Item]]] = {}
+        queue: list[tuple[Cost, int, Called]] = []
         order = 0
         for part, items in row.callers.items():
             for item in items:
+                assert not isinstance(item, Stack)
                 frame = item[2]
                 if frame is not None and frame[0] is row:
                     waiting.setdefault(frame[1], []).append((part, item))
@@ -197,10 +215,28 @@ class Rows:
                 continue
             row.finish[part] = cost
             for user, behind in waiting.get(part, ()):
+                assert not isinstance(behind, Stack)
                 order += 1
                 heapq.heappush(queue, (behind[0].rest[behind[1]] + cost, order, user))
-        costs = (production.rest[dot] + _frame_cost(frame) for production, dot, frame, _ in row.items)
-        row.cost = 0 if row.accepting else min(costs, default=math.inf)
+        row.cost = 0 if row.accepting else min(map(_item_cost, row.items), default=math.inf)
+
+
+def _obliged(item: Item, obligation: Expression | None) -> Item:
+    if isinstance(item, Stack):
+        return replace(item, obligation=obligation)
+    return (*item[:3], obligation)
+
+
+def _goes_on(item: Item) -> bool:
+    """Whether something is left of an item to be read."""
+    return isinstance(item, Stack) or item[1] < len(item[0].parts)
+
+
+def _item_cost(item: Item) -> Cost:
+    if isinstance(item, Stack):
+        return item.automaton.cost(item, _frame_cost(item.frame))
+    production, dot, frame, _ = item
+    return production.rest[dot] + _frame_cost(frame)
 
 
 def _frame_cost(frame: Frame) -> Cost:

@@ -228,7 +228,7 @@ class States:
         yield from (expected[0] for lexeme, _, expected, _ in _candidates(state) if self._lexemes.live_bytes(lexeme))
         if state.row is not None:
             for items in state.row.tokens.values():
-                yield from (production.parts[dot - 1] for production, dot, *_ in items)
+                yield from (item[0].parts[item[1] - 1] for item in items if isinstance(item, tuple))
 
     def staying_bytes(self, state: State) -> int:
         """The set of bytes that lead from the state to itself."""

@@ -13,14 +13,19 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from guidedgen.errors import CompileError
 from guidedgen.kernel.reference.expressions import Expression
 from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.unordered import Items, Remainder
 from guidedgen.kernel.table import GrammarTable, SymOp
+
+if TYPE_CHECKING:
+    from guidedgen.kernel.reference.lalr import Automaton, Input, Stack
 
 Cost = float  # an exact int, or math.inf
 RANKED = (*range(0x30, 0x7F), *range(0x30), *range(0x7F, 0x100))  # '0' to '~' first: pleasant to read
@@ -67,7 +72,7 @@ class Structure:
     """The symbols of one table; a LIMITED is a TERMINAL with a limit.
 
     `terminals` maps these symbols to the expressions of their texts. `fits` tells whether one can end within so many
-    tokens.
+    tokens. `automata` are the LALR symbols.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class Structure:
         terminals: dict[int, Expression],
         lexemes: Lexemes,
         fits: Callable[[Expression, int], bool],
+        automata: Mapping[int, Automaton] = MappingProxyType({}),
     ) -> None:
         ops = [SymOp(op) for op in table.symbols[:, 0].tolist()]
         self._ops = [SymOp.TERMINAL if op is SymOp.LIMITED else op for op in ops]
@@ -86,6 +92,8 @@ class Structure:
         self._pool: list[int] = table.pool.tolist()
         self._terminals = terminals
         self._lexemes = lexemes
+        self._automata = automata
+        self._lexeme_parts: dict[tuple[int, int, Input], tuple[Part, ...]] = {}
         self._items = {
             symbol: Items.read(self._pool, self._a[symbol], self._b[symbol])
             for symbol, op in enumerate(self._ops)
@@ -102,7 +110,7 @@ class Structure:
 
     def forget(self) -> None:
         """Drop the parts and productions; those that are in use stay valid."""
-        self._parts, self._productions = {}, {}
+        self._parts, self._productions, self._lexeme_parts = {}, {}, {}
 
     def tokens(self, part: Part) -> list[int]:
         """The token ids of a TOKEN."""
@@ -140,6 +148,26 @@ class Structure:
             made = Part(SymOp.UNORDERED, symbol, 0, None, cost, remainder=remainder)
             known = self._parts.setdefault(key, made)
         return known
+
+    def automaton(self, part: Part) -> Automaton:
+        """What a LALR part is run by."""
+        return self._automata[part.symbol]
+
+    def expected(self, stack: Stack) -> Iterator[tuple[Part, Stack]]:
+        """The terminals that can come next on a stack, with the stacks after them; what has no text is left out."""
+        automaton = stack.automaton
+        for read, after in automaton.expected(stack):
+            key = (id(automaton), stack.states[-1], read)
+            known = self._lexeme_parts.get(key)
+            if known is None:
+                made = tuple(self._lexeme(automaton.symbols[read[0]], text) for text in automaton.lexemes(stack, read))
+                known = self._lexeme_parts.setdefault(key, made)
+            for part in known:
+                if part.cost != math.inf and automaton.cost(after, 0) != math.inf:
+                    yield part, after
+
+    def _lexeme(self, symbol: int, text: Expression) -> Part:
+        return Part(SymOp.TERMINAL, symbol, 0, None, self._lexemes.distance(text), text)
 
     def productions(self, part: Part) -> tuple[Production, ...]:
         """The ways to expand a part that produce something, without the empty one (its cost tells of that)."""
@@ -225,7 +253,7 @@ class Structure:
         waiting = [0] * len(self._ops)
         users: list[list[int]] = [[] for _ in self._ops]
         for symbol, op in enumerate(self._ops):
-            if op in (SymOp.TERMINAL, SymOp.TOKEN) or self._may_be_skipped(symbol):
+            if op in (SymOp.TERMINAL, SymOp.TOKEN, SymOp.LALR) or self._may_be_skipped(symbol):
                 continue
             children = self._children(symbol)
             waiting[symbol] = len(children) + (op is SymOp.CHOICE and not children)
@@ -251,10 +279,20 @@ class Structure:
                 if limit is None or distance == math.inf or self._fits(self._terminals[symbol], limit):
                     return distance
                 return math.inf
+            case SymOp.LALR:
+                return self._text_cost(self._automata[symbol])
             case SymOp.TOKEN:
                 return 1 if self._b[symbol] else math.inf
             case _:
                 return 0  # an empty sequence, or a repetition that may be empty
+
+    def _text_cost(self, automaton: Automaton) -> Cost:
+        """The least cost of a text of an automaton; 0 only where it may be empty."""
+        lexemes = {
+            symbol: self._lexemes.distance(self._terminals[symbol]) for symbol in automaton.symbols if symbol >= 0
+        }
+        least = automaton.set_costs(lexemes)
+        return 0 if automaton.complete(automaton.start(None)) else max(least, 1)
 
     def _user_cost(self, user: int, settled: int, costs: list[Cost], waiting: int) -> Cost:
         """What `user` costs now that its child `settled` has its final cost and `waiting` children have none yet."""

@@ -11,9 +11,14 @@ import io
 import json
 import re
 import shlex
+import shutil
+import sqlite3
 import subprocess
+import tempfile
+import warnings
 from collections.abc import Callable
 from datetime import date, datetime, time
+from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
@@ -147,8 +152,7 @@ def is_url(text: str) -> bool:
 def is_address(text: str) -> bool:
     local, _, domain = text.rpartition("@")
     labels = domain.split(".")
-    lengths = len(local) <= 64 and len(domain) <= 253 and all(len(label) <= 63 for label in labels)
-    return is_email(text) and '"' not in local and "[" not in domain and len(labels) > 1 and lengths
+    return is_email(text) and '"' not in local and "[" not in domain and len(labels) > 1
 
 
 def is_markdown_table(text: str) -> bool:
@@ -219,3 +223,80 @@ def oracle(name: str) -> Callable[[str], bool]:
     if name not in ORACLES:
         pytest.skip(f"nothing here decides about {name}")
     return ORACLES[name]
+
+
+def is_graphql(text: str) -> bool:
+    graphql = pytest.importorskip("graphql")
+    if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", text):
+        return False
+    try:
+        document = graphql.parse(text)
+    except (graphql.GraphQLSyntaxError, RecursionError):
+        return False
+    kinds = {"operation_definition", "fragment_definition"}
+    return all(definition.kind in kinds for definition in document.definitions) and "selections=[]" not in str(document)
+
+
+_SQL_SYNTAX = (
+    "syntax error", "unrecognized token", "incomplete input", "unknown join type", "should come after",
+    "NATURAL join may", "JOIN clause is required", "unknown table option", "variable number must",
+)  # fmt: skip
+
+
+def sql_error(text: str) -> str | None:
+    """What SQLite's parser says against one of the statements; None: nothing, though names may be missing."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        for statement in _statements(text):
+            if not re.sub(r"/\*.*?\*/|--[^\n]*", " ", statement, flags=re.DOTALL).strip():
+                continue
+            explained = re.match(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b", statement, re.IGNORECASE | re.DOTALL)
+            try:
+                connection.execute(statement if explained else f"EXPLAIN {statement}")
+            except sqlite3.ProgrammingError as error:
+                if "binding" not in str(error).lower():
+                    return str(error)
+            except sqlite3.Error as error:
+                if any(part in str(error) for part in _SQL_SYNTAX):
+                    return str(error)
+    finally:
+        connection.close()
+    return None
+
+
+def _statements(text: str) -> list[str]:
+    found, start = [], 0
+    for semicolon in re.finditer(";", text):
+        if sqlite3.complete_statement(text[start : semicolon.end()]):
+            found.append(text[start : semicolon.end() - 1])
+            start = semicolon.end()
+    return [*found, text[start:]]
+
+
+def is_sql(text: str) -> bool:
+    return "\0" not in text and sql_error(text) is None
+
+
+def is_python(text: str) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes, `1if x`
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
+
+
+def is_verilog(text: str) -> bool:
+    """What Icarus Verilog parses; names that are not declared, and whatever it checks later, are not asked for."""
+    if shutil.which("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "text.v")
+        file.write_text(text, encoding="utf-8")
+        command = ["iverilog", "-g2005", "-t", "null", str(file)]
+        said = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    return not re.search(rb"syntax error|[Mm]alformed|[Ii]nvalid|[Ee]rror in", said.stdout + said.stderr)
+
+
+ORACLES |= {"verilog": is_verilog, "graphql": is_graphql, "sql": is_sql, "python": is_python}

@@ -1,0 +1,219 @@
+"""Lark grammars for lark's LALR(1) parser: to an automaton that accepts what `lark.Lark(text, parser="lalr")` parses.
+
+Conflicts are resolved as lark does: a shift wins over a reduction, and of several reductions that of the rule with the
+highest priority; where that does not decide, the grammar is refused. Indentation stands for lark's `Indenter`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from lark.exceptions import GrammarError
+
+from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
+from guidedgen.grammars import char_regex as cr
+from guidedgen.grammars import ir
+from guidedgen.grammars.lalr_tables import Blocks, LalrLexer, build
+from guidedgen.grammars.lark_extensions import Extended, extend
+from guidedgen.grammars.lark_lexing import check_rival
+from guidedgen.grammars.lark_loader import Loaded, lark_errors, load, place_of
+from guidedgen.grammars.lark_text import label_of_terminal, taken_texts
+from guidedgen.grammars.preferred import Preferred
+from guidedgen.limits import Limits
+
+_DEFAULT_LIMITS: Final = Limits()
+_COLLISION: Final = re.compile(r"collision in Terminal\('([^']*)'\)")
+_RULE: Final = re.compile(r"<(.*)>", re.DOTALL)
+_MOST_COLUMNS: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indentation:
+    """Blocks by indentation, as `lark.indenter.Indenter` reads them; the defaults fit lark's own Python grammar.
+
+    A line's column is where its text begins. Deeper than the line before, the newline is followed by `indent`; at a
+    column of an outer block, by one `dedent` for each block that ends there; at another column, the text is refused.
+    Within brackets newlines count as ignored. The end of the text ends all blocks.
+
+    Args:
+        newline: the terminal that a line ends with. Its text has all up to the first text of the next line: blanks, and
+            lines with blanks and comments alone.
+        indent: declared by `%declare`, what a block begins with.
+        dedent: declared by `%declare`, what a block ends with.
+        open: terminals that open brackets.
+        close: terminals that close brackets.
+        tab: how many columns a tab stands for.
+        deepest: the most columns by which a block may stand to the right of the one around it. lark has no such bound.
+
+    Raises:
+        CompileError: a width that is not positive, or that is beyond all reason.
+    """
+
+    newline: str = "_NEWLINE"
+    indent: str = "_INDENT"
+    dedent: str = "_DEDENT"
+    open: tuple[str, ...] = field(default=("LPAR", "LSQB", "LBRACE"))
+    close: tuple[str, ...] = field(default=("RPAR", "RSQB", "RBRACE"))
+    tab: int = 8
+    deepest: int = 16
+
+    def __post_init__(self) -> None:
+        """Check the widths."""
+        for name in ("tab", "deepest"):
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= _MOST_COLUMNS:
+                hint = f"Give a number of columns from 1 to {_MOST_COLUMNS}."
+                raise CompileError(f"Indentation({name}={value!r}) makes no sense", hint=hint)
+        object.__setattr__(self, "open", tuple(self.open))
+        object.__setattr__(self, "close", tuple(self.close))
+
+
+def parse(
+    text: str,
+    *,
+    start: str = "start",
+    lexer: LalrLexer | None = "contextual",
+    indent: Indentation | None = None,
+    import_paths: Iterable[str] = (),
+    limits: Limits = _DEFAULT_LIMITS,
+) -> ir.Grammar:
+    """The grammar of the texts that lark's LALR(1) parser accepts.
+
+    Args:
+        text: the grammar.
+        start: the rule to begin with.
+        lexer: which terminals compete for a text: those that the parser's state has actions for, or all of them; None:
+            all ways to read a text are followed (no lexer of lark).
+        indent: where the grammar has blocks by indentation.
+        import_paths: folders in which `%import` looks before lark's own library.
+        limits: bounds on the text and on what it expands to.
+
+    Raises:
+        GrammarSyntaxError: the text is no Lark grammar, a pattern is invalid or matches the empty text, or rules cannot
+            be told apart.
+        UnsupportedFeature: a pattern that is not regular.
+        LimitExceeded: one of `limits`.
+    """
+    keep = () if indent is None else (indent.newline,)
+    extended = _without_extensions(text)
+    loaded = load(text, start=start, import_paths=import_paths, limits=limits, keep=keep)
+    blocks = None if indent is None else _blocks(indent, loaded, text)
+    taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in loaded.terminals}
+    terminals = {
+        terminal.name: ir.Terminal(
+            _texts(terminal.name, taken[terminal.name], text, lexes=lexer is not None), label_of_terminal(terminal, loaded)
+        )
+        for terminal in loaded.terminals
+    }
+    _check_declared(loaded, terminals, indent, text)
+    with lark_errors(text, limits):
+        try:
+            node = build(loaded, terminals, start=start, lexer=lexer, blocks=blocks)
+        except GrammarError as error:
+            raise _conflict(text, str(error)) from None
+    _check_rivals(node, [terminal.name for terminal in loaded.terminals], taken)
+    return ir.Grammar(start=node)
+
+
+def _without_extensions(text: str) -> Extended:
+    """Refuse what stands for something that lark's automata know nothing of."""
+    extended = extend(text)
+    if extended.placeholders or extended.terminals or extended.attributes:
+        what = "%json, %regex, special tokens, & and ~, and attributes of rules"
+        raise UnsupportedFeature(f'parser="lalr" does not know {what}', hint='Use parser="earley".')
+    return extended
+
+
+def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Expression | ir.Longest:
+    if found.texts.nullable:
+        line, column = place_of(text, name)
+        raise GrammarSyntaxError(
+            f"terminal {name} matches the empty text, which no lexer reads",
+            line=line,
+            column=column,
+            source=text,
+            keyword=name,
+            hint="Let it match at least one character, and make it optional in the rules.",
+        )
+    accepted = cr.to_utf8(found.texts)
+    if not lexes or found.alone:
+        return accepted
+    broken = found.broken
+    tracked = accepted if cr.is_nothing(broken) else cr.to_utf8(cr.union([found.texts, broken]))
+    return ir.Longest(accepted, tracked)
+
+
+def _check_rivals(node: ir.Lalr, names: Sequence[str], taken: Mapping[str, Preferred]) -> None:
+    """Refuse terminals whose text depends on how one that is tried before them looks at what follows."""
+    pairs = {
+        (own, rival)
+        for scanner in node.scanners
+        for place, own in enumerate(scanner.order)
+        for rival in scanner.order[:place]
+    }
+    for own, rival in sorted(pairs):
+        if not cr.is_nothing(taken[names[rival]].broken):
+            check_rival(names[own], taken[names[own]], taken[names[rival]])
+
+
+def _blocks(indent: Indentation, loaded: Loaded, text: str) -> Blocks:
+    known = {str(symbol.name) for rule in loaded.rules for symbol in rule.expansion if symbol.is_term}
+    known |= {terminal.name for terminal in loaded.terminals}
+    for role in ("newline", "indent", "dedent"):
+        name = getattr(indent, role)
+        if name not in known:
+            raise GrammarSyntaxError(
+                f"Indentation({role}={name!r}) is a terminal that no rule mentions",
+                source=text,
+                keyword=name,
+                hint="Name the terminals of the grammar; those for blocks are declared: %declare _INDENT _DEDENT.",
+            )
+    return Blocks(
+        newline=indent.newline,
+        indent=indent.indent,
+        dedent=indent.dedent,
+        opening=indent.open,
+        closing=indent.close,
+        tab=indent.tab,
+        deepest=indent.deepest,
+    )
+
+
+def _check_declared(loaded: Loaded, terminals: Iterable[str], indent: Indentation | None, text: str) -> None:
+    """Refuse terminals without a pattern that indentation does not make."""
+    made = set() if indent is None else {indent.indent, indent.dedent}
+    for rule in loaded.rules:
+        for symbol in rule.expansion:
+            name = str(symbol.name)
+            if symbol.is_term and name not in terminals and name not in made:
+                line, column = place_of(text, name)
+                raise GrammarSyntaxError(
+                    f"terminal {name} is declared but has no pattern",
+                    line=line,
+                    column=column,
+                    source=text,
+                    keyword=name,
+                    hint=f"Define it ({name}: /pattern/), or name it in Indentation(...).",
+                )
+
+
+def _conflict(text: str, message: str) -> GrammarSyntaxError:
+    """What lark calls a reduce/reduce collision, with the rules that collide and the place of the first of them."""
+    terminal = _COLLISION.search(message)
+    rules = [found[1] for line in message.splitlines() if (found := _RULE.search(line)) is not None]
+    if terminal is None or not rules:
+        return GrammarSyntaxError(
+            f"invalid Lark grammar: {message}", source=text, hint="See the grammar reference of lark."
+        )
+    line, column = place_of(text, rules[0].split(" ")[0])
+    before = "the end of the text" if terminal[1] == "$END" else terminal[1]
+    return GrammarSyntaxError(
+        f"no LALR(1) grammar: before {before} any of these rules could end: {'; '.join(rules)}",
+        line=line,
+        column=column,
+        source=text,
+        hint='Give one of them a priority (name.1: ...), write them as one rule, or use parser="earley".',
+    )

@@ -1,0 +1,221 @@
+// An LALR(1) automaton as numbers: what a state does on a terminal, and what completing a stack of states costs at least.
+//
+// It knows no stacks: rows are those (see rows_lalr.h). The cost after a place in a rule is worked out from the rules alone. Where no
+// conflict had to be resolved and any terminal may match, that is what the cheapest completion costs; else it is a lower bound.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "lalr_blocks.h"
+
+namespace guidedgen {
+
+constexpr int32_t kLalr = -(1 << 30);   // slots of items down from here are states of automata
+
+class Lalr {
+  public:
+    static constexpr int32_t kNone = INT32_MIN;   // no action
+
+    // The row of a LALR symbol; `lalr_table.py` says what it holds, and has checked it.
+    Lalr(const int32_t* row, int32_t first_state) : first_state_(first_state) {
+        int32_t* const header[] = {&states_, &terminals_, &nonterminals_, &rules_, &start, &end, &newline, &indent, &dedent, &tab, &deepest};
+        for (int32_t* field : header) *field = *row++;
+        enum { Resolved, Ignored, Opening, Closing, Bodies, Actions, Gotos, Kernels, Scanners, Orders, Owners, Counts };
+        const int32_t* n = row;
+        row += Counts;
+        auto take = [&](std::vector<int32_t>& list, int64_t count) {
+            list.assign(row, row + count);
+            row += count;
+        };
+        take(terminal_symbol, terminals_);
+        take(nonterminal_symbol, nonterminals_);
+        take(resolved, n[Resolved]);
+        take(ignored, n[Ignored]);
+        take(opening, n[Opening]);
+        take(closing, n[Closing]);
+        take(left_, rules_);
+        take(rule_first_, rules_ + 1);
+        take(body_, n[Bodies]);
+        take(action_first_, states_ + 1);
+        take(action_terminal_, n[Actions]);
+        take(action_, n[Actions]);
+        take(goto_first_, states_ + 1);
+        take(goto_nonterminal_, n[Gotos]);
+        take(goto_, n[Gotos]);
+        take(kernel_first_, states_ + 1);
+        take(kernel_rule_, n[Kernels]);
+        take(kernel_place_, n[Kernels]);
+        take(scanner_of_, n[Scanners] ? states_ : 0);
+        take(order_first_, n[Scanners] + 1);
+        take(order_, n[Orders]);
+        take(owner_first_, n[Orders] + 1);
+        take(owner_, n[Owners]);
+        for (int32_t r = 0; r < rules_; ++r) by_left_[left_[r]].push_back(r);
+    }
+
+    int32_t start, end, newline, indent, dedent, tab, deepest;
+    std::vector<int32_t> terminal_symbol, nonterminal_symbol, resolved, ignored, opening, closing;
+    LalrBlocks blocks;
+
+    // States of all automata of a grammar are numbered on, and stand in the slots of items.
+    int32_t slot(int32_t state) const { return kLalr - first_state_ - state; }
+    int32_t state_of(int32_t slot) const { return kLalr - first_state_ - slot; }
+
+    int32_t states() const { return states_; }
+    int32_t nonterminals() const { return nonterminals_; }
+    int32_t rules() const { return rules_; }
+    int32_t scanners() const { return static_cast<int32_t>(order_first_.size()) - 1; }
+    // What the right side of a rule holds at a place: a terminal, or -1 - nonterminal.
+    int32_t symbol(int32_t rule, int32_t place) const { return body_[rule_first_[rule] + place]; }
+
+    template <class F>
+    void each_goto(int32_t state, F f) const {
+        for (int32_t k = goto_first_[state]; k < goto_first_[state + 1]; ++k) f(goto_[k]);
+    }
+    int32_t terminals() const { return terminals_; }
+    int32_t end_of_text() const { return terminals_; }
+    bool scans() const { return !scanner_of_.empty(); }
+
+    // A state to shift to, -1 - rule to reduce, or kNone.
+    int32_t action(int32_t state, int32_t terminal) const { return find(action_first_, action_terminal_, action_, state, terminal); }
+    // The state after a nonterminal, or kNone.
+    int32_t after(int32_t state, int32_t nonterminal) const { return find(goto_first_, goto_nonterminal_, goto_, state, nonterminal); }
+    int32_t left(int32_t rule) const { return left_[rule]; }
+    int32_t length(int32_t rule) const { return rule_first_[rule + 1] - rule_first_[rule]; }
+
+    // --- scanners: the order in which terminals are tried, a place for each
+
+    int32_t scanner(int32_t state) const { return scans() ? scanner_of_[state] : -1; }
+
+    template <class F>
+    void each_ordered(int32_t scanner, F f) const {
+        for (int32_t place = order_first_[scanner]; place < order_first_[scanner + 1]; ++place) f(place, order_[place]);
+    }
+
+    // Terminals that own some of the texts of the one at a place; until `f` says that it is enough.
+    template <class F>
+    void each_owner(int32_t place, F f) const {
+        for (int32_t k = owner_first_[place]; k < owner_first_[place + 1]; ++k)
+            if (!f(owner_[k])) return;
+    }
+
+    bool ignores(int32_t terminal) const { return std::find(ignored.begin(), ignored.end(), terminal) != ignored.end(); }
+
+    bool owns(int32_t place, int32_t terminal) const {
+        const auto end = owner_.begin() + owner_first_[place + 1];
+        return std::find(owner_.begin() + owner_first_[place], end, terminal) != end;
+    }
+
+    template <class F>
+    void each_terminal(int32_t state, F f) const {
+        for (int32_t k = action_first_[state]; k < action_first_[state + 1]; ++k) f(action_terminal_[k]);
+    }
+
+    // The places where a state stands: rule `rule(state, i)`, `place(state, i)` symbols of which were read.
+    int32_t places(int32_t state) const { return kernel_first_[state + 1] - kernel_first_[state]; }
+    int32_t rule(int32_t state, int32_t i) const { return kernel_rule_[kernel_first_[state] + i]; }
+    int32_t place(int32_t state, int32_t i) const { return kernel_place_[kernel_first_[state] + i]; }
+
+    int64_t memory() const {
+        return static_cast<int64_t>(4 * (action_.size() * 2 + goto_.size() * 2 + body_.size() + kernel_rule_.size() * 2 + order_.size() + owner_.size())) +
+               1024 + bytes_ + blocks.memory();
+    }
+
+    // --- costs, once those of terminals are known
+
+    template <class F>
+    void set_costs(F of_terminal) {
+        terminal_cost_.resize(terminals_);
+        for (int32_t t = 0; t < terminals_; ++t) terminal_cost_[t] = terminal_symbol[t] < 0 ? 0 : of_terminal(t);
+        cost_.assign(nonterminals_, kFar);
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (int32_t r = 0; r < rules_; ++r) {
+                const int64_t cost = rest(r, 0);
+                if (cost >= cost_[left_[r]]) continue;
+                cost_[left_[r]] = cost;
+                changed = true;
+            }
+        }
+        always_ends_ = true;
+        for (int64_t c : terminal_cost_) always_ends_ = always_ends_ && c < kFar;
+        for (int64_t c : cost_) always_ends_ = always_ends_ && c < kFar;
+    }
+
+    // Whether whatever rules mention can be completed.
+    bool always_ends() const { return always_ends_; }
+    int64_t least() const { return cost_[left_[0]]; }
+
+    int64_t terminal_cost(int32_t terminal) const { return terminal_cost_[terminal]; }
+
+    // Of what follows a place in a rule.
+    int64_t rest(int32_t rule, int32_t place) const {
+        int64_t sum = 0;
+        for (int32_t k = rule_first_[rule] + place; k < rule_first_[rule + 1]; ++k)
+            sum = std::min(kFar, sum + (body_[k] >= 0 ? terminal_cost_[body_[k]] : cost_[-1 - body_[k]]));
+        return sum;
+    }
+
+    // After `nonterminal`, predicted in `state`: to the end of the rule at each of the state's places.
+    const std::vector<int64_t>& after_cost(int32_t state, int32_t nonterminal) {
+        auto& known = after_cost_[state];
+        if (known.empty()) fill_after_costs(state, known);
+        static const std::vector<int64_t> never;
+        const auto found = known.find(nonterminal);
+        return found == known.end() ? never : found->second;
+    }
+
+  private:
+    static int32_t find(const std::vector<int32_t>& first, const std::vector<int32_t>& keys, const std::vector<int32_t>& values, int32_t row, int32_t key) {
+        const auto begin = keys.begin() + first[row], end = keys.begin() + first[row + 1];
+        const auto at = std::lower_bound(begin, end, key);
+        return at == end || *at != key ? kNone : values[at - keys.begin()];
+    }
+
+    // Shortest ways from each place of a state through the rules that are predicted there, improved until nothing changes.
+    void fill_after_costs(int32_t state, std::unordered_map<int32_t, std::vector<int64_t>>& known) {
+        const int32_t n = places(state);
+        std::vector<int32_t> work;
+        auto improve = [&](int32_t nonterminal, int32_t i, int64_t cost) {
+            auto& costs = known.try_emplace(nonterminal, n, kFar).first->second;
+            const bool fresh = costs[i] > cost;
+            if (fresh) costs[i] = cost;
+            return fresh;
+        };
+        auto begins = [&](int32_t rule, int32_t place) {   // the nonterminal that stands there, or -1
+            const int32_t k = rule_first_[rule] + place;
+            return k < rule_first_[rule + 1] && body_[k] < 0 ? -1 - body_[k] : -1;
+        };
+        for (int32_t i = 0; i < n; ++i) {
+            const int32_t r = rule(state, i), at = place(state, i), next = begins(r, at);
+            if (next < 0) continue;
+            improve(next, i, rest(r, at + 1));
+            work.assign(1, next);
+            while (!work.empty()) {
+                const int32_t now = work.back();
+                work.pop_back();
+                for (int32_t below : by_left_[now]) {
+                    const int32_t first = begins(below, 0);
+                    if (first < 0) continue;
+                    const bool met = known.count(first) > 0;
+                    const int64_t cost = std::min(kFar, known.at(now)[i] + rest(below, 1));
+                    if (improve(first, i, cost) || !met) work.push_back(first);
+                }
+            }
+        }
+        bytes_ += static_cast<int64_t>(known.size()) * (64 + 8 * n);
+    }
+
+    int32_t first_state_;
+    int32_t states_, terminals_, nonterminals_, rules_;
+    std::vector<int32_t> left_, rule_first_, body_, action_first_, action_terminal_, action_, goto_first_, goto_nonterminal_, goto_, kernel_first_,
+        kernel_rule_, kernel_place_, scanner_of_, order_first_, order_, owner_first_, owner_;
+    std::unordered_map<int32_t, std::vector<int32_t>> by_left_;
+    std::vector<int64_t> terminal_cost_, cost_;
+    bool always_ends_ = false;
+    std::unordered_map<int32_t, std::unordered_map<int32_t, std::vector<int64_t>>> after_cost_;
+    int64_t bytes_ = 0;
+};
+
+}  // namespace guidedgen

@@ -1,0 +1,138 @@
+// What an automaton reads as its terminals: in each state those of its scanner, in lark's order.
+//
+// The first terminal of the order that matches at all is read, with the text that it prefers. So its lexeme has the texts of the
+// terminal that have no beginning in an earlier one, and obliges what follows not to be what would have made one of them, or itself, match
+// more. A terminal that owns some of another's texts is read where that one is. Earlier terminals that begin with other bytes are left
+// out: they change nothing, and without them scanners share lexemes.
+#pragma once
+
+#include "lalr.h"
+#include "lexer.h"
+
+namespace guidedgen {
+
+class LalrLexemes {
+  public:
+    // `exprs`: of each terminal, -1 where it has none.
+    LalrLexemes(Lexer& lexer, const Lalr& machine, std::vector<int32_t> exprs) : lexer_(lexer), machine_(machine), exprs_(std::move(exprs)) {}
+
+    int32_t accepted(int32_t terminal) { return lexer_.expressions().accepted(exprs_[terminal]); }
+
+    // The texts of a terminal, whatever stands around them. The last line of a newline is blank: a column is where it ends.
+    int32_t texts(int32_t terminal) { return terminal == machine_.newline ? lexer_.expressions().both({accepted(terminal), blank_line()}) : accepted(terminal); }
+
+    // Where the texts of a terminal begin in a state; of a newline those that lead to a column (-1: any). More than one where they may be
+    // read in several places of the order.
+    const std::vector<LexState*>& of(int32_t state, int32_t terminal, int32_t column) {
+        const int32_t scanner = machine_.scanner(state);
+        auto& known = known_[{scanner, terminal, column}];
+        if (!known.made) known = {true, scanner < 0 ? std::vector<LexState*>{begin(exprs_[terminal], column)} : places(scanner, terminal, column)};
+        return known.starts;
+    }
+
+    // The same for texts that are ignored. A scanner looks up who owns a text only after it has decided to ignore it.
+    const std::vector<LexState*>& of_ignored(int32_t state, int32_t terminal) {
+        const int32_t scanner = machine_.scanner(state);
+        auto& known = known_[{scanner, terminal, kIgnored}];
+        if (!known.made) known = {true, {scanner < 0 ? lexer_.state(exprs_[terminal]) : ignored(scanner, terminal)}};
+        return known.starts;
+    }
+
+    int64_t memory() const { return static_cast<int64_t>(known_.size()) * 128 + static_cast<int64_t>(columns_.size()) * 64; }
+
+  private:
+    struct Known {
+        bool made = false;
+        std::vector<LexState*> starts;
+    };
+
+    static constexpr int32_t kIgnored = -2;   // for a column
+
+    std::vector<LexState*> places(int32_t scanner, int32_t terminal, int32_t column) {
+        std::vector<LexState*> found;
+        machine_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
+            if (machine_.ignores(ordered) || (ordered != terminal && !machine_.owns(place, terminal))) return;
+            std::vector<int32_t> parts{accepted(ordered)}, gone;
+            if (ordered != terminal) parts.push_back(accepted(terminal));
+            machine_.each_owner(place, [&](int32_t owner) {   // the first that matches owns the text
+                if (owner == terminal) return false;
+                gone.push_back(accepted(owner));
+                return true;
+            });
+            if (terminal == machine_.newline) parts.push_back(column >= 0 ? ends_at(column) : blank_line());
+            found.push_back(scanned(scanner, place, std::move(parts), std::move(gone)));
+        });
+        return found;
+    }
+
+    LexState* ignored(int32_t scanner, int32_t terminal) {
+        LexState* found = nullptr;
+        machine_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
+            if (ordered == terminal) found = scanned(scanner, place, {accepted(ordered)}, {});
+        });
+        return found ? found : lexer_.state(Expressions::kEmpty);
+    }
+
+    LexState* begin(int32_t expr, int32_t column) {
+        Expressions& e = lexer_.expressions();
+        return lexer_.state(column >= 0 ? e.longest(e.both({e.accepted(expr), ends_at(column)}), e.tracked(expr)) : expr);
+    }
+
+    // Texts of the terminal at a place of a scanner's order: those that are in all `parts` and not in `gone`.
+    LexState* scanned(int32_t scanner, int32_t place, std::vector<int32_t> parts, std::vector<int32_t> gone) {
+        Expressions& e = lexer_.expressions();
+        std::vector<int32_t> tracked;
+        const ByteSet first = lexer_.first(lexer_.state(e.both(parts)));
+        machine_.each_ordered(scanner, [&](int32_t at, int32_t other) {
+            if (at == place) tracked.push_back(e.tracked(exprs_[other]));
+            if (at >= place || (lexer_.first(lexer_.state(exprs_[other])) & first).empty()) return;
+            gone.push_back(matched(other));
+            tracked.push_back(accepted(other));
+        });
+        if (!gone.empty()) parts.push_back(e.negate(e.either(std::move(gone))));
+        LexState* made = lexer_.state(e.longest(e.both(std::move(parts)), e.either(std::move(tracked))));
+        return lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
+    }
+
+    // Texts that a terminal takes a beginning of. What it tracks besides its texts are beginnings that it takes nothing of.
+    int32_t matched(int32_t terminal) {
+        Expressions& e = lexer_.expressions();
+        const int32_t texts = accepted(terminal), tracked = e.tracked(exprs_[terminal]), begun = e.concat(texts, Expressions::kAll);
+        if (tracked == texts || tracked == Expressions::kEmpty) return begun;
+        const int32_t broken = e.both({tracked, e.negate(texts)});
+        return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
+    }
+
+    // Texts whose last line is blank and so many columns wide: after any lines, w columns are a blank and w - 1, or a tab and w - tab.
+    int32_t ends_at(int32_t column) {
+        const auto known = columns_.find(column);
+        if (known != columns_.end()) return known->second;
+        Expressions& e = lexer_.expressions();
+        std::vector<int32_t> wide{e.repeat(e.bytes(ByteSet::single('\f') | ByteSet::single('\r')), 0, -1)};
+        for (int32_t w = 1; w <= column; ++w) {
+            std::vector<int32_t> first{e.concat(e.bytes(ByteSet::single(' ')), wide[w - 1])};
+            if (w >= machine_.tab) first.push_back(e.concat(e.bytes(ByteSet::single('\t')), wide[w - machine_.tab]));
+            wide.push_back(e.concat(wide[0], e.either(std::move(first))));
+        }
+        return columns_[column] = e.concat(lines(), wide[column]);
+    }
+
+    int32_t blank_line() {
+        Expressions& e = lexer_.expressions();
+        const ByteSet blanks = ByteSet::single(' ') | ByteSet::single('\t') | ByteSet::single('\f') | ByteSet::single('\r');
+        return e.concat(lines(), e.repeat(e.bytes(blanks), 0, -1));
+    }
+
+    int32_t lines() {
+        Expressions& e = lexer_.expressions();
+        return e.concat(Expressions::kAll, e.bytes(ByteSet::single('\n')));
+    }
+
+    Lexer& lexer_;
+    const Lalr& machine_;
+    std::vector<int32_t> exprs_;
+    std::map<std::tuple<int32_t, int32_t, int32_t>, Known> known_;
+    std::map<int32_t, int32_t> columns_;
+};
+
+}  // namespace guidedgen

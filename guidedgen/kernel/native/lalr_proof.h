@@ -1,0 +1,343 @@
+// A proof, once for an automaton, that whatever its scanners leave of a text can be completed.
+//
+// Each terminal has a sample, its shortest text, that every scanner reads as it where nothing before stands in the way. What an end of
+// some terminal may oblige the rest to is bounded by the bytes that any terminal could go on with. From that follows which samples
+// may come after a terminal, straight away or behind a blank that is ignored; terminals that agree in this are one class. A least
+// fixpoint over the rules tells by which class the texts of a nonterminal that consist of samples can begin and end. A state is clean
+// if one of its places can be completed by samples whatever the last terminal was, and the states behind its nonterminals are
+// clean as well. On a stack of clean states every end of every terminal is viable. Rules that lost a conflict are not used.
+// What is not proved here is searched for (viability.h).
+#pragma once
+
+#include <array>
+
+#include "lalr_lexemes.h"
+
+namespace guidedgen {
+
+class LalrProof {
+  public:
+    LalrProof(Lexer& lexer, const Lalr& machine, LalrLexemes& lexemes) : lexer_(lexer), m_(machine) {
+        const int32_t n = m_.terminals();
+        text_.resize(n);
+        any_.resize(n);
+        for (int32_t t = 0; t < n; ++t) {
+            if (m_.terminal_symbol[t] < 0) continue;
+            text_[t] = lexer_.state(lexemes.texts(t));
+            any_[t] = lexer_.state(lexemes.accepted(t));
+        }
+        holds_ = m_.scans() && brackets_hold() && newline_holds();
+        if (!holds_) return;
+        find_samples();
+        find_barred();
+        if (!(holds_ = find_classes())) return;
+        find_types();
+        find_clean_states();
+    }
+
+    bool clean(int32_t state) const { return holds_ && clean_[state]; }
+    // Whether a clean state can also go on after something that is ignored.
+    bool clean_after(int32_t state, int32_t ignored) const { return clean(state) && ((good_[state] >> class_[ignored]) & 1); }
+
+  private:
+    static constexpr int kMostClasses = 16;
+    static constexpr size_t kMostPairs = 20'000;   // of states of two terminals
+    using Bits = uint32_t;
+
+    // The classes by which texts begin, each with those by which they end then; and whether the empty text is among them.
+    struct Types {
+        bool empty = false;
+        std::array<Bits, kMostClasses> ends{};
+        bool operator==(const Types& o) const { return empty == o.empty && ends == o.ends; }
+    };
+
+    // --- indentation
+
+    // No newline is wanted where brackets are open, since it is ignored there.
+    bool brackets_hold() {
+        if (m_.newline < 0) return true;
+        std::vector<uint8_t> has(m_.nonterminals(), 0);
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (int32_t r = 0; r < m_.rules(); ++r)
+                if (!has[m_.left(r)] && any_in(r, 0, m_.length(r), has)) has[m_.left(r)] = 1, changed = true;
+        }
+        for (int32_t r = 0; r < m_.rules(); ++r) {
+            std::vector<int32_t> open;
+            for (int32_t k = 0; k < m_.length(r); ++k) {
+                const int32_t s = m_.symbol(r, k);
+                if (among(m_.opening, s)) open.push_back(k);
+                if (!among(m_.closing, s)) continue;
+                if (open.empty() || any_in(r, open.back(), k, has)) return false;
+                open.pop_back();
+            }
+            if (!open.empty()) return false;
+        }
+        return true;
+    }
+
+    bool any_in(int32_t rule, int32_t from, int32_t to, const std::vector<uint8_t>& has) const {
+        for (int32_t k = from; k < to; ++k) {
+            const int32_t s = m_.symbol(rule, k);
+            if (s >= 0 ? s == m_.newline : has[-1 - s]) return true;
+        }
+        return false;
+    }
+
+    static bool among(const std::vector<int32_t>& list, int32_t s) { return std::find(list.begin(), list.end(), s) != list.end(); }
+
+    // A newline may be followed by any number of blanks, so that every column can be reached.
+    bool newline_holds() {
+        if (m_.newline < 0) return true;
+        LexState* after = text_[m_.newline] ? lexer_.next(text_[m_.newline], '\n') : nullptr;
+        return after && after->accepting && lexer_.next(after, ' ') == after;
+    }
+
+    // --- samples
+
+    void find_samples() {
+        const size_t n = text_.size();
+        sample_.resize(n);
+        std::vector<std::vector<uint8_t>> earlier(n, std::vector<uint8_t>(n, 0)), owners(n, std::vector<uint8_t>(n, 0));
+        for (int32_t s = 0; s < m_.scanners(); ++s) find_competitors(s, earlier, owners);
+        for (size_t t = 0; t < n; ++t) {
+            if (!text_[t] || !lexer_.alive(text_[t])) continue;
+            std::string text;
+            for (LexState* now = text_[t]; !now->accepting; now = lexer_.next(now, static_cast<uint8_t>(text.back())))
+                text.push_back(static_cast<char>(lexer_.nearest_byte(now)));
+            bool good = !text.empty();
+            for (size_t other = 0; other < n && good; ++other) {
+                if (earlier[t][other] && other != t) good = !begins(any_[other], text, false);
+                if (owners[t][other] && other != t) good = good && !begins(any_[other], text, true);
+            }
+            if (good) sample_[t] = text;
+        }
+    }
+
+    // `earlier[t]`: what is tried before t somewhere, or before a terminal that t owns texts of; `owners[t]`: what owns texts before t does.
+    void find_competitors(int32_t scanner, std::vector<std::vector<uint8_t>>& earlier, std::vector<std::vector<uint8_t>>& owners) {
+        std::vector<int32_t> before;
+        m_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
+            for (int32_t other : before) earlier[ordered][other] = 1;
+            std::vector<int32_t> owning;
+            m_.each_owner(place, [&](int32_t owner) {
+                for (int32_t other : before) earlier[owner][other] = 1;
+                for (int32_t other : owning) owners[owner][other] = 1;
+                owners[ordered][owner] = 1;
+                owning.push_back(owner);
+                return true;
+            });
+            before.push_back(ordered);
+        });
+    }
+
+    // Whether a terminal matches the text, or (`whole`: not) a beginning of it.
+    bool begins(LexState* now, const std::string& text, bool whole) {
+        for (size_t i = 0; i < text.size() && now; ++i) {
+            now = lexer_.next(now, static_cast<uint8_t>(text[i]));
+            if (now && now->accepting && (!whole || i + 1 == text.size())) return true;
+        }
+        return false;
+    }
+
+    // --- what may follow
+
+    // `barred_[t]`: bytes with which some terminal could go on where a text of t ends.
+    void find_barred() {
+        barred_.assign(text_.size(), ByteSet{});
+        for (size_t t = 0; t < text_.size(); ++t)
+            for (size_t other = 0; other < text_.size() && text_[t]; ++other)
+                if (any_[other] && !(lexer_.first(text_[t]) & lexer_.first(any_[other])).empty() && !read_both(text_[t], any_[other], barred_[t]))
+                    barred_[t] = ByteSet::all();
+    }
+
+    bool read_both(LexState* one, LexState* other, ByteSet& barred) {
+        std::set<std::pair<LexState*, LexState*>> met{{one, other}};
+        std::vector<std::pair<LexState*, LexState*>> work{{one, other}};
+        while (!work.empty()) {
+            const auto [a, b] = work.back();
+            work.pop_back();
+            if (a->accepting) barred = barred | lexer_.first(b);
+            lexer_.prune(a);
+            lexer_.prune(b);
+            for (size_t i = 0; i < a->edges.size(); ++i)
+                for (size_t k = 0; k < b->edges.size(); ++k)
+                    if (!(a->edges[i].bytes & b->edges[k].bytes).empty()) {
+                        const std::pair<LexState*, LexState*> next{lexer_.target(a, i), lexer_.target(b, k)};
+                        lexer_.expressions().spend(1);
+                        if (met.insert(next).second) work.push_back(next);
+                    }
+            if (met.size() > kMostPairs) return false;
+        }
+        return true;
+    }
+
+    // The byte of an ignored terminal that separates most others, and what could go on behind it.
+    void find_blank() {
+        for (int byte : {' ', '\n', '\t'}) {
+            const std::string text(1, static_cast<char>(byte));
+            for (int32_t t : m_.ignored) {
+                LexState* after = text_[t] ? lexer_.next(text_[t], static_cast<uint8_t>(byte)) : nullptr;
+                if (!after || !after->accepting) continue;
+                bool taken = false;
+                behind_blank_ = ByteSet{};
+                for (size_t other = 0; other < text_.size(); ++other) {
+                    LexState* rest = any_[other] ? lexer_.next(any_[other], static_cast<uint8_t>(byte)) : nullptr;
+                    if (!rest) continue;
+                    taken = taken || (rest->accepting && !m_.ignores(static_cast<int32_t>(other)));
+                    behind_blank_ = behind_blank_ | lexer_.first(rest);
+                }
+                if (taken) continue;
+                blank_ = byte;
+                return;
+            }
+        }
+    }
+
+    bool follows(int32_t before, int32_t after) const {
+        const bool made[] = {before == m_.indent || before == m_.dedent, after == m_.indent || after == m_.dedent};
+        if (m_.newline >= 0 && made[1]) return before == m_.newline || (before == m_.dedent && after == m_.dedent);
+        if (m_.newline >= 0 && made[0]) return follows(m_.newline, after);
+        if (!text_[before] || sample_[after].empty()) return false;
+        const uint8_t first = static_cast<uint8_t>(sample_[after][0]);
+        return !barred_[before].has(first) || (blank_ >= 0 && !barred_[before].has(static_cast<uint8_t>(blank_)) && !behind_blank_.has(first));
+    }
+
+    bool find_classes() {
+        find_blank();
+        const int32_t n = m_.terminals();
+        std::map<std::pair<std::vector<bool>, std::vector<bool>>, int32_t> known;
+        class_.assign(n, 0);
+        std::vector<int32_t> one;
+        for (int32_t t = 0; t < n; ++t) {
+            std::vector<bool> next(n), last(n);
+            for (int32_t u = 0; u < n; ++u) next[u] = follows(t, u), last[u] = follows(u, t);
+            const auto found = known.emplace(std::make_pair(std::move(next), std::move(last)), static_cast<int32_t>(one.size()));
+            if (found.second) one.push_back(t);
+            class_[t] = found.first->second;
+        }
+        if (one.size() > kMostClasses) return false;
+        classes_ = static_cast<int>(one.size());
+        for (int c = 0; c < classes_; ++c)
+            for (int d = 0; d < classes_; ++d)
+                if (follows(one[c], one[d])) next_[c] |= Bits{1} << d;
+        return true;
+    }
+
+    // --- what the rules derive
+
+    Types of_symbol(int32_t s) const {
+        if (s < 0) return types_[-1 - s];
+        Types t;
+        const bool made = m_.newline >= 0 && (s == m_.indent || s == m_.dedent);
+        if (made || !sample_[s].empty()) t.ends[class_[s]] = Bits{1} << class_[s];
+        return t;
+    }
+
+    Types joined(const Types& a, const Types& b) const {
+        Types out;
+        out.empty = a.empty && b.empty;
+        for (int f = 0; f < classes_; ++f) {
+            if (b.empty) out.ends[f] |= a.ends[f];
+            if (a.empty) out.ends[f] |= b.ends[f];
+            for (int l = 0; l < classes_; ++l)
+                if ((a.ends[f] >> l) & 1)
+                    for (int g = 0; g < classes_; ++g)
+                        if ((next_[l] >> g) & 1) out.ends[f] |= b.ends[g];
+        }
+        return out;
+    }
+
+    Types of_rest(int32_t rule, int32_t place) const {
+        Types out;
+        out.empty = true;
+        for (int32_t k = m_.length(rule); k-- > place;) out = joined(of_symbol(m_.symbol(rule, k)), out);
+        return out;
+    }
+
+    void find_types() {
+        types_.assign(m_.nonterminals(), {});
+        last_.assign(m_.nonterminals(), 0);
+        nullable_.assign(m_.nonterminals(), 0);
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (int32_t r = 0; r < m_.rules(); ++r) {
+                lexer_.expressions().spend(1);
+                const int32_t left = m_.left(r);
+                const auto [last, empty] = last_before(r, m_.length(r));
+                changed = changed || (last & ~last_[left]) || (empty && !nullable_[left]);
+                last_[left] |= last;
+                nullable_[left] |= empty;
+                if (among(m_.resolved, r)) continue;
+                Types merged = of_rest(r, 0);
+                merged.empty = merged.empty || types_[left].empty;
+                for (int f = 0; f < classes_; ++f) merged.ends[f] |= types_[left].ends[f];
+                changed = changed || !(merged == types_[left]);
+                types_[left] = merged;
+            }
+        }
+    }
+
+    // The classes that what stands before a place in a rule may end by, and whether it may be empty.
+    std::pair<Bits, bool> last_before(int32_t rule, int32_t place) const {
+        Bits last = 0;
+        for (int32_t k = place; k-- > 0;) {
+            const int32_t s = m_.symbol(rule, k);
+            if (s >= 0) return {last | Bits{1} << class_[s], false};
+            last |= last_[-1 - s];
+            if (!nullable_[-1 - s]) return {last, false};
+        }
+        return {last, true};
+    }
+
+    void find_clean_states() {
+        const int32_t n = m_.states();
+        good_.assign(n, 0);
+        clean_.assign(n, 1);
+        for (int32_t s = 0; s < n; ++s) find_good(s);
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (int32_t s = 0; s < n; ++s) {
+                if (!clean_[s]) continue;
+                m_.each_goto(s, [&](int32_t to) { clean_[s] &= clean_[to]; });
+                changed = changed || !clean_[s];
+            }
+        }
+    }
+
+    // After which classes a state can go on at some of its places; and whether that is after all that can be.
+    void find_good(int32_t state) {
+        const Bits every = (Bits{1} << classes_) - 1;
+        Bits good = 0, needed = 0;
+        for (int32_t i = 0; i < m_.places(state); ++i) {
+            const int32_t rule = m_.rule(state, i), place = m_.place(state, i);
+            const auto [last, empty] = last_before(rule, place);
+            needed |= empty ? every : last;
+            const Types rest = of_rest(rule, place);
+            Bits here = 0;
+            for (int l = 0; l < classes_; ++l)
+                for (int f = 0; f < classes_; ++f)
+                    if (rest.empty || (((next_[l] >> f) & 1) && rest.ends[f])) here |= Bits{1} << l;
+            if (!among(m_.resolved, rule)) good |= here;
+        }
+        good_[state] = good;
+        clean_[state] = state == m_.start ? good != 0 : (needed & ~good) == 0;
+    }
+
+    Lexer& lexer_;
+    const Lalr& m_;
+    bool holds_ = false;
+    std::vector<LexState*> text_, any_;     // where the texts of a terminal begin, and those that it could match; nullptr: it has none
+    std::vector<std::string> sample_;       // empty: there is none
+    std::vector<ByteSet> barred_;
+    int blank_ = -1;
+    ByteSet behind_blank_;
+    int classes_ = 0;
+    std::vector<int32_t> class_;
+    std::array<Bits, kMostClasses> next_{};   // by class, which may follow
+    std::vector<Types> types_;
+    std::vector<Bits> last_, good_;
+    std::vector<uint8_t> nullable_, clean_;
+};
+
+}  // namespace guidedgen

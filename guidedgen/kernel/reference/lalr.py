@@ -1,0 +1,285 @@
+"""LALR(1) automata: what a stack of states expects, what becomes of it, and what completing it costs at least.
+
+*Stack*: the states from the first to the one on top, the frame to go on in once the automaton's text is complete, the
+columns of the blocks around, how many brackets are open, and what the text before obliges the rest to. An item of a
+row is a stack, as others are a production with a dot. *Input*: a terminal, or a newline behind which a line begins
+at a column.
+
+A terminal can come where the reductions that it calls for end in a state that shifts it; an action for it is not
+enough, since automata merge what may follow a rule in different contexts.
+
+The least cost is worked out from the rules alone: a rule that stands at a place is completed, then whatever it is part
+of, down to the start rule. Automata in which conflicts were resolved, or newlines lead to columns, may need more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
+
+from guidedgen.kernel.lalr_table import unpack
+from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
+from guidedgen.kernel.reference.structure import Cost
+
+if TYPE_CHECKING:
+    from guidedgen.kernel.reference.rows import Frame
+    from guidedgen.kernel.table import GrammarTable
+
+States: TypeAlias = tuple[int, ...]
+# A terminal, of a newline that ends a line the column of the next one, and whether it is ignored.
+Input: TypeAlias = tuple[int, int | None, bool]
+
+_SPACE, _TAB, _NEWLINE = (1 << ord(character) for character in " \t\n")
+_OTHER_BLANKS = 1 << ord("\f") | 1 << ord("\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """See the module."""
+
+    automaton: Automaton
+    states: States
+    frame: Frame
+    columns: tuple[int, ...] = (0,)
+    brackets: int = 0
+    obligation: Expression | None = None
+
+
+class Automaton:
+    """One LALR symbol of a table; `expressions` has the texts of TERMINAL symbols."""
+
+    def __init__(self, table: GrammarTable, symbol: int, expressions: dict[int, Expression], make: Expressions) -> None:
+        _, offset, count = table.symbols[symbol].tolist()
+        header, arrays = unpack(table.pool, offset, count)
+        lists = {name: array.tolist() for name, array in arrays.items()}
+        self._header = header
+        self._make = make
+        self.symbols: list[int] = lists["terminal_symbol"]
+        self._texts = [expressions.get(symbol) for symbol in self.symbols]
+        self._ignored: list[int] = lists["ignored"]
+        self._opening, self._closing = set(lists["opening"]), set(lists["closing"])
+        self._left: list[int] = lists["rule_left"]
+        self._bodies = _divided(lists["rule_first"], lists["body"])
+        self._actions = _mappings(lists["action_first"], lists["action_terminal"], lists["action"])
+        self._gotos = _mappings(lists["goto_first"], lists["goto_nonterminal"], lists["goto"])
+        rules = _divided(lists["kernel_first"], lists["kernel_rule"])
+        places = _divided(lists["kernel_first"], lists["kernel_place"])
+        self._scanner_of: list[int] = lists["scanner_of"]
+        self._orders = list(pairwise(lists["order_first"]))
+        self._order: list[int] = lists["order"]
+        self._owners = _divided(lists["owner_first"], lists["owner"])
+        self._kernels = [list(zip(*kernel, strict=True)) for kernel in zip(rules, places, strict=True)]
+        self._costs: list[Cost] = [math.inf] * header["nonterminals"]
+
+    @property
+    def exact(self) -> bool:
+        """Whether every stack can be completed, at the cost that follows from the rules."""
+        return not self._header["resolved"] and self._header["newline"] < 0 and not self._scanner_of
+
+    def start(self, frame: Frame, obligation: Expression | None = None) -> Stack:
+        """The stack before any text."""
+        return Stack(self, (self._header["start"],), frame, obligation=obligation)
+
+    def expected(self, stack: Stack) -> Iterator[tuple[Input, Stack]]:
+        """What can come next, with the stack after it; what is ignored leaves the stack as it is."""
+        newline, dropped = self._header["newline"], stack.brackets > 0
+        for terminal in self._actions[stack.states[-1]]:
+            if terminal < len(self._texts) and terminal != newline and self._texts[terminal] is not None:
+                after = self._after(stack, terminal)
+                if after is not None:
+                    yield (terminal, None, False), after
+        for terminal in self._ignored:
+            yield (terminal, None, True), stack
+        if dropped:
+            yield (newline, None, False), stack
+        if newline >= 0 and not dropped:
+            for column in (
+                *stack.columns,
+                *range(stack.columns[-1] + 1, stack.columns[-1] + 1 + self._header["deepest"]),
+            ):
+                below = self._next_line(stack, column)
+                if below is not None:
+                    yield (newline, column, False), below
+
+    def lexemes(self, stack: Stack, read: Input) -> list[Expression]:
+        """How the texts of an input are read in a state: several, where a scanner has several places for them.
+
+        A scanner takes the first terminal of its order that matches at all, with the text that it prefers: what an
+        earlier one matches a beginning of is not this one's, and what follows must not make another match of either. It
+        decides to ignore a text before it looks up which other terminal owns it.
+        """
+        terminal, column, ignored = read
+        if not self._scanner_of:
+            return [self._longest([self._accepted(terminal)], [], [self._tracked(terminal)], column)]
+        first, last = self._orders[self._scanner_of[stack.states[-1]]]
+        found = []
+        for place in range(first, last):
+            ordered, owners = self._order[place], [] if ignored else self._owners[place]
+            if (ordered in self._ignored) != ignored or (terminal != ordered and terminal not in owners):
+                continue
+            earlier = [self._accepted(other) for other in self._order[first:place]]
+            before = owners[: owners.index(terminal)] if terminal in owners else owners
+            gone = [self._accepted(owner) for owner in before]
+            gone += [self._matched(other) for other in self._order[first:place]]
+            wanted = [self._accepted(ordered), self._accepted(terminal)]
+            if terminal == self._header["newline"] and column is None:
+                wanted.append(self._blank_line())
+            found.append(self._longest(wanted, gone, [self._tracked(ordered), *earlier], column))
+        return found
+
+    def _longest(
+        self, wanted: list[Expression], gone: list[Expression], tracked: list[Expression], column: int | None
+    ) -> Expression:
+        make = self._make
+        parts = [*wanted, make.complement(make.union(gone)), *([] if column is None else [self._ends_at(column)])]
+        return make.longest(make.intersection(parts), make.union(tracked))
+
+    def _matched(self, terminal: int) -> Expression:
+        """Texts that a terminal takes a beginning of: what it tracks besides its texts are those it gives up."""
+        make, texts = self._make, self._accepted(terminal)
+        broken = make.intersection([self._tracked(terminal), make.complement(texts)])
+        gone = make.complement(make.concat(broken, make.all))
+        return make.intersection([make.concat(texts, make.all), gone])
+
+    def _accepted(self, terminal: int) -> Expression:
+        text = self._texts[terminal]
+        assert text is not None
+        return text.args[0] if text.op is Op.LONGEST else text
+
+    def _tracked(self, terminal: int) -> Expression:
+        text = self._texts[terminal]
+        assert text is not None
+        return text.args[1] if text.op is Op.LONGEST else self._make.empty
+
+    def complete(self, stack: Stack) -> bool:
+        """Whether the text may end."""
+        states: States | None = stack.states
+        for _ in stack.columns[1:]:
+            states = states and self._read(states, self._header["dedent"])
+        while states:
+            action = self._actions[states[-1]].get(len(self._texts))
+            states = None if action is None else self._reduce(states, -1 - action)
+            if states and states[-1] == self._header["end"]:
+                return True
+        return False
+
+    def _after(self, stack: Stack, terminal: int) -> Stack | None:
+        """The stack after a terminal that is no newline."""
+        states = self._read(stack.states, terminal)
+        brackets = stack.brackets + (terminal in self._opening) - (terminal in self._closing)
+        return None if states is None or brackets < 0 else replace(stack, states=states, brackets=brackets)
+
+    def _next_line(self, stack: Stack, column: int) -> Stack | None:
+        """The stack after a newline behind which a line begins at a column."""
+        states, columns = self._read(stack.states, self._header["newline"]), stack.columns
+        if column > columns[-1]:
+            states = states and self._read(states, self._header["indent"])
+            columns = (*columns, column)
+        while column < columns[-1]:
+            states = states and self._read(states, self._header["dedent"])
+            columns = columns[:-1]
+        return None if states is None else replace(stack, states=states, columns=columns)
+
+    def _read(self, states: States, terminal: int) -> States | None:
+        """Reduce until the terminal is shifted."""
+        now: States | None = states
+        while now is not None:
+            action = self._actions[now[-1]].get(terminal)
+            if action is None:
+                return None
+            if action >= 0:
+                return (*now, action)
+            now = self._reduce(now, -1 - action)
+        return None
+
+    def _reduce(self, states: States, rule: int) -> States | None:
+        kept = states[: len(states) - len(self._bodies[rule])]
+        after = self._gotos[kept[-1]].get(self._left[rule]) if kept else None
+        return None if after is None else (*kept, after)
+
+    def _ends_at(self, column: int) -> Expression:
+        """Texts whose last line is blank and so many columns wide."""
+        make, tab = self._make, self._header["tab"]
+        blanks = make.repeat(make.byte_set(_OTHER_BLANKS), 0, None)
+        wide = [blanks]
+        for width in range(1, column + 1):
+            first = [make.concat(make.byte_set(_SPACE), wide[width - 1])]
+            if width >= tab:
+                first.append(make.concat(make.byte_set(_TAB), wide[width - tab]))
+            wide.append(make.concat(blanks, make.union(first)))
+        return make.concat(make.concat(make.all, make.byte_set(_NEWLINE)), wide[column])
+
+    def _blank_line(self) -> Expression:
+        """Texts whose last line is blank."""
+        make = self._make
+        blanks = make.repeat(make.byte_set(_SPACE | _TAB | _OTHER_BLANKS), 0, None)
+        return make.concat(make.concat(make.all, make.byte_set(_NEWLINE)), blanks)
+
+    # --- costs
+
+    def set_costs(self, costs: dict[int, Cost]) -> Cost:
+        """Work out what nonterminals cost, given the costs of TERMINAL symbols; returns the least cost of a text."""
+        self._terminal_costs = [costs.get(symbol, 0) for symbol in self.symbols]
+        changed = True
+        while changed:
+            changed = False
+            for left, body in zip(self._left, self._bodies, strict=True):
+                cost = self._body_cost(body)
+                if cost < self._costs[left]:
+                    self._costs[left], changed = cost, True
+        return self._costs[self._left[0]]
+
+    def _body_cost(self, body: list[int]) -> Cost:
+        return sum(self._terminal_costs[part] if part >= 0 else self._costs[-1 - part] for part in body)
+
+    def cost(self, stack: Stack, outside: Cost) -> Cost:
+        """Least cost of completing a text from a stack; `outside`: after the automaton's text."""
+        finished: list[dict[int, Cost]] = []  # for each state below the top, what costs follow its nonterminals
+        for height, state in enumerate(stack.states[:-1]):
+            finished.append(
+                self._after_nonterminals(
+                    state, [self._below(finished, height, item, outside) for item in self._kernels[state]]
+                )
+            )
+        top = len(stack.states) - 1
+        ways = (
+            self._body_cost(self._bodies[rule][place:]) + self._below(finished, top, (rule, place), outside)
+            for rule, place in self._kernels[stack.states[-1]]
+        )
+        return min(ways, default=math.inf)
+
+    def _below(self, finished: list[dict[int, Cost]], height: int, item: tuple[int, int], outside: Cost) -> Cost:
+        """What follows once the rule of an item of the state at some height is complete."""
+        rule, place = item
+        return outside if height == 0 else finished[height - place].get(self._left[rule], math.inf)
+
+    def _after_nonterminals(self, state: int, after: list[Cost]) -> dict[int, Cost]:
+        """What follows each nonterminal that is predicted in a state, given what follows the rules at its places."""
+        costs: dict[int, Cost] = {}
+        work = [
+            (self._bodies[rule], place, cost) for (rule, place), cost in zip(self._kernels[state], after, strict=True)
+        ]
+        while work:
+            body, place, cost = work.pop()
+            if place == len(body) or body[place] >= 0:
+                continue
+            nonterminal = -1 - body[place]
+            cost += self._body_cost(body[place + 1 :])
+            if cost < costs.get(nonterminal, math.inf):
+                costs[nonterminal] = cost
+                work += [
+                    (body, 0, cost) for left, body in zip(self._left, self._bodies, strict=True) if left == nonterminal
+                ]
+        return costs
+
+
+def _divided(first: list[int], entries: list[int]) -> list[list[int]]:
+    return [entries[begin:end] for begin, end in pairwise(first)]
+
+
+def _mappings(first: list[int], keys: list[int], values: list[int]) -> list[dict[int, int]]:
+    divided = zip(_divided(first, keys), _divided(first, values), strict=True)
+    return [dict(zip(*entries, strict=True)) for entries in divided]

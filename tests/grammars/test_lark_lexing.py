@@ -1,0 +1,213 @@
+"""lark's lexers: a text is accepted if and only if lark parses it, and what is begun can be finished."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import lark
+import pytest
+from lark import Lark
+
+import guidedgen as gg
+from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema, UnsupportedFeature
+from guidedgen.grammars import lark_text
+from guidedgen.limits import Limits
+from guidedgen.testing import check_constraint
+from tests.grammars.test_lark_text import parses
+from tests.kernel.helpers import BYTES, accepts, compile_grammar
+
+LEXERS: list[lark_text.EarleyLexer] = ["dynamic", "dynamic_complete", "basic"]
+FEW = Limits(states=20_000)
+_PATTERNS = [
+    "a",
+    "ab",
+    "a+",
+    "b+",
+    "[ab]+",
+    "a|ab",
+    "ab|a",
+    "a*b",
+    "ba?",
+    "(?:ab)+",
+    "a+?b",
+    "c",
+    "ca?",
+    "[bc]",
+    "bb?c",
+]
+_PATTERNS += ["a(?!b)", r"a\b", "a+b|a"]
+_STRINGS = ['"a"', '"ab"', '"b"', '"c"', '"aa"', '"aab"', '"A"i']
+_IGNORED = ['" "', "/ +/", "/-a*/", "/[- ]/", "/-+/"]
+
+
+def grammar_of(rng: random.Random) -> str:
+    names = "ABCD"[: rng.randint(1, 4)]
+
+    def body(depth: int) -> str:
+        kind = rng.random()
+        if depth == 0 or kind < 0.35:
+            return rng.choice([*names, "r", "s", '"a"', '"b"', '"c"'])
+        if kind < 0.65:
+            return " ".join(body(depth - 1) for _ in range(rng.randint(1, 3)))
+        return f"({body(depth - 1)} | {body(depth - 1)})" if kind < 0.85 else f"({body(depth - 1)}){rng.choice('?*+')}"
+
+    lines = [f"start: {body(2)}", f"r: {body(2)}", f's: {body(1)} | "c"']
+    for name in names:
+        text = f"/{rng.choice(_PATTERNS)}/" if rng.random() < 0.7 else rng.choice(_STRINGS)
+        lines.append(f"{name}{rng.choice(['', '', '.1', '.2'])}: {text}")
+    lines += [f"%ignore {rng.choice(_IGNORED)}"] if rng.random() < 0.5 else []
+    lines += ["%ignore /-b?/"] if rng.random() < 0.15 else []
+    return "\n".join(lines) + "\n"
+
+
+def candidates(rng: random.Random, grammar: str, count: int) -> list[str]:
+    letters = "abc -" if "%ignore" in grammar else "abc"
+    return ["", *("".join(rng.choices(letters, k=rng.randint(1, 6))) for _ in range(count))]
+
+
+def check_grammar(grammar: str, lexer: lark_text.EarleyLexer, kernel: str, rng: random.Random) -> int:
+    """Returns how many texts were accepted; -1 where the grammar was not compared."""
+    try:
+        parser = Lark(grammar, parser="earley", lexer=lexer)
+    except lark.exceptions.LarkError:
+        return -1
+    texts = candidates(rng, grammar, 80)
+    expected = {text: parses(parser, text) for text in texts}
+    try:
+        compiled = compile_grammar(lark_text.parse(grammar, lexer=lexer), kernel, limits=FEW)
+    except UnsatisfiableSchema:
+        assert not any(expected.values())
+        return 0
+    except (UnsupportedFeature, LimitExceeded):
+        return -1
+    assert {text: accepts(compiled, text.encode()) for text in texts} == expected
+    state, written = compiled.start(), b""
+    for _ in range(6):
+        following = [byte for byte in range(128) if state.advance(byte) is not None]
+        if not following:
+            break
+        byte = rng.choice(following)
+        after = state.advance(byte)
+        assert after is not None
+        state, written = after, written + bytes([byte])
+        assert parses(parser, (written + bytes(state.shortest())).decode())
+    return sum(expected.values())
+
+
+@pytest.mark.parametrize("lexer", LEXERS)
+def test_random_grammars(kernel: str, lexer: lark_text.EarleyLexer) -> None:
+    rng = random.Random(3)
+    counts = [check_grammar(grammar_of(rng), lexer, kernel, rng) for _ in range(40)]
+    assert sum(count > 0 for count in counts) > 15
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("lexer", LEXERS)
+def test_many_random_grammars(kernel: str, lexer: lark_text.EarleyLexer) -> None:
+    rng = random.Random(17)
+    counts = [check_grammar(grammar_of(rng), lexer, kernel, rng) for _ in range(600)]
+    assert sum(count > 0 for count in counts) > 250
+
+
+AMBIGUOUS = 'start: s A "b" A\ns: s "b" "b" | "c"\nA: /b+/\n%ignore /-a*/\n'
+
+
+def test_what_is_predicted_under_an_obligation_waits_for_itself_alone(kernel: str) -> None:
+    compiled = compile_grammar(lark_text.parse(AMBIGUOUS), kernel)
+    parser = Lark(AMBIGUOUS)
+    for text in ("cbbbb", "c-bbbb", "c-bb-b-b", "cbb-b-b", "cbbb-b"):
+        assert accepts(compiled, text.encode()) == parses(parser, text)
+
+
+CALLS = """
+start: statement+
+statement: NAME "=" sum ";" | "if" sum "{" statement* "}"
+?sum: product | sum ("+" | "-") product
+?product: atom | product ("*" | "**") atom
+?atom: NUMBER | NAME | STRING | "(" sum ")" | NAME "(" [sum ("," sum)*] ")"
+NAME: /[a-z_]\\w*/
+NUMBER: /\\d+(\\.\\d+)?/
+STRING: /'([^']|'')*'/
+COMMENT: /#[^\\n]*/
+%ignore /[ \\t\\n]+/
+%ignore COMMENT
+"""
+TEXTS = [
+    "a=1;",
+    "a = f(1, b2) ** 3;# note\nif a{b=a*a;}",
+    "ifa=1;",
+    "if a{}",
+    "if(a){x='it''s';}",
+    "a=1.5;",
+    "a=1.;",
+    "a=1 .5;",
+    "a = 'x' 'y';",
+    "a=b c;",
+    "a=1b;",
+    "a=**b;",
+    "if=1;",
+    "a=1;#",
+    "#\na=1;",
+    "a=1;#x a=2;",
+]
+
+
+@pytest.mark.parametrize("lexer", LEXERS)
+def test_a_small_language(kernel: str, lexer: lark_text.EarleyLexer) -> None:
+    parser = Lark(CALLS, parser="earley", lexer=lexer)
+    compiled = compile_grammar(lark_text.parse(CALLS, lexer=lexer), kernel)
+    expected = {text: parses(parser, text) for text in TEXTS}
+    assert {text: accepts(compiled, text.encode()) for text in TEXTS} == expected
+    assert set(expected.values()) == {True, False}
+
+
+@pytest.mark.parametrize("lexer", LEXERS)
+def test_laws(kernel: str, lexer: lark_text.EarleyLexer) -> None:
+    pieces = [b"ab", b"if", b"if ", b" a", b"= ", b"**", b"1.", b"''", b"a1", b"# x", b"\na", b"));", b"'a'"]
+    vocabulary = gg.Vocabulary.from_tokens([bytes([byte]) for byte in range(256)] + pieces)
+    constraint = gg.compile(gg.Lark(CALLS, lexer=lexer), vocabulary, implementation=kernel)
+    check_constraint(constraint, vocabulary, walks=2, length=8)
+
+
+OWN = Path(lark.__file__).parent / "grammars"
+
+
+@pytest.mark.parametrize("lexer", ["dynamic", "basic"])
+def test_larks_own_grammar_of_grammars(lexer: lark_text.EarleyLexer) -> None:
+    """Its files are texts of it, and a few characters more or less make others that lark judges alike."""
+    pytest.importorskip("guidedgen.kernel._native", reason="the native kernel is not built: run `make native`")
+    grammar = (OWN / "lark.lark").read_text()
+    parser = Lark(grammar, parser="earley", lexer=lexer)
+    compiled = compile_grammar(lark_text.parse(grammar, lexer=lexer), "native", BYTES)
+    rng = random.Random(1)
+    texts = [(OWN / name).read_text()[:400] for name in ("common.lark", "unicode.lark")]
+    for text in list(texts):
+        for _ in range(6):
+            place = rng.randrange(len(text))
+            texts.append(text[:place] + rng.choice(["", "|", '"', ":", " x", "\n"]) + text[place + rng.randrange(3) :])
+    expected = {text: parses(parser, text) for text in texts}
+    assert {text: accepts(compiled, text.encode()) for text in texts} == expected
+
+
+def test_pythons_strings(kernel: str) -> None:
+    """lark's own pattern, which looks at what follows the empty string."""
+    grammar = 'start: STRING (STRING)*\n%import python.STRING\n%ignore " "\n'
+    compiled = compile_grammar(lark_text.parse(grammar), kernel)
+    parser = Lark(grammar)
+    for text in ('""', '""""', '"" ""', '"a"', 'f"a\\""', '"a', "''''", "'a''b'", 'rb"x"', '"\\\\"', '"\\\\\\""'):
+        assert accepts(compiled, text.encode()) == parses(parser, text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parser": "cyk"}, "the parser 'cyk' is not known"),
+        ({"lexer": "contextual"}, "the lexer 'contextual' does not go with Earley"),
+        ({"lexer": "greedy"}, "the lexer 'greedy'"),
+    ],
+)
+def test_unknown_parsers_and_lexers_are_refused(arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(CompileError, match=message):
+        gg.Lark('start: "a"', **arguments).grammar(Limits())  # type: ignore[arg-type]
