@@ -410,9 +410,9 @@ class TrieWalks : public TextSafety {
     static void set_bit(std::vector<uint32_t>& dense, int32_t token) { dense[token >> 5] |= 1u << (token & 31); }
 
     static constexpr int64_t kUnfinished = 3;  // bytes that a character may lack at the end of a token
+    static constexpr int kMostOdd = 40;        // bytes of ASCII that lead elsewhere from a state of text
     static constexpr size_t kMostReadAgain = 6000;   // places that a walk over text reads the way to
     static constexpr int kFewSafe = 3;               // characters
-    static constexpr int kMostOdd = 40;        // bytes of ASCII that lead elsewhere from a state of text
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     std::shared_ptr<const Trie> trie_;
     std::unordered_map<int32_t, ByteSet> barred_;
