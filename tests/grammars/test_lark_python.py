@@ -1,4 +1,4 @@
-"""lark's own Python grammar, its indenter and its contextual lexer, on files of the standard library and broken copies."""
+"""lark's Python grammar with indentation, as an automaton: files of the standard library read as lark reads them."""
 
 from __future__ import annotations
 
