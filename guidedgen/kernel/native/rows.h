@@ -4,98 +4,17 @@
 // Rows are hash-consed by their items after completion, so equal situations share wherever in the text they arise, and a
 // prediction before the last symbol of a production hands its own frame on, so right recursion takes constant space.
 // Frames refer to the same or an older row: rows form an acyclic graph that a persistent stack needs no copies of.
+// What a row is stands in `row.h`, what completing it costs in `row_costs.h`, stacks of LALR automata in `lalr_rows.h`.
 // Sources: Earley, CACM 1970; nullable symbols as in Aycock and Horspool, "Practical Earley Parsing", 2002.
 #pragma once
 
-#include "lalr_stacks.h"
-#include "symbols.h"
-#include "token_sets.h"
+#include "lalr_rows.h"
 
 namespace guidedgen {
 
-struct Row;
-
-struct Item {
-    int32_t slot;          // below -1: a state of the JSON machine, see json_item(); from kLalr down: of an automaton
-    int32_t nonterminal;   // of the frame; -1: the root. What was predicted under an obligation is another, see Obligations
-    Row* row;              // of the frame; nullptr: the root
-    int32_t obligation = -1;   // what must not begin here: an expression, see Automaton::obligation; -1: nothing
-    bool operator==(const Item& o) const {
-        return slot == o.slot && nonterminal == o.nonterminal && row == o.row && obligation == o.obligation;
-    }
-};
-
-// An item in the midst of a JSON text, and the state there.
-inline Item json_item(int32_t state, const Item& frame) { return {-2 - state, frame.nonterminal, frame.row}; }
-inline Item obliged(Item item, int32_t obligation) {
-    item.obligation = obligation;
-    return item;
-}
-inline bool is_json(const Item& item) { return item.slot < -1 && !is_lalr(item); }
-inline int32_t json_state(const Item& item) { return -2 - item.slot; }
-
-// A terminal that a row expects, with the items that follow it.
-struct Expected {
-    LexState* start;
-    Item item{-1, -1, nullptr};                 // JSON and LALR: what expects the lexeme. Its obligation: under which it begins, if that matters
-    std::unique_ptr<std::vector<Item>> after;   // not for JSON
-    Row* target = nullptr;      // the row after this terminal alone; made on demand
-    int32_t terminal = -1;      // -1: a lexeme of JSON
-    int32_t edge = -1;          // JSON: which lexeme of its state
-    uint8_t flags = 0;          // JSON: what it means for registers
-    int32_t read = -1;          // LALR: the terminal of the automaton; kIgnored more where the stack stays as it is
-    int32_t column = -1;        // LALR: where the line after a newline begins
-    int32_t way = 0;            // LALR: which of the ways to read the terminal
-    bool sure = false;          // LALR: wherever it ends, the text can be completed
-
-    static constexpr int32_t kIgnored = 1 << 30;
-
-    // All that `same` looks at.
-    Expected key() const { return {start, item, nullptr, nullptr, terminal, edge, flags, read, column, way}; }
-    bool same(const Expected& o) const {
-        if (read >= 0 || o.read >= 0) return read == o.read && column == o.column && way == o.way && item.slot == o.item.slot && item.obligation == o.item.obligation;
-        return terminal == o.terminal && item.obligation == o.item.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
-    }
-};
-
-struct ExpectedTokens {
-    int32_t list;
-    std::vector<Item> after;
-};
-
-// Memo of Budget, by Budget::Unit.
-struct RowBounds {
-    std::array<int64_t, 2> worst{-1, -1};
-    std::vector<std::pair<const Remainder*, int64_t>> crossing[2];
-};
-
-struct Row {
-    int32_t id = 0;
-    std::vector<Item> items;         // sorted; none at the end of its production
-    bool complete_before = false;    // the start symbol was completed by what was read
-    bool accepting = false;
-    bool closed = false;
-    bool settled = false;            // Viability has taken away what leads nowhere
-    int8_t clean = -1;               // LALR: memo of clean_stack
-    int8_t viable = -1;              // memo of Viability: 1: some text leads from here to an end, 0: none
-    ByteSet first;                   // bytes that a terminal can begin with
-    std::vector<Expected> terminals;
-    std::vector<ExpectedTokens> tokens;
-    std::vector<std::pair<int32_t, Item>> callers;                           // nonterminal -> item after it; sorted once closed
-    std::vector<std::pair<const Remainder*, std::unique_ptr<TokenSet>>> crossing;   // memo: remainders that this row can read
-    std::unique_ptr<TokenSet> mask;
-    std::unique_ptr<std::vector<std::pair<int32_t, int64_t>>> finish;        // memo: nonterminal -> cost after it
-    int64_t cost = -1;
-    std::unique_ptr<RowBounds> bounds;
-};
-
-class Rows {
+class Rows final : public LalrRows {
   public:
-    explicit Rows(std::shared_ptr<Symbols> symbols) : symbols_(std::move(symbols)) {}
-
-    Symbols& symbols() const { return *symbols_; }
-    int64_t memory() const { return bytes_; }
-    int64_t count() const { return static_cast<int64_t>(rows_.size()); }
+    explicit Rows(std::shared_ptr<Symbols> symbols) : LalrRows(std::move(symbols)) {}
 
     Row* start() { return make({{symbols_->start_slot(), -1, nullptr}}); }
 
@@ -166,7 +85,7 @@ class Rows {
         return made[source];
     }
 
-    void close(Row* row) {
+    void close(Row* row) override {
         if (row->closed) return;
         row->accepting = row->complete_before;
         std::vector<Item> work = row->items;
@@ -253,27 +172,8 @@ class Rows {
     // How many tokens what a row expects may take; -1: any number.
     int32_t limit(const Expected& e) const { return e.terminal < 0 ? -1 : symbols_->limit(e.terminal); }
 
-    void charge(int64_t bytes) { bytes_ += bytes; }
-
-    // Least cost of completing the start symbol from a row, in bytes (a special token counts as one).
-    int64_t cost(Row* row) {
-        if (row->cost >= 0) return row->cost;
-        finish_older_rows(row);
-        close(row);
-        int64_t best = row->accepting ? 0 : kFar;
-        for (const Item& item : row->items) best = std::min(best, item_cost(item));
-        return row->cost = best;
-    }
-
   private:
     static constexpr int64_t kVisit = 4;   // steps that an item of a row counts for
-
-    int64_t item_cost(const Item& item) {
-        if (is_lalr(item)) return lalr_cost(item);
-        const int64_t rest = item.row ? finish(item.row, item.nonterminal) : 0;
-        if (is_json(item)) return std::min(kFar, symbols_->json().cost(json_state(item)) + rest);
-        return std::min(kFar, symbols_->suffix_cost(item.slot) + rest);
-    }
 
     static constexpr int64_t kObliged = 64;   // bytes that a row after an obligation takes in `obliged_`
 
@@ -305,34 +205,6 @@ class Rows {
     };
 
     static const Key& key(const Item& item) { return item; }
-
-    Row* intern(std::vector<Item> items, bool complete) {
-        std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-            if (a.slot != b.slot) return a.slot < b.slot;
-            if (a.nonterminal != b.nonterminal) return a.nonterminal < b.nonterminal;
-            if (a.row != b.row) return (a.row ? a.row->id : -1) < (b.row ? b.row->id : -1);
-            return a.obligation < b.obligation;
-        });
-        items.erase(std::unique(items.begin(), items.end()), items.end());
-        uint64_t h = mix(items.size(), complete);
-        for (const Item& i : items) {
-            h = mix(mix(h, static_cast<uint32_t>(i.slot)), mix(static_cast<uint32_t>(i.nonterminal), i.row ? i.row->id + 1 : 0));
-            if (i.obligation >= 0) h = mix(h, static_cast<uint32_t>(i.obligation));
-        }
-        const int32_t known = index_.find(h, [&](int32_t id) {
-            const Row& row = rows_[static_cast<size_t>(id)];
-            return row.complete_before == complete && row.items == items;
-        });
-        if (known >= 0) return &rows_[static_cast<size_t>(known)];
-        rows_.emplace_back();
-        Row* row = &rows_.back();
-        row->id = static_cast<int32_t>(rows_.size()) - 1;
-        row->items = std::move(items);
-        row->complete_before = complete;
-        index_.insert(h, row->id);
-        bytes_ += static_cast<int64_t>(sizeof(Row) + 64 + row->items.size() * sizeof(Item));
-        return row;
-    }
 
     void visit(Row* row, const Item item, std::vector<Item>& work) {
         auto push = [&](const Item& next) {
@@ -410,208 +282,8 @@ class Rows {
         }
     }
 
-    int64_t finish(Row* row, int32_t nonterminal) {
-        if (!row->finish) return kFar;
-        for (const auto& entry : *row->finish)
-            if (entry.first == nonterminal) return entry.second;
-        return kFar;
-    }
-
-    // Costs after the nonterminals of all rows that `top` can return to, oldest first.
-    void finish_older_rows(Row* top) {
-        for (const Item& item : top->items)
-            if (item.row && !item.row->finish) finish_rows_from(item.row, top);
-    }
-
-    // The same for `from` and all older ones; what `top` is left out.
-    void finish_rows_from(Row* from, Row* top) {
-        std::vector<Row*> order, stack{from};
-        std::unordered_map<Row*, char> met{{from, 0}};
-        if (top) met.emplace(top, 0);
-        while (!stack.empty()) {
-            Row* row = stack.back();
-            stack.pop_back();
-            if (row != top) {
-                if (!is_stack(row)) close(row);
-                order.push_back(row);
-            }
-            for (const Item& item : row->items)
-                if (item.row && !item.row->finish && met.emplace(item.row, 0).second) stack.push_back(item.row);
-        }
-        std::sort(order.begin(), order.end(), [](const Row* a, const Row* b) { return a->id < b->id; });
-        for (Row* row : order) finish_row(row);
-    }
-
-    // --- rows that are stacks of an automaton
-
-    static bool is_stack(const Row* row) { return row->items.size() == 1 && is_lalr(row->items[0]); }
-
-    // What an automaton's state expects. Each terminal is tried: that a state has an action for it does not say that it can come.
-    void visit_lalr(Row* row, const Item& item) {
-        Lalr& machine = symbols_->lalr_at(item.slot);
-        const LalrTrial<Item> now(machine, item);
-        const LalrProof& proof = symbols_->proof(machine);
-        auto sure = [&](const LalrTrial<Item>& trial) {
-            if (!clean_stack(machine, proof, trial.base)) return false;
-            return std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.clean(state); });
-        };
-        auto sure_after = [&](int32_t ignored) {
-            return proof.clean_after(machine.state_of(item.slot), ignored) && clean_stack(machine, proof, item);
-        };
-        auto expect = [&](int32_t terminal, int32_t column, int32_t flag, bool sure) {
-            int32_t way = 0;
-            LalrLexemes& lexemes = symbols_->lexemes(machine);
-            const int32_t state = machine.state_of(item.slot);
-            const bool skipped = flag && terminal != machine.newline;
-            for (LexState* plain : skipped ? lexemes.of_ignored(state, terminal) : lexemes.of(state, terminal, column)) {
-                LexState* start = symbols_->obligations().start(plain, item.obligation);
-                if (!start || !symbols_->lexer().can_continue(start)) continue;
-                row->terminals.push_back({start, item, nullptr});
-                row->terminals.back().read = terminal | flag;
-                row->terminals.back().column = column;
-                row->terminals.back().way = way++;
-                row->terminals.back().sure = sure;
-            }
-        };
-        auto finishes = [&](LalrTrial<Item>& trial) { return machine.always_ends() || lalr_cost(pushed_item(trial)) < kFar; };
-        machine.each_terminal(machine.state_of(item.slot), [&](int32_t terminal) {
-            if (terminal == machine.end_of_text() || machine.terminal_symbol[terminal] < 0 || terminal == machine.newline) return;
-            LalrTrial<Item> trial = now;
-            if (trial.read_text(terminal) && finishes(trial)) expect(terminal, -1, 0, sure(trial));
-            symbols_->lexer().expressions().spend(1 + trial.steps);
-        });
-        for (int32_t terminal : machine.ignored) expect(terminal, -1, Expected::kIgnored, sure_after(terminal));
-        if (machine.newline < 0) return;
-        if (machine.blocks.brackets(now.blocks) > 0) return expect(machine.newline, -1, Expected::kIgnored, sure_after(machine.newline));
-        auto expect_line = [&](int32_t column) {
-            LalrTrial<Item> trial = now;
-            if (trial.read_newline(column) && finishes(trial)) expect(machine.newline, column, 0, sure(trial));
-            return trial.steps;
-        };
-        for (int32_t b = now.blocks; b >= 0; b = machine.blocks.outer(b)) symbols_->lexer().expressions().spend(1 + expect_line(machine.blocks.column(b)));
-        const int32_t last = machine.blocks.column(now.blocks);
-        for (int32_t column = last + 1; column <= last + machine.deepest; ++column) symbols_->lexer().expressions().spend(1 + expect_line(column));
-    }
-
-    // Whether all states of a stack are clean, see LalrProof. An automaton inside of a larger grammar is not asked.
-    static bool clean_stack(const Lalr& machine, const LalrProof& proof, const Item& item) {
-        if (!proof.clean(machine.state_of(item.slot))) return false;
-        std::vector<Row*> above;
-        Row* row = machine.state_of(item.slot) == machine.start ? nullptr : item.row;
-        bool clean = row || (!item.row && machine.state_of(item.slot) == machine.start);
-        for (; row && row->clean < 0; above.push_back(row), row = row->items[0].row)
-            if (machine.state_of(row->items[0].slot) == machine.start) {
-                row->clean = !row->items[0].row && proof.clean(machine.start);
-                break;
-            }
-        if (row) clean = row->clean == 1;
-        for (; !above.empty(); above.pop_back()) {
-            clean = clean && proof.clean(machine.state_of(above.back()->items[0].slot));
-            above.back()->clean = clean;
-        }
-        return clean;
-    }
-
-    Item lalr_after(const Expected& e) {
-        if (e.read & Expected::kIgnored) return e.item;
-        LalrTrial<Item> trial(symbols_->lalr_at(e.item.slot), e.item);
-        const bool read = e.column >= 0 ? trial.read_newline(e.column) : trial.read_text(e.read);
-        if (!read) throw std::logic_error("an automaton refuses what it expects");
-        return pushed_item(trial);
-    }
-
-    // The frame of an automaton's text that may end here, or nullptr.
-    const Item* lalr_end(const Item& item) {
-        LalrTrial<Item> trial(symbols_->lalr_at(item.slot), item);
-        if (!trial.end()) return nullptr;
-        scratch_ = trial.base;
-        return &scratch_;
-    }
-
-    // The item on top of all that was pushed; the rows below it are made.
-    Item pushed_item(const LalrTrial<Item>& trial) {
-        Item top = trial.base;
-        for (int32_t state : trial.pushed) top = {trial.machine.slot(state), 0, lowered(trial.machine, top)};
-        if (!trial.pushed.empty()) top.nonterminal = trial.blocks;
-        return top;
-    }
-
-    // The row of a state that others are pushed on.
-    Row* lowered(const Lalr& machine, const Item& item) {
-        Item bare = obliged(item, -1);
-        if (machine.state_of(item.slot) != machine.start) bare.nonterminal = 0;
-        return intern({bare}, false);
-    }
-
-    int64_t lalr_cost(const Item& item) {
-        Lalr& machine = symbols_->lalr_at(item.slot);
-        if (item.row && !item.row->finish) finish_rows_from(item.row, nullptr);
-        const int32_t state = machine.state_of(item.slot);
-        int64_t best = kFar;
-        for (int32_t i = 0; i < machine.places(state); ++i)
-            best = std::min(best, machine.rest(machine.rule(state, i), machine.place(state, i)) + lalr_finish(machine, item, i));
-        return std::min(kFar, best);
-    }
-
-    // Least cost once the rule at a state's i-th place is complete.
-    int64_t lalr_finish(Lalr& machine, const Item& item, int32_t i) {
-        const int32_t state = machine.state_of(item.slot);
-        if (state == machine.start) return item.row ? finish(item.row, item.nonterminal) : 0;
-        const Row* row = nullptr;   // where the rule began
-        const Item* at = &item;
-        for (int32_t back = machine.place(state, i); back > 0; --back) {
-            if (machine.state_of(at->slot) == machine.start) return kFar;   // never in a table that was built from rules
-            row = at->row;
-            at = &row->items[0];
-        }
-        const std::vector<int64_t>& costs = machine.after_cost(machine.state_of(at->slot), machine.left(machine.rule(state, i)));
-        int64_t best = kFar;
-        for (size_t k = 0; k < costs.size(); ++k)
-            if (costs[k] < best) best = std::min(best, costs[k] + finish(const_cast<Row*>(row), static_cast<int32_t>(k)));
-        return best;
-    }
-
-    void finish_stack(Row* row) {
-        const Item& item = row->items[0];
-        Lalr& machine = symbols_->lalr_at(item.slot);
-        const int32_t places = machine.places(machine.state_of(item.slot));
-        auto costs = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>();
-        for (int32_t i = 0; i < places; ++i) costs->emplace_back(i, lalr_finish(machine, item, i));
-        row->finish = std::move(costs);
-    }
-
-    void finish_row(Row* row) {
-        if (is_stack(row)) return finish_stack(row);
-        std::unordered_map<int32_t, int64_t> best;
-        for (bool changed = true; changed;) {   // frames of one row may refer to each other (left recursion)
-            changed = false;
-            for (const auto& entry : row->callers) {
-                const Item& caller = entry.second;
-                int64_t rest = 0;
-                if (caller.row == row) {
-                    auto known = best.find(caller.nonterminal);
-                    rest = known == best.end() ? kFar : known->second;
-                } else if (caller.row) {
-                    rest = finish(caller.row, caller.nonterminal);
-                }
-                int64_t cost = std::min(kFar, rest + symbols_->suffix_cost(caller.slot));
-                auto slot = best.emplace(entry.first, kFar).first;
-                if (cost < slot->second) {
-                    slot->second = cost;
-                    changed = true;
-                }
-            }
-        }
-        row->finish = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>(best.begin(), best.end());
-    }
-
-    std::shared_ptr<Symbols> symbols_;
-    std::deque<Row> rows_;
-    IdTable index_;
     std::map<std::pair<const Expected*, int32_t>, Row*> obliged_;   // memo of `after`
     Seen seen_, made_;   // scratch of `close` and of `make`
-    Item scratch_{-1, -1, nullptr};   // what lalr_end returns
-    int64_t bytes_ = 0;
 };
 
 }  // namespace guidedgen

@@ -1,0 +1,115 @@
+// Rows that are stacks of an LALR(1) automaton, see `lalr_stacks.h`: what the state on top expects, and the item after it.
+#pragma once
+
+#include "row_costs.h"
+
+namespace guidedgen {
+
+class LalrRows : public RowCosts {
+  protected:
+    using RowCosts::RowCosts;
+    ~LalrRows() = default;
+
+    // What an automaton's state expects. Each terminal is tried: that a state has an action for it does not say that it can come.
+    void visit_lalr(Row* row, const Item& item) {
+        Lalr& machine = symbols_->lalr_at(item.slot);
+        const LalrTrial<Item> now(machine, item);
+        const LalrProof& proof = symbols_->proof(machine);
+        auto sure = [&](const LalrTrial<Item>& trial) {
+            if (!clean_stack(machine, proof, trial.base)) return false;
+            return std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.clean(state); });
+        };
+        auto sure_after = [&](int32_t ignored) {
+            return proof.clean_after(machine.state_of(item.slot), ignored) && clean_stack(machine, proof, item);
+        };
+        auto expect = [&](int32_t terminal, int32_t column, int32_t flag, bool sure) {
+            int32_t way = 0;
+            LalrLexemes& lexemes = symbols_->lexemes(machine);
+            const int32_t state = machine.state_of(item.slot);
+            const bool skipped = flag && terminal != machine.newline;
+            for (LexState* plain : skipped ? lexemes.of_ignored(state, terminal) : lexemes.of(state, terminal, column)) {
+                LexState* start = symbols_->obligations().start(plain, item.obligation);
+                if (!start || !symbols_->lexer().can_continue(start)) continue;
+                row->terminals.push_back({start, item, nullptr});
+                row->terminals.back().read = terminal | flag;
+                row->terminals.back().column = column;
+                row->terminals.back().way = way++;
+                row->terminals.back().sure = sure;
+            }
+        };
+        auto finishes = [&](LalrTrial<Item>& trial) { return machine.always_ends() || lalr_cost(pushed_item(trial)) < kFar; };
+        machine.each_terminal(machine.state_of(item.slot), [&](int32_t terminal) {
+            if (terminal == machine.end_of_text() || machine.terminal_symbol[terminal] < 0 || terminal == machine.newline) return;
+            LalrTrial<Item> trial = now;
+            if (trial.read_text(terminal) && finishes(trial)) expect(terminal, -1, 0, sure(trial));
+            symbols_->lexer().expressions().spend(1 + trial.steps);
+        });
+        for (int32_t terminal : machine.ignored) expect(terminal, -1, Expected::kIgnored, sure_after(terminal));
+        if (machine.newline < 0) return;
+        if (machine.blocks.brackets(now.blocks) > 0) return expect(machine.newline, -1, Expected::kIgnored, sure_after(machine.newline));
+        auto expect_line = [&](int32_t column) {
+            LalrTrial<Item> trial = now;
+            if (trial.read_newline(column) && finishes(trial)) expect(machine.newline, column, 0, sure(trial));
+            return trial.steps;
+        };
+        for (int32_t b = now.blocks; b >= 0; b = machine.blocks.outer(b)) symbols_->lexer().expressions().spend(1 + expect_line(machine.blocks.column(b)));
+        const int32_t last = machine.blocks.column(now.blocks);
+        for (int32_t column = last + 1; column <= last + machine.deepest; ++column) symbols_->lexer().expressions().spend(1 + expect_line(column));
+    }
+
+    // The item after a terminal of an automaton.
+    Item lalr_after(const Expected& e) {
+        if (e.read & Expected::kIgnored) return e.item;
+        LalrTrial<Item> trial(symbols_->lalr_at(e.item.slot), e.item);
+        const bool read = e.column >= 0 ? trial.read_newline(e.column) : trial.read_text(e.read);
+        if (!read) throw std::logic_error("an automaton refuses what it expects");
+        return pushed_item(trial);
+    }
+
+    // The frame of an automaton's text that may end here, or nullptr.
+    const Item* lalr_end(const Item& item) {
+        LalrTrial<Item> trial(symbols_->lalr_at(item.slot), item);
+        if (!trial.end()) return nullptr;
+        scratch_ = trial.base;
+        return &scratch_;
+    }
+
+  private:
+    // Whether all states of a stack are clean, see LalrProof. An automaton inside of a larger grammar is not asked.
+    static bool clean_stack(const Lalr& machine, const LalrProof& proof, const Item& item) {
+        if (!proof.clean(machine.state_of(item.slot))) return false;
+        std::vector<Row*> above;
+        Row* row = machine.state_of(item.slot) == machine.start ? nullptr : item.row;
+        bool clean = row || (!item.row && machine.state_of(item.slot) == machine.start);
+        for (; row && row->clean < 0; above.push_back(row), row = row->items[0].row)
+            if (machine.state_of(row->items[0].slot) == machine.start) {
+                row->clean = !row->items[0].row && proof.clean(machine.start);
+                break;
+            }
+        if (row) clean = row->clean == 1;
+        for (; !above.empty(); above.pop_back()) {
+            clean = clean && proof.clean(machine.state_of(above.back()->items[0].slot));
+            above.back()->clean = clean;
+        }
+        return clean;
+    }
+
+    // The item on top of all that was pushed; the rows below it are made.
+    Item pushed_item(const LalrTrial<Item>& trial) {
+        Item top = trial.base;
+        for (int32_t state : trial.pushed) top = {trial.machine.slot(state), 0, lowered(trial.machine, top)};
+        if (!trial.pushed.empty()) top.nonterminal = trial.blocks;
+        return top;
+    }
+
+    // The row of a state that others are pushed on.
+    Row* lowered(const Lalr& machine, const Item& item) {
+        Item bare = obliged(item, -1);
+        if (machine.state_of(item.slot) != machine.start) bare.nonterminal = 0;
+        return intern({bare}, false);
+    }
+
+    Item scratch_{-1, -1, nullptr};   // what lalr_end returns
+};
+
+}  // namespace guidedgen
