@@ -50,6 +50,8 @@ class Shortest {
         const bool tight = some_tight(front);
         for (const Reading& r : front.reading)
             if (!tight || arena_.viability().tight(r.row, r.index)) best = std::min(best, cost(r));
+        if (tight && best >= kFar)   // the tight ways end nowhere from here
+            for (const Reading& r : front.reading) best = std::min(best, cost(r));
         return best;
     }
 
