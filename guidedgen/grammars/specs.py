@@ -277,6 +277,10 @@ class JsonSchema(Translated):
         )
 
     def _options(self) -> Options:
+        return self._read_options
+
+    @cached_property
+    def _read_options(self) -> Options:
         return Options(
             property_order=self.property_order,
             format=self.format,
