@@ -21,7 +21,8 @@ Key: TypeAlias = tuple[object, ...]
 
 _DEFAULT_LIMIT: Final = 512 * 2**20
 _SMALLEST: Final = 4096  # what an entry takes at least, with all its Python objects
-_RECOUNTED: Final = 64  # new entries after which all are counted again
+_RECOUNTED: Final = 256  # new entries after which all are counted again
+_KEPT: Final = 0.9  # of the limit that is left where it was exceeded
 
 
 class SameVocabulary:
@@ -107,15 +108,27 @@ class CompileCache:
             }
 
     def _evict(self) -> None:
-        """Count all entries, and drop the least recently used beyond the limit."""
-        self._added, self._counted = 0, self._bytes()
-        while self._forms and self._counted > self._limit:
-            self._forms.popitem(last=False)
-            self._counted = self._bytes()
+        """Count all entries; beyond the limit the least recently used go, and a tenth more: counting takes time."""
+        sizes = [_form_bytes(form) for form in self._forms.values()]
+        shared = self._shared_bytes()
+        total = shared + sum(sizes)
+        if total > self._limit:
+            for size in sizes:
+                if total <= self._limit * _KEPT:
+                    break
+                self._forms.popitem(last=False)
+                total -= size
+            if not self._forms:
+                total = 0
+        self._added, self._counted = 0, total
 
     def _bytes(self) -> int:
+        return self._shared_bytes() + sum(map(_form_bytes, self._forms.values()))
+
+    def _shared_bytes(self) -> int:
+        """What is kept of vocabularies with the entries."""
         vocabularies = {id(form.compiled.vocabulary): form.compiled.vocabulary for form in self._forms.values()}
-        return sum(map(_form_bytes, self._forms.values())) + sum(map(_vocabulary_bytes, vocabularies.values()))
+        return sum(map(_vocabulary_bytes, vocabularies.values()))
 
 
 def _form_bytes(form: Form) -> int:
