@@ -41,6 +41,7 @@ class LalrProof {
 
   private:
     static constexpr int kMostClasses = 16;
+    static constexpr int kMostBlanks = 8;    // before a newline's text goes on in the same way for ever
     static constexpr size_t kMostPairs = 20'000;   // of states of two terminals
     using Bits = uint32_t;
 
@@ -90,7 +91,12 @@ class LalrProof {
     bool newline_holds() {
         if (m_.newline < 0) return true;
         LexState* after = text_[m_.newline] ? lexer_.next(text_[m_.newline], '\n') : nullptr;
-        return after && after->accepting && lexer_.next(after, ' ') == after;
+        for (int blanks = 0; blanks < kMostBlanks && after && after->accepting; ++blanks) {
+            LexState* wider = lexer_.next(after, ' ');
+            if (wider == after) return true;
+            after = wider;
+        }
+        return false;
     }
 
     // --- samples
@@ -172,24 +178,24 @@ class LalrProof {
         return true;
     }
 
-    // The byte of an ignored terminal that separates most others, and what could go on behind it.
-    void find_blank() {
+    // Bytes of an ignored terminal that separate others, and what could go on behind them.
+    void find_blanks() {
         for (int byte : {' ', '\n', '\t'}) {
             const std::string text(1, static_cast<char>(byte));
             for (int32_t t : m_.ignored) {
                 LexState* after = text_[t] ? lexer_.next(text_[t], static_cast<uint8_t>(byte)) : nullptr;
                 if (!after || !after->accepting) continue;
                 bool taken = false;
-                behind_blank_ = ByteSet{};
+                ByteSet behind;
                 for (size_t other = 0; other < text_.size(); ++other) {
                     LexState* rest = any_[other] ? lexer_.next(any_[other], static_cast<uint8_t>(byte)) : nullptr;
                     if (!rest) continue;
                     taken = taken || (rest->accepting && !m_.ignores(static_cast<int32_t>(other)));
-                    behind_blank_ = behind_blank_ | lexer_.first(rest);
+                    behind = behind | lexer_.first(rest);
                 }
                 if (taken) continue;
-                blank_ = byte;
-                return;
+                blanks_.emplace_back(static_cast<uint8_t>(byte), behind);
+                break;
             }
         }
     }
@@ -200,11 +206,13 @@ class LalrProof {
         if (m_.newline >= 0 && made[0]) return follows(m_.newline, after);
         if (!text_[before] || sample_[after].empty()) return false;
         const uint8_t first = static_cast<uint8_t>(sample_[after][0]);
-        return !barred_[before].has(first) || (blank_ >= 0 && !barred_[before].has(static_cast<uint8_t>(blank_)) && !behind_blank_.has(first));
+        return !barred_[before].has(first) || std::any_of(blanks_.begin(), blanks_.end(), [&](const auto& blank) {
+            return !barred_[before].has(blank.first) && !blank.second.has(first);
+        });
     }
 
     bool find_classes() {
-        find_blank();
+        find_blanks();
         const int32_t n = m_.terminals();
         std::map<std::pair<std::vector<bool>, std::vector<bool>>, int32_t> known;
         class_.assign(n, 0);
@@ -309,10 +317,12 @@ class LalrProof {
     void find_good(int32_t state) {
         const Bits every = (Bits{1} << classes_) - 1;
         Bits good = 0, needed = 0;
+        bool can_end = false;   // a state that cannot is on no stack that can: what leads to it is not expected
         for (int32_t i = 0; i < m_.places(state); ++i) {
             const int32_t rule = m_.rule(state, i), place = m_.place(state, i);
             const auto [last, empty] = last_before(rule, place);
             needed |= empty ? every : last;
+            can_end = can_end || m_.rest(rule, place) < kFar;
             const Types rest = of_rest(rule, place);
             Bits here = 0;
             for (int l = 0; l < classes_; ++l)
@@ -321,7 +331,7 @@ class LalrProof {
             if (!among(m_.resolved, rule)) good |= here;
         }
         good_[state] = good;
-        clean_[state] = state == m_.start ? good != 0 : (needed & ~good) == 0;
+        clean_[state] = state == m_.start ? good != 0 : (needed & ~good) == 0 || !can_end;
     }
 
     Lexer& lexer_;
@@ -330,8 +340,7 @@ class LalrProof {
     std::vector<LexState*> text_, any_;     // where the texts of a terminal begin, and those that it could match; nullptr: it has none
     std::vector<std::string> sample_;       // empty: there is none
     std::vector<ByteSet> barred_;
-    int blank_ = -1;
-    ByteSet behind_blank_;
+    std::vector<std::pair<uint8_t, ByteSet>> blanks_;
     int classes_ = 0;
     std::vector<int32_t> class_;
     std::array<Bits, kMostClasses> next_{};   // by class, which may follow
