@@ -328,7 +328,8 @@ class LalrProof {
             for (int l = 0; l < classes_; ++l)
                 for (int f = 0; f < classes_; ++f)
                     if (rest.empty || (((next_[l] >> f) & 1) && rest.ends[f])) here |= Bits{1} << l;
-            if (!among(m_.resolved, rule)) good |= here;
+            const bool alone = m_.places(state) == 1 && place > 0 && place == m_.length(rule);   // it loses no conflict here
+            if (alone || !among(m_.resolved, rule)) good |= here;
         }
         good_[state] = good;
         clean_[state] = state == m_.start ? good != 0 : (needed & ~good) == 0 || !can_end;
