@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lark.exceptions import GrammarError, LarkError, LexError
 from lark.indenter import Indenter
 
+import guidedgen as gg
 from guidedgen.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableSchema
 from guidedgen.grammars import lark_lalr
 from guidedgen.grammars.lark_lalr import Indentation
@@ -226,3 +227,28 @@ def test_columns_that_no_block_has_are_refused_at_once(kernel: str) -> None:
 def test_indentation_names_terminals_of_the_grammar(wrong: dict[str, str]) -> None:
     with pytest.raises(GrammarSyntaxError, match="no rule mentions"):
         lark_lalr.parse(BLOCKS, indent=Indentation(**wrong))  # type: ignore[arg-type]
+
+
+COMMENTED = r"""
+start: statement+
+statement: NAME "=" sum _NEWLINE | "if" NAME ":" _NEWLINE _INDENT statement+ _DEDENT
+sum: ATOM ("+" ATOM)*
+ATOM: /[0-9]+/
+NAME: /[a-z]+/
+_NEWLINE: /(\n *)+/
+COMMENT: /#[^\n]*/
+%ignore / +/
+%ignore COMMENT
+%declare _INDENT _DEDENT
+"""
+
+
+def test_a_comment_is_refused_where_the_line_cannot_end(kernel: str) -> None:
+    """Behind an operator a comment would eat the operand: only where a line may end it leads anywhere."""
+    indent = gg.Indentation(newline="_NEWLINE", indent="_INDENT", dedent="_DEDENT", deepest=4)
+    constraint = gg.compile(gg.Lark(COMMENTED, parser="lalr", indent=indent), byte_vocabulary(), implementation=kernel)
+    start = constraint.start()
+    for text, taken in [("x = 1", True), ("x = 1 +", False), ("x =", False), ("x = 1 + 2 ", True), ("x", False)]:
+        state = start.advance_bytes(text.encode())
+        assert state is not None
+        assert (state.advance_bytes(b"#") is not None) == taken, text

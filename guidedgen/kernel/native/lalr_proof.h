@@ -40,7 +40,7 @@ class LalrProof {
     bool clean_after(int32_t state, int32_t ignored) const { return clean(state) && ((good_[state] >> class_[ignored]) & 1); }
 
   private:
-    static constexpr int kMostClasses = 16;
+    static constexpr int kMostClasses = 32;
     static constexpr int kMostBlanks = 8;    // before a newline's text goes on in the same way for ever
     static constexpr size_t kMostPairs = 20'000;   // of states of two terminals
     using Bits = uint32_t;
@@ -183,6 +183,7 @@ class LalrProof {
         for (int byte : {' ', '\n', '\t'}) {
             const std::string text(1, static_cast<char>(byte));
             for (int32_t t : m_.ignored) {
+                if (t == m_.newline) continue;   // ignored within brackets alone
                 LexState* after = text_[t] ? lexer_.next(text_[t], static_cast<uint8_t>(byte)) : nullptr;
                 if (!after || !after->accepting) continue;
                 bool taken = false;
@@ -190,7 +191,7 @@ class LalrProof {
                 for (size_t other = 0; other < text_.size(); ++other) {
                     LexState* rest = any_[other] ? lexer_.next(any_[other], static_cast<uint8_t>(byte)) : nullptr;
                     if (!rest) continue;
-                    taken = taken || (rest->accepting && !m_.ignores(static_cast<int32_t>(other)));
+                    taken = taken || (rest->accepting && !only_ignored(static_cast<int32_t>(other)));
                     behind = behind | lexer_.first(rest);
                 }
                 if (taken) continue;
@@ -199,6 +200,8 @@ class LalrProof {
             }
         }
     }
+
+    bool only_ignored(int32_t t) const { return m_.ignores(t) && t != m_.newline; }
 
     bool follows(int32_t before, int32_t after) const {
         const bool made[] = {before == m_.indent || before == m_.dedent, after == m_.indent || after == m_.dedent};
@@ -214,13 +217,13 @@ class LalrProof {
     bool find_classes() {
         find_blanks();
         const int32_t n = m_.terminals();
-        std::map<std::pair<std::vector<bool>, std::vector<bool>>, int32_t> known;
+        std::map<std::tuple<std::vector<bool>, std::vector<bool>, bool>, int32_t> known;
         class_.assign(n, 0);
         std::vector<int32_t> one;
         for (int32_t t = 0; t < n; ++t) {
             std::vector<bool> next(n), last(n);
             for (int32_t u = 0; u < n; ++u) next[u] = follows(t, u), last[u] = follows(u, t);
-            const auto found = known.emplace(std::make_pair(std::move(next), std::move(last)), static_cast<int32_t>(one.size()));
+            const auto found = known.emplace(std::make_tuple(std::move(next), std::move(last), only_ignored(t)), static_cast<int32_t>(one.size()));
             if (found.second) one.push_back(t);
             class_[t] = found.first->second;
         }
@@ -229,6 +232,13 @@ class LalrProof {
         for (int c = 0; c < classes_; ++c)
             for (int d = 0; d < classes_; ++d)
                 if (follows(one[c], one[d])) next_[c] |= Bits{1} << d;
+        for (int c = 0; c < classes_; ++c)
+            if (!only_ignored(one[c])) read_ |= Bits{1} << c;
+        for (int c = 0; c < classes_; ++c) {
+            bool free = true;
+            for (int d = 0; d < classes_; ++d) free = free && !(((read_ >> d) & 1) && (next_[d] & ~next_[c]));
+            if (free) free_ |= Bits{1} << c;
+        }
         return true;
     }
 
@@ -315,19 +325,21 @@ class LalrProof {
 
     // After which classes a state can go on at some of its places; and whether that is after all that can be.
     void find_good(int32_t state) {
-        const Bits every = (Bits{1} << classes_) - 1;
         Bits good = 0, needed = 0;
         bool can_end = false;   // a state that cannot is on no stack that can: what leads to it is not expected
         for (int32_t i = 0; i < m_.places(state); ++i) {
             const int32_t rule = m_.rule(state, i), place = m_.place(state, i);
             const auto [last, empty] = last_before(rule, place);
-            needed |= empty ? every : last;
+            const Bits before = empty ? read_ : last;
+            needed |= before;
             can_end = can_end || m_.rest(rule, place) < kFar;
             const Types rest = of_rest(rule, place);
-            Bits here = 0;
+            // A complete rule goes on as the states below do, which are looked at for what the rule may end by: after what is ignored
+            // only where that stands in the way of nothing.
+            Bits here = rest.empty ? before | free_ : 0;
             for (int l = 0; l < classes_; ++l)
                 for (int f = 0; f < classes_; ++f)
-                    if (rest.empty || (((next_[l] >> f) & 1) && rest.ends[f])) here |= Bits{1} << l;
+                    if (((next_[l] >> f) & 1) && rest.ends[f]) here |= Bits{1} << l;
             const bool alone = m_.places(state) == 1 && place > 0 && place == m_.length(rule);   // it loses no conflict here
             if (alone || !among(m_.resolved, rule)) good |= here;
         }
@@ -345,6 +357,7 @@ class LalrProof {
     int classes_ = 0;
     std::vector<int32_t> class_;
     std::array<Bits, kMostClasses> next_{};   // by class, which may follow
+    Bits read_ = 0, free_ = 0;                // classes that are not ignored; those after which all may come that may after any of these
     std::vector<Types> types_;
     std::vector<Bits> last_, good_;
     std::vector<uint8_t> nullable_, clean_;
