@@ -33,7 +33,7 @@ _LARGE: Final = 2_000  # characters of a text from which on it is worth a file
 _LARGEST_FILE: Final = 64 * 2**20
 _FOLDER_LIMIT: Final = 256 * 2**20
 # Files that may change, and captures, which need the grammar itself.
-_NOT_KEPT: Final = re.compile(r"%import\s+(?!(?:common|python|unicode|lark)\b)|\bcapture\b")
+_NOT_KEPT: Final = re.compile(r"%import\s+(?!(?:common|python|unicode|lark)\b)|\b(?:stop_)?capture\b")
 _logger = logging.getLogger(__name__)
 
 
@@ -42,8 +42,6 @@ def entry_of(spec: Any, vocabulary: Vocabulary, limits: Limits, implementation: 
     if os.environ.get("GUIDEDGEN_TABLE_CACHE") == "0":
         return None
     if not isinstance(spec, Lark | Gbnf | Ebnf) or len(spec.text) < _LARGE or _NOT_KEPT.search(spec.text):
-        return None
-    if isinstance(spec, Lark) and "capture" in spec.text:  # captures are read with the grammar, not with its table
         return None
     content = content_of(spec)
     if content is None:

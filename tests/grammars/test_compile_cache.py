@@ -264,3 +264,8 @@ def test_a_folder_that_cannot_be_written_is_only_logged(
     with caplog.at_level(logging.INFO):
         assert read_again(monkeypatch)
     assert "cannot be written" in caplog.text
+
+
+def test_the_tables_of_large_grammars_of_the_library_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUIDEDGEN_TABLE_CACHE", "1")
+    assert table_cache.entry_of(gg.library("python"), byte_vocabulary(), gg.Limits(), "native") is not None
