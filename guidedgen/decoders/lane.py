@@ -11,7 +11,7 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
 
 from guidedgen.constraint import State
-from guidedgen.decoders.base import Cancelled, Chunk, Finish
+from guidedgen.decoders.base import Cancelled, Chunk, Finish, LogitsSource
 from guidedgen.decoders.score import Score, unscored, with_scores
 from guidedgen.errors import DeadEnd
 from guidedgen.sampler.sequence import Sequence, TokenRecord
@@ -175,7 +175,7 @@ def finish_of(state: State) -> Finish:
 
 
 def open_lanes(
-    sequences: ListOf[Sequence], *, seed: int | None, trace: TraceRecorder, retries: int, room: int, complete: bool
+    sampler: LogitsSource, sequences: ListOf[Sequence], *, seed: int | None, retries: int, complete: bool
 ) -> list[Lane]:
     """A lane for every sequence. The k-th lane of one prompt node is its k-th sample.
 
@@ -197,9 +197,9 @@ def open_lanes(
                 tip=tip,
                 seed=seeds[prompt],
                 sample=sample,
-                trace=trace,
+                trace=sampler.trace,
                 retries=retries,
-                room=room,
+                room=sampler.model.info.context_length,
                 complete=complete,
             )
         )

@@ -46,15 +46,7 @@ class Plain:
         cancelled: Cancelled | None = None,
     ) -> Iterator[Chunk]:
         """See `Strategy.run`. Raises ModelError from the pipeline and DeadEnd for a constraint that breaks its laws."""
-        info = sampler.model.info
-        lanes = open_lanes(
-            sequences,
-            seed=sampling.seed,
-            trace=sampler.trace,
-            retries=self.retries,
-            room=info.context_length,
-            complete=self.complete_records,
-        )
+        lanes = open_lanes(sampler, sequences, seed=sampling.seed, retries=self.retries, complete=self.complete_records)
         batch = _Batch(sampler, sampling, self.mix)
         yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
 
@@ -63,18 +55,11 @@ class _Batch:
     """One step of a batch of lanes, with the memory that steps share."""
 
     def __init__(self, sampler: LogitsSource, sampling: Sampling, mix: tuple[Mix, ...]) -> None:
-        vocabulary = sampler.model.vocabulary
         self._sampler = sampler
         self._sampling = sampling
         self._mix = mix
-        self._eos = vocabulary.eos
-        self._masks = MaskBuffer(
-            vocabulary_size=vocabulary.size,
-            logits_size=sampler.model.info.logits_size,
-            eos=vocabulary.eos,
-            min_tokens=sampling.min_tokens,
-            device=sampler.model.info.device,
-        )
+        self._eos = sampler.model.vocabulary.eos
+        self._masks = MaskBuffer.of(sampler.model, min_tokens=sampling.min_tokens)
 
     def step(self, lanes: list[Lane]) -> None:
         """Give every lane its next token; a lane that can only end, ends, and one at a dead end backs up instead.

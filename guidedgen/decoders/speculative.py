@@ -68,18 +68,11 @@ class Speculative:
         cancelled: Cancelled | None = None,
     ) -> Iterator[Chunk]:
         """See `Strategy.run`. Raises what `Plain.run` does, and what drafter and verifier raise."""
-        info = sampler.model.info
-        lanes = open_lanes(
-            sequences,
-            seed=sampling.seed,
-            trace=sampler.trace,
-            retries=self.retries,
-            room=info.context_length,
-            complete=self.complete_records,
-        )
+        lanes = open_lanes(sampler, sequences, seed=sampling.seed, retries=self.retries, complete=self.complete_records)
         drafter = DRAFTERS[self.drafter] if isinstance(self.drafter, str) else self.drafter
         verifier = VERIFIERS[self.verifier]() if isinstance(self.verifier, str) else self.verifier
-        setting = Setting(vocabulary=sampler.model.vocabulary, logits_size=info.logits_size, sampling=sampling)
+        model = sampler.model
+        setting = Setting(vocabulary=model.vocabulary, logits_size=model.info.logits_size, sampling=sampling)
         batch = _Batch(sampler, sampling, self, drafter=drafter, verifier=verifier, setting=setting)
         yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
 
@@ -97,20 +90,13 @@ class _Batch:
         verifier: Verifier,
         setting: Setting,
     ) -> None:
-        vocabulary = sampler.model.vocabulary
         self._sampler = sampler
         self._sampling = sampling
         self._settings = settings
         self._session = drafter.open(setting)
         self._verifier = verifier
-        self._eos = vocabulary.eos
-        self._masks = MaskBuffer(
-            vocabulary_size=vocabulary.size,
-            logits_size=sampler.model.info.logits_size,
-            eos=vocabulary.eos,
-            min_tokens=sampling.min_tokens,
-            device=sampler.model.info.device,
-        )
+        self._eos = sampler.model.vocabulary.eos
+        self._masks = MaskBuffer.of(sampler.model, min_tokens=sampling.min_tokens)
 
     def step(self, lanes: list[Lane]) -> None:
         """Draft for every lane, score all drafts in one forward, and let each lane take what is accepted."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from guidedgen.constraint import fill_masks
 from guidedgen.masks import Mask, mask_words
+from guidedgen.models.base import LanguageModel
 from guidedgen.sampler.sequence import Sequence
 
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
@@ -109,6 +110,17 @@ class MaskBuffer:
         self._min_tokens = min_tokens
         self._device = torch.device(device)
         self._table = None if self._device.type == "cpu" else torch.from_numpy(_BIAS).to(self._device)
+
+    @staticmethod
+    def of(model: LanguageModel, *, min_tokens: int = 0) -> MaskBuffer:
+        """The buffer for a model's vocabulary and logits."""
+        return MaskBuffer(
+            vocabulary_size=model.vocabulary.size,
+            logits_size=model.info.logits_size,
+            eos=model.vocabulary.eos,
+            min_tokens=min_tokens,
+            device=model.info.device,
+        )
 
     def fill(
         self, sequences: ListOf[Sequence], forbidden: ListOf[Iterable[int]] | None = None
