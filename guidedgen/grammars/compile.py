@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -168,21 +168,10 @@ def compile(
         )
     bounds = limits or getattr(wanted, "limits", None) or _DEFAULT_LIMITS
     kernel = implementation or default_implementation()
-
-    def made() -> Form:
-        try:
-            return _natively(wanted, vocabulary, bounds, kernel) or _translated(
-                wanted, vocabulary, bounds, kernel, cache
-            )
-        except (CompileError, LimitExceeded):
-            blame = getattr(wanted, "blame", None)
-            if blame is not None:
-                blame(lambda part: compile(part, vocabulary, limits=bounds, implementation=implementation))
-            raise
-
+    make = partial(_form, wanted, vocabulary, bounds, kernel, cache)
     content = key_of(wanted) if cache else None
     key = (content, SameVocabulary(vocabulary), bounds, kernel)
-    form = made() if content is None else compile_cache.get(key, made)
+    form = make() if content is None else compile_cache.get(key, make)
     made_of = GrammarConstraint(
         compiled=form.compiled,
         vocabulary=vocabulary,
@@ -194,6 +183,17 @@ def compile(
     )
     made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
     return made_of
+
+
+def _form(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str, cache: bool) -> Form:
+    """What a spec compiles to; an error in one of its parts is raised as the part's, where the spec can tell."""
+    try:
+        return _natively(spec, vocabulary, limits, kernel) or _translated(spec, vocabulary, limits, kernel, cache)
+    except (CompileError, LimitExceeded):
+        blame = getattr(spec, "blame", None)
+        if blame is not None:
+            blame(lambda part: compile(part, vocabulary, limits=limits, implementation=kernel))
+        raise
 
 
 def _natively(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) -> Form | None:
