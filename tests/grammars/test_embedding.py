@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,31 +11,14 @@ import pytest
 import guidedgen as gg
 from guidedgen.grammars import ir
 from guidedgen.grammars.embedding import node_of
-from guidedgen.grammars.translation import Translation
-from guidedgen.limits import Limits
 from guidedgen.masks import allowed_tokens
 from guidedgen.testing import accepts, byte_vocabulary, check_constraint
+from tests.grammars.whole import Whole
 
 CLOSED = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 OPEN = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "array", "items": {"type": "integer"}}}}
 UNIQUE = {"type": "array", "items": {"type": "string", "maxLength": 2}, "uniqueItems": True}
 VOCABULARY = byte_vocabulary([b'{"', b'": ', b'"}', b'{"a": 1, "a"', b'", "', b'{"b": {}}{', b"]."], special=["<s>"])
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A grammar as a spec."""
-
-    start: ir.Node
-
-    def translate(self, limits: Limits) -> Translation:
-        return Translation(grammar=self.grammar(limits))
-
-    def grammar(self, limits: Limits) -> ir.Grammar:
-        return ir.Grammar(start=self.start)
-
-    def parse(self, text: str) -> str:
-        return text
 
 
 def text(literal: str) -> ir.Node:

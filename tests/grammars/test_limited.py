@@ -5,38 +5,20 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from dataclasses import dataclass
 
 import pytest
 
 import guidedgen as gg
 from guidedgen.grammars import ir
 from guidedgen.grammars.embedding import node_of
-from guidedgen.grammars.translation import Translation
-from guidedgen.limits import Limits
 from guidedgen.masks import allowed_tokens
 from guidedgen.testing import accepts, byte_vocabulary, check_constraint
 from guidedgen.vocabulary import Vocabulary
+from tests.grammars.whole import Whole
 
 PIECES = [b"a", b"b", b".", b"ab", b"b.", b".a", b"ba.", b""]
 SMALL = Vocabulary.from_tokens(PIECES, eos=["<eos>"], special={"<eos>": 7})
 WIDE = byte_vocabulary([b"ab", b"abc", b"a.", b"c.d", b"bc", b".ab", "é".encode(), "éa".encode(), b"xx"])
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A grammar as a spec."""
-
-    start: ir.Node
-
-    def translate(self, limits: Limits) -> Translation:
-        return Translation(grammar=self.grammar(limits))
-
-    def grammar(self, limits: Limits) -> ir.Grammar:
-        return ir.Grammar(start=self.start)
-
-    def parse(self, text: str) -> str:
-        return text
 
 
 def regex(pattern: str) -> ir.Node:
