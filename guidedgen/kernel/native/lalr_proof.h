@@ -5,7 +5,8 @@
 // may come after a terminal, straight away or behind a blank that is ignored; terminals that agree in this are one class. A least
 // fixpoint over the rules tells by which class the texts of a nonterminal that consist of samples can begin and end. A state is clean
 // if one of its places can be completed by samples whatever the last terminal was, and the states behind its nonterminals are
-// clean as well. On a stack of clean states every end of every terminal is viable. Rules that lost a conflict are not used.
+// clean as well. On a stack of clean states every end of every terminal is viable. Rules that lost a conflict are used only
+// where a state holds nothing else. What is ignored stands in classes of its own: nothing is proved below for those.
 // What is not proved here is searched for (viability.h).
 #pragma once
 
