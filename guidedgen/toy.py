@@ -64,6 +64,8 @@ class ToyStore:
 class ToyModel:
     """Logits are a fixed random function of the last `order` tokens (of all tokens where `order` is None).
 
+    A subclass of one layer may have another function: `logits_after`.
+
     Args:
         vocabulary: `toy_vocabulary(8)` if not given.
         order: how many tokens matter.
@@ -106,14 +108,13 @@ class ToyModel:
     def logits_after(self, tokens: ListOf[int], plan: LayerPlan | None = None) -> torch.Tensor:
         """Logits [logits_size] after a whole sequence, with the layers of a plan or all of them."""
         layers = (plan or LayerPlan()).running(self.info.layers)
-        hidden = sum((self._layer(layer, tokens) for layer in layers), torch.zeros(self.info.logits_size))
-        return hidden * self.spread
+        return sum((self._layer(layer, tokens) for layer in layers), torch.zeros(self.info.logits_size))
 
     def _layer(self, layer: int, tokens: ListOf[int]) -> torch.Tensor:
-        """What a layer adds to the hidden state of the last token, [logits_size]."""
+        """What a layer adds to the logits after a sequence, [logits_size]."""
         context = tuple(tokens if self.order is None else tokens[max(0, len(tokens) - self.order) :])
         values = _toy_logits(self.seed + _LAYER_SEEDS * layer, context, self.vocabulary.size, self.padding)
-        return values if layer == 0 else values / 2
+        return values * (self.spread if layer == 0 else self.spread / 2)
 
     def forward(self, rows: Rows, store: Store) -> torch.Tensor:
         """See `LanguageModel.forward`. Raises as `read` does."""
@@ -136,7 +137,7 @@ class ToyModel:
         histories = {int(row): self._history(int(row), owner[int(row)], rows, store) for row in rows.wanted}
         for layer in walk.layers:
             for row, history in histories.items():
-                hidden[row] += self._layer(layer, history)
+                hidden[row] += self.logits_after(history) if self.info.layers == 1 else self._layer(layer, history)
             walk.after(layer, hidden)
         return Reading(logits=self.head(hidden[rows.wanted]), hidden=walk.hidden)
 
@@ -145,8 +146,8 @@ class ToyModel:
         return torch.zeros(len(tokens), self.info.logits_size)
 
     def head(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits of hidden states [R, logits_size]."""
-        return hidden * self.spread
+        """Logits of hidden states [R, logits_size]: these are logits already."""
+        return hidden.clone()
 
     def _history(self, row: int, segment: Segment, rows: Rows, store: ToyStore) -> list[int]:
         """The tokens that a row sees, oldest first."""
