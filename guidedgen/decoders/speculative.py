@@ -17,11 +17,12 @@ from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.drafters import DRAFTERS, Drafter, Outcome, Request, Setting
 from guidedgen.decoders.drafting import Draft, planted
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
+from guidedgen.decoders.mix.base import Mix, Phases
 from guidedgen.decoders.score import logits_and_scores, scores_of
 from guidedgen.decoders.tree import ROOT
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
 from guidedgen.sampler.masks import MaskBuffer
-from guidedgen.sampler.pipeline import Mix, Proposal, choose, probabilities, propose, record_of
+from guidedgen.sampler.pipeline import Proposal, choose, probabilities, propose, record_of
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.settings import Sampling
 
@@ -95,6 +96,7 @@ class _Batch:
         self._settings = settings
         self._session = drafter.open(setting)
         self._verifier = verifier
+        self._phases = Phases(settings.mix, sampler)
         self._eos = sampler.model.vocabulary.eos
         self._masks = MaskBuffer.of(sampler.model, min_tokens=sampling.min_tokens)
 
@@ -109,7 +111,7 @@ class _Batch:
         behind = [(lane, lane.unscored()) for lane in lanes if lane.finish is None or lane.complete]
         forced = [node for _, nodes in behind for node in nodes]
         wanted = [sequence for draft in drafts for sequence in (draft.base, *draft.nodes)]
-        logits, scores = logits_and_scores(self._sampler, wanted, forced)
+        logits, scores = logits_and_scores(self._sampler, wanted, forced, self._phases)
         for lane, nodes in behind:
             if nodes:
                 lane.score({node: scores[node] for node in nodes})
@@ -174,7 +176,7 @@ class _Batch:
                 break
             uniforms = [] if self._sampling.greedy else [lane.uniform()]
             row = rows[node + 1 : node + 2]
-            (record,) = choose(row, [lane.tip], bias, self._sampling, uniforms, self._settings.mix)
+            (record,) = choose(row, [lane.tip], bias, self._sampling, uniforms, self._phases.calls)
             before = lane.tip
             lane.take(record, self._eos)
             after = draft.follow(node, _added(before, lane.tip))
@@ -193,7 +195,7 @@ class _Batch:
             bias = self._bias(draft.at(node), forbidden if node == ROOT else ())
             if bias is None:
                 raise _Exhausted(node)
-            proposal = propose(rows[node + 1 : node + 2], [draft.at(node)], bias, self._sampling, self._settings.mix)
+            proposal = propose(rows[node + 1 : node + 2], [draft.at(node)], bias, self._sampling, self._phases.calls)
             known[node] = proposal, probabilities(proposal, self._sampling)
             return known[node][1][0]
 
