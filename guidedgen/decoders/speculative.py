@@ -20,7 +20,7 @@ from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.mix.base import Mix, Phases
 from guidedgen.decoders.policies import POLICIES, Policy, PolicySession, flat_cost
 from guidedgen.decoders.score import logits_and_scores, scores_of
-from guidedgen.decoders.tree import ROOT
+from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import Proposal, choose, probabilities, propose, record_of
@@ -122,7 +122,9 @@ class _Batch:
             if lane.tip.state.accepting and self._bias(lane.tip, lane.forbidden()) is None:
                 lane.exhaust()  # a text that is over costs no forward
         choosing = [lane for lane in choosing if lane.finish is None]
+        started = time.perf_counter()
         drafts = self._drafts(choosing)
+        self._sampler.trace.drafting(time.perf_counter() - started)
         behind = [(lane, lane.unscored()) for lane in lanes if lane.finish is None or lane.complete]
         forced = [node for _, nodes in behind for node in nodes]
         wanted = [sequence for draft in drafts for sequence in (draft.base, *draft.nodes)]
@@ -163,14 +165,9 @@ class _Batch:
         if self._policy is not None:
             self._policy.observe(outcome)
         if draft.nodes:
-            tree = draft.tree
-            free = [own for own in range(len(tree)) if own not in tree.forced]
-            accepted = () if node == ROOT else tree.path(node)
-            self._sampler.trace.draft(
-                nodes=len(free),
-                depth=max((tree.depths[own] for own in free), default=0),
-                accepted=sum(own not in tree.forced for own in accepted),
-            )
+            nodes, depths = len(draft.nodes) - len(draft.tree.forced), _drafted_depths(draft.tree)
+            accepted = 0 if node == ROOT else depths[node]
+            self._sampler.trace.draft(nodes=nodes, depth=max(depths), accepted=accepted)
             self._sampler.discard(draft.nodes, base=draft.base, keep=lane.tip)
 
     def _bias(self, sequence: Sequence, forbidden: Iterable[int]) -> torch.Tensor | None:
@@ -259,6 +256,14 @@ def _score_forced(lane: Lane, draft: Draft, rows: torch.Tensor, node: int) -> No
 
 def _record(known: tuple[Proposal, torch.Tensor], token: int) -> TokenRecord:
     return record_of(*known, token)
+
+
+def _drafted_depths(tree: DraftTree) -> list[int]:
+    """By node the drafted tokens on the way to it, itself included; forced ones do not count."""
+    depths: list[int] = []
+    for node, parent in enumerate(tree.parents):
+        depths.append((0 if parent == ROOT else depths[parent]) + (node not in tree.forced))
+    return depths
 
 
 def _added(before: Sequence, after: Sequence) -> list[int]:
