@@ -3,22 +3,28 @@
 from typing import Any
 
 from guidedgen.decoders.base import Chunk, Finish, LogitsSource, Strategy
+from guidedgen.decoders.conditioning import ALIGNMENTS, Conditioned
 from guidedgen.decoders.plain import Plain
 from guidedgen.decoders.speculative import Speculative
 
-STRATEGIES: dict[str, type[Strategy]] = {"plain": Plain, "speculative": Speculative}
+STRATEGIES: dict[str, type[Strategy]] = {"plain": Plain, "speculative": Speculative, "conditioned": Conditioned}
 """Every strategy by the name that the command line and settings files use."""
 _PARTS = ("drafter", "verifier", "policy")
 
 
 def strategy_named(text: str) -> Strategy:
-    """A strategy by name: "plain", or "speculative" with up to three names: "speculative:DRAFTER:VERIFIER:POLICY".
+    """A strategy by name: "plain", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]" or "conditioned[:ALIGNMENT]".
 
-    Names are those in `DRAFTERS`, `VERIFIERS` and `POLICIES`; one that is left out is the default.
+    Names are those in `DRAFTERS`, `VERIFIERS`, `POLICIES` and `ALIGNMENTS`; one that is left out is the default.
 
     Raises:
         ValueError: a name is not known, or there are too many.
     """
+    if text.startswith("conditioned:"):
+        align = text.removeprefix("conditioned:")
+        if align not in ALIGNMENTS:
+            raise ValueError(f"no alignment is called {align!r}. There are: {', '.join(ALIGNMENTS)}")
+        return Conditioned(align=align)  # type: ignore[arg-type]
     name, *given = text.split(":")
     if name not in STRATEGIES:
         raise ValueError(f"no strategy is called {name!r}. There are: {', '.join(sorted(STRATEGIES))}")
@@ -28,4 +34,14 @@ def strategy_named(text: str) -> Strategy:
     return Speculative(**chosen) if given else STRATEGIES[name]()
 
 
-__all__ = ["STRATEGIES", "Chunk", "Finish", "LogitsSource", "Plain", "Speculative", "Strategy", "strategy_named"]
+__all__ = [
+    "STRATEGIES",
+    "Chunk",
+    "Conditioned",
+    "Finish",
+    "LogitsSource",
+    "Plain",
+    "Speculative",
+    "Strategy",
+    "strategy_named",
+]

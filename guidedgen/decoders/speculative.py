@@ -17,12 +17,13 @@ from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.drafters import DRAFTERS, Drafter, Outcome, Request, Setting
 from guidedgen.decoders.drafting import Draft, planted
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
+from guidedgen.decoders.mix.base import Mix, Phases
 from guidedgen.decoders.policies import POLICIES, Policy, PolicySession, flat_cost
 from guidedgen.decoders.score import logits_and_scores, scores_of
-from guidedgen.decoders.tree import ROOT
+from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
 from guidedgen.sampler.masks import MaskBuffer
-from guidedgen.sampler.pipeline import Mix, Proposal, choose, probabilities, propose, record_of
+from guidedgen.sampler.pipeline import Proposal, choose, probabilities, propose, record_of
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.settings import Sampling
 
@@ -110,6 +111,7 @@ class _Batch:
         self._most = settings.most if nodes is None else nodes
         self._policy: PolicySession | None = None if policy is None else policy.open(flat_cost)
         self._verifier = verifier
+        self._phases = Phases(settings.mix, sampler)
         self._eos = sampler.model.vocabulary.eos
         self._masks = MaskBuffer.of(sampler.model, min_tokens=sampling.min_tokens)
 
@@ -120,11 +122,13 @@ class _Batch:
             if lane.tip.state.accepting and self._bias(lane.tip, lane.forbidden()) is None:
                 lane.exhaust()  # a text that is over costs no forward
         choosing = [lane for lane in choosing if lane.finish is None]
+        started = time.perf_counter()
         drafts = self._drafts(choosing)
+        self._sampler.trace.drafting(time.perf_counter() - started)
         behind = [(lane, lane.unscored()) for lane in lanes if lane.finish is None or lane.complete]
         forced = [node for _, nodes in behind for node in nodes]
         wanted = [sequence for draft in drafts for sequence in (draft.base, *draft.nodes)]
-        logits, scores = logits_and_scores(self._sampler, wanted, forced)
+        logits, scores = logits_and_scores(self._sampler, wanted, forced, self._phases)
         for lane, nodes in behind:
             if nodes:
                 lane.score({node: scores[node] for node in nodes})
@@ -161,14 +165,9 @@ class _Batch:
         if self._policy is not None:
             self._policy.observe(outcome)
         if draft.nodes:
-            tree = draft.tree
-            free = [own for own in range(len(tree)) if own not in tree.forced]
-            accepted = () if node == ROOT else tree.path(node)
-            self._sampler.trace.draft(
-                nodes=len(free),
-                depth=max((tree.depths[own] for own in free), default=0),
-                accepted=sum(own not in tree.forced for own in accepted),
-            )
+            nodes, depths = len(draft.nodes) - len(draft.tree.forced), _drafted_depths(draft.tree)
+            accepted = 0 if node == ROOT else depths[node]
+            self._sampler.trace.draft(nodes=nodes, depth=max(depths), accepted=accepted)
             self._sampler.discard(draft.nodes, base=draft.base, keep=lane.tip)
 
     def _bias(self, sequence: Sequence, forbidden: Iterable[int]) -> torch.Tensor | None:
@@ -191,7 +190,7 @@ class _Batch:
                 break
             uniforms = [] if self._sampling.greedy else [lane.uniform()]
             row = rows[node + 1 : node + 2]
-            (record,) = choose(row, [lane.tip], bias, self._sampling, uniforms, self._settings.mix)
+            (record,) = choose(row, [lane.tip], bias, self._sampling, uniforms, self._phases.calls)
             before = lane.tip
             lane.take(record, self._eos)
             after = draft.follow(node, _added(before, lane.tip))
@@ -210,7 +209,7 @@ class _Batch:
             bias = self._bias(draft.at(node), forbidden if node == ROOT else ())
             if bias is None:
                 raise _Exhausted(node)
-            proposal = propose(rows[node + 1 : node + 2], [draft.at(node)], bias, self._sampling, self._settings.mix)
+            proposal = propose(rows[node + 1 : node + 2], [draft.at(node)], bias, self._sampling, self._phases.calls)
             known[node] = proposal, probabilities(proposal, self._sampling)
             return known[node][1][0]
 
@@ -257,6 +256,14 @@ def _score_forced(lane: Lane, draft: Draft, rows: torch.Tensor, node: int) -> No
 
 def _record(known: tuple[Proposal, torch.Tensor], token: int) -> TokenRecord:
     return record_of(*known, token)
+
+
+def _drafted_depths(tree: DraftTree) -> list[int]:
+    """By node the drafted tokens on the way to it, itself included; forced ones do not count."""
+    depths: list[int] = []
+    for node, parent in enumerate(tree.parents):
+        depths.append((0 if parent == ROOT else depths[parent]) + (node not in tree.forced))
+    return depths
 
 
 def _added(before: Sequence, after: Sequence) -> list[int]:
