@@ -12,6 +12,7 @@ from guidedgen.decoders.drafters.lookahead import Lookahead
 from guidedgen.decoders.drafters.model import ModelDrafter
 from guidedgen.decoders.drafters.ngrams import AdaptiveNGrams
 from guidedgen.decoders.drafters.recycling import Recycle
+from guidedgen.decoders.drafters.staged import Staged
 
 DRAFTERS: dict[str, Drafter] = {
     "copy": Copy(),
@@ -42,5 +43,6 @@ __all__ = [
     "Recycle",
     "Request",
     "Setting",
+    "Staged",
     "Union",
 ]
