@@ -4,29 +4,34 @@ from typing import Any
 
 from guidedgen.decoders.base import Chunk, Finish, LogitsSource, Strategy
 from guidedgen.decoders.conditioning import Conditioned
+from guidedgen.decoders.overlapped import Overlapped
 from guidedgen.decoders.plain import Plain
 from guidedgen.decoders.search import Beam
 from guidedgen.decoders.speculative import Speculative
+from guidedgen.decoders.stepwise import RewardGuided
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "beam": Beam,
     "conditioned": Conditioned,
+    "overlapped": Overlapped,
     "plain": Plain,
     "speculative": Speculative,
 }
 """Every strategy by the name that the command line and settings files use."""
+_DRAFTED = {"drafter": str, "verifier": str, "policy": str}
 _PARTS: dict[str, dict[str, type]] = {
     "beam": {"width": int, "groups": int},
     "conditioned": {"align": str},
-    "speculative": {"drafter": str, "verifier": str, "policy": str},
+    "overlapped": _DRAFTED,
+    "speculative": _DRAFTED,
 }
 
 
 def strategy_named(text: str) -> Strategy:
     """A strategy by name, with its first settings behind colons; one that is left out is the default.
 
-    "plain", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]", "beam[:WIDTH[:GROUPS]]". Names are
-    those in `DRAFTERS`, `VERIFIERS`, `POLICIES` and `ALIGNMENTS`.
+    "plain", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]", "beam[:WIDTH[:GROUPS]]";
+    "overlapped" as "speculative". Names are those in `DRAFTERS`, `VERIFIERS`, `POLICIES` and `ALIGNMENTS`.
 
     Raises:
         ValueError: a name is not known, or there are too many.
@@ -54,7 +59,9 @@ __all__ = [
     "Conditioned",
     "Finish",
     "LogitsSource",
+    "Overlapped",
     "Plain",
+    "RewardGuided",
     "Speculative",
     "Strategy",
     "strategy_named",
