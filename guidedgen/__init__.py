@@ -12,7 +12,8 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Plain, Speculative
+    from guidedgen.decoders import Conditioned, Plain, Speculative
+    from guidedgen.decoders.mix import Contrast
     from guidedgen.errors import (
         BudgetTooSmall,
         CompileError,
@@ -59,7 +60,9 @@ __all__ = [
     "BudgetTooSmall",
     "Choice",
     "CompileError",
+    "Conditioned",
     "Constraint",
+    "Contrast",
     "Date",
     "DateTime",
     "DeadEnd",
@@ -143,7 +146,8 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Plain", "Speculative"),
+    "guidedgen.decoders": ("Conditioned", "Plain", "Speculative"),
+    "guidedgen.decoders.mix": ("Contrast",),
     "guidedgen.errors": (
         "BudgetTooSmall",
         "CompileError",

@@ -110,7 +110,9 @@ def generate(
     ] = None,
     tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
-    strategy: Annotated[str, typer.Option(help="plain, or speculative[:drafter[:verifier]].")] = "plain",
+    strategy: Annotated[
+        str, typer.Option(help="plain, speculative[:drafter[:verifier[:policy]]] or conditioned[:alignment].")
+    ] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
     on_budget: Annotated[

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 OnBudget = Literal["complete", "truncate"]
+Align = Literal["local", "resample", "smc", "asap", "reject"]
 
 
 class Options(TypedDict, total=False):
@@ -37,6 +38,8 @@ class Options(TypedDict, total=False):
         timeout: seconds for the whole call; what is there by then is the result.
         describe: what the prompt says about the output type: `"short"`, `"schema"` or `"none"`.
         strategy: a decoding strategy, or its name.
+        align: what samples follow: "local" (default) renormalises the model at each token under its mask; "resample",
+            "smc", "asap" and "reject" follow the model given that the whole output is valid (see `gg.Conditioned`).
         retries: how often an answer that a validator refuses is asked for again, with the complaint.
         limits: bounds on the work of compiling the output type.
         thinking: let the model reason first, between its own markers: True, or the most tokens of it. Short for
@@ -58,6 +61,7 @@ class Options(TypedDict, total=False):
     timeout: float | None
     describe: Detail
     strategy: Strategy | str | None
+    align: Align
     retries: int
     limits: Limits | None
     thinking: bool | int
@@ -89,6 +93,7 @@ class Request:
     timeout: float | None = None
     describe: Detail = "short"
     strategy: Any = None
+    align: Align = "local"
     retries: int = 0
     limits: Limits | None = None
 
@@ -100,6 +105,9 @@ class Request:
         )
         _require(self.retries >= 0, "retries", self.retries, "at least 0")
         _require(self.describe in get_args(Detail), "describe", self.describe, " or ".join(map(repr, get_args(Detail))))
+        _require(self.align in get_args(Align), "align", self.align, " or ".join(map(repr, get_args(Align))))
+        plain = self.align == "local" or self.strategy in (None, "plain")
+        _require(plain, "strategy", self.strategy, f"left out with align={self.align!r}, which is a strategy itself")
         _require(all(self.stops), "stop", self.stop, "texts that are not empty")
 
     @property

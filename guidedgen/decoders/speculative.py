@@ -18,6 +18,7 @@ from guidedgen.decoders.drafters import DRAFTERS, Drafter, Outcome, Request, Set
 from guidedgen.decoders.drafting import Draft, planted
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.mix.base import Mix, Phases
+from guidedgen.decoders.policies import POLICIES, Policy, PolicySession, flat_cost
 from guidedgen.decoders.score import logits_and_scores, scores_of
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
@@ -36,7 +37,9 @@ class Speculative:
         verifier: what decides, or its name in `VERIFIERS`. `PointMass` is exact for drafters that draw nothing; those
             that draw from a
             distribution are accepted more often by `Recursive`.
-        most: drafted tokens a step for each sequence.
+        policy: what decides how many tokens are drafted and where, or its name in `POLICIES`; None leaves it to the
+            drafter.
+        most: drafted tokens a step for each sequence, where the policy does not say.
         retries: see `Plain`.
         mix: see `Plain`.
         complete_records: see `Plain`.
@@ -47,6 +50,7 @@ class Speculative:
 
     drafter: Drafter | str = "forced+copy"
     verifier: Verifier | str = "point-mass"
+    policy: Policy | str | None = None
     most: int = 16
     retries: int = 64
     mix: tuple[Mix, ...] = field(default=())
@@ -54,7 +58,12 @@ class Speculative:
 
     def __post_init__(self) -> None:
         """Check names and numbers."""
-        for name, wanted, known in (("drafter", self.drafter, DRAFTERS), ("verifier", self.verifier, VERIFIERS)):
+        given: list[tuple[str, object, Iterable[str]]] = [
+            ("drafter", self.drafter, DRAFTERS),
+            ("verifier", self.verifier, VERIFIERS),
+            ("policy", self.policy, POLICIES),
+        ]
+        for name, wanted, known in given:
             if isinstance(wanted, str) and wanted not in known:
                 raise ValueError(f"no {name} is called {wanted!r}. There are: {', '.join(sorted(known))}")
         if self.most < 0:
@@ -73,7 +82,9 @@ class Speculative:
         drafter = DRAFTERS[self.drafter] if isinstance(self.drafter, str) else self.drafter
         verifier = VERIFIERS[self.verifier]() if isinstance(self.verifier, str) else self.verifier
         model = sampler.model
-        setting = Setting(vocabulary=model.vocabulary, logits_size=model.info.logits_size, sampling=sampling)
+        setting = Setting(
+            vocabulary=model.vocabulary, logits_size=model.info.logits_size, sampling=sampling, sampler=sampler
+        )
         batch = _Batch(sampler, sampling, self, drafter=drafter, verifier=verifier, setting=setting)
         yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
 
@@ -95,6 +106,10 @@ class _Batch:
         self._sampling = sampling
         self._settings = settings
         self._session = drafter.open(setting)
+        policy = POLICIES[settings.policy] if isinstance(settings.policy, str) else settings.policy
+        nodes = None if policy is None else policy.nodes
+        self._most = settings.most if nodes is None else nodes
+        self._policy: PolicySession | None = None if policy is None else policy.open(flat_cost)
         self._verifier = verifier
         self._phases = Phases(settings.mix, sampler)
         self._eos = sampler.model.vocabulary.eos
@@ -131,9 +146,10 @@ class _Batch:
             Request(
                 lane=lane.index,
                 tip=lane.tip,
-                most=max(0, min(self._settings.most, room - lane.tip.length)),
+                most=max(0, min(self._most, room - lane.tip.length)),
                 seed=lane.seed,
                 sample=lane.sample,
+                policy=self._policy,
             )
             for lane in lanes
         ]
@@ -144,9 +160,10 @@ class _Batch:
         ]
 
     def _learn(self, lane: Lane, draft: Draft, rows: torch.Tensor, node: int) -> None:
-        self._session.observe(
-            Outcome(lane=lane.index, base=draft.base, tree=draft.tree, node=node, logits=rows, tip=lane.tip)
-        )
+        outcome = Outcome(lane=lane.index, base=draft.base, tree=draft.tree, node=node, logits=rows, tip=lane.tip)
+        self._session.observe(outcome)
+        if self._policy is not None:
+            self._policy.observe(outcome)
         if draft.nodes:
             nodes, depths = len(draft.nodes) - len(draft.tree.forced), _drafted_depths(draft.tree)
             accepted = 0 if node == ROOT else depths[node]
@@ -212,9 +229,11 @@ class _Batch:
                 if after is not None:
                     _score_forced(lane, draft, rows, after)
             node = child
-        if lane.finish is None and bonus is not None:
+        if lane.finish is not None or lane.tip.length > draft.at(end).length:
+            return end  # over, or past the end of the tree: forced tokens that the tree had no room for
+        if bonus is not None:
             lane.take(_record(known[end], bonus), self._eos)
-        elif lane.finish is None:
+        else:
             lane.exhaust()
         return end
 

@@ -40,12 +40,14 @@ class Proposal:
 
     Args:
         model: the model's log-probabilities [B, V], temperature 1, no mask.
-        scores: logits after MIX, PENALTY and CONSTRAINT [B, V]; minus infinity where forbidden.
+        unmasked: logits after MIX and PENALTY [B, V].
+        scores: the same after CONSTRAINT [B, V], up to a constant of each row; minus infinity where forbidden.
         log_mass: log of the model's mass on allowed tokens [B].
         margin: the model's best log-probability minus the best allowed one [B].
     """
 
     model: torch.Tensor
+    unmasked: torch.Tensor
     scores: torch.Tensor
     log_mass: torch.Tensor
     margin: torch.Tensor
@@ -75,7 +77,7 @@ def propose(
     penalised = penalise(mixed, sequences, sampling)
     scores = allowed if penalised is logits else penalised + bias  # logits and log-probabilities differ by a constant
     margin = model.amax(-1) - allowed.amax(-1)
-    return Proposal(model=model, scores=scores, log_mass=_log_sum(allowed), margin=margin)
+    return Proposal(model=model, unmasked=penalised, scores=scores, log_mass=_log_sum(allowed), margin=margin)
 
 
 def _log_sum(values: torch.Tensor) -> torch.Tensor:
@@ -169,11 +171,21 @@ def choose(
     for start in range(0, len(sequences), rows):
         group = slice(start, start + rows)
         proposal = propose(logits[group], sequences[group], bias[group], sampling, mix)
-        records += _draw(proposal, sampling, uniforms[group])
+        records += draw(proposal, sampling, uniforms[group])
     return records
 
 
-def _draw(proposal: Proposal, sampling: Sampling, uniforms: ListOf[float]) -> list[TokenRecord]:
+def draw(proposal: Proposal, sampling: Sampling, uniforms: ListOf[float]) -> list[TokenRecord]:
+    """WARP, renormalise and draw: the next token of every row, with its record.
+
+    Args:
+        proposal: of B rows.
+        sampling: settings.
+        uniforms: B numbers in [0, 1); not read when greedy.
+
+    Raises:
+        ModelError: the logits are not numbers, or the model rules out every allowed token.
+    """
     if sampling.greedy:
         tokens = first_argmax(proposal.scores)
         possible = proposal.scores.gather(-1, tokens[:, None])[:, 0] > -math.inf  # false for "not a number" too

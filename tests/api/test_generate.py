@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel, Field, field_validator
 
 import guidedgen as gg
+from guidedgen.options import Align
 from guidedgen.result import FieldReport
 
 Script = Callable[..., tuple[gg.Model, Any]]
@@ -375,6 +376,25 @@ def test_strategies_by_value_and_by_name(script: Script) -> None:
     assert model("?", Order, strategy=gg.Plain()) == model("?", Order, strategy="plain") == VALUE
     with pytest.raises(ValueError, match=r"no strategy is called 'magic'. There are: .*plain"):
         model("?", Order, strategy="magic")
+
+
+@pytest.mark.parametrize("align", ["resample", "smc", "asap", "reject"])
+def test_align_draws_from_the_model_given_that_the_output_is_valid(script: Script, align: Align) -> None:
+    model, _ = script(TEXT)
+    assert model("?", Order, align=align, temperature=0.5, seed=1) == VALUE
+    assert model("?", Order, strategy=f"conditioned:{align}", temperature=0.5, seed=1) == VALUE
+
+
+def test_align_needs_a_temperature_and_no_other_strategy(script: Script) -> None:
+    model, _ = script(TEXT)
+    with pytest.raises(ValueError, match="temperature"):
+        model("?", Order, align="smc")
+    with pytest.raises(ValueError, match="strategy"):
+        model("?", Order, align="smc", strategy="speculative", temperature=1.0)
+    with pytest.raises(ValueError, match="align"):
+        model("?", Order, align="sometimes")  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="alignment"):
+        model("?", Order, strategy="conditioned:sometimes")
 
 
 def test_long_outputs_get_a_budget_that_holds_them(script: Script) -> None:

@@ -70,13 +70,19 @@ class _FallbackSession(_Parts):
         """See `DraftSession.propose`."""
         trees: list[DraftTree] = [DraftTree(tokens=(), parents=())] * len(requests)
         waiting = list(range(len(requests)))
-        for part in self._parts:
+        for number, part in enumerate(self._parts):
             if not waiting:
                 break
-            for index, tree in zip(waiting, part.propose([requests[index] for index in waiting]), strict=True):
-                trees[index] = tree
+            asked = [_of_part(requests[index], number) for index in waiting]
+            for index, request, tree in zip(waiting, asked, part.propose(asked), strict=True):
+                trees[index] = replace(tree, source=tree.source or request.source)
             waiting = [index for index in waiting if not len(trees[index])]
         return trees
+
+
+def _of_part(request: Request, number: int) -> Request:
+    """The request as a part of a combined drafter gets it."""
+    return replace(request, source=f"{request.source}{number}.")
 
 
 class _UnionSession(_Parts):
@@ -92,7 +98,10 @@ class _UnionSession(_Parts):
                 break
             for request, tree, trie in zip(asked, part.propose(asked), joined, strict=True):
                 trie.add(tree, request.most)
-        return [DraftTree(tokens=tuple(trie.tokens), parents=tuple(trie.parents)) for trie in joined]
+        return [
+            DraftTree(tokens=tuple(trie.tokens), parents=tuple(trie.parents), source=request.source)
+            for request, trie in zip(requests, joined, strict=True)
+        ]
 
 
 class _Trie:
