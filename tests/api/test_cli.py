@@ -237,7 +237,18 @@ def test_the_version(run: Any) -> None:
     assert run("--version").stdout == gg.__version__ + "\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["generate"], ["check"], ["demo"], ["models"], ["models", "fetch"]])
+def test_costs_of_rows_are_measured(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUIDEDGEN_CACHE", str(tmp_path))
+    table = json.loads(run("models", "costs", "toy", "--json").stdout)
+    assert table["rows"][0] == 1
+    assert len(table["medians"]) == len(table["rows"])
+    lines = run("models", "costs", "toy").stdout.splitlines()
+    assert len(lines) == 2 + len(table["rows"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["generate"], ["check"], ["demo"], ["models"], ["models", "fetch"], ["models", "costs"]]
+)
 def test_help_has_examples(run: Any, arguments: list[str]) -> None:
     result = run(*arguments, "--help")
     assert result.exit_code == 0
