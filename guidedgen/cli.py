@@ -269,9 +269,7 @@ def model_costs(
     name: Annotated[str, typer.Argument(help="smollm2, a hub id, a folder or a GGUF file.")],
     device: Device = "auto",
     dtype: Dtype = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads that compute; default: torch's own choice.")
-    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads that compute; default: torch's.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Measure even where a table is kept.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 import guidedgen as gg
 from guidedgen import cli, demo
+from guidedgen.models import tiny
 
 Script = Callable[..., tuple[gg.Model, Any]]
 SCHEMA = {
@@ -237,12 +239,14 @@ def test_the_version(run: Any) -> None:
     assert run("--version").stdout == gg.__version__ + "\n"
 
 
-def test_costs_of_rows_are_measured(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_costs_of_rows_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUIDEDGEN_CACHE", str(tmp_path))
-    table = json.loads(run("models", "costs", "toy", "--json").stdout)
+    monkeypatch.setattr(cli, "_load", lambda *_: SimpleNamespace(language_model=tiny.load("llama")))
+    measured = CliRunner().invoke(cli.app, ["models", "costs", "tiny", "--json"])
+    table = json.loads(measured.stdout)
     assert table["rows"][0] == 1
     assert len(table["medians"]) == len(table["rows"])
-    lines = run("models", "costs", "toy").stdout.splitlines()
+    lines = CliRunner().invoke(cli.app, ["models", "costs", "tiny"]).stdout.splitlines()
     assert len(lines) == 2 + len(table["rows"])
 
 
