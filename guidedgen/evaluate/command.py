@@ -1,4 +1,4 @@
-"""`guidedgen evaluate masks`, `grammars`, `decoding` and `report`. What measures and computes is imported when needed."""
+"""`guidedgen evaluate masks`, `grammars`, `decoding`, `report`. What measures and computes is imported when needed."""
 
 from __future__ import annotations
 

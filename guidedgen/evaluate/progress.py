@@ -38,7 +38,13 @@ def bar(label: str, *, total: int, done: int) -> Iterator[Callable[[Mapping[str,
 @contextmanager
 def counter(label: str, *, total: int, done: int) -> Iterator[Callable[[], None]]:
     """Yields what is to be called with each finished run. Nothing is shown where stderr is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=logs, disable=not logs.is_terminal) as bars:
         task = bars.add_task(label, total=total, completed=done)
         yield lambda: bars.update(task, advance=1)

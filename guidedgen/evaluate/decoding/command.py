@@ -26,15 +26,17 @@ def decoding(
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder; runs that are there already are skipped.")],
     tasks: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(NAMES),
     strategies: Annotated[str, typer.Option(help="Names of strategies; plain is run besides.")] = _STRATEGIES,
-    constraints: Annotated[
-        str, typer.Option(help="Names that all tasks have: own, none; or those of a task.")
-    ] = "own",
+    constraints: Annotated[str, typer.Option(help="Names that all tasks have: own, none; or those of a task.")] = "own",
     peers: Annotated[str, typer.Option(help="Others on the same prompts, free text; empty for none.")] = _PEERS,
+    peer_tokens: Annotated[int, typer.Option(min=2, help="Most tokens of theirs: rates need no more.")] = 128,
     model: Annotated[str, typer.Option(help="Embedded model, hub id, folder or GGUF file.")] = "smollm2",
     dtypes: Annotated[str, typer.Option(help="Number formats, separated by commas; side by side.")] = "auto",
     prompts: Annotated[int | None, typer.Option(min=1, help="Only the first of each task.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each; figures are medians.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Of torch; default: its own choice.")] = None,
+    cpu: Annotated[
+        bool, typer.Option("--cpu-time", help="Figures by processor time: for one thread on a shared machine.")
+    ] = False,
     html: Annotated[bool, typer.Option(help="Plots as a page (extra: evaluate).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON on stdout.")] = False,
 ) -> None:
@@ -53,6 +55,7 @@ def decoding(
         constraints=_names(constraints),
         strategies=_names(strategies),
         peers=_names(peers),
+        peer_tokens=peer_tokens,
         prompts=prompts,
         rounds=rounds,
     )
@@ -61,10 +64,10 @@ def decoding(
         _measure(plan, file)
     finally:
         file.close()
-    show(out, html=html, as_json=as_json)
+    show(out, cpu=cpu, html=html, as_json=as_json)
 
 
-def show(out: Path, *, html: bool, as_json: bool) -> None:
+def show(out: Path, *, cpu: bool, html: bool, as_json: bool) -> None:
     """Write figures.json, figures.md and, if wanted, report.html beside the records, and the figures on stdout."""
     from guidedgen.evaluate.decoding import report
     from guidedgen.evaluate.decoding.figures import figures_of
@@ -72,7 +75,7 @@ def show(out: Path, *, html: bool, as_json: bool) -> None:
     from guidedgen.evaluate.tables import print_rows
 
     results = read_decoding(out / "records.jsonl")
-    figures = figures_of(results)
+    figures = figures_of(results, cpu=cpu)
     told = report.as_json(results, figures)
     (out / "figures.json").write_text(told + "\n", encoding="utf-8")
     (out / "figures.md").write_text(report.markdown(figures), encoding="utf-8")
@@ -91,7 +94,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _settings(plan: Plan) -> dict[str, object]:
     """What a file that is continued must agree in; more prompts, rounds and ways may be added."""
-    return {"model": plan.model, "peers": list(plan.peers)}
+    return {"model": plan.model, "peers": list(plan.peers), "peer_tokens": plan.peer_tokens}
 
 
 def _measure(plan: Plan, file: DecodingFile) -> None:

@@ -11,7 +11,10 @@ from guidedgen.evaluate.decoding.records import PLAIN, DecodingResults, Differen
 
 ALL = "all"
 DEPTHS = 8  # of acceptance
-NEAR = {"float32": 1e-3, "fp32": 1e-3}  # decoding turns at near-ties only: logits' gap at which two choices count as one
+NEAR = {
+    "float32": 1e-3,
+    "fp32": 1e-3,
+}  # decoding turns at near-ties only: logits' gap at which two choices count as one
 NEAR_ROUNDED = 0.5  # the same in formats of 16 bits and fewer, whose logits are multiples of 1/8 or 1/16
 
 
@@ -68,8 +71,13 @@ class Figures:
     different: int
 
 
-def figures_of(results: DecodingResults) -> list[Figures]:
-    """Figures of every way, task by task and then over all tasks that have the constraint's kind in common."""
+def figures_of(results: DecodingResults, *, cpu: bool = False) -> list[Figures]:
+    """Figures of every way, task by task and then over all tasks, whose own constraints count as one.
+
+    Args:
+        results: of a run.
+        cpu: processor time instead of wall time: right where one thread shares a machine with others.
+    """
     groups: dict[tuple[str, str], list[Record]] = {}
     first: dict[str, str] = {}  # by task its own constraint: over all tasks they count as one
     for record in results.records:
@@ -80,7 +88,7 @@ def figures_of(results: DecodingResults) -> list[Figures]:
         groups.setdefault((record.task, record.constraint), []).append(record)
         groups.setdefault((ALL, "own" if own else record.constraint), []).append(record)
     ordered = sorted(groups, key=lambda group: group[0] == ALL)
-    return [found for group in ordered for found in _group(results, *group, groups[group], groups)]
+    return [found for group in ordered for found in _group(results, *group, groups, cpu=cpu)]
 
 
 def _peer_names(results: DecodingResults) -> frozenset[str]:
@@ -91,12 +99,14 @@ def _group(
     results: DecodingResults,
     task: str,
     constraint: str,
-    records: Sequence[Record],
     groups: dict[tuple[str, str], list[Record]],
+    *,
+    cpu: bool,
 ) -> list[Figures]:
+    records = groups[task, constraint]
     ways = dict.fromkeys((record.dtype, record.way) for record in records)
     library = [record for record in groups.get((task, "none"), ()) if record.way == GENERATE]
-    generate = _rate(library)
+    generate = _rate(library, cpu=cpu)
     made = []
     for dtype, way in ways:
         own = [record for record in records if (record.dtype, record.way) == (dtype, way)]
@@ -107,9 +117,7 @@ def _group(
             for found in results.differences
             if (found.dtype, found.way) == (dtype, way) and (found.task, found.prompt, found.constraint) in cells
         ]
-        made.append(
-            _figures(task, constraint, own, plain, generate, _model_of(results, dtype), differences)
-        )
+        made.append(_figures(task, constraint, own, plain, generate, _model_of(results, dtype), differences, cpu=cpu))
     return made
 
 
@@ -129,20 +137,24 @@ def _figures(
     generate: float | None,
     cost: Cost | None,
     differences: Sequence[Difference],
+    *,
+    cpu: bool,
 ) -> Figures:
     one = own[0]
-    rate, plain_rate = _rate(own), _rate(plain)
+    rate, plain_rate = _rate(own, cpu=cpu), _rate(plain, cpu=cpu)
     decoded, forwards = sum(record.decoded for record in own), sum(len(record.rows) for record in own)
     forced = sum(record.forced for record in own)
     trees = [draft for record in own for draft in record.drafts]
     measured = bool(sum(record.forward_seconds for record in own))
     parts = {name: sum(getattr(record, f"{name}_seconds") for record in own) for name in ("forward", "mask", "draft")}
-    rest = sum(record.decode_seconds for record in own) - sum(parts.values())
+    wall = sum(record.decode_seconds() for record in own)
+    parts["rest"] = wall - sum(parts.values())
+    spent = sum(record.decode_seconds(cpu=cpu) for record in own)
     near = sum(found.gap <= NEAR.get(found.dtype, NEAR_ROUNDED) for found in differences)
     compared = len({record.cell for record in own}) if plain else 0
 
-    def a_step(seconds: float) -> float | None:
-        return 1e3 * seconds / forwards if measured and forwards else None
+    def a_step(name: str) -> float | None:
+        return 1e3 * parts[name] / wall * spent / forwards if measured and forwards else None
 
     return Figures(
         task=task,
@@ -151,7 +163,10 @@ def _figures(
         way=one.way,
         prompts=len({record.cell for record in own}),
         rate=rate,
-        whole_rate=_ratio(sum(len(record.tokens) for record in own), sum(record.seconds for record in own)),
+        whole_rate=_ratio(
+            sum(len(record.tokens) for record in own),
+            sum(record.cpu_seconds if cpu else record.seconds for record in own),
+        ),
         speedup=_ratio(rate, plain_rate),
         over_generate=_ratio(rate, generate),
         modelled=_ratio(_modelled(own, cost), _modelled(plain, cost)) if measured else None,
@@ -160,10 +175,10 @@ def _figures(
         forced=_ratio(forced, decoded) or 0.0,
         drafted=_ratio(sum(nodes for nodes, _, _ in trees), len(trees)),
         accepted=acceptance(trees),
-        forward_ms=a_step(parts["forward"]),
-        mask_ms=a_step(parts["mask"]),
-        draft_ms=a_step(parts["draft"]),
-        rest_ms=a_step(rest),
+        forward_ms=a_step("forward"),
+        mask_ms=a_step("mask"),
+        draft_ms=a_step("draft"),
+        rest_ms=a_step("rest"),
         same=compared - len(differences),
         near=near,
         different=len(differences) - near,
@@ -186,13 +201,13 @@ def acceptance(trees: Iterable[tuple[int, int, int]]) -> tuple[float, ...]:
     return tuple(shares)
 
 
-def _rate(records: Sequence[Record]) -> float | None:
+def _rate(records: Sequence[Record], *, cpu: bool) -> float | None:
     """Decoded tokens per second: over prompts, of each the median of its rounds."""
     cells: dict[object, list[Record]] = {}
     for record in records:
         cells.setdefault(record.cell, []).append(record)
     tokens = sum(statistics.median(record.decoded for record in group) for group in cells.values())
-    seconds = sum(statistics.median(record.decode_seconds for record in group) for group in cells.values())
+    seconds = sum(statistics.median(record.decode_seconds(cpu=cpu) for record in group) for group in cells.values())
     return _ratio(tokens, seconds)
 
 

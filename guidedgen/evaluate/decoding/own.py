@@ -41,7 +41,9 @@ def run_own(
         on_budget="truncate",
         strategy=strategy,
     )
-    first, *steps = result.trace.steps
+    trace = result.trace
+    assert trace is not None  # `generate` always has one
+    first, *steps = trace.steps
     return Record(
         task=task.name,
         prompt=prompt.name,
@@ -50,8 +52,10 @@ def run_own(
         way=strategy,
         round=number,
         tokens=tuple(result.tokens),
-        seconds=result.trace.total("seconds"),
+        seconds=trace.total("seconds"),
         first_seconds=first.seconds,
+        cpu_seconds=trace.total("cpu_seconds"),
+        first_cpu_seconds=first.cpu_seconds,
         decoded=sum(step.committed - step.retracted for step in steps),
         forced=sum(step.forced for step in steps),
         rows=tuple(step.rows for step in steps if step.forwards),
@@ -93,4 +97,4 @@ def gap_at(model: LanguageModel, read: ListOf[int], tokens: ListOf[int], others:
     (logits,) = Sampler(model).logits([Sequence.prompt(prefix, state)]).tolist()
     ends = max(logits[token] for token in model.vocabulary.eos)
     one, other = (logits[text[place]] if place < len(text) else ends for text in (tokens, others))
-    return abs(one - other)
+    return float(abs(one - other))

@@ -23,7 +23,7 @@ PLAIN = "plain"
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One run. Seconds are wall time, those of parts without the first step.
+    """One run. Seconds are wall time where they are not said to be of the processor; parts are without the first step.
 
     Attributes:
         task: of `tasks.NAMES`.
@@ -35,6 +35,8 @@ class Record:
         tokens: of the output.
         seconds: of the whole call.
         first_seconds: of the first step.
+        cpu_seconds: processor time of the whole call.
+        first_cpu_seconds: of the first step.
         decoded: tokens after the first step.
         forced: of those, tokens that no alternative was allowed to.
         rows: of each step after the first, the rows of its forwards.
@@ -53,6 +55,8 @@ class Record:
     tokens: tuple[int, ...]
     seconds: float
     first_seconds: float
+    cpu_seconds: float
+    first_cpu_seconds: float
     decoded: int
     forced: int = 0
     rows: tuple[int, ...] = ()
@@ -71,10 +75,9 @@ class Record:
         """Which run it was."""
         return (*self.cell, self.dtype, self.way, self.round)
 
-    @property
-    def decode_seconds(self) -> float:
+    def decode_seconds(self, *, cpu: bool = False) -> float:
         """Seconds after the first step."""
-        return self.seconds - self.first_seconds
+        return self.cpu_seconds - self.first_cpu_seconds if cpu else self.seconds - self.first_seconds
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Record:
@@ -145,7 +148,9 @@ def results_of(lines: Iterable[dict[str, Any]]) -> DecodingResults:
         kind: [line["content"] for line in rest if line["kind"] == kind]
         for kind in ("costs", "record", "difference", "end")
     }
-    costs = {found["dtype"]: CostTable(rows=tuple(found["rows"]), medians=tuple(found["medians"])) for found in of["costs"]}
+    costs = {
+        found["dtype"]: CostTable(rows=tuple(found["rows"]), medians=tuple(found["medians"])) for found in of["costs"]
+    }
     return DecodingResults(
         settings=settings,
         costs=costs,

@@ -32,6 +32,7 @@ class Plan:
         constraints: names that each of them has.
         strategies: names of strategies; plain decoding is run besides.
         peers: names in `PEERS`; they run in the first number format, or in bfloat16 where that is of weights alone.
+        peer_tokens: most tokens of theirs: rates need no more.
         prompts: of each task, the first so many.
         rounds: runs of each.
     """
@@ -42,6 +43,7 @@ class Plan:
     constraints: tuple[str, ...] = (OWN,)
     strategies: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
+    peer_tokens: int = 128
     prompts: int | None = None
     rounds: int = 1
 
@@ -154,8 +156,9 @@ class _Run:
             source = str(KNOWN[name].folder(lambda *_: None)) if name in KNOWN else name
             self._library = Library(source, choose_dtype(dtype, torch.device("cpu")))
         read = prompt_tokens(self._models[self._plan.dtypes[0]], task, prompt, constraint)
+        most = min(task.most_tokens, self._plan.peer_tokens)
         for way in waiting:
-            self._add(self._library.run(task, prompt, read, way=way, dtype=dtype, number=number))
+            self._add(self._library.run(task, prompt, read, way=way, dtype=dtype, number=number, most=most))
 
     def _add(self, record: Record) -> None:
         self._file.finished[record.key] = record
