@@ -18,7 +18,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "speculative": Speculative,
 }
 """Every strategy by the name that the command line and settings files use."""
-_DRAFTED = {"drafter": str, "verifier": str, "policy": str}
+_DRAFTED: dict[str, type] = {"drafter": str, "verifier": str, "policy": str}
 _PARTS: dict[str, dict[str, type]] = {
     "beam": {"width": int, "groups": int},
     "conditioned": {"align": str},
