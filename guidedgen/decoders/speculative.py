@@ -85,6 +85,8 @@ class Speculative:
         """The steps of one run."""
         drafter = DRAFTERS[self.drafter] if isinstance(self.drafter, str) else self.drafter
         verifier = VERIFIERS[self.verifier]() if isinstance(self.verifier, str) else self.verifier
+        if sampling.mirostat is not None and not isinstance(verifier, PointMass):
+            raise ValueError("Mirostat follows the tokens that were drawn, so it needs the verifier 'point-mass'")
         model = sampler.model
         setting = Setting(
             vocabulary=model.vocabulary, logits_size=model.info.logits_size, sampling=sampling, sampler=sampler
