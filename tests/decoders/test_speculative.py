@@ -153,8 +153,10 @@ def test_names_are_checked() -> None:
     assert STRATEGIES["speculative"]() == Speculative()
     assert strategy_named("speculative:copy:recursive") == Speculative(drafter="copy", verifier="recursive")
     assert strategy_named("plain") == Plain()
-    for wrong in ("plain:copy", "speculative:copy:recursive:more", "speculative:nothing", "hasty"):
-        with pytest.raises(ValueError, match=r"says too much|no drafter|no strategy"):
+    assert strategy_named("speculative:copy::sequoia") == Speculative(drafter="copy", policy="sequoia")
+    wrong_names = ("plain:copy", "speculative:copy:recursive:tree:more", "speculative:nothing", "hasty")
+    for wrong in (*wrong_names, "speculative:copy:recursive:more"):
+        with pytest.raises(ValueError, match=r"says too much|no drafter|no strategy|no policy"):
             strategy_named(wrong)
     with pytest.raises(ValueError, match=r"no drafter is called 'x'. There are: copy"):
         Speculative(drafter="x")
