@@ -26,7 +26,7 @@ type A = | "a" | 'b' | 1 | -2 | true | null | undefined | void;
 type A = B extends (infer C)[] ? C : never;
 type A = (a: B, b?: C, ...d: E[]) => f is G;
 type A = new <T>(a: T) => B; type C = abstract new () => D;
-type A = typeof b.c | keyof typeof d | readonly string[] | A["b"][number]; type F = import("c").D<E>;
+type A = typeof b.c | keyof typeof d | readonly string[] | A["b"][number];
 type A = [a: B, c?: D, ...e: F[]]; type G = [H?, ...I];
 type A = `a${B}c${infer D}`; type E = Array<Array<Array<F>>>;
 function f(a: string): void; function f(a: any) { }
@@ -146,6 +146,12 @@ a = -b ** 2;
     "let a: B\n[];",
     "type\nA = B;",
     "a = async\n() => b;",
+    "a = async b\n=> c;",
+    "a = (b: C)\n=> d;",
+    "type A = B\nextends C ? D : E;",
+    "a = b as C ? ~d : e;",
+    "type A = 3nextends B ? C : D;",
+    "a = b\ras C;",
 ]
 
 # What the grammar leaves out of the language.
