@@ -29,8 +29,10 @@ _JAVA_MODIFIERS = ({"abstract", "default", "native", "transient"}, {"synchronize
 
 def _compares_a_comparison(node: Any) -> bool:
     left = node.child_by_field_name("left") if node.type == "binary_expression" else None
-    return left is not None and left.type == "binary_expression" and all(
-        _text(part.child_by_field_name("operator")) in _COMPARISONS for part in (node, left)
+    return (
+        left is not None
+        and left.type == "binary_expression"
+        and all(_text(part.child_by_field_name("operator")) in _COMPARISONS for part in (node, left))
     )
 
 
@@ -61,7 +63,9 @@ def _java_node(node: Any) -> bool:
 
 def java(text: str) -> bool:
     """Whether a Java file uses what the grammar's head lists."""
-    escaped = re.search(r"(?<!\\)\\u+00(?:0[aAdD]|2[27aAfF]|5[cC])|\\[ \t]*$|2_147_483|[^\x00-\x7f]\s*\(", text, re.MULTILINE)
+    escaped = re.search(
+        r"(?<!\\)\\u+00(?:0[aAdD]|2[27aAfF]|5[cC])|\\[ \t]*$|2_147_483|[^\x00-\x7f]\s*\(", text, re.MULTILINE
+    )
     return escaped is not None or any(_java_node(node) for node in _nodes(syntax_tree("java", text)))
 
 
@@ -72,7 +76,12 @@ _NAMES = ("async", "await", "interface", "let", "yield")
 
 def _no_semicolon(node: Any) -> bool:
     following = node.next_sibling
-    return node.type in _ENDED and not _text(node).endswith(";") and following is not None and following.type not in ("}", ";", "comment")
+    return (
+        node.type in _ENDED
+        and not _text(node).endswith(";")
+        and following is not None
+        and following.type not in ("}", ";", "comment")
+    )
 
 
 def _typescript_node(node: Any) -> bool:

@@ -86,7 +86,9 @@ def test_real_files_are_read_token_by_token(name: str, every: int, shared: Path)
     found = list(TEXTS[name](every))
     if not found:
         pytest.skip(f"no {name} files are installed")
-    refused = [path for path, text in found if not read_tokens(compiled, tokenizer.encode(text)) and not OUTSIDE[name](text)]
+    refused = [
+        path for path, text in found if not read_tokens(compiled, tokenizer.encode(text)) and not OUTSIDE[name](text)
+    ]
     assert refused == []
 
 

@@ -1,6 +1,8 @@
 """TypeScript texts, right and wrong: statements and declarations, one a line; tree-sitter decides."""
 
-LINES = r'''
+# ruff: noqa: E501  # texts are easier to read in one line
+
+LINES = r"""
 import a, { b, type c as d, default as e } from "f";
 import * as a from 'b';
 import type { A } from "b"; import "c";
@@ -79,7 +81,7 @@ if (a) { return b }
 x as any as B; (<T>(a: T) => b)(c);
 let a = b as { c: d }[];
 debugger;
-'''.strip("\n").split("\n")
+""".strip("\n").split("\n")
 
 TEXTS = [
     "",
@@ -93,7 +95,7 @@ TEXTS = [
 
 # Some of them tree-sitter takes, the compiler none but those with a line break that ends a statement.
 WRONG = [
-    *r'''
+    *r"""
 a = ;
 let 1 = 2;
 a b;
@@ -136,7 +138,7 @@ new ;
 a.;
 a?.;
 a = -b ** 2;
-'''.strip("\n").split("\n"),
+""".strip("\n").split("\n"),
     "return\n{ a: 1, b: 2 };",
     "throw\na;",
     "a\n++;",
