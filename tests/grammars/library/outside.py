@@ -70,18 +70,20 @@ def java(text: str) -> bool:
 
 
 _TYPESCRIPT_KINDS = ("type_assertion", "accessor", "hash_bang_line", "using_declaration", "html_comment")
-_ENDED = ("expression_statement", "lexical_declaration", "variable_declaration", "import_statement", "return_statement")
+_ENDED = (
+    "expression_statement", "lexical_declaration", "variable_declaration", "import_statement", "return_statement",
+    "throw_statement", "type_alias_declaration", "function_signature", "export_statement", "ambient_declaration",
+    "property_signature", "method_signature", "public_field_definition", "call_signature",
+)  # fmt: skip
 _NAMES = ("async", "await", "interface", "let", "yield")
 
 
 def _no_semicolon(node: Any) -> bool:
     following = node.next_sibling
-    return (
-        node.type in _ENDED
-        and not _text(node).endswith(";")
-        and following is not None
-        and following.type not in ("}", ";", "comment")
-    )
+    while following is not None and following.type == "comment":
+        following = following.next_sibling
+    ended = _text(node).endswith((";", "}")) or following is None or following.type in ("}", ";", ",", "|}")
+    return node.type in _ENDED and not ended
 
 
 def _typescript_node(node: Any) -> bool:
