@@ -20,7 +20,7 @@ from guidedgen.options import Options, split_options
 from guidedgen.outputs import OutputCache
 from guidedgen.prompting import Conversation, Prompter, conversation_of
 from guidedgen.result import Result
-from guidedgen.sampler.sampler import Sampler
+from guidedgen.sampler.sampler import DEFAULT_CACHE_BYTES, Sampler
 from guidedgen.tool_prompts import Message
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ class Model:
                 f"tokenizer and model do not match: the tokenizer has {vocabulary.size} tokens, "
                 f"{info.name} gives logits for {info.logits_size}. Load the tokenizer that belongs to the model."
             )
-        bounds = {} if cache_bytes is None else {"cache_bytes": cache_bytes}
+        bounds = DEFAULT_CACHE_BYTES if cache_bytes is None else cache_bytes
         self._engine = Engine(
-            sampler=Sampler(language_model, **bounds),
+            sampler=Sampler(language_model, cache_bytes=bounds),
             prompter=Prompter(vocabulary=vocabulary, tokenizer=getattr(language_model, "tokenizer", None)),
             outputs=OutputCache(vocabulary),
         )

@@ -393,7 +393,7 @@ def test_align_needs_a_temperature_and_no_other_strategy(script: Script) -> None
         model("?", Order, align="smc", strategy="speculative", temperature=1.0)
     with pytest.raises(ValueError, match="align"):
         model("?", Order, align="sometimes")  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match="alignment"):
+    with pytest.raises(ValueError, match="align="):
         model("?", Order, strategy="conditioned:sometimes")
 
 

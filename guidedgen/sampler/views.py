@@ -1,0 +1,117 @@
+"""Views of the cache: settings that say what is left of a long text for attention. All are approximate.
+
+A view works in *blocks*: a token attends to everything since its block began, and before that to what the view leaves.
+So what a token sees depends on the tokens before it alone, never on chunks, batches, drafts or what is cached.
+Rows keep the rotary positions that they were computed with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+
+class Eviction(Protocol):
+    """A view that drops rows for good, at the end of each block."""
+
+    @property
+    def block(self) -> int:
+        """Tokens in a block."""
+
+    @property
+    def kept(self) -> int:
+        """Rows that are kept where there are more."""
+
+    @property
+    def scored(self) -> bool:
+        """Whether `keep` wants to know what the newest row attends to."""
+
+    def keep(self, positions: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+        """Which rows of a layer are kept: `kept` ascending indices.
+
+        Args:
+            positions: of the rows, ascending, [M] with M > `kept`.
+            weights: the newest row's attention to each, mean over the heads [M]; None unless `scored`.
+        """
+
+
+@dataclass(frozen=True)
+class SinkWindow:
+    """The first tokens and the newest ones.
+
+    Source: Xiao et al. 2023, "Efficient streaming language models with attention sinks", section 3; as a drafter's view
+    Chen et al. 2024, "MagicDec".
+
+    Args:
+        sinks: first tokens of the text that are kept.
+        window: newest tokens that are kept at the end of a block.
+        block: tokens between two ends.
+
+    Raises:
+        ValueError: a number that is too small.
+    """
+
+    sinks: int = 4
+    window: int = 1020
+    block: int = 64
+
+    scored = False
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _require(self.sinks >= 0 and self.window >= 1 and self.block >= 1, self)
+
+    @property
+    def kept(self) -> int:
+        """See `Eviction.kept`."""
+        return self.sinks + self.window
+
+    def keep(self, positions: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+        """See `Eviction.keep`."""
+        count = positions.shape[0]
+        every = torch.arange(count, device=positions.device)
+        return torch.cat((every[: self.sinks], every[count - self.window :]))
+
+
+@dataclass(frozen=True)
+class TopTokens:
+    """In each layer the tokens that the newest one attends to most, all heads together.
+
+    Source: Oren et al. 2024, "Transformers are multi-state RNNs" (TOVA), section 4, which drops one token at every
+    step: `block=1`. Longer blocks cost less and let several tokens share a forward.
+
+    Args:
+        budget: tokens that are kept at the end of a block; the newest is always one of them.
+        block: tokens between two ends.
+
+    Raises:
+        ValueError: a number below 1.
+    """
+
+    budget: int = 512
+    block: int = 64
+
+    scored = True
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _require(self.budget >= 1 and self.block >= 1, self)
+
+    @property
+    def kept(self) -> int:
+        """See `Eviction.kept`."""
+        return self.budget
+
+    def keep(self, positions: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+        """See `Eviction.keep`."""
+        assert weights is not None
+        ranked = weights.clone()
+        ranked[-1] = float("inf")
+        return ranked.topk(self.budget).indices.sort().values
+
+
+def _require(sensible: bool, view: object) -> None:
+    if not sensible:
+        raise ValueError(f"{view} is no view: counts must be positive")
