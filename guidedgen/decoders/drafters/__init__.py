@@ -13,9 +13,13 @@ from guidedgen.decoders.drafters.model import ModelDrafter
 from guidedgen.decoders.drafters.ngrams import AdaptiveNGrams
 from guidedgen.decoders.drafters.recycling import Recycle
 from guidedgen.decoders.drafters.staged import Staged
+from guidedgen.decoders.drafters.superposed import Superposed
+from guidedgen.decoders.drafters.swift import Swift
+from guidedgen.decoders.drafters.views import SkipLayers
 
 DRAFTERS: dict[str, Drafter] = {
     "copy": Copy(),
+    "early-exit": SkipLayers(exit=4),
     "forced": Forced(),
     "forced+copy": Fallback((Forced(), Copy())),
     "forced+copy+recycle": Fallback((Forced(), Union((Copy(), Recycle())))),
@@ -25,10 +29,17 @@ DRAFTERS: dict[str, Drafter] = {
     "lookahead": Lookahead(),
     "ngrams": AdaptiveNGrams(),
     "recycle": Recycle(),
+    "skip-layers": SkipLayers(),
+    "superposed": Superposed(),
+    "swift": Swift(),
 }
+
+NEED_LAYERS = frozenset({"early-exit", "skip-layers", "superposed", "swift"})
+"""Those that need a target whose layers can be told apart (`ModelInfo.layers`); all others run with any."""
 
 __all__ = [
     "DRAFTERS",
+    "NEED_LAYERS",
     "AdaptiveNGrams",
     "Copy",
     "DraftSession",
@@ -43,6 +54,9 @@ __all__ = [
     "Recycle",
     "Request",
     "Setting",
+    "SkipLayers",
     "Staged",
+    "Superposed",
+    "Swift",
     "Union",
 ]
