@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
+    from guidedgen.sampler.views import SinkWindow, TopTokens
     from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
     from guidedgen.vocabulary import Vocabulary
 
@@ -100,6 +101,7 @@ __all__ = [
     "SavedConstraintError",
     "Segments",
     "Sequence",
+    "SinkWindow",
     "SpecialToken",
     "Speculative",
     "State",
@@ -119,6 +121,7 @@ __all__ = [
     "ToolRun",
     "ToolStep",
     "Tools",
+    "TopTokens",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
     "ValidationFailed",
@@ -184,6 +187,7 @@ _SOURCES = {
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),
+    "guidedgen.sampler.views": ("SinkWindow", "TopTokens"),
     "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),
     "guidedgen.vocabulary": ("Vocabulary",),
 }

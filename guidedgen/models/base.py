@@ -7,7 +7,7 @@ batch is several segments, a draft tree is one segment with a tree mask. There i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -131,6 +131,10 @@ class Store(Protocol):
         """Copy the content of slots `old` [M] to slots `new` [M], all at once; they may overlap."""
 
 
+Change = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor] | None]
+"""Keys [M, KV, D] and values [M, KV, Dv] of a layer to others, or None to leave them."""
+
+
 class ThinStore(Store, Protocol):
     """A store in which a slot may hold another token in each layer, and whose forward honours `Rows.watch`."""
 
@@ -141,8 +145,8 @@ class ThinStore(Store, Protocol):
     def positions_of(self, layer: int, slots: torch.Tensor) -> torch.Tensor:
         """Positions of the tokens that a layer holds in slots [M]."""
 
-    def gather(self, sources: list[torch.Tensor], slots: torch.Tensor) -> None:
-        """Copy, in each layer, the content of `sources[layer]` [M] to slots [M]."""
+    def gather(self, sources: list[torch.Tensor], slots: torch.Tensor, change: Change) -> None:
+        """Copy, in each layer, what `change` makes of the content of `sources[layer]` [M] to slots [M]."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from guidedgen.models.base import ThinStore
 from guidedgen.sampler.cache import Base, Node, PrefixCache
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trees import FullTree
-from guidedgen.sampler.views import Eviction
+from guidedgen.sampler.views import View
 
 _KEYS = 1 << 64  # keys of bases are larger than any token
 
@@ -30,7 +30,7 @@ class BlockTree(FullTree):
         store: where the rows are.
     """
 
-    def __init__(self, cache: PrefixCache, view: Eviction, store: ThinStore) -> None:
+    def __init__(self, cache: PrefixCache, view: View, store: ThinStore) -> None:
         super().__init__(cache)
         self._view = view
         self._store = store
@@ -53,17 +53,17 @@ class BlockTree(FullTree):
 
     def room(self, node: Node) -> int:
         """How many rows may follow a node before a base is due; see `Tree.room`."""
-        least = max(1, self._view.kept + 1 - node.seen)
+        least = max(1, self._view.threshold + 1 - node.seen)
         return least + -(node.depth + least) % self._view.block
 
     def due(self, node: Node) -> bool:
         """Whether going on from a node needs a base; see `Tree.due`."""
-        return node.seen > self._view.kept and node.depth % self._view.block == 0
+        at_the_end = node.depth % self._view.block == 0 and not isinstance(node, Base)
+        return at_the_end and node.seen > self._view.threshold
 
-    @property
-    def kept(self) -> int:
-        """Slots of a base."""
-        return self._view.kept
+    def size(self, rows: int) -> int:
+        """Slots of a base that is made of `rows` rows."""
+        return self._view.left(rows)
 
     @property
     def scored(self) -> bool:
@@ -72,7 +72,7 @@ class BlockTree(FullTree):
 
     def slots_for(self, length: int) -> int:
         """See `Tree.slots_for`: a base, the one before it, and a block."""
-        return min(length, 2 * (self._view.kept + self._view.block))
+        return min(length, 2 * (self._view.threshold + self._view.block))
 
     def settle(self, node: Node, weights: dict[int, torch.Tensor], slots: list[int]) -> Base:
         """Make the base that is due at a node in `slots`; `weights` by layer as `Watch` has them."""
@@ -103,7 +103,7 @@ class BlockTree(FullTree):
 
 
 def thin(
-    view: Eviction, store: ThinStore, slots: ListOf[int] | np.ndarray, weights: dict[int, torch.Tensor], new: list[int]
+    view: View, store: ThinStore, slots: ListOf[int] | np.ndarray, weights: dict[int, torch.Tensor], new: list[int]
 ) -> None:
     """Copy what a view keeps of `slots`, oldest first, to the slots `new`, layer by layer."""
     old = torch.as_tensor(np.asarray(slots))
@@ -111,7 +111,7 @@ def thin(
     for layer in range(store.layers):
         kept = view.keep(store.positions_of(layer, old), weights.get(layer))
         sources.append(old[kept.to(old.device)])
-    store.gather(sources, torch.tensor(new))
+    store.gather(sources, torch.tensor(new), view.change)
 
 
 def _key(node: Node) -> int:

@@ -17,7 +17,7 @@ from guidedgen.sampler.blocks import BlockTree
 from guidedgen.sampler.cache import PrefixCache
 from guidedgen.sampler.slots import SlotAllocator
 from guidedgen.sampler.trees import FullTree, Overlay, OverlayCache
-from guidedgen.sampler.views import Eviction
+from guidedgen.sampler.views import View
 
 _PAGE = 64  # the store grows by whole pages of slots
 _FIRST_CAPACITY = 1024  # slots; doubles on demand
@@ -36,10 +36,12 @@ class Engine:
         ModelError: the model's store cannot drop rows.
     """
 
-    def __init__(self, model: LanguageModel, cache_bytes: int, chunk: int, view: Eviction | None = None) -> None:
+    def __init__(self, model: LanguageModel, cache_bytes: int, chunk: int, view: View | None = None) -> None:
         self.store: Store = model.new_store(0)
         self.allocator = SlotAllocator()
         self.view = view
+        if view is not None and view.threshold == 0:
+            raise ModelError(f"{view} is simulated and saves no memory. Use it as sampler.view(attention=...).")
         cache = PrefixCache(self.allocator)
         self.full = FullTree(cache) if view is None else BlockTree(cache, view, self.thin_store(model.info.name))
         self.chunk = chunk
@@ -58,7 +60,7 @@ class Engine:
             )
         return cast(ThinStore, self.store)
 
-    def overlay(self, view: Eviction | None) -> Overlay:
+    def overlay(self, view: View | None) -> Overlay:
         """A new tree on top of the full one. Its slots come back when nobody refers to it any more."""
         with self._lock:
             overlay = Overlay(self.full, OverlayCache(self.allocator), view)

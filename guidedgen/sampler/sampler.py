@@ -26,10 +26,13 @@ from guidedgen.sampler.jobs import Job, Part, waves_of
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trace import TraceRecorder
 from guidedgen.sampler.trees import Overlay, Tree
-from guidedgen.sampler.views import Eviction
+from guidedgen.sampler.views import View
 
 DEFAULT_CACHE_BYTES = 2 << 30
-_MORE_CACHE = "Give load(cache_bytes=...) more, or shorten the text."
+_MORE_CACHE = (
+    "What nothing goes on from was evicted already. Give load(cache_bytes=...) more, shorten the text, "
+    "or let the model forget the middle of it with load(cache=SinkWindow(...))."
+)
 
 
 class Sampler:
@@ -58,7 +61,7 @@ class Sampler:
         *,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         chunk: int = 512,
-        cache: Eviction | None = None,
+        cache: View | None = None,
     ) -> None:
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, not {chunk}")
@@ -67,6 +70,7 @@ class Sampler:
         self._engine = Engine(model, cache_bytes, chunk, cache)
         self._tree: Tree = self._engine.full
         self._plan = ALL_LAYERS
+        self._name_approximation()
 
     def request(self, trace: TraceRecorder | None = None) -> Sampler:
         """A sampler on the same model and cache that counts into its own trace; one for each request."""
@@ -76,7 +80,7 @@ class Sampler:
         self,
         *,
         plan: LayerPlan = ALL_LAYERS,
-        attention: Eviction | None = None,
+        attention: View | None = None,
         trace: TraceRecorder | None = None,
     ) -> Sampler:
         """The same model and weights looked at otherwise, for drafting and for comparing.
@@ -108,7 +112,14 @@ class Sampler:
         sibling.model, sibling._engine = self.model, self._engine
         sibling._tree, sibling._plan = tree, plan
         sibling.trace = TraceRecorder() if trace is None else trace
+        sibling._name_approximation()
         return sibling
+
+    def _name_approximation(self) -> None:
+        """Say in the trace what makes these logits differ from the model's own."""
+        seen = self._tree.view if isinstance(self._tree, Overlay) else None
+        parts = [self._plan if self._plan != ALL_LAYERS else None, seen, self._engine.view]
+        self.trace.approximate = " with ".join(str(part) for part in parts if part is not None) or None
 
     @property
     def cached_tokens(self) -> int:
@@ -210,7 +221,8 @@ class Sampler:
         engine, view = self._engine, tree.view
         assert view is not None
         assert node.parent is not None
-        if not engine.reserve(view.kept + 1):
+        size = view.left(node.seen)
+        if not engine.reserve(size + 1):
             raise self._full("what the view keeps does not fit")
         weights: dict[int, torch.Tensor] = {}
         if view.scored:
@@ -219,7 +231,7 @@ class Sampler:
             self._forward([part], node.parent.depth, (), watch=watch, plan=ALL_LAYERS)
             engine.allocator.release([slot])
             weights = watch.weights[0]
-        slots = engine.allocator.take(view.kept, -1)
+        slots = engine.allocator.take(size, -1)
         thin(view, engine.thin_store(self.model.info.name), node.slots(), weights, slots)
         tree.cache.settle(node, slots)
 
@@ -322,7 +334,7 @@ class Sampler:
         """How many slots the base takes that is due behind these rows of a job."""
         tree = self._tree
         ends = isinstance(tree, BlockTree) and job.parents is None and len(tokens) == tree.room(job.tip)
-        return tree.kept if ends and isinstance(tree, BlockTree) else 0
+        return tree.size(job.tip.seen + len(tokens)) if ends and isinstance(tree, BlockTree) else 0
 
     def _split(self, unfinished: list[Job]) -> list[tuple[Job, tuple[int, ...]]]:
         """As many rows as one forward may have, short jobs first."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from guidedgen.sampler.cache import Base, Node, PrefixCache
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.slots import SlotAllocator
-from guidedgen.sampler.views import Eviction
+from guidedgen.sampler.views import View
 
 Move = Callable[[list[int], list[int]], None]
 
@@ -181,7 +181,7 @@ class Overlay(_Endless):
         view: what it reads of long prefixes; None is everything.
     """
 
-    def __init__(self, full: FullTree, cache: OverlayCache, view: Eviction | None = None) -> None:
+    def __init__(self, full: FullTree, cache: OverlayCache, view: View | None = None) -> None:
         self.cache = cache
         self.hints: WeakKeyDictionary[Sequence, Node] = WeakKeyDictionary()
         self.view = view
@@ -236,7 +236,7 @@ class Overlay(_Endless):
         if self.view is None:
             return None
         end = anchor.depth - anchor.depth % self.view.block
-        if end <= self.view.kept:
+        if end <= self.view.threshold:
             return None
         while anchor.depth > end:
             assert anchor.parent is not None

@@ -77,7 +77,7 @@ def test_all_ancestors_at_once_and_token_by_token(view: View) -> None:
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_budgets_beyond_the_length_change_nothing(view: View) -> None:
-    tokens = some_tokens(view.kept, seed=3)
+    tokens = some_tokens(view.threshold, seed=3)
     full = Sampler(model_of("llama")).logits([prompt(*tokens)])
     close(Sampler(model_of("llama"), cache=view).logits([prompt(*tokens)]), full)
 

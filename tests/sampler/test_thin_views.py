@@ -72,7 +72,7 @@ def test_drafts_see_what_the_view_leaves_of_the_prefix(family: str, view: View) 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_short_prefixes_are_read_whole(view: View) -> None:
     sampler = Sampler(model_of("llama"))
-    base = prompt(*some_tokens(view.kept, seed=2))
+    base = prompt(*some_tokens(view.threshold, seed=2))
     sampler.logits([base])
     after = extend(base, 5)
     close(sampler.view(attention=view).logits([after]), sampler.logits([after]))

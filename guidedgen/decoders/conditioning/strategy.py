@@ -28,7 +28,7 @@ class Conditioned:
     """Draw texts from the model conditioned on the constraint.
 
     The target is the model after MIX, penalties and temperature, given that the text satisfies the constraint. Cuts
-    (top-k, top-p, min-p) would leave open what the target is, and are refused.
+    (top-k, top-p and their like) would leave open what the target is, and are refused.
 
     Args:
         align: "resample": `particles` masked texts, one drawn by weight; "smc": the same with resampling on the way;
@@ -79,7 +79,7 @@ class Conditioned:
         if sampling.greedy:
             raise ValueError("conditioning needs a temperature above 0: it is about what is drawn")
         if sampling.warped:
-            raise ValueError("conditioning takes no top_k, top_p or min_p: they leave open what its target is")
+            raise ValueError("conditioning takes no cuts (top_k, top_p, ...): they leave open what its target is")
         run = _Run(self, Front(sampler, sampling, self.mix, free=True), cancelled or _never)
         seeds: dict[Sequence, int] = {}
         counts: dict[Sequence, int] = {}
