@@ -19,13 +19,16 @@ from guidedgen.decoders.drafting import Draft, planted
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.mix.base import Mix, Phases
 from guidedgen.decoders.policies import POLICIES, Policy, PolicySession, flat_cost
-from guidedgen.decoders.score import logits_and_scores, scores_of
+from guidedgen.decoders.score import Score, logits_and_scores, scores_of
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
+from guidedgen.errors import LimitExceeded
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import Proposal, choose, probabilities, propose, record_of
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.settings import Sampling
+
+_NOTHING = DraftTree(tokens=(), parents=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +130,13 @@ class _Batch:
         self._sampler.trace.drafting(time.perf_counter() - started)
         behind = [(lane, lane.unscored()) for lane in lanes if lane.finish is None or lane.complete]
         forced = [node for _, nodes in behind for node in nodes]
-        wanted = [sequence for draft in drafts for sequence in (draft.base, *draft.nodes)]
-        logits, scores = logits_and_scores(self._sampler, wanted, forced, self._phases)
+        try:
+            logits, scores = self._score(drafts, forced)
+        except LimitExceeded:
+            if not any(draft.nodes for draft in drafts):
+                raise
+            drafts = [planted(lane.tip, _NOTHING, most=0) for lane in choosing]  # the cache has no room for more
+            logits, scores = self._score(drafts, forced)
         for lane, nodes in behind:
             if nodes:
                 lane.score({node: scores[node] for node in nodes})
@@ -139,6 +147,11 @@ class _Batch:
             matching = isinstance(self._verifier, PointMass)
             node = self._match(lane, draft, rows) if matching else self._verify(lane, draft, rows)
             self._learn(lane, draft, rows, node)
+
+    def _score(self, drafts: list[Draft], forced: list[Sequence]) -> tuple[torch.Tensor, dict[Sequence, Score]]:
+        """Logits after the base and each node of all drafts, one after the other, and scores of forced tokens."""
+        wanted = [sequence for draft in drafts for sequence in (draft.base, *draft.nodes)]
+        return logits_and_scores(self._sampler, wanted, forced, self._phases)
 
     def _drafts(self, lanes: list[Lane]) -> list[Draft]:
         room = self._sampler.model.info.context_length
