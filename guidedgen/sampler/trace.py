@@ -38,9 +38,10 @@ class TraceStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
-    """The steps of one request."""
+    """The steps of one request. `approximate` names what made the model's answers differ from its own, if anything."""
 
     steps: tuple[TraceStep, ...] = ()
+    approximate: str | None = None
 
     def total(self, name: str) -> float:
         """Sum of one numeric field of `TraceStep` over all steps."""
@@ -54,9 +55,14 @@ class Trace:
 
 
 class TraceRecorder:
-    """Collects one request's trace. Not thread-safe: one recorder belongs to one running request."""
+    """Collects one request's trace. Not thread-safe: one recorder belongs to one running request.
+
+    Attributes:
+        approximate: see `Trace`; the sampler sets it.
+    """
 
     def __init__(self) -> None:
+        self.approximate: str | None = None
         self._steps: list[TraceStep] = []
         self._began, self._cpu_began = time.perf_counter(), time.process_time()
         self._reset()
@@ -126,4 +132,4 @@ class TraceRecorder:
     def snapshot(self) -> Trace:
         """Everything so far, the open step included; frozen."""
         self.end_step()
-        return Trace(steps=tuple(self._steps))
+        return Trace(steps=tuple(self._steps), approximate=self.approximate)
