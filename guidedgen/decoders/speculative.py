@@ -18,7 +18,7 @@ from guidedgen.decoders.drafters import DRAFTERS, Drafter, Outcome, Request, Set
 from guidedgen.decoders.drafting import Draft, planted
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.mix.base import Mix, Phases
-from guidedgen.decoders.policies import POLICIES, Policy, PolicySession
+from guidedgen.decoders.policies import POLICIES, Cost, Policy, PolicySession, flat_cost
 from guidedgen.decoders.score import logits_and_scores, scores_of
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
