@@ -68,8 +68,8 @@ class RegexParser:
         Raises:
             GrammarSyntaxError: the pattern is not valid.
             UnsupportedFeature: it is valid, but a construct is not regular or not supported.
-            LimitExceeded: groups nest deeper than `Limits.depth`, a count exceeds `Limits.repeat`, or reading takes longer
-                than `Limits.milliseconds`.
+            LimitExceeded: groups nest deeper than `Limits.depth`, a count exceeds `Limits.repeat`, or reading takes
+                longer than `Limits.milliseconds`.
         """
         steps = 0
         while self.place < len(self.text):
