@@ -12,7 +12,7 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Conditioned, Plain, Speculative
+    from guidedgen.decoders import Beam, Conditioned, Plain, Speculative
     from guidedgen.decoders.mix import Contrast
     from guidedgen.errors import (
         BudgetTooSmall,
@@ -58,6 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AllOf",
     "AnyText",
+    "Beam",
     "BudgetTooSmall",
     "Choice",
     "CompileError",
@@ -149,7 +150,7 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Conditioned", "Plain", "Speculative"),
+    "guidedgen.decoders": ("Beam", "Conditioned", "Plain", "Speculative"),
     "guidedgen.decoders.mix": ("Contrast",),
     "guidedgen.errors": (
         "BudgetTooSmall",

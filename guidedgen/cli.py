@@ -112,7 +112,8 @@ def generate(
     tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
     strategy: Annotated[
-        str, typer.Option(help="plain, speculative[:drafter[:verifier[:policy]]] or conditioned[:alignment].")
+        str,
+        typer.Option(help="plain, speculative[:drafter[:verifier[:policy]]], conditioned[:alignment], beam[:width]."),
     ] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
@@ -265,6 +266,35 @@ def fetch_model(name: Annotated[str, typer.Argument(help="smollm2, a hub id, a f
     """Download and convert a model now, so that later loads are quick, and check that it runs."""
     loaded = _load(name, "auto", "auto")
     logs.print(f"{loaded.info.name} is ready")
+
+
+@models_app.command("costs", epilog="Example: guidedgen models costs smollm2 --dtype int4 --threads 1")
+@reported
+def model_costs(
+    name: Annotated[str, typer.Argument(help="smollm2, a hub id, a folder or a GGUF file.")],
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads that compute; default: torch's.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure even where a table is kept.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What a forward over 1 to 64 rows costs here: measured once, kept in the cache, read by tree policies."""
+    loaded = _load(name, device, dtype).language_model
+    import torch  # late, and only after the model: what it prints comes first
+
+    from guidedgen.sampler.costs import cost_table
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    table = cost_table(loaded, cached=not again)
+    if as_json:
+        typer.echo(json.dumps({"threads": torch.get_num_threads(), **dataclasses.asdict(table)}))
+        return
+    typer.echo(f"{loaded.info.name}, {loaded.info.dtype} on {loaded.info.device}, {torch.get_num_threads()} threads")
+    typer.echo("rows  milliseconds  of one row")
+    for rows in table.rows:
+        seconds = table.seconds(rows)
+        typer.echo(f"{rows:>4}  {seconds * 1e3:>12.2f}  {seconds / table.seconds(1):>10.2f}")
 
 
 def _load(name: str, device: str, dtype: str, cache: str = "full") -> Model:

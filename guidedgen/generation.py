@@ -87,6 +87,8 @@ class Call:
         self._strategy = _strategy(request)
         self._tools: Tools | None = None
         self._output: Output = engine.outputs.get(self._settled(output), request.limits)
+        if sampling.penalised and not sampling.exempt:
+            self._sampling = replace(sampling, exempt=self._output.structural(self._vocabulary))
 
     def _settled(self, output: Any) -> Any:
         """The output type in the model's own forms of tools and of thinking."""

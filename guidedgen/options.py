@@ -29,9 +29,12 @@ class Options(TypedDict, total=False):
         top_k: sample among the k most probable tokens.
         top_p: sample among the most probable tokens that have this mass together.
         min_p: sample among tokens with at least this share of the best one's probability.
+        top_n_sigma, typical_p, epsilon_cutoff, eta_cutoff, mirostat, mirostat_rate: further cuts, see `gg.Sampling`.
         repetition_penalty: above 1 makes tokens of the text so far less likely.
         presence_penalty: subtracted from the logits of tokens generated before.
         frequency_penalty: subtracted once per earlier occurrence.
+        repetition_window: only the last so many tokens count for the three penalties above.
+        no_repeat_ngram: no n-gram of so many chosen tokens comes twice.
         seed: makes sampling repeatable.
         n: number of samples of each prompt.
         stop: texts that end the output where they appear.
@@ -52,9 +55,17 @@ class Options(TypedDict, total=False):
     top_k: int | None
     top_p: float | None
     min_p: float | None
+    top_n_sigma: float | None
+    typical_p: float | None
+    epsilon_cutoff: float | None
+    eta_cutoff: float | None
+    mirostat: float | None
+    mirostat_rate: float
     repetition_penalty: float
     presence_penalty: float
     frequency_penalty: float
+    repetition_window: int | None
+    no_repeat_ngram: int
     seed: int | None
     n: int
     stop: str | Sequence[str] | None

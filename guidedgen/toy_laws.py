@@ -57,7 +57,7 @@ def reference_distribution(
         return {min(scores, key=lambda token: (-scores[token], token)): 1.0}
     best = max(scores.values())
     masses = {token: math.exp((score - best) / settings.temperature) for token, score in scores.items()}
-    for keep in (_top_k, _top_p, _min_p):
+    for keep in (_top_k, _top_p, _min_p, _typical, _epsilon, _eta):
         masses = keep(masses, settings)
     total = sum(masses.values())
     return {token: mass / total for token, mass in masses.items()}
@@ -81,6 +81,38 @@ def _top_p(masses: dict[int, float], settings: Sampling) -> dict[int, float]:
 def _min_p(masses: dict[int, float], settings: Sampling) -> dict[int, float]:
     least = (settings.min_p or 0.0) * max(masses.values())
     return {token: mass for token, mass in masses.items() if mass >= least}
+
+
+def _shares(masses: dict[int, float]) -> tuple[dict[int, float], float]:
+    """Masses that sum to 1, and their entropy."""
+    total = sum(masses.values())
+    shares = {token: mass / total for token, mass in masses.items()}
+    return shares, -sum(share * math.log(share) for share in shares.values() if share > 0)
+
+
+def _typical(masses: dict[int, float], settings: Sampling) -> dict[int, float]:
+    shares, entropy = _shares(masses)
+    kept: dict[int, float] = {}
+    for token in sorted(masses, key=lambda token: abs(-math.log(shares[token]) - entropy)):
+        if kept and sum(shares[other] for other in kept) >= (settings.typical_p or 1.0):
+            break
+        kept[token] = masses[token]
+    return kept
+
+
+def _epsilon(masses: dict[int, float], settings: Sampling) -> dict[int, float]:
+    return _at_least(masses, settings.epsilon_cutoff or 0.0)
+
+
+def _eta(masses: dict[int, float], settings: Sampling) -> dict[int, float]:
+    eta = settings.eta_cutoff or 0.0
+    return _at_least(masses, min(eta, math.sqrt(eta) * math.exp(-_shares(masses)[1])))
+
+
+def _at_least(masses: dict[int, float], floor: float) -> dict[int, float]:
+    shares, _ = _shares(masses)
+    best = max(shares.values())
+    return {token: mass for token, mass in masses.items() if shares[token] >= floor or shares[token] == best}
 
 
 def exact_outcomes(
@@ -244,6 +276,7 @@ _SETTINGS = (
     Sampling(temperature=0.7, top_k=3, min_tokens=2),
     Sampling(temperature=1.3, top_p=0.8, repetition_penalty=2.0, presence_penalty=1.0, frequency_penalty=0.5),
     Sampling(temperature=0.9, min_p=0.2),
+    Sampling(temperature=1.1, typical_p=0.8, epsilon_cutoff=0.05, eta_cutoff=0.2),
 )
 
 

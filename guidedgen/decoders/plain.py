@@ -48,11 +48,11 @@ class Plain:
     ) -> Iterator[Chunk]:
         """See `Strategy.run`. Raises ModelError from the pipeline and DeadEnd for a constraint that breaks its laws."""
         lanes = open_lanes(sampler, sequences, seed=sampling.seed, retries=self.retries, complete=self.complete_records)
-        batch = _Batch(sampler, sampling, self.mix)
+        batch = PlainBatch(sampler, sampling, self.mix)
         yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
 
 
-class _Batch:
+class PlainBatch:
     """One step of a batch of lanes, with the memory that steps share."""
 
     def __init__(self, sampler: LogitsSource, sampling: Sampling, mix: tuple[Mix, ...]) -> None:

@@ -79,17 +79,22 @@ class Speculative:
     ) -> Iterator[Chunk]:
         """See `Strategy.run`. Raises what `Plain.run` does, and what drafter and verifier raise."""
         lanes = open_lanes(sampler, sequences, seed=sampling.seed, retries=self.retries, complete=self.complete_records)
+        yield from run_lanes(lanes, self.opened(sampler, sampling).step, sampler.trace, cancelled)
+
+    def opened(self, sampler: LogitsSource, sampling: Sampling) -> Batch:
+        """The steps of one run."""
         drafter = DRAFTERS[self.drafter] if isinstance(self.drafter, str) else self.drafter
         verifier = VERIFIERS[self.verifier]() if isinstance(self.verifier, str) else self.verifier
+        if sampling.mirostat is not None and not isinstance(verifier, PointMass):
+            raise ValueError("Mirostat follows the tokens that were drawn, so it needs the verifier 'point-mass'")
         model = sampler.model
         setting = Setting(
             vocabulary=model.vocabulary, logits_size=model.info.logits_size, sampling=sampling, sampler=sampler
         )
-        batch = _Batch(sampler, sampling, self, drafter=drafter, verifier=verifier, setting=setting)
-        yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
+        return Batch(sampler, sampling, self, drafter=drafter, verifier=verifier, setting=setting)
 
 
-class _Batch:
+class Batch:
     """One step of a batch of lanes, with the memory that steps share."""
 
     def __init__(
@@ -117,14 +122,54 @@ class _Batch:
 
     def step(self, lanes: list[Lane]) -> None:
         """Draft for every lane, score all drafts in one forward, and let each lane take what is accepted."""
-        choosing = [lane for lane in lanes if lane.finish is None]
-        for lane in choosing:
-            if lane.tip.state.accepting and self._bias(lane.tip, lane.forbidden()) is None:
-                lane.exhaust()  # a text that is over costs no forward
-        choosing = [lane for lane in choosing if lane.finish is None]
+        choosing = self.choosing(lanes)
         started = time.perf_counter()
-        drafts = self._drafts(choosing)
+        drafts = self.drafts(choosing)
         self._sampler.trace.drafting(time.perf_counter() - started)
+        rows = self.scored(lanes, drafts)
+        for lane, draft, own in zip(choosing, drafts, rows, strict=True):
+            node = self.walk(lane, draft, own)
+            self.learn(lane, draft, own, node)
+            if draft.nodes:
+                self._sampler.discard(draft.nodes, base=draft.base, keep=lane.tip)
+
+    def choosing(self, lanes: list[Lane]) -> list[Lane]:
+        """The lanes that go on. A text that is over costs no forward."""
+        for lane in lanes:
+            if lane.finish is None and lane.tip.state.accepting and self._bias(lane.tip, lane.forbidden()) is None:
+                lane.exhaust()
+        return [lane for lane in lanes if lane.finish is None]
+
+    def request(self, lane: Lane, tip: Sequence) -> Request:
+        """What a lane asks the drafter for, after `tip`."""
+        room = self._sampler.model.info.context_length
+        return Request(
+            lane=lane.index,
+            tip=tip,
+            most=max(0, min(self._most, room - tip.length)),
+            seed=lane.seed,
+            sample=lane.sample,
+            policy=self._policy,
+        )
+
+    def propose(self, requests: list[Request]) -> list[DraftTree]:
+        """What the drafter proposes."""
+        return self._session.propose(requests)
+
+    def drafts(self, lanes: list[Lane]) -> list[Draft]:
+        """A tree for each lane, without what its constraint does not allow."""
+        requests = [self.request(lane, lane.tip) for lane in lanes]
+        trees = self.propose(requests)
+        return [
+            planted(lane.tip, tree, most=request.most)
+            for lane, request, tree in zip(lanes, requests, trees, strict=True)
+        ]
+
+    def scored(self, lanes: list[Lane], drafts: list[Draft]) -> list[torch.Tensor]:
+        """For each draft the target's logits after its base and its nodes [1 + N, V], in one forward.
+
+        The forced tokens of all lanes, those that have just ended included, are scored on the way.
+        """
         behind = [(lane, lane.unscored()) for lane in lanes if lane.finish is None or lane.complete]
         forced = [node for _, nodes in behind for node in nodes]
         wanted = [sequence for draft in drafts for sequence in (draft.base, *draft.nodes)]
@@ -132,34 +177,19 @@ class _Batch:
         for lane, nodes in behind:
             if nodes:
                 lane.score({node: scores[node] for node in nodes})
-        start = 0
-        for lane, draft in zip(choosing, drafts, strict=True):
-            rows = logits[start : start + 1 + len(draft.nodes)]
+        rows, start = [], 0
+        for draft in drafts:
+            rows.append(logits[start : start + 1 + len(draft.nodes)])
             start += 1 + len(draft.nodes)
-            matching = isinstance(self._verifier, PointMass)
-            node = self._match(lane, draft, rows) if matching else self._verify(lane, draft, rows)
-            self._learn(lane, draft, rows, node)
+        return rows
 
-    def _drafts(self, lanes: list[Lane]) -> list[Draft]:
-        room = self._sampler.model.info.context_length
-        requests = [
-            Request(
-                lane=lane.index,
-                tip=lane.tip,
-                most=max(0, min(self._most, room - lane.tip.length)),
-                seed=lane.seed,
-                sample=lane.sample,
-                policy=self._policy,
-            )
-            for lane in lanes
-        ]
-        trees = self._session.propose(requests)
-        return [
-            planted(lane.tip, tree, most=request.most)
-            for lane, request, tree in zip(lanes, requests, trees, strict=True)
-        ]
+    def walk(self, lane: Lane, draft: Draft, rows: torch.Tensor) -> int:
+        """Let a lane take what is accepted of a draft, as far as its rows go; the last accepted node."""
+        matching = isinstance(self._verifier, PointMass)
+        return self._match(lane, draft, rows) if matching else self._verify(lane, draft, rows)
 
-    def _learn(self, lane: Lane, draft: Draft, rows: torch.Tensor, node: int) -> None:
+    def learn(self, lane: Lane, draft: Draft, rows: torch.Tensor, node: int) -> None:
+        """Tell drafter, policy and trace what came of a draft."""
         outcome = Outcome(lane=lane.index, base=draft.base, tree=draft.tree, node=node, logits=rows, tip=lane.tip)
         self._session.observe(outcome)
         if self._policy is not None:
@@ -168,7 +198,6 @@ class _Batch:
             nodes, depths = len(draft.nodes) - len(draft.tree.forced), _drafted_depths(draft.tree)
             accepted = 0 if node == ROOT else depths[node]
             self._sampler.trace.draft(nodes=nodes, depth=max(depths), accepted=accepted)
-            self._sampler.discard(draft.nodes, base=draft.base, keep=lane.tip)
 
     def _bias(self, sequence: Sequence, forbidden: Iterable[int]) -> torch.Tensor | None:
         """The bias of the tokens that may follow [1, V]; None where nothing but the end may."""
@@ -183,7 +212,7 @@ class _Batch:
         The rule of `PointMass`, without the distributions: only nodes that are reached are looked at.
         """
         node = ROOT
-        while lane.finish is None:
+        while lane.finish is None and node + 1 < len(rows):
             bias = self._bias(lane.tip, lane.forbidden())
             if bias is None:
                 lane.exhaust()
@@ -193,7 +222,7 @@ class _Batch:
             (record,) = choose(row, [lane.tip], bias, self._sampling, uniforms, self._phases.calls)
             before = lane.tip
             lane.take(record, self._eos)
-            after = draft.follow(node, _added(before, lane.tip))
+            after = draft.follow(node, added(before, lane.tip))
             if after is None:
                 break
             node = after
@@ -201,14 +230,19 @@ class _Batch:
         return node
 
     def _verify(self, lane: Lane, draft: Draft, rows: torch.Tensor) -> int:
-        """Let the verifier walk the tree, then let the lane take what it accepted; the last accepted node."""
+        """Let the verifier walk the tree, then let the lane take what it accepted; the last accepted node.
+
+        The walk ends at the first node without a row of logits.
+        """
         known: dict[int, tuple[Proposal, torch.Tensor]] = {}
         forbidden = lane.forbidden()
 
         def target(node: int) -> torch.Tensor:
+            if node + 1 >= len(rows):
+                raise _Ended(node)
             bias = self._bias(draft.at(node), forbidden if node == ROOT else ())
             if bias is None:
-                raise _Exhausted(node)
+                raise _Ended(node)
             proposal = propose(rows[node + 1 : node + 2], [draft.at(node)], bias, self._sampling, self._phases.calls)
             known[node] = proposal, probabilities(proposal, self._sampling)
             return known[node][1][0]
@@ -218,19 +252,19 @@ class _Batch:
         try:
             verdict = self._verifier.verify(draft.tree, target, draws)
             end, bonus = verdict.node, verdict.bonus
-        except _Exhausted as found:
+        except _Ended as found:
             end = found.node
         node = ROOT
         for child in () if end == ROOT else draft.tree.path(end):
             if lane.finish is None and child not in draft.tree.forced:
                 before = lane.tip
                 lane.take(_record(known[node], draft.tree.tokens[child]), self._eos)
-                after = draft.follow(node, _added(before, lane.tip))
+                after = draft.follow(node, added(before, lane.tip))
                 if after is not None:
                     _score_forced(lane, draft, rows, after)
             node = child
-        if lane.finish is not None or lane.tip.length > draft.at(end).length:
-            return end  # over, or past the end of the tree: forced tokens that the tree had no room for
+        if lane.finish is not None or end + 1 >= len(rows) or lane.tip.length > draft.at(end).length:
+            return end  # over, or past what is known: forced tokens that the tree had no room for
         if bonus is not None:
             lane.take(_record(known[end], bonus), self._eos)
         else:
@@ -238,8 +272,8 @@ class _Batch:
         return end
 
 
-class _Exhausted(Exception):
-    """Nothing but the end may follow a node."""
+class _Ended(Exception):
+    """The walk is over at a node: nothing but the end of the text may follow it, or its logits are not known."""
 
     def __init__(self, node: int) -> None:
         super().__init__(node)
@@ -249,8 +283,8 @@ class _Exhausted(Exception):
 def _score_forced(lane: Lane, draft: Draft, rows: torch.Tensor, node: int) -> None:
     """Complete the records of the forced tokens at the tip, which stands at `node`: their rows are at hand."""
     behind = lane.unscored()
-    if behind:
-        way = [ROOT, *draft.tree.path(node)][-len(behind) - 1 : -1]
+    way = [ROOT, *draft.tree.path(node)][-len(behind) - 1 : -1]
+    if behind and max(way) + 1 < len(rows):
         lane.score(dict(scores_of(behind, rows[[before + 1 for before in way]])))
 
 
@@ -266,7 +300,7 @@ def _drafted_depths(tree: DraftTree) -> list[int]:
     return depths
 
 
-def _added(before: Sequence, after: Sequence) -> list[int]:
+def added(before: Sequence, after: Sequence) -> list[int]:
     """The tokens between a sequence and one that goes on from it."""
     tokens: list[int] = []
     while after is not before and after.parent is not None:

@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 
 from guidedgen.errors import ModelError
-from guidedgen.sampler.penalties import penalise
+from guidedgen.sampler.penalties import mirostat_bound, penalise
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.settings import Sampling
 from guidedgen.sampler.warps import warp
@@ -44,6 +44,7 @@ class Proposal:
         scores: the same after CONSTRAINT [B, V], up to a constant of each row; minus infinity where forbidden.
         log_mass: log of the model's mass on allowed tokens [B].
         margin: the model's best log-probability minus the best allowed one [B].
+        surprises: the most bits of surprise of each row [B, 1], where Mirostat is on.
     """
 
     model: torch.Tensor
@@ -51,6 +52,19 @@ class Proposal:
     scores: torch.Tensor
     log_mass: torch.Tensor
     margin: torch.Tensor
+    surprises: torch.Tensor | None = None
+
+    def row(self, index: int) -> Proposal:
+        """The proposal of one row."""
+        rows = slice(index, index + 1)
+        return Proposal(
+            model=self.model[rows],
+            unmasked=self.unmasked[rows],
+            scores=self.scores[rows],
+            log_mass=self.log_mass[rows],
+            margin=self.margin[rows],
+            surprises=None if self.surprises is None else self.surprises[rows],
+        )
 
 
 def propose(
@@ -74,10 +88,21 @@ def propose(
     mixed = logits
     for phase in mix:
         mixed = phase(mixed, sequences, bias)
-    penalised = penalise(mixed, sequences, sampling)
+    penalised = penalise(mixed, sequences, bias, sampling)
     scores = allowed if penalised is logits else penalised + bias  # logits and log-probabilities differ by a constant
+    surprises = None
+    if sampling.mirostat is not None:
+        bounds = [mirostat_bound(sequence, sampling) for sequence in sequences]
+        surprises = torch.tensor(bounds, device=logits.device)[:, None]
     margin = model.amax(-1) - allowed.amax(-1)
-    return Proposal(model=model, unmasked=penalised, scores=scores, log_mass=_log_sum(allowed), margin=margin)
+    return Proposal(
+        model=model,
+        unmasked=penalised,
+        scores=scores,
+        log_mass=_log_sum(allowed),
+        margin=margin,
+        surprises=surprises,
+    )
 
 
 def _log_sum(values: torch.Tensor) -> torch.Tensor:
@@ -88,7 +113,7 @@ def _log_sum(values: torch.Tensor) -> torch.Tensor:
 def probabilities(proposal: Proposal, sampling: Sampling) -> torch.Tensor:
     """WARP and renormalise: what the next token is drawn from [B, V]; exactly 0 where forbidden, one-hot if greedy."""
     if not sampling.greedy:
-        return warp(proposal.scores, sampling)
+        return warp(proposal.scores, sampling, proposal.surprises)
     best = first_argmax(proposal.scores)[:, None]
     return torch.zeros_like(proposal.scores).scatter_(-1, best, 1.0)
 

@@ -15,7 +15,8 @@ class TraceStep:
     """One step of a strategy: usually one forward, and for every live sequence one chosen token and its forced ones.
 
     `rows` counts computed rows, `reused` prefix tokens that came from the cache. Seconds are wall time; `seconds` are
-    all since the step before, or since the recorder was made.
+    all since the step before, or since the recorder was made; `cpu_seconds` is the process's time in them, which other
+    programs do not lengthen.
     `log_masses` has one entry per chosen token: log of the model's mass on the allowed tokens, temperature 1.
     `drafts` has one entry per drafted tree, forced tokens left out: nodes, tokens of the longest way, accepted tokens.
     """
@@ -32,6 +33,7 @@ class TraceStep:
     drafts: tuple[tuple[int, int, int], ...] = ()
     draft_seconds: float = 0.0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +64,7 @@ class TraceRecorder:
     def __init__(self) -> None:
         self.approximate: str | None = None
         self._steps: list[TraceStep] = []
-        self._began = time.perf_counter()
+        self._began, self._cpu_began = time.perf_counter(), time.process_time()
         self._reset()
 
     def _reset(self) -> None:
@@ -106,7 +108,7 @@ class TraceRecorder:
         """Close the current step if anything happened in it."""
         if not (self._forwards or self._committed or self._retracted):
             return
-        now = time.perf_counter()
+        now, cpu_now = time.perf_counter(), time.process_time()
         self._steps.append(
             TraceStep(
                 forwards=self._forwards,
@@ -121,9 +123,10 @@ class TraceRecorder:
                 drafts=tuple(self._drafts),
                 draft_seconds=self._draft_seconds,
                 seconds=now - self._began,
+                cpu_seconds=cpu_now - self._cpu_began,
             )
         )
-        self._began = now
+        self._began, self._cpu_began = now, cpu_now
         self._reset()
 
     def snapshot(self) -> Trace:

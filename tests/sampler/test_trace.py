@@ -73,3 +73,4 @@ def test_seconds_of_steps_are_those_since_the_step_before() -> None:
     assert second.seconds >= 0.01
     assert first.seconds + second.seconds <= time.perf_counter() - began
     assert (first.draft_seconds, second.draft_seconds) == (0.0, 0.75)
+    assert 0 <= first.cpu_seconds < 0.02  # it slept

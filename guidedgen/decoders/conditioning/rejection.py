@@ -6,16 +6,17 @@ from collections.abc import Sequence as ListOf
 from dataclasses import replace
 
 from guidedgen.decoders.base import Cancelled
-from guidedgen.decoders.conditioning.particles import Particle, Walk
+from guidedgen.decoders.branches import Front
+from guidedgen.decoders.conditioning.particles import Particle
 from guidedgen.errors import LimitExceeded
 from guidedgen.sampler.pipeline import draw
 
 
-def rejected(walk: Walk, start: Particle, width: int, tries: int, cancelled: Cancelled) -> Particle:
+def rejected(front: Front, start: Particle, width: int, tries: int, cancelled: Cancelled) -> Particle:
     """The first valid attempt.
 
     Args:
-        walk: moves attempts on.
+        front: what the attempts have in common.
         start: the text so far, which every attempt goes on from.
         width: attempts side by side.
         tries: attempts in all.
@@ -32,27 +33,27 @@ def rejected(walk: Walk, start: Particle, width: int, tries: int, cancelled: Can
             if cancelled():
                 attempts[0].cancel()
                 return attempts[0]
-            attempts = _step(walk, attempts)
+            attempts = _step(front, attempts)
     detail = f"none of {tries} unmasked texts was valid"
     remedy = 'Allow more tries, or use align="smc", which does not wait for luck.'
     raise LimitExceeded("tries", tries, detail, remedy=remedy)
 
 
-def _step(walk: Walk, attempts: ListOf[Particle]) -> list[Particle]:
+def _step(front: Front, attempts: ListOf[Particle]) -> list[Particle]:
     """One unmasked token for each attempt that is not over; those are left out whose token is not allowed."""
     asking = [attempt for attempt in attempts if attempt.finish is None]
-    logits = walk.logits([attempt.tip for attempt in asking])
-    bias, kept = walk.bias(asking)
+    logits = front.logits([attempt.tip for attempt in asking])
+    bias, kept = front.bias(asking)
     failed = {id(attempt) for attempt in asking}
     if kept:
         live = [asking[row] for row in kept]
-        proposal = walk.target(logits[kept], [attempt.tip for attempt in live], bias)
+        proposal = front.proposal(logits[kept], [attempt.tip for attempt in live], bias)
         free = replace(proposal, scores=proposal.unmasked)
-        records = draw(free, walk.sampling, [attempt.uniform() for attempt in live])
+        records = draw(free, front.sampling, [attempt.uniform() for attempt in live])
         for row, (attempt, record) in enumerate(zip(live, records, strict=True)):
             if bias[row, record.token] == 0:
                 failed.discard(id(attempt))
-                walk.sampler.trace.commit(record)
-                attempt.take_alone(record, eos=walk.eos, room=walk.room)
-    walk.sampler.trace.end_step()
+                front.sampler.trace.commit(record)
+                attempt.take(record, eos=front.eos, room=front.room)
+    front.sampler.trace.end_step()
     return [attempt for attempt in attempts if id(attempt) not in failed]

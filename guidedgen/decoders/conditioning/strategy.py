@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
+from guidedgen.decoders.branches import Front
 from guidedgen.decoders.conditioning.expected import ExpectedFuture
 from guidedgen.decoders.conditioning.importance import chosen, effective, resampled
-from guidedgen.decoders.conditioning.particles import Particle, Walk
+from guidedgen.decoders.conditioning.particles import Particle, step
 from guidedgen.decoders.conditioning.rejection import rejected
 from guidedgen.decoders.mix.base import Mix
 from guidedgen.decoders.score import score_forced
@@ -27,7 +28,7 @@ class Conditioned:
     """Draw texts from the model conditioned on the constraint.
 
     The target is the model after MIX, penalties and temperature, given that the text satisfies the constraint. Cuts
-    (top-k, top-p, min-p) would leave open what the target is, and are refused.
+    (top-k, top-p and their like) would leave open what the target is, and are refused.
 
     Args:
         align: "resample": `particles` masked texts, one drawn by weight; "smc": the same with resampling on the way;
@@ -78,8 +79,8 @@ class Conditioned:
         if sampling.greedy:
             raise ValueError("conditioning needs a temperature above 0: it is about what is drawn")
         if sampling.warped:
-            raise ValueError("conditioning takes no top_k, top_p or min_p: they leave open what its target is")
-        run = _Run(self, Walk(sampler, sampling, self.mix), cancelled or _never)
+            raise ValueError("conditioning takes no cuts (top_k, top_p, ...): they leave open what its target is")
+        run = _Run(self, Front(sampler, sampling, self.mix, free=True), cancelled or _never)
         seeds: dict[Sequence, int] = {}
         counts: dict[Sequence, int] = {}
         for index, tip in enumerate(sequences):
@@ -109,15 +110,15 @@ def _chunk(sampler: LogitsSource, index: int, start: Sequence, particle: Particl
 class _Run:
     """The texts of one run, one after the other."""
 
-    def __init__(self, settings: Conditioned, walk: Walk, cancelled: Cancelled) -> None:
+    def __init__(self, settings: Conditioned, front: Front, cancelled: Cancelled) -> None:
         self._settings = settings
-        self._walk = walk
+        self._front = front
         self._cancelled = cancelled
         self._futures: dict[Sequence, ExpectedFuture] = {}
 
     def text(self, start: Particle) -> Particle:
         """One text."""
-        start.settle(self._walk.room)
+        start.settle(self._front.room)
         ways: dict[str, Callable[[Particle], Particle]] = {
             "resample": self._importance,
             "smc": self._importance,
@@ -142,7 +143,7 @@ class _Run:
 
     def _expected(self, start: Particle) -> Particle:
         """Texts one after the other, each learning from those before."""
-        future = self._futures.setdefault(start.tip, ExpectedFuture(self._walk.sampling.temperature))
+        future = self._futures.setdefault(start.tip, ExpectedFuture(self._front.sampling.temperature))
         particle = start
         for number in range(self._settings.rounds):
             particle = start.copy(draw=number)
@@ -154,7 +155,7 @@ class _Run:
         return particle
 
     def _reject(self, start: Particle) -> Particle:
-        return rejected(self._walk, start, self._settings.particles, self._settings.tries, self._cancelled)
+        return rejected(self._front, start, self._settings.particles, self._settings.tries, self._cancelled)
 
     def _step(self, particles: list[Particle], future: ExpectedFuture | None = None) -> bool:
         """Move the particles on; False when all are over."""
@@ -164,5 +165,5 @@ class _Run:
             for particle in particles:
                 particle.cancel()
             return False
-        self._walk.step(particles, future)
+        step(self._front, particles, future)
         return True

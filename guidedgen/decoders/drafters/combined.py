@@ -88,7 +88,7 @@ def _of_part(request: Request, number: int) -> Request:
 class _UnionSession(_Parts):
     def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
         """See `DraftSession.propose`."""
-        joined = [_Trie() for _ in requests]
+        joined = [Trie() for _ in requests]
         for part in self._parts:
             asked = [
                 replace(request, most=request.most - len(trie.tokens))
@@ -104,8 +104,13 @@ class _UnionSession(_Parts):
         ]
 
 
-class _Trie:
-    """Ways joined at their common beginnings."""
+class Trie:
+    """Ways joined at their common beginnings.
+
+    Attributes:
+        tokens: by node.
+        parents: by node; parents first.
+    """
 
     def __init__(self) -> None:
         self.tokens: list[int] = []
@@ -115,15 +120,26 @@ class _Trie:
     def add(self, tree: DraftTree, most: int) -> None:
         """Add the nodes of a tree until `most` are new."""
         places = {ROOT: ROOT}
+        most += len(self.tokens)
         for node, (token, parent) in enumerate(zip(tree.tokens, tree.parents, strict=True)):
-            if parent not in places:
-                continue
-            edge = places[parent], token
-            if edge not in self._known:
-                if most < 1:
-                    continue
-                most -= 1
-                self._known[edge] = len(self.tokens)
-                self.tokens.append(token)
-                self.parents.append(places[parent])
-            places[node] = self._known[edge]
+            own = self._child(places[parent], token, most) if parent in places else None
+            if own is not None:
+                places[node] = own
+
+    def add_way(self, tokens: ListOf[int], most: int) -> None:
+        """Add one token after another from the root, until there are `most` nodes in all."""
+        node = ROOT
+        for token in tokens:
+            child = self._child(node, token, most)
+            if child is None:
+                return
+            node = child
+
+    def _child(self, parent: int, token: int, most: int) -> int | None:
+        """The node of a token after another, made where there is room."""
+        known = self._known.get((parent, token))
+        if known is None and len(self.tokens) < most:
+            known = self._known[parent, token] = len(self.tokens)
+            self.tokens.append(token)
+            self.parents.append(parent)
+        return known

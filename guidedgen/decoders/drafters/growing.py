@@ -24,18 +24,20 @@ class ModelTrees:
         reader: the model's distributions.
         setting: the target's run.
         confidence: at temperature 0, nothing is drafted after a node whose best token has less.
+        best: take the best tokens at any temperature.
     """
 
-    def __init__(self, reader: Reader, setting: Setting, *, confidence: float = 0.0) -> None:
+    def __init__(self, reader: Reader, setting: Setting, *, confidence: float = 0.0, best: bool = False) -> None:
         self._reader = reader
         self._greedy = setting.sampling.greedy
         self._ends = sorted(token for token in setting.vocabulary.eos if token < setting.logits_size)
         self._confidence = confidence
+        self._best = best or self._greedy
 
     def draft(self, requests: ListOf[Request], growths: ListOf[Growth]) -> list[DraftTree]:
         """A tree for each request."""
         drafts = [
-            _Drafting(request, best=self._greedy or growth.best)
+            _Drafting(request, best=self._best or growth.best)
             for request, growth in zip(requests, growths, strict=True)
         ]
 

@@ -6,6 +6,7 @@ from guidedgen.decoders.policies.base import Cost, Grown, Growth, Policy, Policy
 from guidedgen.decoders.policies.batch_length import BatchLength
 from guidedgen.decoders.policies.beams import DynamicDepth, OptTree
 from guidedgen.decoders.policies.best_first import DySpec
+from guidedgen.decoders.policies.confident import Confident
 from guidedgen.decoders.policies.duo import Duo
 from guidedgen.decoders.policies.fixed import Widths
 from guidedgen.decoders.policies.sequoia import Sequoia
@@ -14,6 +15,7 @@ from guidedgen.decoders.policies.stochastic import StochasticBeams
 POLICIES: dict[str, Policy] = {
     "batch-length": BatchLength(),
     "chain": Widths(widths=(1,) * 4),
+    "confident": Confident(),
     "duo": Duo(),
     "dynamic-depth": DynamicDepth(),
     "dyspec": DySpec(),
@@ -26,6 +28,7 @@ POLICIES: dict[str, Policy] = {
 __all__ = [
     "POLICIES",
     "BatchLength",
+    "Confident",
     "Cost",
     "Duo",
     "DySpec",

@@ -144,7 +144,7 @@ class Unlearned:
 class WholeTree:
     """A growth of which every node is verified."""
 
-    best = False
+    best: bool = False
 
     def kept(self, tree: Grown) -> list[int]:
         """See `Growth.kept`."""

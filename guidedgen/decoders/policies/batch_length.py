@@ -27,8 +27,8 @@ class BatchLength:
     Args:
         first: length of the first step.
         longest: of any.
-        shared: one length for all sequences, as published. With drafts that are drawn from a distribution a sample then
-            depends on what else is in its batch; False keeps a length for each sequence.
+        shared: one length for all sequences, as published. A model then drafts its best tokens, since drawn ones would
+            make a sample depend on what else is in its batch; False keeps a length for each sequence.
 
     Raises:
         ValueError: not 1 <= first <= longest.
@@ -77,7 +77,9 @@ class BatchLengthSession:
         if length.accepted:
             self._update(length)
         count = min(length.now, request.most)
-        return WidthsGrowth((1,) * count, count)
+        growth = WidthsGrowth((1,) * count, count)
+        growth.best = self._settings.shared
+        return growth
 
     def _update(self, length: _Length) -> None:
         most = max(length.accepted)

@@ -15,6 +15,7 @@ from guidedgen.decoders.drafters import growing
 from guidedgen.decoders.drafters.base import Request, Setting
 from guidedgen.decoders.drafters.growing import ModelTrees
 from guidedgen.decoders.policies import (
+    Confident,
     Duo,
     DynamicDepth,
     DySpec,
@@ -45,6 +46,9 @@ class Free:
 
     def advance(self, token: int) -> Free:
         return self
+
+    def forced(self) -> tuple[int, ...]:
+        return ()
 
 
 @dataclass
@@ -79,6 +83,7 @@ def drafting(drafter: Model, policy: Policy, monkeypatch: pytest.MonkeyPatch, se
 
 DRAWN = {
     "widths": Widths(widths=(2, 1)),
+    "confident": Confident(length=2, least=0.3, widths=((0.6, 1), (0.0, 2))),
     "sequoia": Sequoia(nodes=4, depth=2, acceptance=(0.5, 0.2, 0.1), learn=False),
     "dyspec": DySpec(nodes=4, depth=2, threshold=0.2),
     "dyspec-one-by-one": DySpec(nodes=3, depth=2, one_by_one=True),

@@ -14,6 +14,7 @@ from guidedgen.decoders.drafters import Copy, ModelDrafter, Outcome, Recycle, Re
 from guidedgen.decoders.policies import (
     POLICIES,
     BatchLength,
+    Confident,
     Duo,
     DynamicDepth,
     DySpec,
@@ -177,6 +178,16 @@ def test_duo_has_more_chains_where_the_first_token_is_open() -> None:
         assert len(kept) == 12
 
 
+def test_a_confident_chain_has_branches_where_it_is_less_so() -> None:
+    def shares(tokens: tuple[int, ...]) -> list[float]:
+        return {0: [0.97, 0.03], 1: [0.7, 0.2, 0.1], 2: [0.3, 0.25, 0.25, 0.2]}.get(len(tokens), [1.0])
+
+    policy = Confident(length=9, least=0.4, widths=((0.95, 1), (0.5, 2), (0.0, 3)))
+    tree, forwards = grown(growth(policy), shares)
+    assert ways(tree) == {(0,), (0, 0), (0, 1), (0, 0, 0), (0, 0, 1), (0, 0, 2)}
+    assert forwards == 3
+
+
 def outcome(tree: DraftTree, node: int, lane: int = 0) -> Outcome:
     """What came of a tree of which a node was the last accepted one, and one other token followed."""
     base = Sequence.prompt((0, 1), toy_constraint(8).start())
@@ -251,10 +262,9 @@ def test_a_growth_ends_with_any_drafter(name: str) -> None:
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_the_laws_of_strategies(name: str) -> None:
-    """Drawn drafts under recursive rejection; a length shared by a batch only where its draws do not matter."""
+    """Drawn drafts under recursive rejection."""
     drafter = ModelDrafter(model=ToyModel(seed=9))
-    verifier = "point-mass" if name == "batch-length" else "recursive"
-    strategy = Speculative(drafter=drafter, verifier=verifier, policy=name)
+    strategy = Speculative(drafter=drafter, verifier="recursive", policy=name)
     check_strategy(strategy, settings=(Sampling(temperature=1.0),), samples=60)
 
 
@@ -280,6 +290,8 @@ def test_settings_are_checked() -> None:
         lambda: DySpec(nodes=0),
         lambda: StochasticBeams(beams=0),
         lambda: Duo(nodes=0),
+        lambda: Confident(least=2.0),
+        lambda: Confident(widths=()),
         lambda: BatchLength(first=9, longest=3),
     )
     for make in wrong:
