@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
+    from guidedgen.sampler.selections import Channels, Pages
     from guidedgen.sampler.settings import Sampling
     from guidedgen.sampler.views import SinkWindow, TopTokens
     from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
@@ -60,6 +61,7 @@ __all__ = [
     "AnyText",
     "Beam",
     "BudgetTooSmall",
+    "Channels",
     "Choice",
     "CompileError",
     "Conditioned",
@@ -93,6 +95,7 @@ __all__ = [
     "ModelError",
     "Named",
     "Number",
+    "Pages",
     "Plain",
     "Regex",
     "Repeat",
@@ -186,6 +189,7 @@ _SOURCES = {
     "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
+    "guidedgen.sampler.selections": ("Channels", "Pages"),
     "guidedgen.sampler.settings": ("Sampling",),
     "guidedgen.sampler.views": ("SinkWindow", "TopTokens"),
     "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),

@@ -23,6 +23,7 @@ from guidedgen.sampler.blocks import BlockTree, thin
 from guidedgen.sampler.cache import Node
 from guidedgen.sampler.engine import Engine
 from guidedgen.sampler.jobs import Job, Part, waves_of
+from guidedgen.sampler.selections import Selection
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trace import TraceRecorder
 from guidedgen.sampler.trees import Overlay, Tree
@@ -45,14 +46,14 @@ class Sampler:
         model: what computes.
         cache_bytes: most bytes of keys and values kept; least recently used prefixes go first.
         chunk: most rows in one forward; longer prompts are computed in pieces.
-        cache: what is kept of long texts, approximately; None keeps everything.
+        cache: what is kept or read of long texts, approximately; None is everything.
 
     Attributes:
         model: what computes.
         trace: counts forwards, rows, reused tokens and seconds.
 
     Raises:
-        ModelError: the model's cache cannot be thinned.
+        ModelError: the model cannot do what `cache` asks for.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Sampler:
         *,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         chunk: int = 512,
-        cache: View | None = None,
+        cache: View | Selection | None = None,
     ) -> None:
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, not {chunk}")
@@ -80,7 +81,7 @@ class Sampler:
         self,
         *,
         plan: LayerPlan = ALL_LAYERS,
-        attention: View | None = None,
+        attention: View | Selection | None = None,
         trace: TraceRecorder | None = None,
     ) -> Sampler:
         """The same model and weights looked at otherwise, for drafting and for comparing.
@@ -95,16 +96,12 @@ class Sampler:
             trace: counts its forwards; a new one by default.
 
         Raises:
-            ModelError: the model has no such layers or cannot tell them apart, its cache cannot be thinned, or is
-                thinned already.
+            ModelError: the model has no such layers or cannot tell them apart, cannot do what the view of attention
+                asks for, or its cache is under one already.
         """
         if plan != ALL_LAYERS:
             self._layered()
             plan.running(self.model.info.layers)
-        if attention is not None:
-            self._engine.thin_store(self.model.info.name)
-            if self._engine.view is not None:
-                raise ModelError(f"the cache keeps {self._engine.view} already. Load the model without cache=...")
         return self._sibling(self._engine.overlay(attention), plan, trace)
 
     def _sibling(self, tree: Tree, plan: LayerPlan, trace: TraceRecorder | None) -> Sampler:
@@ -117,7 +114,7 @@ class Sampler:
 
     def _name_approximation(self) -> None:
         """Say in the trace what makes these logits differ from the model's own."""
-        seen = self._tree.view if isinstance(self._tree, Overlay) else None
+        seen = self._tree.view or self._tree.look if isinstance(self._tree, Overlay) else None
         parts = [self._plan if self._plan != ALL_LAYERS else None, seen, self._engine.view]
         self.trace.approximate = " with ".join(str(part) for part in parts if part is not None) or None
 
@@ -232,7 +229,7 @@ class Sampler:
             engine.allocator.release([slot])
             weights = watch.weights[0]
         slots = engine.allocator.take(size, -1)
-        thin(view, engine.thin_store(self.model.info.name), node.slots(), weights, slots)
+        thin(view, engine.thin_store(), node.slots(), weights, slots)
         tree.cache.settle(node, slots)
 
     def _layered(self) -> LayeredModel:
@@ -362,7 +359,7 @@ class Sampler:
         plan: LayerPlan | None = None,
     ) -> Reading:
         """Logits of the parts' wanted rows, [J, logits_size], and what is tapped of them."""
-        device = self.model.info.device
+        device, look = self.model.info.device, self._tree.look
         tokens: list[int] = []
         positions: list[int] = []
         slots: list[int] = []
@@ -377,7 +374,8 @@ class Sampler:
             ancestors = part.ancestors()
             if ancestors is not None:
                 ancestors = ancestors.to(device)
-            segments.append(Segment(start=start, stop=len(tokens), context=context, ancestors=ancestors))
+            old = 0 if look is None else tip.depth - tip.depth % look.block
+            segments.append(Segment(start=start, stop=len(tokens), context=context, ancestors=ancestors, old=old))
             wanted += [start + row for row in part.wanted()]
         rows = Rows(
             tokens=torch.tensor(tokens, device=device),
@@ -389,6 +387,7 @@ class Sampler:
             taps=taps,
             embeddings=embeddings,
             watch=watch,
+            look=look,
         )
         began = time.perf_counter()
         if taps:

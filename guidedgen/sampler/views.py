@@ -138,24 +138,3 @@ class TopTokens(_Eviction):
 def _require(sensible: bool, view: object) -> None:
     if not sensible:
         raise ValueError(f"{view} is no view: counts must be positive")
-
-
-CACHES: dict[str, type[SinkWindow] | type[TopTokens]] = {"sink-window": SinkWindow, "top-tokens": TopTokens}
-"""Views that a whole generation can run under, by the name that the command line uses."""
-
-
-def cache_named(text: str) -> View | None:
-    """A view by name and numbers, such as "sink-window:4:1020"; "full" is None.
-
-    Raises:
-        ValueError: an unknown name, something that is no number, or an impossible one.
-    """
-    name, *numbers = text.split(":")
-    if text == "full":
-        return None
-    if name not in CACHES:
-        raise ValueError(f"no cache is called {name!r}. There are: full, {', '.join(sorted(CACHES))}")
-    try:
-        return CACHES[name](*map(int, numbers))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{text!r} is no cache: {error}. Write for example sink-window:4:1020") from error
