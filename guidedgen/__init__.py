@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.selections import Channels, Pages
     from guidedgen.sampler.settings import Sampling
-    from guidedgen.sampler.views import SinkWindow, TopTokens
+    from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
     from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
     from guidedgen.vocabulary import Vocabulary
 
@@ -98,6 +98,7 @@ __all__ = [
     "Pages",
     "Plain",
     "Regex",
+    "Regions",
     "Repeat",
     "Result",
     "Sampling",
@@ -191,7 +192,7 @@ _SOURCES = {
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.selections": ("Channels", "Pages"),
     "guidedgen.sampler.settings": ("Sampling",),
-    "guidedgen.sampler.views": ("SinkWindow", "TopTokens"),
+    "guidedgen.sampler.views": ("Regions", "SinkWindow", "TopTokens"),
     "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),
     "guidedgen.vocabulary": ("Vocabulary",),
 }

@@ -49,7 +49,7 @@ app.add_typer(evaluate_app)
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
 CacheName = Annotated[
-    str, typer.Option("--cache", help="full, sink-window:SINKS:WINDOW, top-tokens:BUDGET, pages:BUDGET")
+    str, typer.Option("--cache", help="full, or approximate: sink-window:4:1020, top-tokens:512, ...")
 ]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]

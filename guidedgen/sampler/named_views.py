@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from guidedgen.sampler.quantised import Gear, Quantised
 from guidedgen.sampler.selections import Pages, Selection
-from guidedgen.sampler.views import SinkWindow, TopTokens, View
+from guidedgen.sampler.views import Regions, SinkWindow, TopTokens, View
 
 CACHES: dict[str, Callable[..., View | Selection]] = {
     "pages": Pages,
+    "regions": Regions,
     "sink-window": SinkWindow,
     "top-tokens": TopTokens,
 }

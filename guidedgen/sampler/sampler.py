@@ -129,12 +129,15 @@ class Sampler:
         with self._engine.exclusive():
             self._engine.clear()
 
-    def logits(self, sequences: list[Sequence]) -> torch.Tensor:
+    def logits(self, sequences: list[Sequence], *, ahead: ListOf[Sequence] = ()) -> torch.Tensor:
         """Logits after the last token of each sequence, float32 [B, logits_size].
 
         Args:
             sequences: in any order and relation: forks, rollbacks, repeats. Those on the way to another one (a
                 sequence together with its ancestors) cost nothing beyond their rows of logits.
+            ahead: prompts that will be asked for later. What `chunk` leaves of each forward's rows is spent on them,
+                all but their last tokens, so that they never hold up the others (Agrawal et al. 2024,
+                "Sarathi-Serve", section 4). `uncached` says how much of one is left.
 
         Raises:
             ModelError: a sequence is longer than the model's context.
@@ -142,7 +145,12 @@ class Sampler:
         """
         if not sequences:
             return torch.empty(0, self.model.info.logits_size)
-        return self._ask(sequences, ()).logits
+        return self._ask(sequences, (), ahead).logits
+
+    def uncached(self, sequence: Sequence) -> int:
+        """How many tokens of a sequence would have to be computed; its last token is not counted."""
+        with self._exclusive([sequence]):
+            return max(0, len(self._tree.locate(sequence)[1]) - 1)
 
     def read(self, sequences: list[Sequence], *, taps: tuple[int, ...]) -> Reading:
         """Logits after the last token of each sequence, and that token's hidden states after the layers in `taps`.
@@ -255,20 +263,28 @@ class Sampler:
     def _full(self, detail: str) -> LimitExceeded:
         return LimitExceeded("cache_bytes", self._engine.cache_bytes, detail, remedy=_MORE_CACHE)
 
-    def _ask(self, sequences: list[Sequence], taps: tuple[int, ...]) -> Reading:
-        for sequence in sequences:
+    def _ask(self, sequences: list[Sequence], taps: tuple[int, ...], ahead: ListOf[Sequence] = ()) -> Reading:
+        for sequence in (*sequences, *ahead):
             self._check_length(sequence)
         answers = Answers(len(sequences))
-        with self._exclusive(sequences):
+        with self._exclusive([*sequences, *ahead]):
             while answers.pending:
-                for reading, entries in self._run(self._wave(sequences, answers.pending), sequences, taps):
+                for reading, entries in self._run(self._wave(sequences, answers.pending, ahead), sequences, taps):
                     answers.add(reading, entries)
         return answers.in_order()
 
-    def _wave(self, sequences: list[Sequence], pending: list[int]) -> list[Job]:
+    def _wave(self, sequences: list[Sequence], pending: list[int], ahead: ListOf[Sequence] = ()) -> list[Job]:
         """The pending sequences that can be computed together: no two jobs begin with the same uncached row."""
         jobs = [self._job(sequences[index], index) for index in pending]
-        return waves_of(jobs, most_rows=self._engine.chunk, trees=self.model.info.tree, room=self._tree.room)
+        wave = waves_of(jobs, most_rows=self._engine.chunk, trees=self.model.info.tree, room=self._tree.room)
+        taken, planted = {job.key for job in wave}, {id(job.tip) for job in wave if job.parents is not None}
+        for sequence in ahead:
+            job = self._job(sequence, -1)
+            job.missing, job.answers, job.ahead = job.missing[:-1], {}, True
+            if job.missing and job.key not in taken and id(job.tip) not in planted:
+                taken.add(job.key)
+                wave.append(job)
+        return wave
 
     def _job(self, sequence: Sequence, index: int) -> Job:
         tip, missing = self._tree.locate(sequence)
@@ -291,7 +307,7 @@ class Sampler:
         for job in unfinished:
             (job.again or job.tip).pins += 1
         reused = sum(job.tip.depth for job in unfinished if job.again is not None or len(job.missing) > 1)
-        while unfinished:
+        while not all(job.ahead for job in unfinished):
             parts = self._parts(unfinished)
             entries = [part.job.answers[part.job.done + row] for part in parts for row in part.wanted()]
             scored = isinstance(self._tree, BlockTree) and self._tree.scored
@@ -303,6 +319,8 @@ class Sampler:
                 self._commit(part, sequences, watch.weights.get(number, {}) if watch else {})
             unfinished = [job for job in unfinished if job.missing]
             yield reading, entries
+        for job in unfinished:
+            (job.again or job.tip).pins -= 1
 
     def _parts(self, unfinished: list[Job]) -> list[Part]:
         """What the next forward computes, with slots. Drops jobs from `unfinished` until their slots can be had."""

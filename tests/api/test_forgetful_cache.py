@@ -41,6 +41,7 @@ def test_caches_by_name() -> None:
     assert view_named("full") is None
     assert view_named("sink-window:4:28:8") == WINDOW
     assert view_named("top-tokens:99") == gg.TopTokens(99)
+    assert view_named("regions:500:64:32") == gg.Regions(500, 64, 32)
     assert view_named("pages:128") == gg.Pages(128)
     assert view_named("quantised:8") == Quantised(8)
 

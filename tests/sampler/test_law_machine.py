@@ -145,10 +145,10 @@ class Machine(RuleBasedStateMachine):
             self.sequences.append(sequence)
         del self.sequences[:-12]
 
-    @rule(numbers=st.lists(st.integers(0, 99), min_size=1, max_size=4))
-    def ask(self, numbers: list[int]) -> None:
+    @rule(numbers=st.lists(st.integers(0, 99), min_size=1, max_size=4), ahead=st.lists(st.integers(0, 99), max_size=3))
+    def ask(self, numbers: list[int], ahead: list[int]) -> None:
         asked = [self.pick(number) for number in numbers]
-        self.expect(self.sampler.logits(asked), asked)
+        self.expect(self.sampler.logits(asked, ahead=[self.pick(number) for number in ahead]), asked)
 
     @rule(
         number=st.integers(0, 99),

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from guidedgen.models import tiny
-from guidedgen.sampler.views import SinkWindow, TopTokens
+from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
 
-View = SinkWindow | TopTokens
+View = SinkWindow | TopTokens | Regions
 
 
 class Thinned:
@@ -83,6 +83,10 @@ class Thinned:
         newest = rows[-1]
         if isinstance(view, SinkWindow):
             return [row for row in rows if row < view.sinks or row > newest - view.window]
+        if isinstance(view, Regions):
+            kept = {row for row in rows if row < view.prompt} | set(rows[-view.recent :])
+            rest = sorted(set(rows) - kept, key=lambda old: -float(attention[old]))
+            return sorted(kept.union(rest[: view.budget - view.recent]))
         while len(rows) > view.budget:
             rows = [row for row in rows if row != min(rows[:-1], key=lambda old: float(attention[old]))]
         return rows
