@@ -81,6 +81,7 @@ class Sampler:
         *,
         plan: LayerPlan = ALL_LAYERS,
         attention: View | None = None,
+        model: LanguageModel | None = None,
         trace: TraceRecorder | None = None,
     ) -> Sampler:
         """The same model and weights looked at otherwise, for drafting and for comparing.
@@ -92,12 +93,15 @@ class Sampler:
         Args:
             plan: the layers that run.
             attention: what is read of long prefixes; None is everything.
+            model: the same model with other weights (of fewer bits, for example), whose keys and values lie alike.
             trace: counts its forwards; a new one by default.
 
         Raises:
             ModelError: the model has no such layers or cannot tell them apart, its cache cannot be thinned, or is
-                thinned already.
+                thinned already; the other model does not belong to this one.
         """
+        if model is not None:
+            self._check_alike(model)
         if plan != ALL_LAYERS:
             self._layered()
             plan.running(self.model.info.layers)
@@ -105,7 +109,9 @@ class Sampler:
             self._engine.thin_store(self.model.info.name)
             if self._engine.view is not None:
                 raise ModelError(f"the cache keeps {self._engine.view} already. Load the model without cache=...")
-        return self._sibling(self._engine.overlay(attention), plan, trace)
+        view = self._sibling(self._engine.overlay(attention), plan, trace)
+        view.model = model or self.model
+        return view
 
     def _sibling(self, tree: Tree, plan: LayerPlan, trace: TraceRecorder | None) -> Sampler:
         sibling = object.__new__(Sampler)
@@ -114,6 +120,21 @@ class Sampler:
         sibling.trace = TraceRecorder() if trace is None else trace
         sibling._name_approximation()
         return sibling
+
+    def _check_alike(self, other: LanguageModel) -> None:
+        """Raise ModelError where another model cannot read this one's keys and values."""
+        own = self.model
+        same = (
+            other.new_store(0).slot_bytes == self._engine.store.slot_bytes
+            and other.info.logits_size == own.info.logits_size
+            and other.info.device == own.info.device
+            and other.vocabulary.fingerprint == own.vocabulary.fingerprint
+        )
+        if not same:
+            raise ModelError(
+                f"{other.info.name} cannot read what {own.info.name} has cached. "
+                "A view takes the same model in another number format, on the same device."
+            )
 
     def _name_approximation(self) -> None:
         """Say in the trace what makes these logits differ from the model's own."""

@@ -8,6 +8,7 @@ from guidedgen.decoders.drafters.base import Setting
 from guidedgen.decoders.drafters.growing import ModelTrees
 from guidedgen.decoders.drafters.model import ModelSession
 from guidedgen.decoders.drafters.reading import Reader
+from guidedgen.decoders.policies.fixed import check_widths
 from guidedgen.errors import ModelError
 from guidedgen.models.small_drafters import load_drafter
 from guidedgen.sampler.sampler import Sampler
@@ -34,8 +35,7 @@ class Trained:
 
     def __post_init__(self) -> None:
         """Check the widths."""
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths={self.widths!r} must be numbers of at least 1")
+        check_widths(self.widths)
 
     def open(self, setting: Setting) -> ModelSession:
         """See `Drafter.open`. Raises ModelError where no drafter was trained for the target."""
