@@ -12,7 +12,7 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Beam, Conditioned, Plain, Speculative
+    from guidedgen.decoders import Beam, Conditioned, Overlapped, Plain, RewardGuided, Speculative
     from guidedgen.decoders.mix import Contrast
     from guidedgen.errors import (
         BudgetTooSmall,
@@ -93,10 +93,12 @@ __all__ = [
     "ModelError",
     "Named",
     "Number",
+    "Overlapped",
     "Plain",
     "Regex",
     "Repeat",
     "Result",
+    "RewardGuided",
     "Sampling",
     "SavedConstraintError",
     "Segments",
@@ -150,7 +152,7 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Beam", "Conditioned", "Plain", "Speculative"),
+    "guidedgen.decoders": ("Beam", "Conditioned", "Overlapped", "Plain", "RewardGuided", "Speculative"),
     "guidedgen.decoders.mix": ("Contrast",),
     "guidedgen.errors": (
         "BudgetTooSmall",

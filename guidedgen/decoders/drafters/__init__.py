@@ -38,6 +38,7 @@ DRAFTERS: dict[str, Drafter] = {
     "skip-layers": SkipLayers(),
     "sparse-top": CoarseView(attention=TopTokens(256)),
     "sparse-window": CoarseView(attention=SinkWindow(4, 252)),
+    "staged": Staged(),
     "superposed": Superposed(),
     "swift": Swift(),
     "trained": Trained(),
@@ -49,7 +50,7 @@ NEED_LAYERS = frozenset({"early-exit", "skip-layers", "superposed", "swift"})
 NEED_THIN_CACHE = frozenset({"quantised-cache", "sparse-top", "sparse-window"})
 """Those that need a target whose cache can be thinned: the lean forward."""
 
-NEED_WEIGHTS = frozenset({"few-bits", "forced+copy+few-bits", "trained"})
+NEED_WEIGHTS = frozenset({"few-bits", "forced+copy+few-bits", "staged", "trained"})
 """Those that load weights by the target's name."""
 
 NEED_NOTHING = frozenset(DRAFTERS) - NEED_LAYERS - NEED_THIN_CACHE - NEED_WEIGHTS
