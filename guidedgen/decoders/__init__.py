@@ -29,11 +29,16 @@ _PARTS: dict[str, dict[str, type]] = {
 }
 
 
+def strategy_parts(name: str) -> tuple[str, ...]:
+    """The settings that may follow a strategy's name behind colons."""
+    return tuple(_PARTS.get(name, {}))
+
+
 def strategy_named(text: str) -> Strategy:
     """A strategy by name, with its first settings behind colons; one that is left out is the default.
 
-    "plain", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]", "beam[:WIDTH[:GROUPS]]";
-    "overlapped" as "speculative", "reward-guided[:REWARD[:THRESHOLD]]". Names are those in `DRAFTERS`, `VERIFIERS`, `POLICIES` and `ALIGNMENTS`.
+    "plain", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]", "beam[:WIDTH[:GROUPS]]",
+    "reward-guided[:REWARD[:THRESHOLD]]"; "overlapped" as "speculative". `catalogue.catalogue` lists all names.
 
     Raises:
         ValueError: a name is not known, or there are too many.
@@ -68,4 +73,5 @@ __all__ = [
     "Speculative",
     "Strategy",
     "strategy_named",
+    "strategy_parts",
 ]

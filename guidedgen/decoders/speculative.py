@@ -23,10 +23,13 @@ from guidedgen.decoders.policies.measured import MeasuredCost
 from guidedgen.decoders.score import logits_and_scores, scores_of
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
+from guidedgen.errors import LimitExceeded
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import Proposal, choose, probabilities, propose, record_of
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.settings import Sampling
+
+_NOTHING = DraftTree(tokens=(), parents=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +130,13 @@ class Batch:
         started = time.perf_counter()
         drafts = self.drafts(choosing)
         self._sampler.trace.drafting(time.perf_counter() - started)
-        rows = self.scored(lanes, drafts)
+        try:
+            rows = self.scored(lanes, drafts)
+        except LimitExceeded:
+            if not any(draft.nodes for draft in drafts):
+                raise
+            drafts = [planted(lane.tip, _NOTHING, most=0) for lane in choosing]  # the cache has no room for more
+            rows = self.scored(lanes, drafts)
         for lane, draft, own in zip(choosing, drafts, rows, strict=True):
             node = self.walk(lane, draft, own)
             self.learn(lane, draft, own, node)

@@ -122,9 +122,7 @@ class _Author:
 class _Steps:
     """Who writes at present in each lane."""
 
-    def __init__(
-        self, settings: RewardGuided, draft: LogitsSource, sampler: LogitsSource, sampling: Sampling
-    ) -> None:
+    def __init__(self, settings: RewardGuided, draft: LogitsSource, sampler: LogitsSource, sampling: Sampling) -> None:
         self._settings = settings
         self._sampler = sampler
         self._reward = REWARDS[settings.reward] if isinstance(settings.reward, str) else settings.reward
