@@ -82,6 +82,7 @@ class Sampler:
         *,
         plan: LayerPlan = ALL_LAYERS,
         attention: View | Selection | None = None,
+        model: LanguageModel | None = None,
         trace: TraceRecorder | None = None,
     ) -> Sampler:
         """The same model and weights looked at otherwise, for drafting and for comparing.
@@ -93,16 +94,21 @@ class Sampler:
         Args:
             plan: the layers that run.
             attention: what is read of long prefixes; None is everything.
+            model: the same model with other weights (of fewer bits, for example), whose keys and values lie alike.
             trace: counts its forwards; a new one by default.
 
         Raises:
             ModelError: the model has no such layers or cannot tell them apart, cannot do what the view of attention
-                asks for, or its cache is under one already.
+                asks for, or its cache is under one already; the other model does not belong to this one.
         """
+        if model is not None:
+            self._check_alike(model)
         if plan != ALL_LAYERS:
             self._layered()
             plan.running(self.model.info.layers)
-        return self._sibling(self._engine.overlay(attention), plan, trace)
+        view = self._sibling(self._engine.overlay(attention), plan, trace)
+        view.model = model or self.model
+        return view
 
     def _sibling(self, tree: Tree, plan: LayerPlan, trace: TraceRecorder | None) -> Sampler:
         sibling = object.__new__(Sampler)
@@ -111,6 +117,21 @@ class Sampler:
         sibling.trace = TraceRecorder() if trace is None else trace
         sibling._name_approximation()
         return sibling
+
+    def _check_alike(self, other: LanguageModel) -> None:
+        """Raise ModelError where another model cannot read this one's keys and values."""
+        own = self.model
+        same = (
+            other.new_store(0).slot_bytes == self._engine.store.slot_bytes
+            and other.info.logits_size == own.info.logits_size
+            and other.info.device == own.info.device
+            and other.vocabulary.fingerprint == own.vocabulary.fingerprint
+        )
+        if not same:
+            raise ModelError(
+                f"{other.info.name} cannot read what {own.info.name} has cached. "
+                "A view takes the same model in another number format, on the same device."
+            )
 
     def _name_approximation(self) -> None:
         """Say in the trace what makes these logits differ from the model's own."""
