@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
     from guidedgen.decoders import Beam, Conditioned, Plain, Speculative
-    from guidedgen.decoders.mix import Contrast
+    from guidedgen.decoders.mix import (
+        AgainstRepetition,
+        BayesAttribute,
+        Contrast,
+        EndingFloor,
+        EndingPenalty,
+        Integrative,
+        LayerContrast,
+        LayerCorrection,
+        Momentum,
+        NoisyInstruction,
+        SafetyMix,
+    )
     from guidedgen.errors import (
         BudgetTooSmall,
         CompileError,
@@ -56,8 +68,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AgainstRepetition",
     "AllOf",
     "AnyText",
+    "BayesAttribute",
     "Beam",
     "BudgetTooSmall",
     "Choice",
@@ -73,6 +87,8 @@ __all__ = [
     "Done",
     "Ebnf",
     "Either",
+    "EndingFloor",
+    "EndingPenalty",
     "Excerpt",
     "FieldClosed",
     "FieldReport",
@@ -83,20 +99,26 @@ __all__ = [
     "Indent",
     "Indentation",
     "Integer",
+    "Integrative",
     "JsonSchema",
     "Lark",
+    "LayerContrast",
+    "LayerCorrection",
     "LimitExceeded",
     "Limits",
     "MaxTokens",
     "Maybe",
     "Model",
     "ModelError",
+    "Momentum",
     "Named",
+    "NoisyInstruction",
     "Number",
     "Plain",
     "Regex",
     "Repeat",
     "Result",
+    "SafetyMix",
     "Sampling",
     "SavedConstraintError",
     "Segments",
@@ -151,7 +173,19 @@ _SOURCES = {
         "fill_masks",
     ),
     "guidedgen.decoders": ("Beam", "Conditioned", "Plain", "Speculative"),
-    "guidedgen.decoders.mix": ("Contrast",),
+    "guidedgen.decoders.mix": (
+        "AgainstRepetition",
+        "BayesAttribute",
+        "Contrast",
+        "EndingFloor",
+        "EndingPenalty",
+        "Integrative",
+        "LayerContrast",
+        "LayerCorrection",
+        "Momentum",
+        "NoisyInstruction",
+        "SafetyMix",
+    ),
     "guidedgen.errors": (
         "BudgetTooSmall",
         "CompileError",

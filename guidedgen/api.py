@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
 
@@ -24,6 +24,7 @@ from guidedgen.sampler.sampler import DEFAULT_CACHE_BYTES, Sampler
 from guidedgen.tool_prompts import Message
 
 if TYPE_CHECKING:
+    from guidedgen.decoders.mix.contexts import Prompts
     from guidedgen.models import Progress
     from guidedgen.models.base import LanguageModel, ModelInfo
     from guidedgen.sampler.views import View
@@ -105,6 +106,21 @@ class Model:
     def vocabulary(self) -> Vocabulary:
         """The tokens, for `gg.compile`."""
         return self.language_model.vocabulary
+
+    def rewritten(self, *changes: Callable[[str], str]) -> Prompts:
+        """Other prompts for MIX methods such as `NoisyInstruction`: the text of each prompt, changed.
+
+        Example:
+            `model.rewritten(lambda text: text.replace("Summarise", "Write the opposite of"))`
+
+        Args:
+            changes: each gives one prompt, from the text of the whole prompt as the model reads it (chat template and
+                special tokens included).
+
+        Returns:
+            A function for a method's `prompts`. It raises ValueError where a change leaves a prompt as it is.
+        """
+        return lambda prompt: [self._engine.prompter.rewrite(prompt.tokens(), change) for change in changes]
 
     @overload
     def __call__(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> T: ...

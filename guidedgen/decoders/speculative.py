@@ -18,12 +18,12 @@ from guidedgen.decoders.drafters import DRAFTERS, Drafter, Outcome, Request, Set
 from guidedgen.decoders.drafting import Draft, planted
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.mix.base import Mix, Phases
-from guidedgen.decoders.policies import POLICIES, Cost, Policy, PolicySession, flat_cost
+from guidedgen.decoders.policies import POLICIES, Policy, PolicySession
+from guidedgen.decoders.policies.measured import MeasuredCost
 from guidedgen.decoders.score import logits_and_scores, scores_of
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
 from guidedgen.errors import LimitExceeded
-from guidedgen.sampler.costs import known_costs
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import Proposal, choose, probabilities, propose, record_of
 from guidedgen.sampler.sequence import Sequence, TokenRecord
@@ -118,7 +118,7 @@ class Batch:
         policy = POLICIES[settings.policy] if isinstance(settings.policy, str) else settings.policy
         nodes = None if policy is None else policy.nodes
         self._most = settings.most if nodes is None else nodes
-        self._policy: PolicySession | None = None if policy is None else policy.open(_cost(sampler))
+        self._policy: PolicySession | None = None if policy is None else policy.open(MeasuredCost(sampler.model))
         self._verifier = verifier
         self._phases = Phases(settings.mix, sampler)
         self._eos = sampler.model.vocabulary.eos
@@ -288,11 +288,6 @@ class _Ended(Exception):
     def __init__(self, node: int) -> None:
         super().__init__(node)
         self.node = node
-
-
-def _cost(sampler: LogitsSource) -> Cost:
-    """Seconds of the target's forwards by their rows, as far as they were measured on this machine."""
-    return known_costs(sampler.model) or flat_cost
 
 
 def _score_forced(lane: Lane, draft: Draft, rows: torch.Tensor, node: int) -> None:

@@ -15,6 +15,7 @@ from guidedgen.decoders.drafters.recycling import Recycle
 from guidedgen.decoders.drafters.staged import Staged
 from guidedgen.decoders.drafters.superposed import Superposed
 from guidedgen.decoders.drafters.swift import Swift
+from guidedgen.decoders.drafters.trained import Trained
 from guidedgen.decoders.drafters.views import SkipLayers
 
 DRAFTERS: dict[str, Drafter] = {
@@ -32,14 +33,19 @@ DRAFTERS: dict[str, Drafter] = {
     "skip-layers": SkipLayers(),
     "superposed": Superposed(),
     "swift": Swift(),
+    "trained": Trained(),
 }
 
 NEED_LAYERS = frozenset({"early-exit", "skip-layers", "superposed", "swift"})
-"""Those that need a target whose layers can be told apart (`ModelInfo.layers`); all others run with any."""
+"""Those that need a target whose layers can be told apart (`ModelInfo.layers`)."""
+
+NEED_NOTHING = frozenset(DRAFTERS) - NEED_LAYERS - {"trained"}
+"""Those that run with any target; "trained" needs a drafter that was trained for it."""
 
 __all__ = [
     "DRAFTERS",
     "NEED_LAYERS",
+    "NEED_NOTHING",
     "AdaptiveNGrams",
     "Copy",
     "DraftSession",
@@ -58,5 +64,6 @@ __all__ = [
     "Staged",
     "Superposed",
     "Swift",
+    "Trained",
     "Union",
 ]
