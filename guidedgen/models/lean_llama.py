@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
 from guidedgen.models.attention import AttentionPlan
-from guidedgen.models.base import Rows
+from guidedgen.models.base import Reading, Rows
+from guidedgen.models.layer_walk import LayerWalk
 from guidedgen.models.linear import HEAD_FORMATS, ROUNDED, Linear, fused
 from guidedgen.models.store import LayerShape, SlotStore
 
@@ -96,17 +97,39 @@ class LeanLlama:
         shapes = (shape,) * len(self._layers)
         return SlotStore(shapes, capacity=capacity, dtype=self._dtype, device=self._device)
 
-    @torch.inference_mode()
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return len(self._layers)
+
     def forward(self, rows: Rows, store: SlotStore) -> torch.Tensor:
         """Logits of the wanted rows, [W, logits_size] in the model's dtype."""
+        return self.read(rows, store).logits
+
+    @torch.inference_mode()
+    def read(self, rows: Rows, store: SlotStore) -> Reading:
+        """Logits of the wanted rows, [W, logits_size] in the model's dtype, and what is tapped."""
+        walk = LayerWalk(rows, len(self._layers))
         plan = AttentionPlan(rows, store, dtype=self._dtype)
         cosines, sines = self._rotary.at(rows.positions)
-        hidden = F.embedding(rows.tokens, self._embedding)  # [R, E]
-        for index, layer in enumerate(self._layers):
+        hidden = walk.enter(F.embedding(rows.tokens, self._embedding))  # [R, E]
+        for index in walk.layers:
+            layer = self._layers[index]
             hidden = hidden + self._attention(index, layer, hidden, plan, cosines, sines)
             hidden = hidden + self._mlp(layer, hidden)
+            walk.after(index, hidden)
         final = hidden if rows.wanted.shape[0] == hidden.shape[0] else hidden[rows.wanted]
-        return self._head(F.rms_norm(final, self._norm.shape, self._norm, self._eps))
+        return Reading(logits=self.head(final), hidden=walk.hidden)
+
+    @torch.inference_mode()
+    def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """What enters the first layer, [R, E]; positions do not matter here."""
+        return F.embedding(tokens, self._embedding)
+
+    @torch.inference_mode()
+    def head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits of hidden states [R, E], in the model's dtype."""
+        return self._head(F.rms_norm(hidden, self._norm.shape, self._norm, self._eps))
 
     def _attention(
         self,

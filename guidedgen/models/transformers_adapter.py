@@ -7,16 +7,17 @@ plain decoding through the library's own cache.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import torch
 
 from guidedgen.errors import ModelError
-from guidedgen.models.base import ModelInfo, Rows
+from guidedgen.models.base import ModelInfo, Reading, Rows
 from guidedgen.models.lean_llama import LeanLlama, round_weights
 from guidedgen.models.library_plain import LibraryPlain
 from guidedgen.models.library_rows import LibraryRows
-from guidedgen.models.self_test import QUANTISED_TOLERANCE, Abilities, Backend, SelfTest
+from guidedgen.models.self_test import QUANTISED_TOLERANCE, Abilities, Backend, LayeredBackend, SelfTest
 from guidedgen.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class TransformersModel:
             dtype=weights if weights != "dense" else str(model.dtype).removeprefix("torch."),
             tree=abilities.tree,
             batch=abilities.batch,
+            layers=abilities.layers,
             reason="; ".join(reasons) or None,
         )
         return TransformersModel(
@@ -91,8 +93,36 @@ class TransformersModel:
 
     def forward(self, rows: Rows, store: Any) -> torch.Tensor:
         """Logits of the wanted rows, float32 [W, logits_size]; writes keys and values of all rows to their slots."""
-        logits = self._backend.forward(rows, store)
-        return logits.to(torch.float32, copy=True)  # a copy made here is no inference tensor: callers may change it
+        if rows.layered:
+            self._layered()
+        return _owned(self._backend.forward(rows, store))
+
+    def read(self, rows: Rows, store: Any) -> Reading:
+        """See `LayeredModel.read`. Raises ModelError where the layers cannot be told apart."""
+        reading = self._layered().read(rows, store)
+        hidden = {layer: states.clone() for layer, states in reading.hidden.items()}
+        return Reading(logits=_owned(reading.logits), hidden=hidden)
+
+    def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """See `LayeredModel.embed`."""
+        return self._layered().embed(tokens, positions).clone()
+
+    def head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """See `LayeredModel.head`."""
+        return _owned(self._layered().head(hidden))
+
+    def _layered(self) -> LayeredBackend:
+        if not self.info.layers:
+            raise ModelError(
+                f"{self.info.name}: its layers cannot be told apart here, so plans, taps and embeddings are not "
+                "possible. Use a strategy that needs none, or another model."
+            )
+        return cast(LayeredBackend, self._backend)
+
+
+def _owned(logits: torch.Tensor) -> torch.Tensor:
+    """In float32, and no inference tensor: a copy that callers may change."""
+    return logits.to(torch.float32, copy=True)
 
 
 def logits_size(model: Any) -> int:
@@ -108,10 +138,10 @@ def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, s
         reference = _library_forward(model)
         test = SelfTest(reference, logits_size=logits_size(model), device=model.device)
         if lean and LeanLlama.accepts(model):
-            backend: Backend = LeanLlama(model)
+            backend = LeanLlama(model)
             abilities = test.run(backend, model.dtype)
             if abilities.tree and abilities.batch:
-                return backend, "lean", abilities
+                return backend, "lean", replace(abilities, layers=test.layers(backend, model.dtype))
             _log.warning("%s: the lean forward failed its self-test (%s); using the library's", name, abilities.reason)
         own_attention = model.config._attn_implementation
         reason: str | None
@@ -119,7 +149,7 @@ def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, s
             rows = LibraryRows(model)
             abilities = test.run(rows, model.dtype)
             if abilities.plain:
-                return rows, "rows", abilities
+                return rows, "rows", replace(abilities, layers=test.layers(rows, model.dtype))
             reason = abilities.reason
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as error:
             reason = str(error)
@@ -140,6 +170,7 @@ def _quantised(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend
         model.float()  # so that the comparison sees the rounding of one side alone
         test = SelfTest(_library_forward(model), logits_size=logits_size(model), device=model.device)
         abilities = test.within(backend, QUANTISED_TOLERANCE)
+        abilities = replace(abilities, layers=test.layers(backend, torch.bfloat16))
     if not (abilities.tree and abilities.batch):
         raise ModelError(f"{name}: {weights} weights do not work here ({abilities.reason}). Load it with dtype='auto'.")
     return backend, "lean", abilities

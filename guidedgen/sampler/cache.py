@@ -7,7 +7,7 @@ thread-safe: the sampler holds a lock. Knows nothing about models beyond slots.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as ListOf
 
 import numpy as np
@@ -51,6 +51,12 @@ class Node:
         self.children: dict[int, Node] = {}
         self.pins = 0
         self.used = 0
+
+    @staticmethod
+    def detached(node: Node) -> Node:
+        """A root that stands where `node` does, with the same prefix and no slot of its own."""
+        slots = node.slots()
+        return Node(None, -1, -1, _Path(slots.copy(), slots.shape[0]), node.depth)
 
     @property
     def live(self) -> bool:
@@ -183,8 +189,8 @@ class PrefixCache:
             leaving.add(step.slot)
         return way
 
-    def recover(self) -> None:
-        """After an interruption: forget pins and half-dropped nodes, and make the allocator agree with the tree."""
+    def recover(self) -> list[int]:
+        """After an interruption: forget pins and half-dropped nodes; returns the slots that are in use."""
         used = []
         for node in list(self._nodes()):  # parents first
             assert node.parent is not None
@@ -194,14 +200,23 @@ class PrefixCache:
                 continue
             node.slot = -1
             node.parent.children.pop(node.token, None)
-        self.allocator.reset(used)
+        return used
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, without giving back slots."""
         for node in list(self._nodes()):
             node.slot = -1
-        self.root.children.clear()
-        self.allocator.reset([])
+        for start in self._starts():
+            start.children.clear()
+
+    def fell(self, node: Node) -> None:
+        """Forget everything below a node, whatever its pins."""
+        slots = []
+        for below in list(_below(node)):
+            slots.append(below.slot)
+            below.slot = -1
+        node.children.clear()
+        self.allocator.release(slots)
 
     def __len__(self) -> int:
         """Number of cached tokens."""
@@ -217,11 +232,20 @@ class PrefixCache:
         return parent
 
     def _nodes(self) -> Iterator[Node]:
-        stack = list(self.root.children.values())
-        while stack:
-            node = stack.pop()
-            stack.extend(node.children.values())
-            yield node
+        for start in self._starts():
+            yield from _below(start)
+
+    def _starts(self) -> Iterable[Node]:
+        return (self.root,)
+
+
+def _below(start: Node) -> Iterator[Node]:
+    """All nodes below one, parents first."""
+    stack = list(start.children.values())
+    while stack:
+        node = stack.pop()
+        stack.extend(node.children.values())
+        yield node
 
 
 def _between(ancestor: Node, node: Node) -> list[Node]:

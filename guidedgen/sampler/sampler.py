@@ -12,15 +12,18 @@ import time
 from collections.abc import Iterator
 from collections.abc import Sequence as ListOf
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 
 from guidedgen.errors import LimitExceeded, ModelError
-from guidedgen.models.base import LanguageModel, Rows, Segment
+from guidedgen.models.base import ALL_LAYERS, LanguageModel, LayeredModel, LayerPlan, Reading, Rows, Segment
+from guidedgen.sampler.answers import Answers
 from guidedgen.sampler.engine import Engine
 from guidedgen.sampler.jobs import Job, Part, waves_of
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trace import TraceRecorder
+from guidedgen.sampler.trees import Tree
 
 DEFAULT_CACHE_BYTES = 2 << 30
 _MORE_CACHE = "Give load(cache_bytes=...) more, or shorten the text."
@@ -29,7 +32,8 @@ _MORE_CACHE = "Give load(cache_bytes=...) more, or shorten the text."
 class Sampler:
     """Gives logits after sequences and keeps what it computed.
 
-    Safe to share between threads; calls take turns. `request()` gives a view with a trace of its own.
+    Safe to share between threads; calls take turns. `request()` gives a sampler with a trace of its own on the same
+    cache, `view()` one that looks at the same model otherwise.
 
     Args:
         model: what computes.
@@ -47,24 +51,49 @@ class Sampler:
         self.model = model
         self.trace = TraceRecorder()
         self._engine = Engine(model, cache_bytes, chunk)
+        self._tree: Tree = self._engine.full
+        self._plan = ALL_LAYERS
 
     def request(self, trace: TraceRecorder | None = None) -> Sampler:
-        """A view on the same model and cache that counts into its own trace; one for each request."""
-        view = object.__new__(Sampler)
-        view.model, view._engine = self.model, self._engine
-        view.trace = TraceRecorder() if trace is None else trace
-        return view
+        """A sampler on the same model and cache that counts into its own trace; one for each request."""
+        return self._sibling(self._tree, self._plan, trace)
+
+    def view(self, *, plan: LayerPlan = ALL_LAYERS, trace: TraceRecorder | None = None) -> Sampler:
+        """The same model and weights looked at otherwise, for drafting and for comparing.
+
+        It reads what this sampler has cached of a sequence's prefix. Rows that it computes itself it keeps apart, for
+        as long as it is asked for sequences that go on from the same cached prefixes; they never become part of the
+        cache.
+
+        Args:
+            plan: the layers that run.
+            trace: counts its forwards; a new one by default.
+
+        Raises:
+            ModelError: the model has no such layers, or cannot tell them apart.
+        """
+        if plan != ALL_LAYERS:
+            self._layered()
+            plan.running(self.model.info.layers)
+        return self._sibling(self._engine.overlay(), plan, trace)
+
+    def _sibling(self, tree: Tree, plan: LayerPlan, trace: TraceRecorder | None) -> Sampler:
+        sibling = object.__new__(Sampler)
+        sibling.model, sibling._engine = self.model, self._engine
+        sibling._tree, sibling._plan = tree, plan
+        sibling.trace = TraceRecorder() if trace is None else trace
+        return sibling
 
     @property
     def cached_tokens(self) -> int:
-        """Number of tokens whose keys and values are kept."""
-        with self._engine.lock:
-            return len(self._engine.cache)
+        """Number of tokens whose keys and values are kept; of a view, those that it computed itself."""
+        with self._engine.exclusive():
+            return len(self._tree.cache)
 
     def clear(self) -> None:
-        """Forget all cached prefixes."""
-        with self._exclusive() as engine:
-            engine.cache.clear()
+        """Forget all cached prefixes, those of views too."""
+        with self._engine.exclusive():
+            self._engine.clear()
 
     def logits(self, sequences: list[Sequence]) -> torch.Tensor:
         """Logits after the last token of each sequence, float32 [B, logits_size].
@@ -79,10 +108,48 @@ class Sampler:
         """
         if not sequences:
             return torch.empty(0, self.model.info.logits_size)
-        for sequence in sequences:
-            self._check_length(sequence)
-        with self._exclusive():
-            return self._answer(sequences)
+        return self._ask(sequences, ()).logits
+
+    def read(self, sequences: list[Sequence], *, taps: tuple[int, ...]) -> Reading:
+        """Logits after the last token of each sequence, and that token's hidden states after the layers in `taps`.
+
+        A token whose row is cached is computed once more. Raises what `logits` does, and ModelError where the model
+        has no such layer or cannot tell its layers apart.
+
+        Args:
+            sequences: at least one.
+            taps: layers, numbered from 0.
+
+        Returns:
+            Logits float32 [B, logits_size], and by layer hidden states [B, E] before the final norm, in the model's
+            own format. `model.head` gives their logits.
+        """
+        if not sequences:
+            raise ValueError("read needs at least one sequence")
+        self._layered()
+        return self._ask(sequences, taps)
+
+    def logits_of(self, embeddings: torch.Tensor, *, base: Sequence) -> torch.Tensor:
+        """Logits after each of n embeddings [n, E] that follow `base` instead of tokens, float32 [n, logits_size].
+
+        Nothing of them is kept. Raises what `logits` does, and ModelError where the model takes no embeddings.
+        """
+        self._layered()
+        engine = self._engine
+        self._check_length(base, len(embeddings))
+        with self._exclusive([base]):
+            while (found := self._tree.locate(base))[1]:
+                list(self._run(self._wave([base], [0]), [base], ()))
+            tip, count = found[0], len(embeddings)
+            tip.pins += 1
+            if not engine.reserve(count):
+                raise self._full("the embeddings do not fit")
+            slots = engine.allocator.take(count, tip.slot)
+            job = Job(tip, (0,) * count, {row: [row] for row in range(count)})
+            logits = self._forward([Part(job, job.missing, slots)], tip.depth, (), embeddings).logits
+            engine.allocator.release(slots)
+            tip.pins -= 1
+            return logits
 
     def discard(self, drafts: ListOf[Sequence], *, base: Sequence, keep: Sequence) -> None:
         """Forget drafted sequences that are not on the way to `keep`, and let that way stand in consecutive slots.
@@ -94,59 +161,52 @@ class Sampler:
             base: the sequence that all of them go on from.
             keep: the sequence that is gone on with; what of it is not computed yet does not matter.
         """
-        with self._exclusive() as engine:
-            cache, kept = engine.cache, engine.locate(keep)[0]
-            kept.pins += 1  # what lies on the way to a pinned node has children, and stays
-            for sequence in reversed(drafts):
-                node = engine.hints.get(sequence)
-                if node is not None:
-                    cache.discard(node)
-            kept.pins -= 1
-            cache.straighten(engine.locate(base)[0], kept, self._move)
+        with self._engine.exclusive():
+            self._tree.discard(drafts, base, keep, self._move)
 
     def _move(self, old: list[int], new: list[int]) -> None:
         device = self.model.info.device
         self._engine.store.move(torch.tensor(old, device=device), torch.tensor(new, device=device))
 
     @contextmanager
-    def _exclusive(self) -> Iterator[Engine]:
-        """The engine, for one caller at a time; what an interrupted caller left behind is tidied up first."""
-        engine = self._engine
-        with engine.lock:
-            if engine.dirty:
-                engine.cache.recover()
-            engine.dirty = True
-            yield engine
-            engine.dirty = False
+    def _exclusive(self, sequences: list[Sequence]) -> Iterator[None]:
+        """The engine and this sampler's tree, for one call."""
+        with self._engine.exclusive():
+            self._tree.begin(sequences)
+            yield
+            self._tree.end()
 
-    def _check_length(self, sequence: Sequence) -> None:
+    def _layered(self) -> LayeredModel:
         info = self.model.info
-        if sequence.length > info.context_length:
+        if not info.layers:
             raise ModelError(
-                f"the sequence has {sequence.length} tokens, and {info.name} takes at most {info.context_length}. "
+                f"{info.name}: its layers cannot be told apart here, so plans, taps and embeddings are not possible. "
+                "Use a strategy that needs none, or another model."
+            )
+        return cast(LayeredModel, self.model)
+
+    def _check_length(self, sequence: Sequence, more: int = 0) -> None:
+        info, length = self.model.info, sequence.length + more
+        if length > info.context_length:
+            raise ModelError(
+                f"the sequence has {length} tokens, and {info.name} takes at most {info.context_length}. "
                 "Shorten the prompt, lower max_tokens, or load a model with a longer context."
             )
-        limit = self._engine.limit
-        if sequence.length > limit:
-            size = self._engine.store.slot_bytes
-            detail = f"{sequence.length} tokens need {sequence.length * size} bytes"
-            raise LimitExceeded("cache_bytes", self._engine.cache_bytes, detail, remedy=_MORE_CACHE)
+        if length > self._engine.limit:
+            raise self._full(f"{length} tokens need {length * self._engine.store.slot_bytes} bytes")
 
-    def _answer(self, sequences: list[Sequence]) -> torch.Tensor:
-        result: torch.Tensor | None = None
-        pending = list(range(len(sequences)))
-        while pending:
-            entries, logits = self._run(self._wave(sequences, pending), sequences)
-            if len(sequences) == 1:
-                return logits
-            if result is None:
-                result = logits.new_empty(len(sequences), logits.shape[1])
-            repeats = torch.tensor([len(row) for row in entries], device=logits.device)
-            answered = [entry for row in entries for entry in row]
-            result[torch.tensor(answered, device=logits.device)] = logits.repeat_interleave(repeats, 0)
-            pending = sorted(set(pending).difference(answered))
-        assert result is not None
-        return result
+    def _full(self, detail: str) -> LimitExceeded:
+        return LimitExceeded("cache_bytes", self._engine.cache_bytes, detail, remedy=_MORE_CACHE)
+
+    def _ask(self, sequences: list[Sequence], taps: tuple[int, ...]) -> Reading:
+        for sequence in sequences:
+            self._check_length(sequence)
+        answers = Answers(len(sequences))
+        with self._exclusive(sequences):
+            while answers.pending:
+                for reading, entries in self._run(self._wave(sequences, answers.pending), sequences, taps):
+                    answers.add(reading, entries)
+        return answers.in_order()
 
     def _wave(self, sequences: list[Sequence], pending: list[int]) -> list[Job]:
         """The pending sequences that can be computed together: no two jobs begin with the same uncached row."""
@@ -154,32 +214,32 @@ class Sampler:
         return waves_of(jobs, most_rows=self._engine.chunk, trees=self.model.info.tree)
 
     def _job(self, sequence: Sequence, index: int) -> Job:
-        tip, missing = self._engine.locate(sequence)
+        tip, missing = self._tree.locate(sequence)
         if missing:
             return Job(tip, missing, {len(missing) - 1: [index]})
         assert tip.parent is not None  # sequences have at least one token
         return Job(tip.parent, (tip.token,), {0: [index]}, again=tip)
 
-    def _run(self, wave: list[Job], sequences: list[Sequence]) -> tuple[list[list[int]], torch.Tensor]:
-        """Compute a wave chunk by chunk; logits [J, logits_size], and for each row the entries that it answers.
+    def _run(
+        self, wave: list[Job], sequences: list[Sequence], taps: tuple[int, ...]
+    ) -> Iterator[tuple[Reading, list[list[int]]]]:
+        """Compute a wave chunk by chunk: readings, and for each of their rows the entries that it answers.
 
         Where the cache cannot hold all jobs at once, the longest are left for another wave.
         """
-        entries: list[list[int]] = []
-        logits: list[torch.Tensor] = []
         unfinished = list(wave)
         for job in unfinished:
             (job.again or job.tip).pins += 1
         reused = sum(job.tip.depth for job in unfinished if job.again is not None or len(job.missing) > 1)
         while unfinished:
             parts = self._parts(unfinished)
-            entries += [part.job.answers[part.job.done + row] for part in parts for row in part.wanted()]
-            logits.append(self._forward(parts, reused))
+            entries = [part.job.answers[part.job.done + row] for part in parts for row in part.wanted()]
+            reading = self._forward(parts, reused, taps)
             reused = 0
             for part in parts:
                 self._commit(part, sequences)
             unfinished = [job for job in unfinished if job.missing]
-        return entries, logits[0] if len(logits) == 1 else torch.cat(logits)
+            yield reading, entries
 
     def _parts(self, unfinished: list[Job]) -> list[Part]:
         """What the next forward computes, with slots. Drops jobs from `unfinished` until their slots can be had."""
@@ -193,11 +253,10 @@ class Sampler:
                 unfinished[0] = unfinished[0].branch()
                 continue
             if len(unfinished) == 1:
-                detail = "one sequence alone does not fit"
-                raise LimitExceeded("cache_bytes", engine.cache_bytes, detail, remedy=_MORE_CACHE)
+                raise self._full("one sequence alone does not fit")
             dropped = unfinished.pop()
             (dropped.again or dropped.tip).pins -= 1
-        take = engine.cache.allocator.take
+        take = engine.allocator.take
         return [
             Part(job, tokens, [job.again.slot] if job.again else take(len(tokens), job.tip.slot))
             for job, tokens in plan
@@ -216,8 +275,10 @@ class Sampler:
             budget -= len(plan[-1][1])
         return plan
 
-    def _forward(self, parts: list[Part], reused: int) -> torch.Tensor:
-        """Logits of the parts' wanted rows, [J, logits_size]."""
+    def _forward(
+        self, parts: list[Part], reused: int, taps: tuple[int, ...], embeddings: torch.Tensor | None = None
+    ) -> Reading:
+        """Logits of the parts' wanted rows, [J, logits_size], and what is tapped of them."""
         device = self.model.info.device
         tokens: list[int] = []
         positions: list[int] = []
@@ -241,15 +302,21 @@ class Sampler:
             slots=torch.tensor(slots, device=device),
             segments=tuple(segments),
             wanted=torch.tensor(wanted, dtype=torch.int64, device=device),
+            plan=self._plan,
+            taps=taps,
+            embeddings=embeddings,
         )
         began = time.perf_counter()
-        logits = self.model.forward(rows, self._engine.store)
+        if taps:
+            reading = self._layered().read(rows, self._engine.store)
+        else:
+            reading = Reading(logits=self.model.forward(rows, self._engine.store), hidden={})
         self.trace.forward(rows=len(tokens), reused=reused, seconds=time.perf_counter() - began)
-        return logits
+        return reading
 
     def _commit(self, part: Part, sequences: list[Sequence]) -> None:
         """Make a part's rows visible, and note where the sequences that they answer are cached."""
-        job, cache = part.job, self._engine.cache
+        job, cache = part.job, self._tree.cache
         if job.again is not None:
             nodes = [job.again]
             cache.touch(job.again)
@@ -259,7 +326,7 @@ class Sampler:
             nodes = cache.publish(job.tip, part.tokens, part.slots)
         for row in part.wanted():
             for entry in job.answers[job.done + row]:
-                self._engine.hints[sequences[entry]] = nodes[row]
+                self._tree.hints[sequences[entry]] = nodes[row]
         job.missing = job.missing[len(part.tokens) :]
         job.done += len(part.tokens)
         (job.again or job.tip).pins -= 1

@@ -142,8 +142,8 @@ class Walk:
 
     def check_slots(self) -> None:
         """Each cached token has a slot of its own, and all others are free."""
-        nodes = list(self.sampler._engine.cache._nodes())
-        allocator = self.sampler._engine.cache.allocator
+        nodes = list(self.sampler._tree.cache._nodes())
+        allocator = self.sampler._engine.allocator
         assert len({node.slot for node in nodes}) == len(nodes)
         assert all(node.slot >= 0 and node.pins == 0 for node in nodes)
         assert len(nodes) + allocator.available == allocator.capacity <= self.slots

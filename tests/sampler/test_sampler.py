@@ -220,6 +220,6 @@ def test_dropped_sequences_leave_no_hints_behind(model: Any) -> None:
     for _ in range(10):
         sequence = extend(sequence, 6)
         sampler.logits([sequence])
-    assert len(sampler._engine.hints) == 10
+    assert len(sampler._tree.hints) == 10
     del sequence
-    assert len(sampler._engine.hints) == 0
+    assert len(sampler._tree.hints) == 0
