@@ -15,6 +15,7 @@ using Floats = float __attribute__((vector_size(64)));
 using Ints = int32_t __attribute__((vector_size(64)));
 using Words = uint32_t __attribute__((vector_size(64)));
 using Shorts = uint16_t __attribute__((vector_size(32)));
+using Bytes16 = int8_t __attribute__((vector_size(16)));
 
 inline Floats splat(float value) { return value - Floats{}; }
 
@@ -78,18 +79,32 @@ inline void store_floats(uint16_t* to, Floats lanes, int64_t count = LANES) {
     std::memcpy(to, &brief, static_cast<size_t>(count < LANES ? count : LANES) * sizeof(uint16_t));
 }
 
+using Eight = float __attribute__((vector_size(32)));
+using Four = float __attribute__((vector_size(16)));
+
+template <typename Half, typename Whole>
+inline void halve(Whole whole, Half& low, Half& high) {
+    std::memcpy(&low, &whole, sizeof(low));
+    std::memcpy(&high, reinterpret_cast<const char*>(&whole) + sizeof(low), sizeof(high));
+}
+
 inline float sum(Floats lanes) {  // in one fixed order
-    float parts[LANES];
-    store(parts, lanes);
-    for (int64_t width = LANES / 2; width; width /= 2)
-        for (int64_t i = 0; i < width; ++i) parts[i] += parts[i + width];
-    return parts[0];
+    Eight low, high;
+    halve(lanes, low, high);
+    Four first, second;
+    halve(low + high, first, second);
+    const Four all = first + second;
+    return (all[0] + all[2]) + (all[1] + all[3]);
 }
 
 inline float largest(Floats lanes) {
-    float most = lanes[0];
-    for (int64_t i = 1; i < LANES; ++i) most = lanes[i] > most ? lanes[i] : most;
-    return most;
+    Eight low, high;
+    halve(lanes, low, high);
+    Four first, second;
+    halve(low > high ? low : high, first, second);
+    const Four all = first > second ? first : second;
+    const float even = all[0] > all[2] ? all[0] : all[2], odd = all[1] > all[3] ? all[1] : all[3];
+    return even > odd ? even : odd;
 }
 
 inline Floats greater(Floats a, Floats b) { return a > b ? a : b; }

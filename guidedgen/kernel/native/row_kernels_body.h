@@ -63,6 +63,8 @@ constexpr int64_t ROWS = 8, SUMS = 16;  // most rows multiplied with a panel at 
 constexpr int64_t ROWS = 4, SUMS = 4;
 #endif
 
+constexpr int64_t AHEAD = 2048;  // bytes: weights are asked for before they are needed, since the sums keep the processor from looking ahead
+
 template <int64_t R>
 inline void finish(const Floats (&sums)[R], const MatrixView& matrix, int64_t panel, float* out, int64_t stride, bool add) {
     const int64_t first = panel * PANEL, count = matrix.outputs - first;
@@ -87,6 +89,7 @@ inline void exact_panels(const MatrixView& matrix, const RowsView& rows, int64_t
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
                 const Words weights = load<Words>(codes + (p * steps + k) * 64);
+                __builtin_prefetch(codes + (p * steps + k) * 64 + AHEAD);
                 for (int64_t r = 0; r < R; ++r) sums[p][r] = dot2(sums[p][r], weights, data + r * matrix.width + 2 * k);
             }
     } else {
@@ -94,6 +97,7 @@ inline void exact_panels(const MatrixView& matrix, const RowsView& rows, int64_t
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
                 const Floats weights = load<Floats>(codes + (p * steps + k) * 64);
+                __builtin_prefetch(codes + (p * steps + k) * 64 + AHEAD);
                 for (int64_t r = 0; r < R; ++r) sums[p][r] += weights * data[r * matrix.width + k];
             }
     }
@@ -113,6 +117,7 @@ inline void coded_panel(const MatrixView& matrix, const RowsView& rows, int64_t 
         for (int64_t r = 0; r < R; ++r) whole[r] = four ? Ints{} : splat(rows.shift[(row + r) * groups + g]);
         if (four) {
             for (int64_t k = 0; k < GROUP; k += 8, codes += 64) {
+                __builtin_prefetch(codes + AHEAD);
                 const Words both = load<Words>(codes), low = both & 0x0f0f0f0fu, high = (both >> 4) & 0x0f0f0f0fu;
                 for (int64_t r = 0; r < R; ++r) {
                     whole[r] = dot4(whole[r], &low, data + r * matrix.width + k);
@@ -120,8 +125,10 @@ inline void coded_panel(const MatrixView& matrix, const RowsView& rows, int64_t 
                 }
             }
         } else {
-            for (int64_t k = 0; k < GROUP; k += 4, codes += 64)
+            for (int64_t k = 0; k < GROUP; k += 4, codes += 64) {
+                __builtin_prefetch(codes + AHEAD);
                 for (int64_t r = 0; r < R; ++r) whole[r] = dot4(whole[r], codes, data + r * matrix.width + k);
+            }
         }
         const Floats scale = halves(scales);
         const Floats offset = four ? halves(scales + PANEL) : Floats{};
@@ -175,19 +182,18 @@ void prepare_codes(const float* from, int64_t inputs, int64_t width, const RowsV
             most = greater(most, greater(part[i], -part[i]));
         }
         const float peak = largest(most), scale = peak / 127, inverse = peak > 0 ? 127 / peak : 0;
-        int32_t total = 0;
+        Floats total{};
         for (int64_t i = 0; i < 2; ++i) {
-            const Floats magic = splat(12582912.0f);  // rounds to the nearest whole number
-            const Ints whole = bits_as<Ints>(part[i] * inverse + magic) - bits_as<Ints>(magic);
-            for (int64_t lane = 0; lane < LANES; ++lane) {
-                codes[g * GROUP + i * LANES + lane] = static_cast<int8_t>(whole[lane]);
-                total += whole[lane];
-            }
+            const Floats magic = splat(12582912.0f);  // adding it rounds to the nearest whole number
+            const Floats shifted = part[i] * inverse + magic;
+            store(codes + g * GROUP + i * LANES, __builtin_convertvector(bits_as<Ints>(shifted) - bits_as<Ints>(magic), Bytes16));
+            total += shifted - magic;
         }
         const int64_t place = row * groups + g;
+        const float whole = sum(total);  // exact: far below 2^24
         to.scales[place] = scale;
-        to.sums[place] = scale * static_cast<float>(total);
-        to.shift[place] = -128 * total;
+        to.sums[place] = scale * whole;
+        to.shift[place] = -128 * static_cast<int32_t>(whole);
     }
 }
 
