@@ -84,6 +84,7 @@ class LlamaRows {
             if (static_cast<int64_t>(std::min(layer.attention_norm.size(), layer.mlp_norm.size())) != width) throw std::invalid_argument("norms");
         }
         fits(*head_, head_->outputs(), width);
+        if (shape_.heads / shape_.kv_heads > MOST_QUERIES) throw std::invalid_argument("heads");
         if (static_cast<int64_t>(norm_.size()) != width || shape_.dim % 2 || shape_.heads % shape_.kv_heads) throw std::invalid_argument("shape");
     }
 
@@ -133,23 +134,31 @@ class LlamaRows {
         const int64_t mixed = shape_.heads * shape_.dim;
         fill(normed_, rows.count * std::max({shape_.width, inner, mixed}));
         fill(wide_, rows.count * std::max(2 * inner, mixed + 2 * shape_.kv_heads * shape_.dim));
-        room_ = shape_.heads / shape_.kv_heads * longest;
-        fill(scores_, std::min(threads, Workers::MOST) * room_);
+        room_ = longest;
+        fill(scores_, std::min(threads, Workers::MOST) * block_rows() * shape_.heads / shape_.kv_heads * room_);
     }
 
-    // The slots that each row sees besides its segment's context.
+    // Rows of one segment whose queries are looked at together.
+    struct Block {
+        size_t segment;
+        int64_t start, rows;
+    };
+
+    int64_t block_rows() const { return std::clamp<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 1, 4); }
+
+    // The slots that each row sees besides its segment's context, and which rows are looked at together.
     void find_own(const StepRows& rows) {
         own_.clear();
         own_first_.assign(1, 0);
-        segment_of_.clear();
+        blocks_.clear();
         for (size_t s = 0; s < rows.segments.size(); ++s) {
             const SegmentView& segment = rows.segments[s];
             const int64_t size = segment.stop - segment.start;
             for (int64_t row = 0; row < size; ++row) {
+                if (row % block_rows() == 0) blocks_.push_back({s, segment.start + row, std::min(block_rows(), size - row)});
                 for (int64_t other = 0; other < size; ++other)
                     if (segment.seen ? segment.seen[row * size + other] : other <= row) own_.push_back(rows.slots[segment.start + other]);
                 own_first_.push_back(static_cast<int64_t>(own_.size()));
-                segment_of_.push_back(s);
             }
         }
     }
@@ -169,7 +178,7 @@ class LlamaRows {
 
     void product(Workers::Turn& turn, const PackedMatrix& matrix, const RowsView& given, int64_t count, float* out, int64_t stride, bool add) const {
         const MatrixView view = matrix.view();
-        const int64_t panels = view.panels(), size = std::clamp<int64_t>(panels / 32, 4, 64), pieces = (panels + size - 1) / size;
+        const int64_t panels = view.panels(), size = std::clamp<int64_t>(panels / 64 * 2, 2, 48), pieces = (panels + size - 1) / size;
         turn.share(pieces, [&](int64_t piece, int) {
             kernels_.multiply(view, given, count, piece * size, std::min(panels, (piece + 1) * size), out, stride, add);
         });
@@ -198,15 +207,16 @@ class LlamaRows {
             kernels_.keep(own + mixed + keys, static_cast<uint8_t*>(slots.values) + offset, keys, brief);
         });
         const int64_t group = shape_.heads / shape_.kv_heads;
-        turn.share(rows.count * shape_.kv_heads, [&](int64_t piece, int worker) {
-            const int64_t row = piece / shape_.kv_heads, head = piece % shape_.kv_heads;
-            const SegmentView& segment = rows.segments[segment_of_[static_cast<size_t>(row)]];
-            const int64_t begin = own_first_[static_cast<size_t>(row)], end = own_first_[static_cast<size_t>(row) + 1];
+        turn.share(static_cast<int64_t>(blocks_.size()) * shape_.kv_heads, [&](int64_t piece, int worker) {
+            const Block& block = blocks_[static_cast<size_t>(piece / shape_.kv_heads)];
+            const int64_t head = piece % shape_.kv_heads;
+            const SegmentView& segment = rows.segments[block.segment];
             const size_t offset = static_cast<size_t>(head * dim) * size;
-            kernels_.attend({wide_.data() + row * both + head * group * dim, static_cast<uint8_t*>(slots.keys) + offset,
-                             static_cast<uint8_t*>(slots.values) + offset, keys, segment.context, segment.contexts, own_.data() + begin,
-                             end - begin, group, dim, shape_.scale, brief, scores_.data() + worker * room_,
-                             normed_.data() + row * mixed + head * group * dim});
+            kernels_.attend({block.rows, group, dim, wide_.data() + block.start * both + head * group * dim, both,
+                             static_cast<uint8_t*>(slots.keys) + offset, static_cast<uint8_t*>(slots.values) + offset, keys, brief,
+                             segment.context, segment.contexts, own_.data(), own_first_.data() + block.start, shape_.scale,
+                             scores_.data() + worker * block_rows() * group * room_, room_,
+                             normed_.data() + block.start * mixed + head * group * dim, mixed});
         });
         const RowsView heads = input_.room(last.view().format, rows.count, last.view().width);
         each_row(turn, rows.count, [&](int64_t row) {
@@ -241,9 +251,9 @@ class LlamaRows {
     std::mutex busy_;  // the room below belongs to one call at a time
     PreparedRows input_;
     std::vector<float> normed_, wide_, scores_;
-    int64_t room_ = 0;  // scores of one worker
+    int64_t room_ = 0;  // scores of one query
     std::vector<int64_t> own_, own_first_;
-    std::vector<size_t> segment_of_;
+    std::vector<Block> blocks_;
 };
 
 }  // namespace guidedgen

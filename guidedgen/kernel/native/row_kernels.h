@@ -35,21 +35,26 @@ struct RowsView {
     int32_t* shift;  // [rows, groups]: what codes + 128 of a matrix add too much, negated
 };
 
-// One row's queries that share a key head, and the slots that they see: `context`, then `own`.
+constexpr int64_t MOST_QUERIES = 64;  // rows times heads in one call of `attend`
+
+// Queries of consecutive rows that share a key head, and the slots that they see: all rows `context`, and each its own.
 struct Attention {
-    const float* query;      // [heads, dim]
-    const void* keys;        // slot 0 of this key head, bfloat16 or float
+    int64_t rows, heads, dim;
+    const float* query;        // [rows][heads][dim], rows `query_stride` apart
+    int64_t query_stride;
+    const void* keys;          // slot 0 of this key head, bfloat16 (`brief`) or float
     const void* values;
-    int64_t slot_stride;     // numbers from a slot to the next
+    int64_t slot_stride;       // numbers from a slot to the next
+    bool brief;
     const int64_t* context;
     int64_t contexts;
-    const int64_t* own;
-    int64_t owns;
-    int64_t heads, dim;
+    const int64_t* own;        // slots of row r: own[own_first[r]] to own[own_first[r + 1] - 1]
+    const int64_t* own_first;  // [rows + 1]
     float scale;
-    bool brief;              // keys and values are bfloat16
-    float* scores;           // room for [heads, contexts + owns]
-    float* out;              // [heads, dim]
+    float* scores;             // [rows * heads][room]
+    int64_t room;              // at least what a row sees
+    float* out;                // [rows][heads][dim], rows `out_stride` apart
+    int64_t out_stride;
 };
 
 struct RowKernels {

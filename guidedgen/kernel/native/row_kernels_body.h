@@ -6,6 +6,8 @@
 #include <immintrin.h>
 #endif
 
+#include <type_traits>
+
 #include "lanes.h"
 #include "row_kernels.h"
 
@@ -57,13 +59,20 @@ inline Floats halves(const uint16_t* from) {
 #endif
 }
 
+constexpr int64_t BESIDE = 2;  // panels that are multiplied with the same rows at once
 #if defined(__AVX512F__)
-constexpr int64_t ROWS = 8, SUMS = 16;  // most rows multiplied with a panel at once, and sums of sixteen held in registers
+constexpr int64_t ROWS = 8, SUMS = 16;  // most rows at once, and sums of sixteen that stay in registers
 #else
 constexpr int64_t ROWS = 4, SUMS = 4;
 #endif
 
-constexpr int64_t AHEAD = 2048;  // bytes: weights are asked for before they are needed, since the sums keep the processor from looking ahead
+// Weights are asked for before they are needed: the sums keep the processor from looking ahead by itself. Each pass of rows over some
+// panels asks for its part of the next ones, so that memory never rests.
+struct Ahead {
+    int64_t passes, pass;
+
+    int64_t bytes(int64_t panel, int64_t size) const { return panel % BESIDE % passes == pass ? BESIDE * size : 0; }
+};
 
 template <int64_t R>
 inline void finish(const Floats (&sums)[R], const MatrixView& matrix, int64_t panel, float* out, int64_t stride, bool add) {
@@ -79,17 +88,20 @@ inline void finish(const Floats (&sums)[R], const MatrixView& matrix, int64_t pa
 
 // Several panels side by side: one row's chain of additions alone would wait for itself.
 template <int64_t R, int64_t P>
-inline void exact_panels(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t panel, float* out, int64_t stride, bool add) {
+inline void exact_panels(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t panel, float* out, int64_t stride, bool add,
+                         Ahead ahead) {
     const bool brief = matrix.format == Format::Bfloat16;
     const int64_t steps = brief ? matrix.width / 2 : matrix.width;
     const uint8_t* codes = matrix.codes + panel * steps * 64;
     Floats sums[P][R] = {};
+    int64_t further[P];
+    for (int64_t p = 0; p < P; ++p) further[p] = ahead.bytes(panel + p, steps * 64);
     if (brief) {
         const uint16_t* data = reinterpret_cast<const uint16_t*>(rows.data) + row * matrix.width;
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
                 const Words weights = load<Words>(codes + (p * steps + k) * 64);
-                __builtin_prefetch(codes + (p * steps + k) * 64 + AHEAD);
+                __builtin_prefetch(codes + (p * steps + k) * 64 + further[p], 0, 2);
                 for (int64_t r = 0; r < R; ++r) sums[p][r] = dot2(sums[p][r], weights, data + r * matrix.width + 2 * k);
             }
     } else {
@@ -97,7 +109,7 @@ inline void exact_panels(const MatrixView& matrix, const RowsView& rows, int64_t
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
                 const Floats weights = load<Floats>(codes + (p * steps + k) * 64);
-                __builtin_prefetch(codes + (p * steps + k) * 64 + AHEAD);
+                __builtin_prefetch(codes + (p * steps + k) * 64 + further[p], 0, 2);
                 for (int64_t r = 0; r < R; ++r) sums[p][r] += weights * data[r * matrix.width + k];
             }
     }
@@ -106,9 +118,11 @@ inline void exact_panels(const MatrixView& matrix, const RowsView& rows, int64_t
 
 // Whole numbers inside a group, scaled group by group: weight = code * scale, or code * scale + offset.
 template <int64_t R, bool four>
-inline void coded_panel(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t panel, float* out, int64_t stride, bool add) {
+inline void coded_panel(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t panel, float* out, int64_t stride, bool add,
+                        Ahead ahead) {
     const int64_t groups = matrix.groups();
-    const uint8_t* codes = matrix.codes + panel * matrix.width * (four ? PANEL / 2 : PANEL);
+    const int64_t size = matrix.width * (four ? PANEL / 2 : PANEL), further = ahead.bytes(panel, size);
+    const uint8_t* codes = matrix.codes + panel * size;
     const uint16_t* scales = matrix.scales + panel * groups * (four ? 2 * PANEL : PANEL);
     const int8_t* data = reinterpret_cast<const int8_t*>(rows.data) + row * matrix.width;
     Floats sums[R] = {};
@@ -117,7 +131,7 @@ inline void coded_panel(const MatrixView& matrix, const RowsView& rows, int64_t 
         for (int64_t r = 0; r < R; ++r) whole[r] = four ? Ints{} : splat(rows.shift[(row + r) * groups + g]);
         if (four) {
             for (int64_t k = 0; k < GROUP; k += 8, codes += 64) {
-                __builtin_prefetch(codes + AHEAD);
+                __builtin_prefetch(codes + further, 0, 2);
                 const Words both = load<Words>(codes), low = both & 0x0f0f0f0fu, high = (both >> 4) & 0x0f0f0f0fu;
                 for (int64_t r = 0; r < R; ++r) {
                     whole[r] = dot4(whole[r], &low, data + r * matrix.width + k);
@@ -126,7 +140,7 @@ inline void coded_panel(const MatrixView& matrix, const RowsView& rows, int64_t 
             }
         } else {
             for (int64_t k = 0; k < GROUP; k += 4, codes += 64) {
-                __builtin_prefetch(codes + AHEAD);
+                __builtin_prefetch(codes + further, 0, 2);
                 for (int64_t r = 0; r < R; ++r) whole[r] = dot4(whole[r], codes, data + r * matrix.width + k);
             }
         }
@@ -143,32 +157,33 @@ inline void coded_panel(const MatrixView& matrix, const RowsView& rows, int64_t 
 }
 
 template <int64_t R>
-inline void rows_of(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t first, int64_t last, float* out, int64_t stride,
-                    bool add) {
-    constexpr int64_t beside = R * 4 <= SUMS ? 4 : R * 2 <= SUMS ? 2 : 1;
+inline void rows_of(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t first, int64_t last, float* out, int64_t stride, bool add,
+                    Ahead ahead) {
+    constexpr int64_t beside = R * BESIDE <= SUMS ? BESIDE : 1;
     int64_t panel = first;
     if (matrix.format == Format::Int8) {
-        for (; panel < last; ++panel) coded_panel<R, false>(matrix, rows, row, panel, out, stride, add);
+        for (; panel < last; ++panel) coded_panel<R, false>(matrix, rows, row, panel, out, stride, add, ahead);
     } else if (matrix.format == Format::Int4) {
-        for (; panel < last; ++panel) coded_panel<R, true>(matrix, rows, row, panel, out, stride, add);
-    } else {
-        for (; panel + beside <= last; panel += beside) exact_panels<R, beside>(matrix, rows, row, panel, out, stride, add);
-        for (; panel < last; ++panel) exact_panels<R, 1>(matrix, rows, row, panel, out, stride, add);
+        for (; panel < last; ++panel) coded_panel<R, true>(matrix, rows, row, panel, out, stride, add, ahead);
     }
+    for (; panel + beside <= last; panel += beside) exact_panels<R, beside>(matrix, rows, row, panel, out, stride, add, ahead);
+    for (; panel < last; ++panel) exact_panels<R, 1>(matrix, rows, row, panel, out, stride, add, ahead);
+}
+
+// Rows in bunches of R, then of half as many, down to one.
+template <int64_t R>
+inline void rows_by(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t count, int64_t first, int64_t last, float* out,
+                    int64_t stride, bool add, Ahead ahead) {
+    for (; row + R <= count; row += R, ++ahead.pass) rows_of<R>(matrix, rows, row, first, last, out + row * stride, stride, add, ahead);
+    if constexpr (R > 1) rows_by<R / 2>(matrix, rows, row, count, first, last, out, stride, add, ahead);
 }
 
 // A few panels at a time, which stay in the cache while all rows pass.
 void multiply(const MatrixView& matrix, const RowsView& rows, int64_t count, int64_t first, int64_t last, float* out, int64_t stride, bool add) {
-    constexpr int64_t few = 4;
-    for (int64_t panel = first; panel < last; panel += few) {
-        const int64_t end = panel + few < last ? panel + few : last;
-        int64_t row = 0;
-        for (; row + ROWS <= count; row += ROWS) rows_of<ROWS>(matrix, rows, row, panel, end, out + row * stride, stride, add);
-        if (ROWS > 4)
-            for (; row + 4 <= count; row += 4) rows_of<4>(matrix, rows, row, panel, end, out + row * stride, stride, add);
-        for (; row + 2 <= count; row += 2) rows_of<2>(matrix, rows, row, panel, end, out + row * stride, stride, add);
-        if (row < count) rows_of<1>(matrix, rows, row, panel, end, out + row * stride, stride, add);
-    }
+    int64_t passes = count / ROWS;
+    for (int64_t rest = count % ROWS; rest; rest &= rest - 1) ++passes;
+    for (int64_t panel = first; panel < last; panel += BESIDE)
+        rows_by<ROWS>(matrix, rows, 0, count, panel, panel + BESIDE < last ? panel + BESIDE : last, out, stride, add, {passes, 0});
 }
 
 void prepare_codes(const float* from, int64_t inputs, int64_t width, const RowsView& to, int64_t row) {
@@ -241,72 +256,155 @@ void keep(const float* from, void* to, int64_t count, bool brief) {
     }
 }
 
-inline int64_t slot_at(const Attention& what, int64_t i) { return i < what.contexts ? what.context[i] : what.own[i - what.contexts]; }
-
+// `count` slots of one key head.
 template <typename Number>
-void scores_of(const Attention& what) {
-    const int64_t seen = what.contexts + what.owns;
-    for (int64_t i = 0; i < seen; ++i) {
-        const Number* key = static_cast<const Number*>(what.keys) + slot_at(what, i) * what.slot_stride;
-        for (int64_t head = 0; head < what.heads; ++head) {
-            const float* query = what.query + head * what.dim;
-            Floats products{};
-            for (int64_t d = 0; d < what.dim; d += LANES)
-                products += load_floats(query + d, what.dim - d) * load_floats(key + d, what.dim - d);
-            what.scores[head * seen + i] = sum(products) * what.scale;
+struct SlotList {
+    const Number* first;
+    int64_t stride;
+    const int64_t* slots;
+    int64_t count;
+
+    const Number* operator[](int64_t i) const { return first + slots[i] * stride; }
+};
+
+// Q queries at once over slots of D * 16 numbers: what is read of a slot serves all of them. scores[q][i] = query q . key i.
+template <int64_t Q, int64_t D, typename Number>
+void score_some(const float* const* queries, const SlotList<Number>& keys, float scale, float* const* scores) {
+    Floats query[Q][D];
+    for (int64_t q = 0; q < Q; ++q)
+        for (int64_t d = 0; d < D; ++d) query[q][d] = load<Floats>(queries[q] + d * LANES);
+    for (int64_t i = 0; i < keys.count; ++i) {
+        Floats key[D];
+        for (int64_t d = 0; d < D; ++d) key[d] = load_floats(keys[i] + d * LANES);
+        for (int64_t q = 0; q < Q; ++q) {
+            Floats products = query[q][0] * key[0];
+            for (int64_t d = 1; d < D; ++d) products += query[q][d] * key[d];
+            scores[q][i] = sum(products) * scale;
         }
     }
 }
 
-// Scores to weights that add up to `1 / factor`; gives the factor.
+// out[q] += weights[q][i] * value i.
+template <int64_t Q, int64_t D, typename Number>
+void mix_some(const float* const* weights, const SlotList<Number>& values, float* const* out) {
+    Floats sums[Q][D];
+    for (int64_t q = 0; q < Q; ++q)
+        for (int64_t d = 0; d < D; ++d) sums[q][d] = load<Floats>(out[q] + d * LANES);
+    for (int64_t i = 0; i < values.count; ++i) {
+        Floats value[D];
+        for (int64_t d = 0; d < D; ++d) value[d] = load_floats(values[i] + d * LANES);
+        for (int64_t q = 0; q < Q; ++q)
+            for (int64_t d = 0; d < D; ++d) sums[q][d] += value[d] * weights[q][i];
+    }
+    for (int64_t q = 0; q < Q; ++q)
+        for (int64_t d = 0; d < D; ++d) store(out[q] + d * LANES, sums[q][d]);
+}
+
+// The same for one query of any width.
+template <typename Number>
+void score_one(const float* query, const SlotList<Number>& keys, int64_t dim, float scale, float* scores) {
+    for (int64_t i = 0; i < keys.count; ++i) {
+        Floats products{};
+        for (int64_t d = 0; d < dim; d += LANES) products += load_floats(query + d, dim - d) * load_floats(keys[i] + d, dim - d);
+        scores[i] = sum(products) * scale;
+    }
+}
+
+template <typename Number>
+void mix_one(const float* weights, const SlotList<Number>& values, int64_t dim, float* out) {
+    for (int64_t i = 0; i < values.count; ++i)
+        for (int64_t d = 0; d < dim; d += LANES) {
+            const Floats more = load_floats(values[i] + d, dim - d) * weights[i];
+            store_floats(out + d, load_floats(out + d, dim - d) + more, dim - d);
+        }
+}
+
+#if defined(__AVX512F__)
+constexpr int64_t QUERIES = 24;  // times 16 numbers: what fits into registers beside a slot
+#else
+constexpr int64_t QUERIES = 4;
+#endif
+
+// act(constant Q, first) for `count` queries, as many at once as fit.
+template <int64_t Q, typename Act>
+void in_bunches(int64_t count, const Act& act, int64_t first = 0) {
+    for (; first + Q <= count; first += Q) act(std::integral_constant<int64_t, Q>(), first);
+    if constexpr (Q > 1) in_bunches<(Q + 1) / 2>(count, act, first);
+}
+
+template <typename Number, typename Act>
+void over_slots(const Attention& what, const void* memory, int64_t row, const Act& act) {
+    const Number* first = static_cast<const Number*>(memory);
+    if (row < 0) act(SlotList<Number>{first, what.slot_stride, what.context, what.contexts});
+    else act(SlotList<Number>{first, what.slot_stride, what.own + what.own_first[row], what.own_first[row + 1] - what.own_first[row]});
+}
+
+// Scores (or, `mixing`, weighted sums) of queries [first, first + count) over the context (row < 0) or a row's own slots.
+template <typename Number, bool mixing>
+void pass(const Attention& what, int64_t row, int64_t first, int64_t count) {
+    const float* queries[MOST_QUERIES];
+    float *scores[MOST_QUERIES], *out[MOST_QUERIES];
+    for (int64_t n = 0; n < count; ++n) {
+        const int64_t own_row = (first + n) / what.heads, head = (first + n) % what.heads;
+        queries[n] = what.query + own_row * what.query_stride + head * what.dim;
+        out[n] = what.out + own_row * what.out_stride + head * what.dim;
+        scores[n] = what.scores + (first + n) * what.room + (row < 0 ? 0 : what.contexts);
+    }
+    over_slots<Number>(what, mixing ? what.values : what.keys, row, [&](const SlotList<Number>& slots) {
+        const auto wide = [&](auto depth) {
+            constexpr int64_t D = decltype(depth)::value;
+            in_bunches<(QUERIES / D > 1 ? QUERIES / D : 1)>(count, [&](auto bunch, int64_t start) {
+                constexpr int64_t Q = decltype(bunch)::value;
+                if constexpr (mixing) mix_some<Q, D>(scores + start, slots, out + start);
+                else score_some<Q, D>(queries + start, slots, what.scale, scores + start);
+            });
+        };
+        if (what.dim == 4 * LANES) return wide(std::integral_constant<int64_t, 4>());
+        if (what.dim == 8 * LANES) return wide(std::integral_constant<int64_t, 8>());
+        for (int64_t n = 0; n < count; ++n) {
+            if constexpr (mixing) mix_one(scores[n], slots, what.dim, out[n]);
+            else score_one(queries[n], slots, what.dim, what.scale, scores[n]);
+        }
+    });
+}
+
+// Scores to exponentials; gives one over their sum.
 float soften(float* scores, int64_t seen) {
-    Floats most = splat(scores[0]);
-    for (int64_t i = 0; i + LANES <= seen; i += LANES) most = greater(most, load<Floats>(scores + i));
-    float peak = largest(most);
+    float peak = scores[0];
+    for (int64_t i = 0; i + LANES <= seen; i += LANES) {
+        const float most = largest(load<Floats>(scores + i));
+        peak = most > peak ? most : peak;
+    }
     for (int64_t i = seen / LANES * LANES; i < seen; ++i) peak = scores[i] > peak ? scores[i] : peak;
     Floats total{};
     for (int64_t i = 0; i < seen; i += LANES) {
         const int64_t count = seen - i;
-        Floats weights = exponential(load_floats(scores + i, count) - peak);
-        store_floats(scores + i, weights, count);
+        store_floats(scores + i, exponential(load_floats(scores + i, count) - peak), count);
         total += load_floats(scores + i, count);
     }
     return 1 / sum(total);
 }
 
 template <typename Number>
-void mixed_of(const Attention& what) {
-    const int64_t seen = what.contexts + what.owns;
-    constexpr int64_t wide = 4;  // heads of 64 numbers at once
-    for (int64_t head = 0; head < what.heads; ++head) {
-        const float* weights = what.scores + head * seen;
-        const float factor = soften(what.scores + head * seen, seen);
-        for (int64_t d = 0; d < what.dim; d += wide * LANES) {
-            Floats sums[wide] = {};
-            for (int64_t i = 0; i < seen; ++i) {
-                const Number* value = static_cast<const Number*>(what.values) + slot_at(what, i) * what.slot_stride + d;
-                for (int64_t part = 0; part < wide; ++part) {
-                    const int64_t left = what.dim - d - part * LANES;
-                    if (left > 0) sums[part] += load_floats(value + part * LANES, left) * weights[i];
-                }
-            }
-            for (int64_t part = 0; part < wide; ++part) {
-                const int64_t start = d + part * LANES;
-                if (start < what.dim) store_floats(what.out + head * what.dim + start, sums[part] * factor, what.dim - start);
-            }
-        }
+void attend_all(const Attention& what) {
+    const int64_t heads = what.heads, queries = what.rows * heads;
+    pass<Number, false>(what, -1, 0, queries);
+    for (int64_t row = 0; row < what.rows; ++row) pass<Number, false>(what, row, row * heads, heads);
+    float factors[MOST_QUERIES];
+    for (int64_t n = 0; n < queries; ++n) {
+        const int64_t row = n / heads;
+        factors[n] = soften(what.scores + n * what.room, what.contexts + what.own_first[row + 1] - what.own_first[row]);
+        std::memset(what.out + row * what.out_stride + n % heads * what.dim, 0, static_cast<size_t>(what.dim) * sizeof(float));
+    }
+    pass<Number, true>(what, -1, 0, queries);
+    for (int64_t row = 0; row < what.rows; ++row) pass<Number, true>(what, row, row * heads, heads);
+    for (int64_t n = 0; n < queries; ++n) {
+        float* out = what.out + n / heads * what.out_stride + n % heads * what.dim;
+        for (int64_t d = 0; d < what.dim; d += LANES) store_floats(out + d, load_floats(out + d, what.dim - d) * factors[n], what.dim - d);
     }
 }
 
-void attend(const Attention& what) {
-    if (what.brief) {
-        scores_of<uint16_t>(what);
-        mixed_of<uint16_t>(what);
-    } else {
-        scores_of<float>(what);
-        mixed_of<float>(what);
-    }
-}
+void attend(const Attention& what) { what.brief ? attend_all<uint16_t>(what) : attend_all<float>(what); }
 
 void gate(const float* gate_up, int64_t count, float* to) {
     for (int64_t i = 0; i < count; i += LANES) {
