@@ -1,6 +1,6 @@
-// Sixteen numbers at a time, in the compiler's own vectors: each target makes of them what it has (one register with AVX-512, two
-// with AVX2, four with SSE or NEON). Everything is inline and in a nameless namespace: the files that include this are compiled for
-// different processors, and nothing of theirs may meet at link time.
+// As many numbers at a time as one register holds, in the compiler's own vectors: sixteen with AVX-512, eight with AVX2, else four.
+// Everything is inline and in a nameless namespace: the files that include this are compiled for different processors, and nothing of
+// theirs may meet at link time.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,19 @@
 namespace guidedgen {
 namespace {
 
+#if defined(__AVX512F__)
 constexpr int64_t LANES = 16;
+#elif defined(__AVX2__)
+constexpr int64_t LANES = 8;
+#else
+constexpr int64_t LANES = 4;
+#endif
 
-using Floats = float __attribute__((vector_size(64)));
-using Ints = int32_t __attribute__((vector_size(64)));
-using Words = uint32_t __attribute__((vector_size(64)));
-using Shorts = uint16_t __attribute__((vector_size(32)));
-using Bytes16 = int8_t __attribute__((vector_size(16)));
+using Floats = float __attribute__((vector_size(LANES * 4)));
+using Ints = int32_t __attribute__((vector_size(LANES * 4)));
+using Words = uint32_t __attribute__((vector_size(LANES * 4)));
+using Shorts = uint16_t __attribute__((vector_size(LANES * 2)));
+using Octets = int8_t __attribute__((vector_size(LANES)));
 
 inline Floats splat(float value) { return value - Floats{}; }
 
@@ -79,32 +85,40 @@ inline void store_floats(uint16_t* to, Floats lanes, int64_t count = LANES) {
     std::memcpy(to, &brief, static_cast<size_t>(count < LANES ? count : LANES) * sizeof(uint16_t));
 }
 
-using Eight = float __attribute__((vector_size(32)));
 using Four = float __attribute__((vector_size(16)));
+using Eight = float __attribute__((vector_size(32)));
+using Sixteen = float __attribute__((vector_size(64)));
 
-template <typename Half, typename Whole>
-inline void halve(Whole whole, Half& low, Half& high) {
-    std::memcpy(&low, &whole, sizeof(low));
-    std::memcpy(&high, reinterpret_cast<const char*>(&whole) + sizeof(low), sizeof(high));
+// All lanes by one operation, halves first: always in the same order.
+template <typename Join>
+inline float joined(Four lanes, const Join& join) {
+    return join(join(lanes[0], lanes[2]), join(lanes[1], lanes[3]));
 }
 
-inline float sum(Floats lanes) {  // in one fixed order
-    Eight low, high;
-    halve(lanes, low, high);
-    Four first, second;
-    halve(low + high, first, second);
-    const Four all = first + second;
-    return (all[0] + all[2]) + (all[1] + all[3]);
+template <typename Half, typename Whole, typename Join>
+inline Half folded(Whole lanes, const Join& join) {
+    Half low, high;
+    std::memcpy(&low, &lanes, sizeof(low));
+    std::memcpy(&high, reinterpret_cast<const char*>(&lanes) + sizeof(low), sizeof(high));
+    return join(low, high);
+}
+
+template <typename Join>
+inline float joined(Eight lanes, const Join& join) {
+    return joined(folded<Four>(lanes, join), join);
+}
+
+template <typename Join>
+inline float joined(Sixteen lanes, const Join& join) {
+    return joined(folded<Eight>(lanes, join), join);
+}
+
+inline float sum(Floats lanes) {
+    return joined(lanes, [](auto a, auto b) { return a + b; });
 }
 
 inline float largest(Floats lanes) {
-    Eight low, high;
-    halve(lanes, low, high);
-    Four first, second;
-    halve(low > high ? low : high, first, second);
-    const Four all = first > second ? first : second;
-    const float even = all[0] > all[2] ? all[0] : all[2], odd = all[1] > all[3] ? all[1] : all[3];
-    return even > odd ? even : odd;
+    return joined(lanes, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 inline Floats greater(Floats a, Floats b) { return a > b ? a : b; }

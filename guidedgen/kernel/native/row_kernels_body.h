@@ -2,7 +2,7 @@
 // differs is below: products of bytes (`dot4`) and of pairs of bfloat16 (`dot2`).
 #pragma once
 
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -14,23 +14,22 @@
 namespace guidedgen {
 namespace {
 
-// sum[i] + weights[4i .. 4i+3] * row[0 .. 3]: unsigned bytes times signed ones.
+// sum[i] + weights[4i .. 4i+3] * row[0 .. 3]: unsigned bytes times signed ones. Exact, and so the same everywhere.
 inline Ints dot4(Ints sums, const void* weights, const int8_t* row) {
     int32_t four;
     std::memcpy(&four, row, 4);
 #if defined(__AVX512VNNI__)
     return bits_as<Ints>(_mm512_dpbusd_epi32(bits_as<__m512i>(sums), load<__m512i>(weights), _mm512_set1_epi32(four)));
 #elif defined(__AVX2__)
-    const __m256i given = _mm256_set1_epi32(four), low = _mm256_set1_epi16(255);
-    const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(given, 8), 8), odd = _mm256_srai_epi16(given, 8);
-    __m256i halves[2];
-    std::memcpy(halves, &sums, sizeof(halves));
-    for (int half = 0; half < 2; ++half) {
-        const __m256i codes = load<__m256i>(static_cast<const uint8_t*>(weights) + 32 * half);
-        halves[half] = _mm256_add_epi32(halves[half], _mm256_madd_epi16(_mm256_and_si256(codes, low), even));
-        halves[half] = _mm256_add_epi32(halves[half], _mm256_madd_epi16(_mm256_srli_epi16(codes, 8), odd));
-    }
-    return load<Ints>(halves);
+    const __m256i given = _mm256_set1_epi32(four), codes = load<__m256i>(weights);
+    const __m256i even = _mm256_madd_epi16(_mm256_and_si256(codes, _mm256_set1_epi16(255)), _mm256_srai_epi16(_mm256_slli_epi16(given, 8), 8));
+    const __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(codes, 8), _mm256_srai_epi16(given, 8));
+    return sums + bits_as<Ints>(even) + bits_as<Ints>(odd);
+#elif defined(__SSE2__)
+    const __m128i given = _mm_set1_epi32(four), codes = load<__m128i>(weights);
+    const __m128i even = _mm_madd_epi16(_mm_and_si128(codes, _mm_set1_epi16(255)), _mm_srai_epi16(_mm_slli_epi16(given, 8), 8));
+    const __m128i odd = _mm_madd_epi16(_mm_srli_epi16(codes, 8), _mm_srai_epi16(given, 8));
+    return sums + bits_as<Ints>(even) + bits_as<Ints>(odd);
 #else
     const Words codes = load<Words>(weights);
     for (int i = 0; i < 4; ++i) sums += bits_as<Ints>((codes >> (8 * i)) & 255) * static_cast<int32_t>(row[i]);
@@ -54,16 +53,20 @@ inline Floats dot2(Floats sums, Words weights, const uint16_t* row) {
 inline Floats halves(const uint16_t* from) {
 #if defined(__AVX512F__)
     return bits_as<Floats>(_mm512_maskz_cvtph_ps(0xffff, load<__m256i>(from)));
+#elif defined(__F16C__)
+    return bits_as<Floats>(_mm256_cvtph_ps(load<__m128i>(from)));
 #else
     return from_half(load<Shorts>(from));
 #endif
 }
 
-constexpr int64_t BESIDE = 2;  // panels that are multiplied with the same rows at once
+// A column is one register's part of a panel's outputs.
+constexpr int64_t COLUMNS = PANEL / LANES;  // of a panel
+constexpr int64_t BESIDE = 2;               // columns that are multiplied with the same rows at once
 #if defined(__AVX512F__)
-constexpr int64_t ROWS = 8, SUMS = 16;  // most rows at once, and sums of sixteen that stay in registers
+constexpr int64_t ROWS = 8, SUMS = 16;  // most rows at once, and sums that stay in registers
 #else
-constexpr int64_t ROWS = 4, SUMS = 4;
+constexpr int64_t ROWS = 4, SUMS = 8;
 #endif
 
 // Weights are asked for before they are needed: the sums keep the processor from looking ahead by itself. Each pass of rows over some
@@ -71,137 +74,148 @@ constexpr int64_t ROWS = 4, SUMS = 4;
 struct Ahead {
     int64_t passes, pass;
 
-    int64_t bytes(int64_t panel, int64_t size) const { return panel % BESIDE % passes == pass ? BESIDE * size : 0; }
+    int64_t bytes(int64_t column, int64_t size) const {
+        const int64_t panels = BESIDE > COLUMNS ? BESIDE / COLUMNS : 1;
+        return column / COLUMNS % panels % passes == pass ? panels * size : 0;
+    }
+};
+
+struct Product {
+    const MatrixView& matrix;
+    const RowsView& rows;
+    float* out;
+    int64_t stride;
+    bool add;
+    Ahead ahead;
 };
 
 template <int64_t R>
-inline void finish(const Floats (&sums)[R], const MatrixView& matrix, int64_t panel, float* out, int64_t stride, bool add) {
-    const int64_t first = panel * PANEL, count = matrix.outputs - first;
+inline void finish(const Product& what, const Floats (&sums)[R], int64_t row, int64_t column) {
+    const int64_t first = column * LANES, count = what.matrix.outputs - first;
+    if (count <= 0) return;
     for (int64_t r = 0; r < R; ++r) {
-        float* to = out + r * stride + first;
+        float* to = what.out + (row + r) * what.stride + first;
         Floats result = sums[r];
-        if (matrix.bias) result += load<Floats>(matrix.bias + first);
-        if (add) result += load_floats(to, count);
+        if (what.matrix.bias) result += load<Floats>(what.matrix.bias + first);
+        if (what.add) result += load_floats(to, count);
         store_floats(to, result, count);
     }
 }
 
-// Several panels side by side: one row's chain of additions alone would wait for itself.
+// Several columns side by side: one row's chain of additions alone would wait for itself.
 template <int64_t R, int64_t P>
-inline void exact_panels(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t panel, float* out, int64_t stride, bool add,
-                         Ahead ahead) {
-    const bool brief = matrix.format == Format::Bfloat16;
-    const int64_t steps = brief ? matrix.width / 2 : matrix.width;
-    const uint8_t* codes = matrix.codes + panel * steps * 64;
-    Floats sums[P][R] = {};
+inline void exact_columns(const Product& what, int64_t row, int64_t column) {
+    const bool brief = what.matrix.format == Format::Bfloat16;
+    const int64_t width = what.matrix.width, steps = brief ? width / 2 : width;
+    constexpr int64_t step = PANEL * 4;  // bytes
+    const uint8_t* codes[P];
     int64_t further[P];
-    for (int64_t p = 0; p < P; ++p) further[p] = ahead.bytes(panel + p, steps * 64);
+    for (int64_t p = 0; p < P; ++p) {
+        codes[p] = what.matrix.codes + (column + p) / COLUMNS * steps * step + (column + p) % COLUMNS * LANES * 4;
+        further[p] = what.ahead.bytes(column + p, steps * step);
+    }
+    Floats sums[P][R] = {};
     if (brief) {
-        const uint16_t* data = reinterpret_cast<const uint16_t*>(rows.data) + row * matrix.width;
+        const uint16_t* data = reinterpret_cast<const uint16_t*>(what.rows.data) + row * width;
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
-                const Words weights = load<Words>(codes + (p * steps + k) * 64);
-                __builtin_prefetch(codes + (p * steps + k) * 64 + further[p], 0, 2);
-                for (int64_t r = 0; r < R; ++r) sums[p][r] = dot2(sums[p][r], weights, data + r * matrix.width + 2 * k);
+                const Words weights = load<Words>(codes[p] + k * step);
+                __builtin_prefetch(codes[p] + k * step + further[p], 0, 2);
+                for (int64_t r = 0; r < R; ++r) sums[p][r] = dot2(sums[p][r], weights, data + r * width + 2 * k);
             }
     } else {
-        const float* data = reinterpret_cast<const float*>(rows.data) + row * matrix.width;
+        const float* data = reinterpret_cast<const float*>(what.rows.data) + row * width;
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
-                const Floats weights = load<Floats>(codes + (p * steps + k) * 64);
-                __builtin_prefetch(codes + (p * steps + k) * 64 + further[p], 0, 2);
-                for (int64_t r = 0; r < R; ++r) sums[p][r] += weights * data[r * matrix.width + k];
+                const Floats weights = load<Floats>(codes[p] + k * step);
+                __builtin_prefetch(codes[p] + k * step + further[p], 0, 2);
+                for (int64_t r = 0; r < R; ++r) sums[p][r] += weights * data[r * width + k];
             }
     }
-    for (int64_t p = 0; p < P; ++p) finish<R>(sums[p], matrix, panel + p, out, stride, add);
+    for (int64_t p = 0; p < P; ++p) finish<R>(what, sums[p], row, column + p);
 }
 
 // Whole numbers inside a group, scaled group by group: weight = code * scale, or code * scale + offset.
 template <int64_t R, bool four>
-inline void coded_panel(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t panel, float* out, int64_t stride, bool add,
-                        Ahead ahead) {
-    const int64_t groups = matrix.groups();
-    const int64_t size = matrix.width * (four ? PANEL / 2 : PANEL), further = ahead.bytes(panel, size);
-    const uint8_t* codes = matrix.codes + panel * size;
-    const uint16_t* scales = matrix.scales + panel * groups * (four ? 2 * PANEL : PANEL);
-    const int8_t* data = reinterpret_cast<const int8_t*>(rows.data) + row * matrix.width;
+inline void coded_column(const Product& what, int64_t row, int64_t column) {
+    const int64_t width = what.matrix.width, groups = what.matrix.groups(), panel = column / COLUMNS, part = column % COLUMNS * LANES;
+    constexpr int64_t step = PANEL * 4, kinds = four ? 2 : 1;
+    const int64_t size = width * PANEL / kinds, further = what.ahead.bytes(column, size);
+    const uint8_t* codes = what.matrix.codes + panel * size + part * 4;
+    const uint16_t* scales = what.matrix.scales + panel * groups * PANEL * kinds + part;
+    const int8_t* data = reinterpret_cast<const int8_t*>(what.rows.data) + row * width;
     Floats sums[R] = {};
-    for (int64_t g = 0; g < groups; ++g, data += GROUP) {
+    for (int64_t g = 0; g < groups; ++g, data += GROUP, scales += PANEL * kinds) {
         Ints whole[R];
-        for (int64_t r = 0; r < R; ++r) whole[r] = four ? Ints{} : splat(rows.shift[(row + r) * groups + g]);
-        if (four) {
-            for (int64_t k = 0; k < GROUP; k += 8, codes += 64) {
-                __builtin_prefetch(codes + further, 0, 2);
+        for (int64_t r = 0; r < R; ++r) whole[r] = four ? Ints{} : splat(what.rows.shift[(row + r) * groups + g]);
+        for (int64_t k = 0; k < GROUP; k += four ? 8 : 4, codes += step) {
+            __builtin_prefetch(codes + further, 0, 2);
+            if (four) {
                 const Words both = load<Words>(codes), low = both & 0x0f0f0f0fu, high = (both >> 4) & 0x0f0f0f0fu;
                 for (int64_t r = 0; r < R; ++r) {
-                    whole[r] = dot4(whole[r], &low, data + r * matrix.width + k);
-                    whole[r] = dot4(whole[r], &high, data + r * matrix.width + k + 4);
+                    whole[r] = dot4(whole[r], &low, data + r * width + k);
+                    whole[r] = dot4(whole[r], &high, data + r * width + k + 4);
                 }
-            }
-        } else {
-            for (int64_t k = 0; k < GROUP; k += 4, codes += 64) {
-                __builtin_prefetch(codes + further, 0, 2);
-                for (int64_t r = 0; r < R; ++r) whole[r] = dot4(whole[r], codes, data + r * matrix.width + k);
+            } else {
+                for (int64_t r = 0; r < R; ++r) whole[r] = dot4(whole[r], codes, data + r * width + k);
             }
         }
-        const Floats scale = halves(scales);
-        const Floats offset = four ? halves(scales + PANEL) : Floats{};
-        scales += four ? 2 * PANEL : PANEL;
+        const Floats scale = halves(scales), offset = four ? halves(scales + PANEL) : Floats{};
         for (int64_t r = 0; r < R; ++r) {
             const int64_t place = (row + r) * groups + g;
-            sums[r] += __builtin_convertvector(whole[r], Floats) * (scale * rows.scales[place]);
-            if (four) sums[r] += offset * rows.sums[place];
+            sums[r] += __builtin_convertvector(whole[r], Floats) * (scale * what.rows.scales[place]);
+            if (four) sums[r] += offset * what.rows.sums[place];
         }
     }
-    finish<R>(sums, matrix, panel, out, stride, add);
+    finish<R>(what, sums, row, column);
 }
 
 template <int64_t R>
-inline void rows_of(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t first, int64_t last, float* out, int64_t stride, bool add,
-                    Ahead ahead) {
+inline void columns_of(const Product& what, int64_t row, int64_t first, int64_t last) {
     constexpr int64_t beside = R * BESIDE <= SUMS ? BESIDE : 1;
-    int64_t panel = first;
-    if (matrix.format == Format::Int8) {
-        for (; panel < last; ++panel) coded_panel<R, false>(matrix, rows, row, panel, out, stride, add, ahead);
-    } else if (matrix.format == Format::Int4) {
-        for (; panel < last; ++panel) coded_panel<R, true>(matrix, rows, row, panel, out, stride, add, ahead);
+    int64_t column = first;
+    if (what.matrix.format == Format::Int8) {
+        for (; column < last; ++column) coded_column<R, false>(what, row, column);
+    } else if (what.matrix.format == Format::Int4) {
+        for (; column < last; ++column) coded_column<R, true>(what, row, column);
     }
-    for (; panel + beside <= last; panel += beside) exact_panels<R, beside>(matrix, rows, row, panel, out, stride, add, ahead);
-    for (; panel < last; ++panel) exact_panels<R, 1>(matrix, rows, row, panel, out, stride, add, ahead);
+    for (; column + beside <= last; column += beside) exact_columns<R, beside>(what, row, column);
+    for (; column < last; ++column) exact_columns<R, 1>(what, row, column);
 }
 
 // Rows in bunches of R, then of half as many, down to one.
 template <int64_t R>
-inline void rows_by(const MatrixView& matrix, const RowsView& rows, int64_t row, int64_t count, int64_t first, int64_t last, float* out,
-                    int64_t stride, bool add, Ahead ahead) {
-    for (; row + R <= count; row += R, ++ahead.pass) rows_of<R>(matrix, rows, row, first, last, out + row * stride, stride, add, ahead);
-    if constexpr (R > 1) rows_by<R / 2>(matrix, rows, row, count, first, last, out, stride, add, ahead);
+inline void rows_by(Product what, int64_t row, int64_t count, int64_t first, int64_t last) {
+    for (; row + R <= count; row += R, ++what.ahead.pass) columns_of<R>(what, row, first, last);
+    if constexpr (R > 1) rows_by<R / 2>(what, row, count, first, last);
 }
 
-// A few panels at a time, which stay in the cache while all rows pass.
+// A few columns at a time, which stay in the cache while all rows pass.
 void multiply(const MatrixView& matrix, const RowsView& rows, int64_t count, int64_t first, int64_t last, float* out, int64_t stride, bool add) {
     int64_t passes = count / ROWS;
     for (int64_t rest = count % ROWS; rest; rest &= rest - 1) ++passes;
-    for (int64_t panel = first; panel < last; panel += BESIDE)
-        rows_by<ROWS>(matrix, rows, 0, count, panel, panel + BESIDE < last ? panel + BESIDE : last, out, stride, add, {passes, 0});
+    const int64_t end = last * COLUMNS;
+    for (int64_t column = first * COLUMNS; column < end; column += BESIDE)
+        rows_by<ROWS>({matrix, rows, out, stride, add, {passes, 0}}, 0, count, column, column + BESIDE < end ? column + BESIDE : end);
 }
 
 void prepare_codes(const float* from, int64_t inputs, int64_t width, const RowsView& to, int64_t row) {
     const int64_t groups = width / GROUP;
     int8_t* codes = reinterpret_cast<int8_t*>(to.data) + row * width;
+    constexpr int64_t parts = GROUP / LANES;
     for (int64_t g = 0; g < groups; ++g) {
-        Floats part[2], most{};
-        for (int64_t i = 0; i < 2; ++i) {
+        Floats part[parts], most{};
+        for (int64_t i = 0; i < parts; ++i) {
             const int64_t start = g * GROUP + i * LANES, left = inputs - start;
             part[i] = left > 0 ? load_floats(from + start, left) : Floats{};
             most = greater(most, greater(part[i], -part[i]));
         }
         const float peak = largest(most), scale = peak / 127, inverse = peak > 0 ? 127 / peak : 0;
         Floats total{};
-        for (int64_t i = 0; i < 2; ++i) {
+        for (int64_t i = 0; i < parts; ++i) {
             const Floats magic = splat(12582912.0f);  // adding it rounds to the nearest whole number
             const Floats shifted = part[i] * inverse + magic;
-            store(codes + g * GROUP + i * LANES, __builtin_convertvector(bits_as<Ints>(shifted) - bits_as<Ints>(magic), Bytes16));
+            store(codes + g * GROUP + i * LANES, __builtin_convertvector(bits_as<Ints>(shifted) - bits_as<Ints>(magic), Octets));
             total += shifted - magic;
         }
         const int64_t place = row * groups + g;
@@ -267,7 +281,7 @@ struct SlotList {
     const Number* operator[](int64_t i) const { return first + slots[i] * stride; }
 };
 
-// Q queries at once over slots of D * 16 numbers: what is read of a slot serves all of them. scores[q][i] = query q . key i.
+// Q queries at once over slots of D registers: what is read of a slot serves all of them. scores[q][i] = query q . key i.
 template <int64_t Q, int64_t D, typename Number>
 void score_some(const float* const* queries, const SlotList<Number>& keys, float scale, float* const* scores) {
     Floats query[Q][D];
@@ -320,9 +334,9 @@ void mix_one(const float* weights, const SlotList<Number>& values, int64_t dim, 
 }
 
 #if defined(__AVX512F__)
-constexpr int64_t QUERIES = 24;  // times 16 numbers: what fits into registers beside a slot
+constexpr int64_t QUERIES = 24;  // registers for queries, beside those for a slot
 #else
-constexpr int64_t QUERIES = 4;
+constexpr int64_t QUERIES = 8;
 #endif
 
 // act(constant Q, first) for `count` queries, as many at once as fit.
@@ -359,8 +373,8 @@ void pass(const Attention& what, int64_t row, int64_t first, int64_t count) {
                 else score_some<Q, D>(queries + start, slots, what.scale, scores + start);
             });
         };
-        if (what.dim == 4 * LANES) return wide(std::integral_constant<int64_t, 4>());
-        if (what.dim == 8 * LANES) return wide(std::integral_constant<int64_t, 8>());
+        if (what.dim == 64) return wide(std::integral_constant<int64_t, 64 / LANES>());
+        if (what.dim == 128) return wide(std::integral_constant<int64_t, 128 / LANES>());
         for (int64_t n = 0; n < count; ++n) {
             if constexpr (mixing) mix_one(scores[n], slots, what.dim, out[n]);
             else score_one(queries[n], slots, what.dim, what.scale, scores[n]);
