@@ -144,7 +144,12 @@ def round_weights(model: Any, weights: str) -> None:
 
 def _segment(segment: Segment) -> tuple[int, int, Any, Any]:
     seen = segment.ancestors
-    return segment.start, segment.stop, segment.context.numpy(), None if seen is None else seen.view(torch.uint8).numpy()
+    return (
+        segment.start,
+        segment.stop,
+        segment.context.numpy(),
+        None if seen is None else seen.view(torch.uint8).numpy(),
+    )
 
 
 def _layer(module: Any, weights: str) -> tuple[Any, ...]:

@@ -13,8 +13,8 @@ from typing import Any, cast
 import torch
 
 from guidedgen.errors import ModelError
-from guidedgen.models.base import ModelInfo, Reading, Rows
 from guidedgen.models import lean_llama, native_llama
+from guidedgen.models.base import ModelInfo, Reading, Rows
 from guidedgen.models.lean_llama import LeanLlama
 from guidedgen.models.library_plain import LibraryPlain
 from guidedgen.models.library_rows import LibraryRows

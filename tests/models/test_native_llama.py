@@ -115,7 +115,9 @@ def test_quantised_weights_give_what_their_values_give(weights: str, kernel: str
     round_weights(model, weights)
     exact = LeanLlama(model)
     expected = exact.forward(step, exact.new_store(24))
-    assert float((logits - expected).abs().mean() / expected.std()) < 0.05  # activations of eight bits, keys of bfloat16
+    assert (
+        float((logits - expected).abs().mean() / expected.std()) < 0.05
+    )  # activations of eight bits, keys of bfloat16
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -126,7 +128,9 @@ def test_a_row_is_the_same_bit_for_bit_in_any_company(weights: str, kernel: str)
     native = NativeLlama(wide_model(dtype), weights="dense" if weights == "bfloat16" else weights, kernels=kernel)
     ids, other = tokens(20), tokens(9, 5)
     store = native.new_store(64)
-    alone = torch.cat([native.forward(chain(ids[i : i + 1], torch.arange(i), torch.tensor([i])), store) for i in range(20)])
+    alone = torch.cat(
+        [native.forward(chain(ids[i : i + 1], torch.arange(i), torch.tensor([i])), store) for i in range(20)]
+    )
 
     store = native.new_store(64)
     at_once = native.forward(chain(ids, EMPTY, torch.arange(20)), store)

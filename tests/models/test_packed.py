@@ -66,7 +66,9 @@ def test_rounded_weights_are_close(kind: str, most: float) -> None:
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("biased", [False, True])
-def test_products_are_those_of_the_rounded_numbers(kernel: str, kind: str, shape: tuple[int, int], biased: bool) -> None:
+def test_products_are_those_of_the_rounded_numbers(
+    kernel: str, kind: str, shape: tuple[int, int], biased: bool
+) -> None:
     exact, rows = weight(*shape), some_rows(11, shape[1])
     bias = torch.arange(float(shape[0])) / 64 if biased else None
     given, values = matrix(kind, exact, bias)
@@ -101,7 +103,9 @@ def test_matrices_over_one_input_lie_side_by_side() -> None:
     rows, parts = some_rows(2, 64), [weight(20, 64), weight(9, 64)]
     biases = [None, torch.ones(9)]
     both = multiplied(packed.packed("int8", parts, biases), rows, 29, "")
-    single = [multiplied(packed.packed("int8", [p], [b]), rows, p.shape[0], "") for p, b in zip(parts, biases, strict=True)]
+    single = [
+        multiplied(packed.packed("int8", [p], [b]), rows, p.shape[0], "") for p, b in zip(parts, biases, strict=True)
+    ]
     assert torch.equal(both, torch.cat(single, 1))
 
 
