@@ -12,7 +12,8 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Plain, Speculative
+    from guidedgen.decoders import Beam, Conditioned, Plain, Speculative
+    from guidedgen.decoders.mix import Contrast
     from guidedgen.errors import (
         BudgetTooSmall,
         CompileError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
     from guidedgen.sampler.settings import Sampling
+    from guidedgen.sampler.views import SinkWindow, TopTokens
     from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
     from guidedgen.vocabulary import Vocabulary
 
@@ -56,10 +58,13 @@ __version__ = "0.1.0"
 __all__ = [
     "AllOf",
     "AnyText",
+    "Beam",
     "BudgetTooSmall",
     "Choice",
     "CompileError",
+    "Conditioned",
     "Constraint",
+    "Contrast",
     "Date",
     "DateTime",
     "DeadEnd",
@@ -96,6 +101,7 @@ __all__ = [
     "SavedConstraintError",
     "Segments",
     "Sequence",
+    "SinkWindow",
     "SpecialToken",
     "Speculative",
     "State",
@@ -115,6 +121,7 @@ __all__ = [
     "ToolRun",
     "ToolStep",
     "Tools",
+    "TopTokens",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
     "ValidationFailed",
@@ -143,7 +150,8 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Plain", "Speculative"),
+    "guidedgen.decoders": ("Beam", "Conditioned", "Plain", "Speculative"),
+    "guidedgen.decoders.mix": ("Contrast",),
     "guidedgen.errors": (
         "BudgetTooSmall",
         "CompileError",
@@ -179,6 +187,7 @@ _SOURCES = {
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
     "guidedgen.sampler.settings": ("Sampling",),
+    "guidedgen.sampler.views": ("SinkWindow", "TopTokens"),
     "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),
     "guidedgen.vocabulary": ("Vocabulary",),
 }

@@ -20,12 +20,13 @@ from guidedgen.options import Options, split_options
 from guidedgen.outputs import OutputCache
 from guidedgen.prompting import Conversation, Prompter, conversation_of
 from guidedgen.result import Result
-from guidedgen.sampler.sampler import Sampler
+from guidedgen.sampler.sampler import DEFAULT_CACHE_BYTES, Sampler
 from guidedgen.tool_prompts import Message
 
 if TYPE_CHECKING:
     from guidedgen.models import Progress
     from guidedgen.models.base import LanguageModel, ModelInfo
+    from guidedgen.sampler.views import View
     from guidedgen.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     cache_bytes: int | None = None,
+    cache: View | None = None,
 ) -> Model:
     """Load a model, fetching it first where necessary.
 
@@ -55,12 +57,14 @@ def load(
         revision: branch, tag or commit of a hub model.
         token: access token for the hub.
         cache_bytes: most memory for keys and values that are kept between calls.
+        cache: what is kept of long texts, such as `gg.SinkWindow(4, 1020)` or `gg.TopTokens(512)`: approximate, and in
+            bounded memory however long the text is. None keeps everything.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.
     """
     loaded = models.load(str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token)
-    return Model(loaded, cache_bytes=cache_bytes)
+    return Model(loaded, cache_bytes=cache_bytes, cache=cache)
 
 
 class Model:
@@ -69,21 +73,24 @@ class Model:
     Args:
         language_model: a loaded model, see `guidedgen.models.base.LanguageModel`.
         cache_bytes: most memory for keys and values that are kept between calls.
+        cache: see `load`.
 
     Raises:
-        ModelError: the vocabulary has more tokens than the model has logits.
+        ModelError: the vocabulary has more tokens than the model has logits, or the model's cache cannot be thinned.
     """
 
-    def __init__(self, language_model: LanguageModel, *, cache_bytes: int | None = None) -> None:
+    def __init__(
+        self, language_model: LanguageModel, *, cache_bytes: int | None = None, cache: View | None = None
+    ) -> None:
         info, vocabulary = language_model.info, language_model.vocabulary
         if vocabulary.size > info.logits_size:
             raise ModelError(
                 f"tokenizer and model do not match: the tokenizer has {vocabulary.size} tokens, "
                 f"{info.name} gives logits for {info.logits_size}. Load the tokenizer that belongs to the model."
             )
-        bounds = {} if cache_bytes is None else {"cache_bytes": cache_bytes}
+        bounds = DEFAULT_CACHE_BYTES if cache_bytes is None else cache_bytes
         self._engine = Engine(
-            sampler=Sampler(language_model, **bounds),
+            sampler=Sampler(language_model, cache_bytes=bounds, cache=cache),
             prompter=Prompter(vocabulary=vocabulary, tokenizer=getattr(language_model, "tokenizer", None)),
             outputs=OutputCache(vocabulary),
         )

@@ -48,6 +48,7 @@ app.add_typer(evaluate_app)
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
+CacheName = Annotated[str, typer.Option("--cache", help="full, sink-window:SINKS:WINDOW, top-tokens:BUDGET")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
@@ -110,7 +111,10 @@ def generate(
     ] = None,
     tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
-    strategy: Annotated[str, typer.Option(help="plain, or speculative[:drafter[:verifier]].")] = "plain",
+    strategy: Annotated[
+        str,
+        typer.Option(help="plain, speculative[:drafter[:verifier[:policy]]], conditioned[:alignment], beam[:width]."),
+    ] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
     on_budget: Annotated[
@@ -126,6 +130,7 @@ def generate(
     model: ModelName = "smollm2",
     device: Device = "auto",
     dtype: Dtype = "auto",
+    cache: CacheName = "full",
     as_json: AsJson = False,
 ) -> None:
     """Generate one output of a type and print it."""
@@ -146,7 +151,7 @@ def generate(
         "describe": describe,
         "thinking": False if thinking is None else thinking,
     }
-    loaded = _load(model, device, dtype)
+    loaded = _load(model, device, dtype, cache)
     if stream:
         if samples > 1:
             raise typer.BadParameter("--stream shows one sample; leave -n out")
@@ -292,11 +297,13 @@ def model_costs(
         typer.echo(f"{rows:>4}  {seconds * 1e3:>12.2f}  {seconds / table.seconds(1):>10.2f}")
 
 
-def _load(name: str, device: str, dtype: str) -> Model:
+def _load(name: str, device: str, dtype: str, cache: str = "full") -> Model:
     from guidedgen.api import load  # late: brings torch
+    from guidedgen.sampler.views import cache_named
 
+    view = cache_named(cache)
     with loading_bars() as told:
-        return load(name, device=device, dtype=dtype, progress=told)
+        return load(name, device=device, dtype=dtype, progress=told, cache=view)
 
 
 _FILES: Mapping[str, Callable[[str], Any]] = {"--schema": JsonSchema, "--lark": Lark, "--gbnf": Gbnf, "--ebnf": Ebnf}

@@ -7,6 +7,7 @@ batch is several segments, a draft tree is one segment with a tree mask. There i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,13 +63,27 @@ class LayerPlan:
 ALL_LAYERS = LayerPlan()
 
 
+class Watch:
+    """Notes how much the last row of some segments attends to what it sees; the one thing a forward writes to.
+
+    Args:
+        segments: numbers of chains.
+
+    Attributes:
+        weights: by segment and layer, [C + n] float32 over its context and its own rows, the mean over all heads.
+    """
+
+    def __init__(self, segments: Iterable[int]) -> None:
+        self.weights: dict[int, dict[int, torch.Tensor]] = {segment: {} for segment in segments}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rows:
     """One forward: R rows in S segments, logits for `wanted` rows only.
 
     `embeddings` are what enters the first layer that runs, instead of what the tokens give there: mixtures of tokens'
     `LayeredModel.embed`, or the hidden states after layer k where `plan` goes on from layer k + 1. `taps` are layers of
-    the plan after which `LayeredModel.read` gives the wanted rows' hidden states.
+    the plan after which `LayeredModel.read` gives the wanted rows' hidden states. `watch` needs a `ThinStore`.
     """
 
     tokens: torch.Tensor  # [R] int64
@@ -79,6 +94,7 @@ class Rows:
     plan: LayerPlan = ALL_LAYERS
     taps: tuple[int, ...] = ()
     embeddings: torch.Tensor | None = None  # [R, E]
+    watch: Watch | None = None
 
     @property
     def layered(self) -> bool:
@@ -113,6 +129,24 @@ class Store(Protocol):
 
     def move(self, old: torch.Tensor, new: torch.Tensor) -> None:
         """Copy the content of slots `old` [M] to slots `new` [M], all at once; they may overlap."""
+
+
+Change = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor] | None]
+"""Keys [M, KV, D] and values [M, KV, Dv] of a layer to others, or None to leave them."""
+
+
+class ThinStore(Store, Protocol):
+    """A store in which a slot may hold another token in each layer, and whose forward honours `Rows.watch`."""
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+
+    def positions_of(self, layer: int, slots: torch.Tensor) -> torch.Tensor:
+        """Positions of the tokens that a layer holds in slots [M]."""
+
+    def gather(self, sources: list[torch.Tensor], slots: torch.Tensor, change: Change) -> None:
+        """Copy, in each layer, what `change` makes of the content of `sources[layer]` [M] to slots [M]."""
 
 
 @dataclass(frozen=True, kw_only=True)

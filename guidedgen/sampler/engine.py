@@ -8,12 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 from weakref import ref
 
-from guidedgen.models.base import LanguageModel, Store
+from guidedgen.errors import ModelError
+from guidedgen.models.base import LanguageModel, Store, ThinStore
+from guidedgen.sampler.blocks import BlockTree
 from guidedgen.sampler.cache import PrefixCache
 from guidedgen.sampler.slots import SlotAllocator
 from guidedgen.sampler.trees import FullTree, Overlay, OverlayCache
+from guidedgen.sampler.views import View
 
 _PAGE = 64  # the store grows by whole pages of slots
 _FIRST_CAPACITY = 1024  # slots; doubles on demand
@@ -26,12 +30,20 @@ class Engine:
         model: makes the store.
         cache_bytes: most bytes of keys and values kept.
         chunk: most rows in one forward.
+        view: what is kept of long texts; None is everything.
+
+    Raises:
+        ModelError: the model's store cannot drop rows.
     """
 
-    def __init__(self, model: LanguageModel, cache_bytes: int, chunk: int) -> None:
+    def __init__(self, model: LanguageModel, cache_bytes: int, chunk: int, view: View | None = None) -> None:
         self.store: Store = model.new_store(0)
         self.allocator = SlotAllocator()
-        self.full = FullTree(PrefixCache(self.allocator))
+        self.view = view
+        if view is not None and view.threshold == 0:
+            raise ModelError(f"{view} is simulated and saves no memory. Use it as sampler.view(attention=...).")
+        cache = PrefixCache(self.allocator)
+        self.full = FullTree(cache) if view is None else BlockTree(cache, view, self.thin_store(model.info.name))
         self.chunk = chunk
         self.cache_bytes = cache_bytes
         self.limit = cache_bytes // max(1, self.store.slot_bytes)  # slots
@@ -39,10 +51,19 @@ class Engine:
         self._lock = threading.RLock()
         self._dirty = False  # a call began and did not end: pins and slots may have leaked
 
-    def overlay(self) -> Overlay:
+    def thin_store(self, name: str) -> ThinStore:
+        """The store, where it can drop rows. Raises ModelError where it cannot."""
+        if not hasattr(self.store, "gather"):
+            raise ModelError(
+                f"{name} keeps its cache in the library's own form, so views of the cache are not possible. "
+                "Load it without one, or choose a model that takes flat rows."
+            )
+        return cast(ThinStore, self.store)
+
+    def overlay(self, view: View | None) -> Overlay:
         """A new tree on top of the full one. Its slots come back when nobody refers to it any more."""
         with self._lock:
-            overlay = Overlay(self.full, OverlayCache(self.allocator))
+            overlay = Overlay(self.full, OverlayCache(self.allocator), view)
             self._overlays.append((ref(overlay), overlay.cache))
             return overlay
 
@@ -67,7 +88,10 @@ class Engine:
             self.store.grow(capacity)
             allocator.grow(capacity)
             short = count - allocator.available
-        for _, cache in self._overlays if short > 0 else ():
+        for owner, cache in self._overlays if short > 0 else ():
+            overlay = owner()
+            if overlay is None or not overlay.open:
+                cache.keep(())
             cache.evict(short)
             short = count - allocator.available
         if short > 0:

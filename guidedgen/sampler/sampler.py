@@ -17,16 +17,22 @@ from typing import cast
 import torch
 
 from guidedgen.errors import LimitExceeded, ModelError
-from guidedgen.models.base import ALL_LAYERS, LanguageModel, LayeredModel, LayerPlan, Reading, Rows, Segment
+from guidedgen.models.base import ALL_LAYERS, LanguageModel, LayeredModel, LayerPlan, Reading, Rows, Segment, Watch
 from guidedgen.sampler.answers import Answers
+from guidedgen.sampler.blocks import BlockTree, thin
+from guidedgen.sampler.cache import Node
 from guidedgen.sampler.engine import Engine
 from guidedgen.sampler.jobs import Job, Part, waves_of
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trace import TraceRecorder
-from guidedgen.sampler.trees import Tree
+from guidedgen.sampler.trees import Overlay, Tree
+from guidedgen.sampler.views import View
 
 DEFAULT_CACHE_BYTES = 2 << 30
-_MORE_CACHE = "Give load(cache_bytes=...) more, or shorten the text."
+_MORE_CACHE = (
+    "What nothing goes on from was evicted already. Give load(cache_bytes=...) more, shorten the text, "
+    "or let the model forget the middle of it with load(cache=SinkWindow(...))."
+)
 
 
 class Sampler:
@@ -39,26 +45,44 @@ class Sampler:
         model: what computes.
         cache_bytes: most bytes of keys and values kept; least recently used prefixes go first.
         chunk: most rows in one forward; longer prompts are computed in pieces.
+        cache: what is kept of long texts, approximately; None keeps everything.
 
     Attributes:
         model: what computes.
         trace: counts forwards, rows, reused tokens and seconds.
+
+    Raises:
+        ModelError: the model's cache cannot be thinned.
     """
 
-    def __init__(self, model: LanguageModel, *, cache_bytes: int = DEFAULT_CACHE_BYTES, chunk: int = 512) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        *,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        chunk: int = 512,
+        cache: View | None = None,
+    ) -> None:
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, not {chunk}")
         self.model = model
         self.trace = TraceRecorder()
-        self._engine = Engine(model, cache_bytes, chunk)
+        self._engine = Engine(model, cache_bytes, chunk, cache)
         self._tree: Tree = self._engine.full
         self._plan = ALL_LAYERS
+        self._name_approximation()
 
     def request(self, trace: TraceRecorder | None = None) -> Sampler:
         """A sampler on the same model and cache that counts into its own trace; one for each request."""
         return self._sibling(self._tree, self._plan, trace)
 
-    def view(self, *, plan: LayerPlan = ALL_LAYERS, trace: TraceRecorder | None = None) -> Sampler:
+    def view(
+        self,
+        *,
+        plan: LayerPlan = ALL_LAYERS,
+        attention: View | None = None,
+        trace: TraceRecorder | None = None,
+    ) -> Sampler:
         """The same model and weights looked at otherwise, for drafting and for comparing.
 
         It reads what this sampler has cached of a sequence's prefix. Rows that it computes itself it keeps apart, for
@@ -67,22 +91,35 @@ class Sampler:
 
         Args:
             plan: the layers that run.
+            attention: what is read of long prefixes; None is everything.
             trace: counts its forwards; a new one by default.
 
         Raises:
-            ModelError: the model has no such layers, or cannot tell them apart.
+            ModelError: the model has no such layers or cannot tell them apart, its cache cannot be thinned, or is
+                thinned already.
         """
         if plan != ALL_LAYERS:
             self._layered()
             plan.running(self.model.info.layers)
-        return self._sibling(self._engine.overlay(), plan, trace)
+        if attention is not None:
+            self._engine.thin_store(self.model.info.name)
+            if self._engine.view is not None:
+                raise ModelError(f"the cache keeps {self._engine.view} already. Load the model without cache=...")
+        return self._sibling(self._engine.overlay(attention), plan, trace)
 
     def _sibling(self, tree: Tree, plan: LayerPlan, trace: TraceRecorder | None) -> Sampler:
         sibling = object.__new__(Sampler)
         sibling.model, sibling._engine = self.model, self._engine
         sibling._tree, sibling._plan = tree, plan
         sibling.trace = TraceRecorder() if trace is None else trace
+        sibling._name_approximation()
         return sibling
+
+    def _name_approximation(self) -> None:
+        """Say in the trace what makes these logits differ from the model's own."""
+        seen = self._tree.view if isinstance(self._tree, Overlay) else None
+        parts = [self._plan if self._plan != ALL_LAYERS else None, seen, self._engine.view]
+        self.trace.approximate = " with ".join(str(part) for part in parts if part is not None) or None
 
     @property
     def cached_tokens(self) -> int:
@@ -146,7 +183,7 @@ class Sampler:
                 raise self._full("the embeddings do not fit")
             slots = engine.allocator.take(count, tip.slot)
             job = Job(tip, (0,) * count, {row: [row] for row in range(count)})
-            logits = self._forward([Part(job, job.missing, slots)], tip.depth, (), embeddings).logits
+            logits = self._forward([Part(job, job.missing, slots)], tip.depth, (), embeddings=embeddings).logits
             engine.allocator.release(slots)
             tip.pins -= 1
             return logits
@@ -173,8 +210,30 @@ class Sampler:
         """The engine and this sampler's tree, for one call."""
         with self._engine.exclusive():
             self._tree.begin(sequences)
+            if isinstance(self._tree, Overlay):
+                for node in self._tree.unsettled():
+                    self._settle(self._tree, node)
             yield
             self._tree.end()
+
+    def _settle(self, tree: Overlay, node: Node) -> None:
+        """Make the base of a node of the full tree for a view, scored where it asks for that by one row more."""
+        engine, view = self._engine, tree.view
+        assert view is not None
+        assert node.parent is not None
+        size = view.left(node.seen)
+        if not engine.reserve(size + 1):
+            raise self._full("what the view keeps does not fit")
+        weights: dict[int, torch.Tensor] = {}
+        if view.scored:
+            (slot,), watch = engine.allocator.take(1, -1), Watch([0])
+            part = Part(Job(node.parent, (node.token,), {}), (node.token,), [slot])
+            self._forward([part], node.parent.depth, (), watch=watch, plan=ALL_LAYERS)
+            engine.allocator.release([slot])
+            weights = watch.weights[0]
+        slots = engine.allocator.take(size, -1)
+        thin(view, engine.thin_store(self.model.info.name), node.slots(), weights, slots)
+        tree.cache.settle(node, slots)
 
     def _layered(self) -> LayeredModel:
         info = self.model.info
@@ -192,8 +251,9 @@ class Sampler:
                 f"the sequence has {length} tokens, and {info.name} takes at most {info.context_length}. "
                 "Shorten the prompt, lower max_tokens, or load a model with a longer context."
             )
-        if length > self._engine.limit:
-            raise self._full(f"{length} tokens need {length * self._engine.store.slot_bytes} bytes")
+        needed = self._tree.slots_for(length)
+        if needed > self._engine.limit:
+            raise self._full(f"{length} tokens need {needed * self._engine.store.slot_bytes} bytes")
 
     def _full(self, detail: str) -> LimitExceeded:
         return LimitExceeded("cache_bytes", self._engine.cache_bytes, detail, remedy=_MORE_CACHE)
@@ -211,10 +271,13 @@ class Sampler:
     def _wave(self, sequences: list[Sequence], pending: list[int]) -> list[Job]:
         """The pending sequences that can be computed together: no two jobs begin with the same uncached row."""
         jobs = [self._job(sequences[index], index) for index in pending]
-        return waves_of(jobs, most_rows=self._engine.chunk, trees=self.model.info.tree)
+        return waves_of(jobs, most_rows=self._engine.chunk, trees=self.model.info.tree, room=self._tree.room)
 
     def _job(self, sequence: Sequence, index: int) -> Job:
         tip, missing = self._tree.locate(sequence)
+        if missing and self._tree.due(tip):
+            assert tip.parent is not None
+            return Job(tip.parent, (tip.token, *missing), {len(missing): [index]}, again=tip)
         if missing:
             return Job(tip, missing, {len(missing) - 1: [index]})
         assert tip.parent is not None  # sequences have at least one token
@@ -234,10 +297,13 @@ class Sampler:
         while unfinished:
             parts = self._parts(unfinished)
             entries = [part.job.answers[part.job.done + row] for part in parts for row in part.wanted()]
-            reading = self._forward(parts, reused, taps)
+            scored = isinstance(self._tree, BlockTree) and self._tree.scored
+            ending = [number for number, part in enumerate(parts) if part.base is not None and scored]
+            watch = Watch(ending) if ending else None
+            reading = self._forward(parts, reused, taps, watch=watch)
             reused = 0
-            for part in parts:
-                self._commit(part, sequences)
+            for number, part in enumerate(parts):
+                self._commit(part, sequences, watch.weights.get(number, {}) if watch else {})
             unfinished = [job for job in unfinished if job.missing]
             yield reading, entries
 
@@ -246,7 +312,7 @@ class Sampler:
         engine = self._engine
         while True:
             plan = self._split(unfinished)
-            needed = sum(len(tokens) for job, tokens in plan if job.again is None)
+            needed = sum((0 if job.again else len(tokens)) + self._due(job, tokens) for job, tokens in plan)
             if engine.reserve(needed):
                 break
             if len(unfinished) == 1 and unfinished[0].parents is not None:
@@ -256,11 +322,19 @@ class Sampler:
                 raise self._full("one sequence alone does not fit")
             dropped = unfinished.pop()
             (dropped.again or dropped.tip).pins -= 1
-        take = engine.allocator.take
-        return [
-            Part(job, tokens, [job.again.slot] if job.again else take(len(tokens), job.tip.slot))
-            for job, tokens in plan
-        ]
+        return [self._part(job, tokens) for job, tokens in plan]
+
+    def _part(self, job: Job, tokens: tuple[int, ...]) -> Part:
+        take = self._engine.allocator.take
+        slots = [job.again.slot] if job.again else take(len(tokens), job.tip.slot)
+        base = self._due(job, tokens)
+        return Part(job, tokens, slots, take(base, -1) if base else None)
+
+    def _due(self, job: Job, tokens: tuple[int, ...]) -> int:
+        """How many slots the base takes that is due behind these rows of a job."""
+        tree = self._tree
+        ends = isinstance(tree, BlockTree) and job.parents is None and len(tokens) == tree.room(job.tip)
+        return tree.size(job.tip.seen + len(tokens)) if ends and isinstance(tree, BlockTree) else 0
 
     def _split(self, unfinished: list[Job]) -> list[tuple[Job, tuple[int, ...]]]:
         """As many rows as one forward may have, short jobs first."""
@@ -271,12 +345,21 @@ class Sampler:
                 break
             if job.parents is not None and len(job.missing) > budget:
                 continue  # a tree is computed in one forward: the next one has room for it
-            plan.append((job, job.missing[:budget]))
+            room = 1 if job.again is not None else self._tree.room(job.tip)
+            rows = len(job.missing) if job.parents is not None else min(budget, room)
+            plan.append((job, job.missing[:rows]))
             budget -= len(plan[-1][1])
         return plan
 
     def _forward(
-        self, parts: list[Part], reused: int, taps: tuple[int, ...], embeddings: torch.Tensor | None = None
+        self,
+        parts: list[Part],
+        reused: int,
+        taps: tuple[int, ...],
+        *,
+        embeddings: torch.Tensor | None = None,
+        watch: Watch | None = None,
+        plan: LayerPlan | None = None,
     ) -> Reading:
         """Logits of the parts' wanted rows, [J, logits_size], and what is tapped of them."""
         device = self.model.info.device
@@ -302,9 +385,10 @@ class Sampler:
             slots=torch.tensor(slots, device=device),
             segments=tuple(segments),
             wanted=torch.tensor(wanted, dtype=torch.int64, device=device),
-            plan=self._plan,
+            plan=self._plan if plan is None else plan,
             taps=taps,
             embeddings=embeddings,
+            watch=watch,
         )
         began = time.perf_counter()
         if taps:
@@ -314,7 +398,7 @@ class Sampler:
         self.trace.forward(rows=len(tokens), reused=reused, seconds=time.perf_counter() - began)
         return reading
 
-    def _commit(self, part: Part, sequences: list[Sequence]) -> None:
+    def _commit(self, part: Part, sequences: list[Sequence], weights: dict[int, torch.Tensor]) -> None:
         """Make a part's rows visible, and note where the sequences that they answer are cached."""
         job, cache = part.job, self._tree.cache
         if job.again is not None:
@@ -327,9 +411,13 @@ class Sampler:
         for row in part.wanted():
             for entry in job.answers[job.done + row]:
                 self._tree.hints[sequences[entry]] = nodes[row]
+        tip = nodes[-1]
+        if part.base is not None:
+            assert isinstance(self._tree, BlockTree)
+            tip = self._tree.settle(tip, weights, part.base)
+        (job.again or job.tip).pins -= 1
         job.missing = job.missing[len(part.tokens) :]
         job.done += len(part.tokens)
-        (job.again or job.tip).pins -= 1
         if job.missing:
-            job.tip = nodes[-1]
-            job.tip.pins += 1
+            job.tip, job.again = tip, None
+            tip.pins += 1

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as ListOf
+from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
-from guidedgen.sampler.cache import Node, PrefixCache
+from guidedgen.sampler.cache import Base, Node, PrefixCache
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.slots import SlotAllocator
+from guidedgen.sampler.views import View
 
 Move = Callable[[list[int], list[int]], None]
 
@@ -41,8 +44,36 @@ class Tree(Protocol):
     def discard(self, drafts: ListOf[Sequence], base: Sequence, keep: Sequence, move: Move) -> None:
         """Forget drafts below `base` that are not on the way to `keep`."""
 
+    def room(self, node: Node) -> int:
+        """How many rows may follow a node in one forward."""
 
-class FullTree:
+    def due(self, node: Node) -> bool:
+        """Whether `settle` has to make a base before anything may follow a node."""
+
+    def slots_for(self, length: int) -> int:
+        """How many slots a sequence needs that is alone in the cache."""
+
+
+_NO_END = 1 << 62
+
+
+class _Endless:
+    """A tree in which nothing is dropped."""
+
+    def room(self, node: Node) -> int:
+        """Any number."""
+        return _NO_END
+
+    def due(self, node: Node) -> bool:
+        """Never."""
+        return False
+
+    def slots_for(self, length: int) -> int:
+        """One for each token."""
+        return length
+
+
+class FullTree(_Endless):
     """What the whole model computed."""
 
     def __init__(self, cache: PrefixCache) -> None:
@@ -79,52 +110,100 @@ class FullTree:
 
 
 class OverlayCache(PrefixCache):
-    """Nodes below copies of nodes of another cache, by that node."""
+    """Nodes below copies of nodes of another cache, by that node; and bases, by the node that they stand for."""
 
     def __init__(self, allocator: SlotAllocator) -> None:
         super().__init__(allocator)
-        self._roots: dict[Node, Node] = {}
+        self._roots: dict[Node, _Root] = {}
+        self._bases: dict[Node, Base] = {}
 
-    def below(self, anchor: Node) -> Node:
-        """The root of what hangs below `anchor`; it owns no slot."""
+    def below(self, anchor: Node, thinned: Node | None = None) -> Node:
+        """The root of what hangs below `anchor`; it owns no slot. Up to `thinned` it reads the base of that node."""
         root = self._roots.get(anchor)
         if root is None:
-            root = self._roots[anchor] = Node.detached(anchor)
-        return root
+            slots = anchor.slots().copy()
+            read = slots
+            if thinned is not None:
+                read = np.concatenate((self._bases[thinned].slots(), slots[thinned.seen :]))
+            root = self._roots[anchor] = _Root(Node.detached(anchor, read), slots, thinned)
+        return root.node
 
-    def keep(self, anchors: Iterable[Node]) -> None:
-        """Forget what hangs below other nodes, and below those that are gone or whose slots were moved."""
-        wanted = set(anchors)
+    def settle(self, node: Node, slots: list[int]) -> None:
+        """Take `slots` for the base of another cache's node; it stays as long as something reads it."""
+        base = self.publish_base(id(node), slots, node.depth)
+        base.pins += 1
+        self._bases[node] = base
+
+    def settled(self, node: Node) -> bool:
+        """Whether there is a base for another cache's node."""
+        return node in self._bases
+
+    def keep(self, anchors: Iterable[Node], thinned: Iterable[Node] = ()) -> None:
+        """Forget what hangs below other nodes and other bases, and what was read from slots that have changed hands."""
+        wanted, needed = set(anchors), set(thinned)
+        for node in [node for node in self._bases if node not in needed or not node.live]:
+            base = self._bases.pop(node)
+            base.pins = 0
+            self.discard(base)
         for anchor, root in list(self._roots.items()):
-            if anchor in wanted and anchor.live and np.array_equal(anchor.slots(), root.slots()):
-                continue
-            del self._roots[anchor]
-            self.fell(root)
+            intact = anchor.live and np.array_equal(anchor.slots(), root.slots)
+            if anchor not in wanted or not intact or not (root.thinned is None or root.thinned in self._bases):
+                del self._roots[anchor]
+                self.fell(root.node)
+
+    def recover(self) -> list[int]:
+        """See `PrefixCache.recover`; rows of views are not worth more than forgetting them."""
+        self.clear()
+        return []
+
+    def clear(self) -> None:
+        """See `PrefixCache.clear`."""
+        super().clear()
+        self._roots, self._bases = {}, {}
 
     def _starts(self) -> Iterable[Node]:
-        return self._roots.values()
+        return (self.root, *(root.node for root in self._roots.values()))
 
 
-class Overlay:
+@dataclass(frozen=True)
+class _Root:
+    node: Node
+    slots: NDArray[np.int64]  # of the anchor, when this was made
+    thinned: Node | None
+
+
+class Overlay(_Endless):
     """What a view computed.
 
     Args:
         full: read, and held during a call.
         cache: where its own rows go.
+        view: what it reads of long prefixes; None is everything.
     """
 
-    def __init__(self, full: FullTree, cache: OverlayCache) -> None:
+    def __init__(self, full: FullTree, cache: OverlayCache, view: View | None = None) -> None:
         self.cache = cache
         self.hints: WeakKeyDictionary[Sequence, Node] = WeakKeyDictionary()
+        self.view = view
         self._full = full
         self._anchors: list[Node] = []
+
+    @property
+    def open(self) -> bool:
+        """Whether a call is on."""
+        return bool(self._anchors)
 
     def begin(self, sequences: Iterable[Sequence]) -> None:
         """Hold the prefixes that the sequences will be read from, and forget what hangs below others."""
         self._anchors = [self._anchor(sequence)[0] for sequence in sequences]
-        self.cache.keep(self._anchors)
+        self.cache.keep(self._anchors, filter(None, map(self._thinned, self._anchors)))
         for anchor in self._anchors:
             anchor.pins += 1
+
+    def unsettled(self) -> list[Node]:
+        """Nodes of the full tree that need a base before the sequences of this call can be located."""
+        ends = dict.fromkeys(filter(None, map(self._thinned, self._anchors)))
+        return [node for node in ends if not self.cache.settled(node)]
 
     def end(self) -> None:
         """Let go of the prefixes."""
@@ -135,7 +214,7 @@ class Overlay:
     def locate(self, sequence: Sequence) -> tuple[Node, tuple[int, ...]]:
         """See `Tree.locate`. The last token is never read from the full tree: its row is this view's own."""
         anchor, tail = self._anchor(sequence)
-        root = self.cache.below(anchor)
+        root = self.cache.below(anchor, self._thinned(anchor))
         node = self.cache.match(tail, root)
         return node, tail[node.depth - root.depth :]
 
@@ -151,6 +230,18 @@ class Overlay:
             return anchor, tail
         assert anchor.parent is not None  # sequences have at least one token
         return anchor.parent, (anchor.token,)
+
+    def _thinned(self, anchor: Node) -> Node | None:
+        """The node at the end of the anchor's last full block, where the view drops something by then."""
+        if self.view is None:
+            return None
+        end = anchor.depth - anchor.depth % self.view.block
+        if end <= self.view.threshold:
+            return None
+        while anchor.depth > end:
+            assert anchor.parent is not None
+            anchor = anchor.parent
+        return anchor
 
 
 def _drop(tree: Tree, drafts: ListOf[Sequence], kept: Node | None) -> None:

@@ -137,7 +137,7 @@ def test_views_give_way_where_memory_is_short(model: Any) -> None:
     assert view.cached_tokens == 8
     other = prompt(*range(30, 40))
     close(sampler.logits([other])[0], mixed(model, other.tokens(), 10, LayerPlan()))
-    assert (view.cached_tokens, sampler.cached_tokens) == (2, 18)
+    assert (view.cached_tokens, sampler.cached_tokens) == (0, 18)  # those of idle views go first
     close(view.logits([draft])[0], mixed(model, draft.tokens(), 8, SKIPPING))
 
 
@@ -191,7 +191,7 @@ def test_several_views_at_once_and_a_failure_in_one(model: Any) -> None:
     with pytest.raises(MemoryError):
         views[0].logits([extend(ahead, 10)])
     allocator = sampler._engine.allocator
-    assert sampler.cached_tokens + 2 * 2 == 7 == allocator.capacity - allocator.available
+    assert sampler.cached_tokens == 3 == allocator.capacity - allocator.available  # views start anew
     for view, plan in zip(views, (SKIPPING, LayerPlan(exit=1)), strict=True):
         after = extend(ahead, 11)
         close(view.logits([after])[0], mixed(model, after.tokens(), 3, plan))

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
+from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.kernel.lalr_table import unpack
 from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
 from guidedgen.kernel.reference.structure import Cost
@@ -32,6 +33,7 @@ States: TypeAlias = tuple[int, ...]
 # A terminal, of a newline that ends a line the column of the next one, and whether it is ignored.
 Input: TypeAlias = tuple[int, int | None, bool]
 
+_MOST_REDUCTIONS = 5_000
 _SPACE, _TAB, _NEWLINE = (1 << ord(character) for character in " \t\n")
 _OTHER_BLANKS = 1 << ord("\f") | 1 << ord("\r")
 
@@ -59,6 +61,8 @@ class Automaton:
         self._make = make
         self.symbols: list[int] = lists["terminal_symbol"]
         self._texts = [expressions.get(symbol) for symbol in self.symbols]
+        if any(text is not None and text.nullable for text in self._texts):
+            raise CompileError(f"symbols[{symbol}]: a terminal of an automaton may be empty")
         self._ignored: list[int] = lists["ignored"]
         self._opening, self._closing = set(lists["opening"]), set(lists["closing"])
         self._left: list[int] = lists["rule_left"]
@@ -159,9 +163,10 @@ class Automaton:
         states: States | None = stack.states
         for _ in stack.columns[1:]:
             states = states and self._read(states, self._header["dedent"])
+        seen: list[States] = []
         while states:
             action = self._actions[states[-1]].get(len(self._texts))
-            states = None if action is None else self._reduce(states, -1 - action)
+            states = None if action is None else self._reduce(states, -1 - action, seen)
             if states and states[-1] == self._header["end"]:
                 return True
         return False
@@ -186,19 +191,33 @@ class Automaton:
     def _read(self, states: States, terminal: int) -> States | None:
         """Reduce until the terminal is shifted."""
         now: States | None = states
+        seen: list[States] = []
         while now is not None:
             action = self._actions[now[-1]].get(terminal)
             if action is None:
                 return None
             if action >= 0:
                 return (*now, action)
-            now = self._reduce(now, -1 - action)
+            now = self._reduce(now, -1 - action, seen)
         return None
 
-    def _reduce(self, states: States, rule: int) -> States | None:
+    def _reduce(self, states: States, rule: int, seen: list[States]) -> States | None:
+        """The stack after a reduction; None too where the reductions before one terminal, `seen`, would never end.
+
+        They do not where they come back to a stack, or to the state on top of one that is still there below.
+        """
         kept = states[: len(states) - len(self._bodies[rule])]
         after = self._gotos[kept[-1]].get(self._left[rule]) if kept else None
-        return None if after is None else (*kept, after)
+        if after is None:
+            return None
+        reduced = (*kept, after)
+        if any(old == reduced or (old == kept[: len(old)] and old[-1] == after) for old in seen):
+            return None
+        if len(seen) == _MOST_REDUCTIONS:
+            remedy = "It is not a setting: simplify the grammar, or use the native kernel."
+            raise LimitExceeded("steps", _MOST_REDUCTIONS, "reductions before a single terminal", remedy=remedy)
+        seen.append(reduced)
+        return reduced
 
     def _ends_at(self, column: int) -> Expression:
         """Texts whose last line is blank and so many columns wide."""

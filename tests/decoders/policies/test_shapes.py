@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from guidedgen.decoders.drafters.shapes import best_shape, best_size
+from guidedgen.decoders.policies.shapes import best_shape, best_size
 
 Forest = tuple[Any, ...]  # of each tree the forest below its root
 
