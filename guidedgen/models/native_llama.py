@@ -143,13 +143,8 @@ def round_weights(model: Any, weights: str) -> None:
 
 
 def _segment(segment: Segment) -> tuple[int, int, Any, Any]:
-    seen = segment.ancestors
-    return (
-        segment.start,
-        segment.stop,
-        segment.context.numpy(),
-        None if seen is None else seen.view(torch.uint8).numpy(),
-    )
+    seen = None if segment.ancestors is None else segment.ancestors.contiguous().view(torch.uint8).numpy()
+    return segment.start, segment.stop, segment.context.contiguous().numpy(), seen
 
 
 def _layer(module: Any, weights: str) -> tuple[Any, ...]:

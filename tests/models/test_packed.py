@@ -1,4 +1,4 @@
-"""Packed matrices: weights close to what they stand for, products of every kernel against plain arithmetic, rows alone."""
+"""Packed matrices: weights close to what they stand for, and products of every kernel against plain arithmetic."""
 
 from __future__ import annotations
 
