@@ -12,7 +12,7 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Beam, Conditioned, Plain, Speculative
+    from guidedgen.decoders import Beam, Conditioned, Overlapped, Plain, RewardGuided, Speculative
     from guidedgen.decoders.mix import (
         AgainstRepetition,
         BayesAttribute,
@@ -116,12 +116,14 @@ __all__ = [
     "Named",
     "NoisyInstruction",
     "Number",
+    "Overlapped",
     "Pages",
     "Plain",
     "Regex",
     "Regions",
     "Repeat",
     "Result",
+    "RewardGuided",
     "SafetyMix",
     "Sampling",
     "SavedConstraintError",
@@ -176,7 +178,7 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Beam", "Conditioned", "Plain", "Speculative"),
+    "guidedgen.decoders": ("Beam", "Conditioned", "Overlapped", "Plain", "RewardGuided", "Speculative"),
     "guidedgen.decoders.mix": (
         "AgainstRepetition",
         "BayesAttribute",

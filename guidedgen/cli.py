@@ -115,8 +115,7 @@ def generate(
     tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
     strategy: Annotated[
-        str,
-        typer.Option(help="plain, speculative[:drafter[:verifier[:policy]]], conditioned[:alignment], beam[:width]."),
+        str, typer.Option(help="A name, with settings behind colons: see `guidedgen strategies`.")
     ] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
@@ -235,6 +234,22 @@ def _write(path: Path, svg: str) -> None:
 def _exact_text(path: Path) -> str:
     """A file's text with its own line ends."""
     return path.read_bytes().decode("utf-8")
+
+
+@app.command(epilog="Example: guidedgen generate ... --strategy speculative:forced+copy:point-mass:sequoia")
+@reported
+def strategies(as_json: AsJson = False) -> None:
+    """What --strategy may say: strategies, and the drafters, verifiers and policies of speculation."""
+    from guidedgen.decoders.catalogue import catalogue  # late: brings torch
+
+    found = catalogue()
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for kind, names in found.items():
+        typer.echo(kind)
+        for name, what in names.items():
+            typer.echo(f"  {name:<22} {what}")
 
 
 @models_app.command("list", epilog="Example: guidedgen models list --json")

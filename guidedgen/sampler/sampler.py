@@ -6,6 +6,7 @@ from collections.abc import Sequence as ListOf
 
 import torch
 
+from guidedgen.errors import ModelError
 from guidedgen.models.base import ALL_LAYERS, LanguageModel, LayerPlan, Reading
 from guidedgen.sampler.engine import Engine
 from guidedgen.sampler.runner import Runner
@@ -75,6 +76,7 @@ class Sampler:
         *,
         plan: LayerPlan = ALL_LAYERS,
         attention: View | Selection | None = None,
+        model: LanguageModel | None = None,
         trace: TraceRecorder | None = None,
     ) -> Sampler:
         """The same model and weights looked at otherwise, for drafting and for comparing.
@@ -86,22 +88,43 @@ class Sampler:
         Args:
             plan: the layers that run.
             attention: what is read of long prefixes; None is everything.
+            model: the same model with other weights (of fewer bits, for example), whose keys and values lie alike.
             trace: counts its forwards; a new one by default.
 
         Raises:
             ModelError: the model has no such layers or cannot tell them apart, cannot do what the view of attention
-                asks for, or its cache is under one already.
+                asks for, or its cache is under one already; the other model does not belong to this one.
         """
+        if model is not None:
+            self._check_alike(model)
         if plan != ALL_LAYERS:
             self._runner.layered()
             plan.running(self.model.info.layers)
-        return self._sibling(self._engine.overlay(attention), plan, trace)
+        return self._sibling(self._engine.overlay(attention), plan, trace, model)
 
-    def _sibling(self, tree: Tree, plan: LayerPlan, trace: TraceRecorder | None) -> Sampler:
+    def _sibling(
+        self, tree: Tree, plan: LayerPlan, trace: TraceRecorder | None, model: LanguageModel | None = None
+    ) -> Sampler:
         sibling = object.__new__(Sampler)
-        sibling._runner = Runner(self.model, self._engine, tree, plan, TraceRecorder() if trace is None else trace)
+        trace = TraceRecorder() if trace is None else trace
+        sibling._runner = Runner(model or self.model, self._engine, tree, plan, trace)
         sibling.trace.approximate = sibling._runner.approximation()
         return sibling
+
+    def _check_alike(self, other: LanguageModel) -> None:
+        """Raise ModelError where another model cannot read this one's keys and values."""
+        own = self.model
+        same = (
+            other.new_store(0).slot_bytes == self._engine.store.slot_bytes
+            and other.info.logits_size == own.info.logits_size
+            and other.info.device == own.info.device
+            and other.vocabulary.fingerprint == own.vocabulary.fingerprint
+        )
+        if not same:
+            raise ModelError(
+                f"{other.info.name} cannot read what {own.info.name} has cached. "
+                "A view takes the same model in another number format, on the same device."
+            )
 
     @property
     def cached_tokens(self) -> int:
