@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
 
@@ -24,8 +24,10 @@ from guidedgen.sampler.sampler import DEFAULT_CACHE_BYTES, Sampler
 from guidedgen.tool_prompts import Message
 
 if TYPE_CHECKING:
+    from guidedgen.decoders.mix.contexts import Prompts
     from guidedgen.models import Progress
     from guidedgen.models.base import LanguageModel, ModelInfo
+    from guidedgen.sampler.selections import Selection
     from guidedgen.sampler.views import View
     from guidedgen.vocabulary import Vocabulary
 
@@ -44,7 +46,7 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     cache_bytes: int | None = None,
-    cache: View | None = None,
+    cache: View | Selection | None = None,
 ) -> Model:
     """Load a model, fetching it first where necessary.
 
@@ -58,7 +60,8 @@ def load(
         token: access token for the hub.
         cache_bytes: most memory for keys and values that are kept between calls.
         cache: what is kept of long texts, such as `gg.SinkWindow(4, 1020)` or `gg.TopTokens(512)`: approximate, and in
-            bounded memory however long the text is. None keeps everything.
+            bounded memory however long the text is. `gg.Pages()` and `gg.Channels.calibrated(...)` read less instead.
+            None keeps and reads everything.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.
@@ -80,7 +83,7 @@ class Model:
     """
 
     def __init__(
-        self, language_model: LanguageModel, *, cache_bytes: int | None = None, cache: View | None = None
+        self, language_model: LanguageModel, *, cache_bytes: int | None = None, cache: View | Selection | None = None
     ) -> None:
         info, vocabulary = language_model.info, language_model.vocabulary
         if vocabulary.size > info.logits_size:
@@ -105,6 +108,21 @@ class Model:
     def vocabulary(self) -> Vocabulary:
         """The tokens, for `gg.compile`."""
         return self.language_model.vocabulary
+
+    def rewritten(self, *changes: Callable[[str], str]) -> Prompts:
+        """Other prompts for MIX methods such as `NoisyInstruction`: the text of each prompt, changed.
+
+        Example:
+            `model.rewritten(lambda text: text.replace("Summarise", "Write the opposite of"))`
+
+        Args:
+            changes: each gives one prompt, from the text of the whole prompt as the model reads it (chat template and
+                special tokens included).
+
+        Returns:
+            A function for a method's `prompts`. It raises ValueError where a change leaves a prompt as it is.
+        """
+        return lambda prompt: [self._engine.prompter.rewrite(prompt.tokens(), change) for change in changes]
 
     @overload
     def __call__(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> T: ...

@@ -72,6 +72,16 @@ def load(
     return wrapped
 
 
+def load_parts(name: str, dtype: torch.dtype) -> tuple[Any, Any, Vocabulary]:
+    """The transformers model on the CPU, its tokenizer and vocabulary, for those who train. Raises what `load` does."""
+    source, local = _source(name, silent)
+    options = {"revision": None, "token": None, "local_files_only": local, "trust_remote_code": False}
+    with _quiet_library():
+        tokenizer = _from_library(name, "tokenizer", lambda: _tokenizer(source, options))
+        model = _from_library(name, "model", lambda: _weights(source, options, dtype, torch.device("cpu")))
+        return model, tokenizer, _vocabulary(name, tokenizer, model)
+
+
 def _source(name: str, progress: Progress) -> tuple[str, bool]:
     """What transformers should load, and whether it is local."""
     if name in KNOWN:

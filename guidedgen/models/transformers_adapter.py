@@ -84,6 +84,7 @@ class TransformersModel:
             tree=abilities.tree,
             batch=abilities.batch,
             layers=abilities.layers,
+            views=getattr(backend, "views", False),
             reason="; ".join(reasons) or None,
         )
         return TransformersModel(

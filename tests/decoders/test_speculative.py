@@ -10,7 +10,7 @@ import pytest
 
 from guidedgen.constraint import AllOf, MaxTokens
 from guidedgen.decoders import STRATEGIES, Plain, Speculative, strategy_named
-from guidedgen.decoders.drafters import DRAFTERS, NEED_LAYERS, ModelDrafter, Outcome, Request, Setting
+from guidedgen.decoders.drafters import DRAFTERS, NEED_NOTHING, ModelDrafter, Outcome, Request, Setting
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS
 from guidedgen.errors import ModelError
@@ -51,7 +51,7 @@ class Everything:
         assert outcome.logits.shape[0] == 1 + len(outcome.tree)
 
 
-FREE = sorted(DRAFTERS.keys() - NEED_LAYERS)
+FREE = sorted(NEED_NOTHING)
 DRAFTED = [*(DRAFTERS[name] for name in FREE), Everything()]
 
 

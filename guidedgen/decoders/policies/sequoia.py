@@ -33,6 +33,8 @@ class Sequoia:
         depth: of the deepest.
         acceptance: of the first, second, ... sibling, before anything was observed.
         learn: False for trees that never change: the paper's, from a calibration given as `acceptance`.
+        cost: of one forward of the target by its number of rows; what was measured on this machine if not given. With
+            drafts drawn from a distribution, samples (not how they are distributed) then differ between machines.
 
     Raises:
         ValueError: acceptance is no part of a distribution, or there is no room for a node.
@@ -42,6 +44,7 @@ class Sequoia:
     depth: int = 12
     acceptance: tuple[float, ...] = PRIOR
     learn: bool = True
+    cost: Cost | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -52,7 +55,7 @@ class Sequoia:
 
     def open(self, cost: Cost) -> _Session:
         """See `Policy.open`."""
-        return _Session(self, cost)
+        return _Session(self, cost if self.cost is None else self.cost)
 
 
 class _Session:
