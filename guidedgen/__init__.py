@@ -60,8 +60,9 @@ if TYPE_CHECKING:
     from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
+    from guidedgen.sampler.selections import Channels, Pages
     from guidedgen.sampler.settings import Sampling
-    from guidedgen.sampler.views import SinkWindow, TopTokens
+    from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
     from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
     from guidedgen.vocabulary import Vocabulary
 
@@ -74,6 +75,7 @@ __all__ = [
     "BayesAttribute",
     "Beam",
     "BudgetTooSmall",
+    "Channels",
     "Choice",
     "CompileError",
     "Conditioned",
@@ -115,8 +117,10 @@ __all__ = [
     "NoisyInstruction",
     "Number",
     "Overlapped",
+    "Pages",
     "Plain",
     "Regex",
+    "Regions",
     "Repeat",
     "Result",
     "RewardGuided",
@@ -222,8 +226,9 @@ _SOURCES = {
     "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
+    "guidedgen.sampler.selections": ("Channels", "Pages"),
     "guidedgen.sampler.settings": ("Sampling",),
-    "guidedgen.sampler.views": ("SinkWindow", "TopTokens"),
+    "guidedgen.sampler.views": ("Regions", "SinkWindow", "TopTokens"),
     "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),
     "guidedgen.vocabulary": ("Vocabulary",),
 }
