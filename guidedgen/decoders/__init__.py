@@ -15,6 +15,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "conditioned": Conditioned,
     "overlapped": Overlapped,
     "plain": Plain,
+    "reward-guided": RewardGuided,
     "speculative": Speculative,
 }
 """Every strategy by the name that the command line and settings files use."""
@@ -23,15 +24,21 @@ _PARTS: dict[str, dict[str, type]] = {
     "beam": {"width": int, "groups": int},
     "conditioned": {"align": str},
     "overlapped": _DRAFTED,
+    "reward-guided": {"reward": str, "threshold": float},
     "speculative": _DRAFTED,
 }
+
+
+def strategy_parts(name: str) -> tuple[str, ...]:
+    """The settings that may follow a strategy's name behind colons."""
+    return tuple(_PARTS.get(name, {}))
 
 
 def strategy_named(text: str) -> Strategy:
     """A strategy by name, with its first settings behind colons; one that is left out is the default.
 
-    "plain", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]", "beam[:WIDTH[:GROUPS]]";
-    "overlapped" as "speculative". Names are those in `DRAFTERS`, `VERIFIERS`, `POLICIES` and `ALIGNMENTS`.
+    "plain", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]", "beam[:WIDTH[:GROUPS]]",
+    "reward-guided[:REWARD[:THRESHOLD]]"; "overlapped" as "speculative". `catalogue.catalogue` lists all names.
 
     Raises:
         ValueError: a name is not known, or there are too many.
@@ -45,10 +52,11 @@ def strategy_named(text: str) -> Strategy:
         raise ValueError(f"{text!r} says too much. It may say {known}")
     chosen: dict[str, Any] = {}
     for (part, kind), value in zip(parts.items(), given, strict=False):
-        if kind is int and value and not value.isdigit():
-            raise ValueError(f"{part} in {text!r} must be a number, not {value!r}")
-        if value:
-            chosen[part] = kind(value)
+        try:
+            if value:
+                chosen[part] = kind(value)
+        except ValueError as error:
+            raise ValueError(f"{part} in {text!r} must be a number, not {value!r}") from error
     return STRATEGIES[name](**chosen)
 
 
@@ -65,4 +73,5 @@ __all__ = [
     "Speculative",
     "Strategy",
     "strategy_named",
+    "strategy_parts",
 ]

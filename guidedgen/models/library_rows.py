@@ -121,6 +121,8 @@ class LibraryRows:
         ValueError: why this model cannot take flat rows.
     """
 
+    views = True
+
     def __init__(self, model: Any) -> None:
         register()
         self._model = model

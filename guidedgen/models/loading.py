@@ -55,7 +55,7 @@ def load(
     report = progress or silent
     where = choose_device(device)
     weights = str(dtype) if dtype in WEIGHTS else "dense"
-    number_format = torch.bfloat16 if weights != "dense" else choose_dtype(dtype, where)
+    number_format = "auto" if weights != "dense" else choose_dtype(dtype, where)  # the file's own is rounded best
     source, local = _source(name, report)
     options = {"revision": revision, "token": token, "local_files_only": local, "trust_remote_code": False}
     report("load", 0, _STEPS)
@@ -129,7 +129,7 @@ def _tokenizer(source: str, options: dict[str, Any]) -> Any:
     return AutoTokenizer.from_pretrained(source, **options)
 
 
-def _weights(source: str, options: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Any:
+def _weights(source: str, options: dict[str, Any], dtype: torch.dtype | str, device: torch.device) -> Any:
     from transformers import AutoModelForCausalLM
 
     model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)

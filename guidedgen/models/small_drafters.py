@@ -1,7 +1,7 @@
-"""Small drafters that were trained for a model: where they are kept, and how they are loaded.
+"""Models that draft for a model: small ones that were trained for it, and the model itself with weights of few bits.
 
-A drafter is a folder in transformers format in the user's cache. It has the model's own vocabulary, and is found by the
-model's name and vocabulary, so that every number format of a model shares one.
+A trained drafter is a folder in transformers format in the user's cache. It has the model's own vocabulary, and is
+found by the model's name and vocabulary, so that every number format of a model shares one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import torch
 from guidedgen.errors import ModelError
 from guidedgen.models.base import LanguageModel
 from guidedgen.models.cache_folder import MANIFEST, cache_root
-from guidedgen.models.precision import choose_dtype
+from guidedgen.models.loading import load
+from guidedgen.models.precision import WEIGHTS, choose_dtype
 from guidedgen.models.transformers_adapter import TransformersModel
 
 _loaded: WeakValueDictionary[tuple[str, str, str, int], TransformersModel] = WeakValueDictionary()
@@ -48,6 +49,27 @@ def load_drafter(model: LanguageModel, *, weights: str = "dense") -> Transformer
     known = _loaded.get(key)
     if known is None:
         known = _loaded[key] = _load(folder, model, weights)
+    return known
+
+
+def load_few_bits(model: LanguageModel, weights: str) -> LanguageModel:
+    """The same model with weights of few bits; loaded once as long as somebody uses it.
+
+    Args:
+        model: one that `load` made.
+        weights: "int8" or "int4".
+
+    Raises:
+        ModelError: it cannot be loaded in that format, or is in few bits itself.
+    """
+    if model.info.dtype in WEIGHTS:
+        raise ModelError(
+            f"{model.info.name} is in {model.info.dtype} already. Load it with dtype='auto' to draft for it."
+        )
+    key = model.info.name, weights, model.info.device, 0
+    known = _loaded.get(key)
+    if known is None:
+        known = _loaded[key] = load(model.info.name, device=model.info.device, dtype=weights)
     return known
 
 

@@ -1,7 +1,7 @@
 """TransformersModel: a model of the transformers library behind the `LanguageModel` protocol.
 
-Chooses the fastest backend that passes the self-test: the lean forward, flat rows through the library's modules, or
-plain decoding through the library's own cache.
+Chooses the fastest backend that passes the self-test: the native forward, the lean one in torch, flat rows through the
+library's modules, or plain decoding through the library's own cache.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from typing import Any, cast
 import torch
 
 from guidedgen.errors import ModelError
+from guidedgen.models import lean_llama, native_llama
 from guidedgen.models.base import ModelInfo, Reading, Rows
-from guidedgen.models.lean_llama import LeanLlama, round_weights
+from guidedgen.models.lean_llama import LeanLlama
 from guidedgen.models.library_plain import LibraryPlain
 from guidedgen.models.library_rows import LibraryRows
+from guidedgen.models.native_llama import NativeLlama
 from guidedgen.models.self_test import QUANTISED_TOLERANCE, Abilities, Backend, LayeredBackend, SelfTest
 from guidedgen.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
 
+_OWN_WAYS: dict[str, type[NativeLlama | LeanLlama]] = {"native": NativeLlama, "lean": LeanLlama}  # fastest first
 _STATIC_ROTARY = ("default", "linear", "llama3", "yarn", "proportional")  # do not depend on the length of the text
 
 
@@ -32,7 +35,7 @@ class TransformersModel:
         info: what the sampler must know.
         vocabulary: bytes of every token.
         tokenizer: the transformers tokenizer (chat template, encode, decode).
-        backend: which way through the model is used: "lean", "rows" or "plain".
+        backend: which way through the model is used: "native", "lean", "rows" or "plain".
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class TransformersModel:
             tree=abilities.tree,
             batch=abilities.batch,
             layers=abilities.layers,
+            views=getattr(backend, "views", False),
             reason="; ".join(reasons) or None,
         )
         return TransformersModel(
@@ -137,12 +141,13 @@ def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, s
     with torch.inference_mode():
         reference = _library_forward(model)
         test = SelfTest(reference, logits_size=logits_size(model), device=model.device)
-        if lean and LeanLlama.accepts(model):
-            backend = LeanLlama(model)
-            abilities = test.run(backend, model.dtype)
-            if abilities.tree and abilities.batch:
-                return backend, "lean", replace(abilities, layers=test.layers(backend, model.dtype))
-            _log.warning("%s: the lean forward failed its self-test (%s); using the library's", name, abilities.reason)
+        for way, own in _OWN_WAYS.items() if lean else ():
+            if own.accepts(model):
+                backend = own(model)
+                abilities = test.run(backend, model.dtype)
+                if abilities.tree and abilities.batch:
+                    return backend, way, replace(abilities, layers=test.layers(backend, model.dtype))
+                _log.warning("%s: the %s forward failed its self-test (%s)", name, way, abilities.reason)
         own_attention = model.config._attn_implementation
         reason: str | None
         try:
@@ -165,15 +170,21 @@ def _quantised(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend
             "Load it with dtype='auto'."
         )
     with torch.inference_mode():
-        backend = LeanLlama(model, weights=weights)
-        round_weights(model, weights)
-        model.float()  # so that the comparison sees the rounding of one side alone
+        backend: LayeredBackend
+        if NativeLlama.accepts(model, weights):
+            way, backend = "native", NativeLlama(model, weights=weights)
+            native_llama.round_weights(model, weights)
+        else:
+            model.to(torch.bfloat16)
+            way, backend = "lean", LeanLlama(model, weights=weights)
+            lean_llama.round_weights(model, weights)
+            model.float()  # so that the comparison sees the rounding of one side alone
         test = SelfTest(_library_forward(model), logits_size=logits_size(model), device=model.device)
         abilities = test.within(backend, QUANTISED_TOLERANCE)
         abilities = replace(abilities, layers=test.layers(backend, torch.bfloat16))
     if not (abilities.tree and abilities.batch):
         raise ModelError(f"{name}: {weights} weights do not work here ({abilities.reason}). Load it with dtype='auto'.")
-    return backend, "lean", abilities
+    return backend, way, abilities
 
 
 def _plain(model: Any, name: str, test: SelfTest, reason: str | None) -> tuple[Backend, str, Abilities]:

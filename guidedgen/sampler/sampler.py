@@ -23,6 +23,7 @@ from guidedgen.sampler.blocks import BlockTree, thin
 from guidedgen.sampler.cache import Node
 from guidedgen.sampler.engine import Engine
 from guidedgen.sampler.jobs import Job, Part, waves_of
+from guidedgen.sampler.selections import Selection
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trace import TraceRecorder
 from guidedgen.sampler.trees import Overlay, Tree
@@ -45,14 +46,14 @@ class Sampler:
         model: what computes.
         cache_bytes: most bytes of keys and values kept; least recently used prefixes go first.
         chunk: most rows in one forward; longer prompts are computed in pieces.
-        cache: what is kept of long texts, approximately; None keeps everything.
+        cache: what is kept or read of long texts, approximately; None is everything.
 
     Attributes:
         model: what computes.
         trace: counts forwards, rows, reused tokens and seconds.
 
     Raises:
-        ModelError: the model's cache cannot be thinned.
+        ModelError: the model cannot do what `cache` asks for.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Sampler:
         *,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         chunk: int = 512,
-        cache: View | None = None,
+        cache: View | Selection | None = None,
     ) -> None:
         if chunk < 1:
             raise ValueError(f"chunk must be at least 1, not {chunk}")
@@ -80,7 +81,8 @@ class Sampler:
         self,
         *,
         plan: LayerPlan = ALL_LAYERS,
-        attention: View | None = None,
+        attention: View | Selection | None = None,
+        model: LanguageModel | None = None,
         trace: TraceRecorder | None = None,
     ) -> Sampler:
         """The same model and weights looked at otherwise, for drafting and for comparing.
@@ -92,20 +94,21 @@ class Sampler:
         Args:
             plan: the layers that run.
             attention: what is read of long prefixes; None is everything.
+            model: the same model with other weights (of fewer bits, for example), whose keys and values lie alike.
             trace: counts its forwards; a new one by default.
 
         Raises:
-            ModelError: the model has no such layers or cannot tell them apart, its cache cannot be thinned, or is
-                thinned already.
+            ModelError: the model has no such layers or cannot tell them apart, cannot do what the view of attention
+                asks for, or its cache is under one already; the other model does not belong to this one.
         """
+        if model is not None:
+            self._check_alike(model)
         if plan != ALL_LAYERS:
             self._layered()
             plan.running(self.model.info.layers)
-        if attention is not None:
-            self._engine.thin_store(self.model.info.name)
-            if self._engine.view is not None:
-                raise ModelError(f"the cache keeps {self._engine.view} already. Load the model without cache=...")
-        return self._sibling(self._engine.overlay(attention), plan, trace)
+        view = self._sibling(self._engine.overlay(attention), plan, trace)
+        view.model = model or self.model
+        return view
 
     def _sibling(self, tree: Tree, plan: LayerPlan, trace: TraceRecorder | None) -> Sampler:
         sibling = object.__new__(Sampler)
@@ -115,9 +118,24 @@ class Sampler:
         sibling._name_approximation()
         return sibling
 
+    def _check_alike(self, other: LanguageModel) -> None:
+        """Raise ModelError where another model cannot read this one's keys and values."""
+        own = self.model
+        same = (
+            other.new_store(0).slot_bytes == self._engine.store.slot_bytes
+            and other.info.logits_size == own.info.logits_size
+            and other.info.device == own.info.device
+            and other.vocabulary.fingerprint == own.vocabulary.fingerprint
+        )
+        if not same:
+            raise ModelError(
+                f"{other.info.name} cannot read what {own.info.name} has cached. "
+                "A view takes the same model in another number format, on the same device."
+            )
+
     def _name_approximation(self) -> None:
         """Say in the trace what makes these logits differ from the model's own."""
-        seen = self._tree.view if isinstance(self._tree, Overlay) else None
+        seen = self._tree.view or self._tree.look if isinstance(self._tree, Overlay) else None
         parts = [self._plan if self._plan != ALL_LAYERS else None, seen, self._engine.view]
         self.trace.approximate = " with ".join(str(part) for part in parts if part is not None) or None
 
@@ -132,12 +150,15 @@ class Sampler:
         with self._engine.exclusive():
             self._engine.clear()
 
-    def logits(self, sequences: list[Sequence]) -> torch.Tensor:
+    def logits(self, sequences: list[Sequence], *, ahead: ListOf[Sequence] = ()) -> torch.Tensor:
         """Logits after the last token of each sequence, float32 [B, logits_size].
 
         Args:
             sequences: in any order and relation: forks, rollbacks, repeats. Those on the way to another one (a
                 sequence together with its ancestors) cost nothing beyond their rows of logits.
+            ahead: prompts that will be asked for later. What `chunk` leaves of each forward's rows is spent on them,
+                all but their last tokens, so that they never hold up the others (Agrawal et al. 2024,
+                "Sarathi-Serve", section 4). `uncached` says how much of one is left.
 
         Raises:
             ModelError: a sequence is longer than the model's context.
@@ -145,7 +166,12 @@ class Sampler:
         """
         if not sequences:
             return torch.empty(0, self.model.info.logits_size)
-        return self._ask(sequences, ()).logits
+        return self._ask(sequences, (), ahead).logits
+
+    def uncached(self, sequence: Sequence) -> int:
+        """How many tokens of a sequence would have to be computed; its last token is not counted."""
+        with self._exclusive([sequence]):
+            return max(0, len(self._tree.locate(sequence)[1]) - 1)
 
     def read(self, sequences: list[Sequence], *, taps: tuple[int, ...]) -> Reading:
         """Logits after the last token of each sequence, and that token's hidden states after the layers in `taps`.
@@ -232,7 +258,7 @@ class Sampler:
             engine.allocator.release([slot])
             weights = watch.weights[0]
         slots = engine.allocator.take(size, -1)
-        thin(view, engine.thin_store(self.model.info.name), node.slots(), weights, slots)
+        thin(view, engine.thin_store(), node.slots(), weights, slots)
         tree.cache.settle(node, slots)
 
     def _layered(self) -> LayeredModel:
@@ -258,20 +284,28 @@ class Sampler:
     def _full(self, detail: str) -> LimitExceeded:
         return LimitExceeded("cache_bytes", self._engine.cache_bytes, detail, remedy=_MORE_CACHE)
 
-    def _ask(self, sequences: list[Sequence], taps: tuple[int, ...]) -> Reading:
-        for sequence in sequences:
+    def _ask(self, sequences: list[Sequence], taps: tuple[int, ...], ahead: ListOf[Sequence] = ()) -> Reading:
+        for sequence in (*sequences, *ahead):
             self._check_length(sequence)
         answers = Answers(len(sequences))
-        with self._exclusive(sequences):
+        with self._exclusive([*sequences, *ahead]):
             while answers.pending:
-                for reading, entries in self._run(self._wave(sequences, answers.pending), sequences, taps):
+                for reading, entries in self._run(self._wave(sequences, answers.pending, ahead), sequences, taps):
                     answers.add(reading, entries)
         return answers.in_order()
 
-    def _wave(self, sequences: list[Sequence], pending: list[int]) -> list[Job]:
+    def _wave(self, sequences: list[Sequence], pending: list[int], ahead: ListOf[Sequence] = ()) -> list[Job]:
         """The pending sequences that can be computed together: no two jobs begin with the same uncached row."""
         jobs = [self._job(sequences[index], index) for index in pending]
-        return waves_of(jobs, most_rows=self._engine.chunk, trees=self.model.info.tree, room=self._tree.room)
+        wave = waves_of(jobs, most_rows=self._engine.chunk, trees=self.model.info.tree, room=self._tree.room)
+        taken, planted = {job.key for job in wave}, {id(job.tip) for job in wave if job.parents is not None}
+        for sequence in ahead:
+            job = self._job(sequence, -1)
+            job.missing, job.answers, job.ahead = job.missing[:-1], {}, True
+            if job.missing and job.key not in taken and id(job.tip) not in planted:
+                taken.add(job.key)
+                wave.append(job)
+        return wave
 
     def _job(self, sequence: Sequence, index: int) -> Job:
         tip, missing = self._tree.locate(sequence)
@@ -294,7 +328,7 @@ class Sampler:
         for job in unfinished:
             (job.again or job.tip).pins += 1
         reused = sum(job.tip.depth for job in unfinished if job.again is not None or len(job.missing) > 1)
-        while unfinished:
+        while not all(job.ahead for job in unfinished):
             parts = self._parts(unfinished)
             entries = [part.job.answers[part.job.done + row] for part in parts for row in part.wanted()]
             scored = isinstance(self._tree, BlockTree) and self._tree.scored
@@ -306,6 +340,8 @@ class Sampler:
                 self._commit(part, sequences, watch.weights.get(number, {}) if watch else {})
             unfinished = [job for job in unfinished if job.missing]
             yield reading, entries
+        for job in unfinished:
+            (job.again or job.tip).pins -= 1
 
     def _parts(self, unfinished: list[Job]) -> list[Part]:
         """What the next forward computes, with slots. Drops jobs from `unfinished` until their slots can be had."""
@@ -362,7 +398,7 @@ class Sampler:
         plan: LayerPlan | None = None,
     ) -> Reading:
         """Logits of the parts' wanted rows, [J, logits_size], and what is tapped of them."""
-        device = self.model.info.device
+        device, look = self.model.info.device, self._tree.look
         tokens: list[int] = []
         positions: list[int] = []
         slots: list[int] = []
@@ -377,7 +413,8 @@ class Sampler:
             ancestors = part.ancestors()
             if ancestors is not None:
                 ancestors = ancestors.to(device)
-            segments.append(Segment(start=start, stop=len(tokens), context=context, ancestors=ancestors))
+            old = 0 if look is None else tip.depth - tip.depth % look.block
+            segments.append(Segment(start=start, stop=len(tokens), context=context, ancestors=ancestors, old=old))
             wanted += [start + row for row in part.wanted()]
         rows = Rows(
             tokens=torch.tensor(tokens, device=device),
@@ -389,6 +426,7 @@ class Sampler:
             taps=taps,
             embeddings=embeddings,
             watch=watch,
+            look=look,
         )
         began = time.perf_counter()
         if taps:

@@ -12,11 +12,18 @@ from guidedgen.errors import LimitExceeded, ModelError
 from guidedgen.models import tiny
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
-from guidedgen.sampler.views import SinkWindow, TopTokens
+from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
 from tests.sampler.thinned import Thinned, View
 
 FAMILIES = ["llama", "gemma2", "gpt_oss", "gpt2"]
-VIEWS: list[View] = [SinkWindow(2, 9, 4), SinkWindow(0, 6, 1), TopTokens(7, 4), TopTokens(5, 1), TopTokens(12, 5)]
+VIEWS: list[View] = [
+    SinkWindow(2, 9, 4),
+    SinkWindow(0, 6, 1),
+    TopTokens(7, 4),
+    TopTokens(5, 1),
+    TopTokens(12, 5),
+    Regions(5, 6, 2, 4),
+]
 
 
 @cache
@@ -131,7 +138,9 @@ def test_models_without_slots_of_keys_refuse_views() -> None:
         Sampler(tiny.load("mamba"), cache=SinkWindow())
 
 
-@pytest.mark.parametrize("wrong", [lambda: SinkWindow(-1), lambda: SinkWindow(window=0), lambda: TopTokens(0)])
+@pytest.mark.parametrize(
+    "wrong", [lambda: SinkWindow(-1), lambda: SinkWindow(window=0), lambda: TopTokens(0), lambda: Regions(recent=999)]
+)
 def test_views_without_room_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="is no view"):
         wrong()

@@ -96,7 +96,7 @@ class Rows final : public LalrRows {
                 visit(row, Item(work[i]), work);
             }
             for (const Expected& e : row->terminals) row->first = row->first | symbols_->lexer().first(e.start);
-            symbols_->lexer().expressions().work().hold(memory(*row));
+            symbols_->lexer().expressions().work().hold(closed_memory(*row));
         } catch (...) {   // a limit was reached: leave nothing half done
             seen_.clear();
             row->terminals.clear();
@@ -107,7 +107,7 @@ class Rows final : public LalrRows {
         row->closed = true;
         seen_.clear();
         std::sort(row->callers.begin(), row->callers.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-        bytes_ += memory(*row);
+        bytes_ += closed_memory(*row);
     }
 
     // The row after a terminal that leaves an obligation.
@@ -174,7 +174,7 @@ class Rows final : public LalrRows {
 
   private:
     // What closing a row adds to it.
-    static int64_t memory(const Row& row) {
+    static int64_t closed_memory(const Row& row) {
         size_t items = 0;
         for (const Expected& e : row.terminals) items += e.after ? e.after->capacity() + 2 : 0;
         for (const ExpectedTokens& e : row.tokens) items += e.after.capacity() + 2;
