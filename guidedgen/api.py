@@ -64,11 +64,13 @@ def load(
             bounded memory however long the text is. `gg.Pages()` and `gg.Channels.calibrated(...)` read less instead.
             None keeps and reads everything.
         native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, and honours no
-            views that select (`gg.Pages`, `gg.Channels`), neither here nor for drafts.
+            views that select (`gg.Pages`, `gg.Channels`): it is not used with such a `cache`, and where drafts shall
+            select, say False.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.
     """
+    native = native and not hasattr(cache, "hide")
     loaded = models.load(
         str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token, native=native
     )
