@@ -12,7 +12,7 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Beam, Conditioned, Plain, Speculative
+    from guidedgen.decoders import Auto, Beam, Conditioned, Overlapped, Plain, RewardGuided, Speculative
     from guidedgen.decoders.mix import (
         AgainstRepetition,
         BayesAttribute,
@@ -60,8 +60,9 @@ if TYPE_CHECKING:
     from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
+    from guidedgen.sampler.selections import Channels, Pages
     from guidedgen.sampler.settings import Sampling
-    from guidedgen.sampler.views import SinkWindow, TopTokens
+    from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
     from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
     from guidedgen.vocabulary import Vocabulary
 
@@ -71,9 +72,11 @@ __all__ = [
     "AgainstRepetition",
     "AllOf",
     "AnyText",
+    "Auto",
     "BayesAttribute",
     "Beam",
     "BudgetTooSmall",
+    "Channels",
     "Choice",
     "CompileError",
     "Conditioned",
@@ -114,10 +117,14 @@ __all__ = [
     "Named",
     "NoisyInstruction",
     "Number",
+    "Overlapped",
+    "Pages",
     "Plain",
     "Regex",
+    "Regions",
     "Repeat",
     "Result",
+    "RewardGuided",
     "SafetyMix",
     "Sampling",
     "SavedConstraintError",
@@ -172,7 +179,7 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Beam", "Conditioned", "Plain", "Speculative"),
+    "guidedgen.decoders": ("Auto", "Beam", "Conditioned", "Overlapped", "Plain", "RewardGuided", "Speculative"),
     "guidedgen.decoders.mix": (
         "AgainstRepetition",
         "BayesAttribute",
@@ -220,8 +227,9 @@ _SOURCES = {
     "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
+    "guidedgen.sampler.selections": ("Channels", "Pages"),
     "guidedgen.sampler.settings": ("Sampling",),
-    "guidedgen.sampler.views": ("SinkWindow", "TopTokens"),
+    "guidedgen.sampler.views": ("Regions", "SinkWindow", "TopTokens"),
     "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),
     "guidedgen.vocabulary": ("Vocabulary",),
 }

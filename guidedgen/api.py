@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from guidedgen.decoders.mix.contexts import Prompts
     from guidedgen.models import Progress
     from guidedgen.models.base import LanguageModel, ModelInfo
+    from guidedgen.sampler.selections import Selection
     from guidedgen.sampler.views import View
     from guidedgen.vocabulary import Vocabulary
 
@@ -45,7 +46,8 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     cache_bytes: int | None = None,
-    cache: View | None = None,
+    cache: View | Selection | None = None,
+    native: bool = True,
 ) -> Model:
     """Load a model, fetching it first where necessary.
 
@@ -59,12 +61,19 @@ def load(
         token: access token for the hub.
         cache_bytes: most memory for keys and values that are kept between calls.
         cache: what is kept of long texts, such as `gg.SinkWindow(4, 1020)` or `gg.TopTokens(512)`: approximate, and in
-            bounded memory however long the text is. None keeps everything.
+            bounded memory however long the text is. `gg.Pages()` and `gg.Channels.calibrated(...)` read less instead.
+            None keeps and reads everything.
+        native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, and honours no
+            views that select (`gg.Pages`, `gg.Channels`): it is not used with such a `cache`, and where drafts shall
+            select, say False.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.
     """
-    loaded = models.load(str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token)
+    native = native and not hasattr(cache, "hide")
+    loaded = models.load(
+        str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token, native=native
+    )
     return Model(loaded, cache_bytes=cache_bytes, cache=cache)
 
 
@@ -81,7 +90,7 @@ class Model:
     """
 
     def __init__(
-        self, language_model: LanguageModel, *, cache_bytes: int | None = None, cache: View | None = None
+        self, language_model: LanguageModel, *, cache_bytes: int | None = None, cache: View | Selection | None = None
     ) -> None:
         info, vocabulary = language_model.info, language_model.vocabulary
         if vocabulary.size > info.logits_size:

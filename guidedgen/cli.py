@@ -49,7 +49,9 @@ app.add_typer(evaluate_app)
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
-CacheName = Annotated[str, typer.Option("--cache", help="full, sink-window:SINKS:WINDOW, top-tokens:BUDGET")]
+CacheName = Annotated[
+    str, typer.Option("--cache", help="full, or approximate: sink-window:4:1020, top-tokens:512, ...")
+]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
@@ -113,8 +115,7 @@ def generate(
     tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
     strategy: Annotated[
-        str,
-        typer.Option(help="plain, speculative[:drafter[:verifier[:policy]]], conditioned[:alignment], beam[:width]."),
+        str, typer.Option(help="A name, with settings behind colons: see `guidedgen strategies`.")
     ] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
@@ -235,6 +236,22 @@ def _exact_text(path: Path) -> str:
     return path.read_bytes().decode("utf-8")
 
 
+@app.command(epilog="Example: guidedgen generate ... --strategy speculative:forced+copy:point-mass:sequoia")
+@reported
+def strategies(as_json: AsJson = False) -> None:
+    """What --strategy may say: strategies, and the drafters, verifiers and policies of speculation."""
+    from guidedgen.decoders.catalogue import catalogue  # late: brings torch
+
+    found = catalogue()
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for kind, names in found.items():
+        typer.echo(kind)
+        for name, what in names.items():
+            typer.echo(f"  {name:<22} {what}")
+
+
 @models_app.command("list", epilog="Example: guidedgen models list --json")
 @reported
 def list_models(as_json: AsJson = False) -> None:
@@ -329,9 +346,9 @@ def train_drafter_command(
 
 def _load(name: str, device: str, dtype: str, cache: str = "full") -> Model:
     from guidedgen.api import load  # late: brings torch
-    from guidedgen.sampler.views import cache_named
+    from guidedgen.sampler.named_views import CACHES, view_named
 
-    view = cache_named(cache)
+    view = view_named(cache, CACHES)
     with loading_bars() as told:
         return load(name, device=device, dtype=dtype, progress=told, cache=view)
 

@@ -65,6 +65,9 @@ class LeanLlama:
         weights: format of the matrices, a name in `linear.FORMATS`.
     """
 
+    watches = True
+    selects = True
+
     def __init__(self, model: Any, *, weights: str = "dense") -> None:
         config = model.config
         self._heads = int(config.num_attention_heads)

@@ -135,27 +135,49 @@ class TopTokens(_Eviction):
         return ranked.topk(self.budget).indices.sort().values
 
 
+@dataclass(frozen=True)
+class Regions(_Eviction):
+    """All of the prompt; of what was generated the newest tokens and those that the newest attends to most.
+
+    Source: Wu et al. 2024, "SCOPE", sections 3 and 4: heavy hitters are chosen among generated tokens only, so that
+    they do not push out the prompt; a block is the distance between two choices (its "discontinuous" strategy).
+
+    Args:
+        prompt: first tokens of the text that are kept. A longer prompt is treated as generated behind that.
+        budget: generated tokens that are kept at the end of a block.
+        recent: how many of them are the newest ones.
+        block: tokens between two ends.
+
+    Raises:
+        ValueError: a number below 1, or more recent tokens than the budget.
+    """
+
+    prompt: int = 1024
+    budget: int = 512
+    recent: int = 256
+    block: int = 64
+
+    scored = True
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _require(min(self.prompt, self.recent, self.block) >= 1 and self.recent <= self.budget, self)
+
+    @property
+    def threshold(self) -> int:
+        """See `View.threshold`."""
+        return self.prompt + self.budget
+
+    def keep(self, positions: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+        """See `View.keep`."""
+        assert weights is not None
+        count = positions.shape[0]
+        every = torch.arange(count, device=positions.device)
+        middle = weights[self.prompt : count - self.recent]
+        heavy = middle.topk(self.budget - self.recent).indices.sort().values + self.prompt
+        return torch.cat((every[: self.prompt], heavy, every[count - self.recent :]))
+
+
 def _require(sensible: bool, view: object) -> None:
     if not sensible:
         raise ValueError(f"{view} is no view: counts must be positive")
-
-
-CACHES: dict[str, type[SinkWindow] | type[TopTokens]] = {"sink-window": SinkWindow, "top-tokens": TopTokens}
-"""Views that a whole generation can run under, by the name that the command line uses."""
-
-
-def cache_named(text: str) -> View | None:
-    """A view by name and numbers, such as "sink-window:4:1020"; "full" is None.
-
-    Raises:
-        ValueError: an unknown name, something that is no number, or an impossible one.
-    """
-    name, *numbers = text.split(":")
-    if text == "full":
-        return None
-    if name not in CACHES:
-        raise ValueError(f"no cache is called {name!r}. There are: full, {', '.join(sorted(CACHES))}")
-    try:
-        return CACHES[name](*map(int, numbers))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{text!r} is no cache: {error}. Write for example sink-window:4:1020") from error

@@ -8,7 +8,8 @@ import pytest
 
 import guidedgen as gg
 from guidedgen.models import tiny
-from guidedgen.sampler.views import cache_named
+from guidedgen.sampler.named_views import CACHES, view_named
+from guidedgen.sampler.quantised import Quantised
 
 WINDOW = gg.SinkWindow(4, 28, 8)
 
@@ -37,12 +38,17 @@ def test_short_texts_are_what_they_are_without() -> None:
 
 
 def test_caches_by_name() -> None:
-    assert cache_named("full") is None
-    assert cache_named("sink-window:4:28:8") == WINDOW
-    assert cache_named("top-tokens:99") == gg.TopTokens(99)
+    assert view_named("full") is None
+    assert view_named("sink-window:4:28:8") == WINDOW
+    assert view_named("top-tokens:99") == gg.TopTokens(99)
+    assert view_named("regions:500:64:32") == gg.Regions(500, 64, 32)
+    assert view_named("pages:128") == gg.Pages(128)
+    assert view_named("quantised:8") == Quantised(8)
 
 
-@pytest.mark.parametrize("text", ["none", "sink-window:x", "sink-window:-1", "top-tokens:1:2:3", "top-tokens:0"])
+@pytest.mark.parametrize(
+    "text", ["none", "sink-window:x", "sink-window:-1", "top-tokens:1:2:3", "top-tokens:0", "quantised"]
+)
 def test_unknown_caches_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no cache"):
-        cache_named(text)
+    with pytest.raises(ValueError, match="no view"):
+        view_named(text, CACHES)

@@ -13,11 +13,11 @@ from guidedgen.models import tiny
 from guidedgen.models.base import LayerPlan
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
-from guidedgen.sampler.views import SinkWindow, TopTokens
+from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
 from tests.sampler.thinned import Thinned, View
 
 FAMILIES = ["llama", "gemma2", "gpt_oss"]
-VIEWS: list[View] = [SinkWindow(2, 5, 4), TopTokens(6, 4), TopTokens(3, 1)]
+VIEWS: list[View] = [SinkWindow(2, 5, 4), TopTokens(6, 4), TopTokens(3, 1), Regions(4, 3, 2, 4)]
 
 
 @cache

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from guidedgen.decoders.drafters.base import Outcome, Request, Setting
 from guidedgen.decoders.drafters.growing import ModelTrees
 from guidedgen.decoders.drafters.reading import Reader
-from guidedgen.decoders.drafters.views import evenly, layers_of, view_of
+from guidedgen.decoders.drafters.views import Waiting, evenly, in_place, layers_of, viewable
 from guidedgen.decoders.policies.confident import ConfidentGrowth, check_confidence
 from guidedgen.decoders.tree import DraftTree
 from guidedgen.models.base import LayerPlan
@@ -73,6 +73,7 @@ class SwiftSession:
         self._count = layers_of(setting)
         self._kept = max(1, self._count - round(settings.skip * max(0, self._count - 2)))
         self._choose = random.Random(0)
+        self._waiting = Waiting()
         self._steps = self._tried = 0
         self.agreement = -1.0  # of the part in use; below 0 before it was judged
         self._use(evenly(self._count, self._kept))
@@ -83,14 +84,15 @@ class SwiftSession:
         self._trees = ModelTrees(self._reader, self._setting, best=True)
 
     def _reading(self, layers: tuple[int, ...]) -> Reader:
-        return Reader(view_of(self._setting, LayerPlan(layers=layers)), self._setting)
+        return Reader(viewable(self._setting).view(plan=LayerPlan(layers=layers)), self._setting)
 
     def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
         """See `DraftSession.propose`."""
         settings = self._settings
+        ready = self._waiting.ready(requests)
         self._steps += 1
-        if self._searching and self._steps % settings.every == 0 and requests:
-            self._try(requests[self._tried % len(requests)].tip)
+        if self._searching and self._steps % settings.every == 0 and ready:
+            self._try(ready[self._tried % len(ready)].tip)
         cost = len(self.layers) / self._count
         growths = [
             request.growth(
@@ -99,9 +101,9 @@ class SwiftSession:
                 ),
                 level_cost=cost,
             )
-            for request in requests
+            for request in ready
         ]
-        return self._trees.draft(requests, growths)
+        return in_place(requests, ready, self._trees.draft(ready, growths))
 
     @property
     def _searching(self) -> bool:

@@ -8,7 +8,9 @@ from guidedgen.decoders.drafters.base import Setting
 from guidedgen.decoders.drafters.growing import ModelTrees
 from guidedgen.decoders.drafters.model import ModelSession
 from guidedgen.decoders.drafters.reading import Reader
+from guidedgen.decoders.policies.fixed import check_widths
 from guidedgen.errors import ModelError
+from guidedgen.models.base import LanguageModel
 from guidedgen.models.small_drafters import load_drafter
 from guidedgen.sampler.sampler import Sampler
 
@@ -34,13 +36,17 @@ class Trained:
 
     def __post_init__(self) -> None:
         """Check the widths."""
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths={self.widths!r} must be numbers of at least 1")
+        check_widths(self.widths)
 
     def open(self, setting: Setting) -> ModelSession:
         """See `Drafter.open`. Raises ModelError where no drafter was trained for the target."""
-        if setting.sampler is None:
-            raise ModelError("a trained drafter is found by the target's name, and here is no target.")
-        model = load_drafter(setting.sampler.model, weights=self.weights)
+        model = trained_for(setting, weights=self.weights)
         trees = ModelTrees(Reader(Sampler(model), setting), setting, confidence=self.confidence)
         return ModelSession(trees, widths=self.widths, level_cost=self.level_cost)
+
+
+def trained_for(setting: Setting, *, weights: str = "dense") -> LanguageModel:
+    """The drafter that was trained for a run's target. Raises ModelError where there is none."""
+    if setting.sampler is None:
+        raise ModelError("a trained drafter is found by the target's name, and here is no target.")
+    return load_drafter(setting.sampler.model, weights=weights)
