@@ -61,7 +61,7 @@ def load(
     source, local = _source(name, report)
     options = {"revision": revision, "token": token, "local_files_only": local, "trust_remote_code": False}
     report("load", 0, _STEPS)
-    with _quiet_library():
+    with quiet_library():
         tokenizer = _from_library(name, "tokenizer", lambda: _tokenizer(source, options))
         report("load", 1, _STEPS)
         model = _from_library(name, "model", lambda: _weights(source, options, number_format, where))
@@ -80,7 +80,7 @@ def load_parts(name: str, dtype: torch.dtype) -> tuple[Any, Any, Vocabulary]:
     """The transformers model on the CPU, its tokenizer and vocabulary, for those who train. Raises what `load` does."""
     source, local = _source(name, silent)
     options = {"revision": None, "token": None, "local_files_only": local, "trust_remote_code": False}
-    with _quiet_library():
+    with quiet_library():
         tokenizer = _from_library(name, "tokenizer", lambda: _tokenizer(source, options))
         model = _from_library(name, "model", lambda: _weights(source, options, dtype, torch.device("cpu")))
         return model, tokenizer, _vocabulary(name, tokenizer, model)
@@ -163,7 +163,7 @@ def _end_tokens(tokenizer: Any, model: Any, width: int) -> list[int] | None:
 
 
 @contextmanager
-def _quiet_library() -> Iterator[None]:
+def quiet_library() -> Iterator[None]:
     """Keep the transformers library from drawing its own bars and advice; restores what was set before."""
     from transformers.utils import logging as library_logging
 

@@ -128,8 +128,8 @@ class TransformersModel:
 
 
 def _owned(logits: torch.Tensor) -> torch.Tensor:
-    """In float32, and no inference tensor: a copy that callers may change."""
-    return logits.to(torch.float32, copy=True)
+    """In float32, and no inference tensor, so that callers may change it: what a backend gave, or a copy."""
+    return logits.to(torch.float32, copy=logits.is_inference())
 
 
 def logits_size(model: Any) -> int:
