@@ -233,7 +233,7 @@ def test_law_cache(family: str, slots: int, monkeypatch: pytest.MonkeyPatch) -> 
 def test_law_cache_of_a_cache_that_forgets(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("guidedgen.sampler.engine._FIRST_CAPACITY", 16)
     walk = Walk("llama", slots=70, chunk=7, seed=3, forgets=view)
-    walk.run(200)
+    walk.run(120)
     assert {"asked", "nested", "evicted", "interrupted", "interrupted anywhere"} <= set(+walk.seen), walk.seen
 
 
