@@ -68,7 +68,8 @@ class LeanLlama:
         dtype: of everything else, keys and values among it; default: the model's.
     """
 
-    views = True
+    watches = True
+    selects = True
 
     def __init__(self, model: Any, *, weights: str = "dense", dtype: torch.dtype | None = None) -> None:
         config = model.config

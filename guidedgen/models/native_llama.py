@@ -6,6 +6,7 @@ computed beside it, since no sum is ever taken in another order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ class NativeLlama:
 
     Threads are torch's (`torch.set_num_threads`), asked for at every forward. Nothing of the model is kept but its
     embedding and norms; weights are copied into the kernel's own order, once for this forward and its twin, which
-    computes what this one cannot: rows that watch or look.
+    computes what this one cannot: rows that look.
 
     Args:
         model: a transformers `LlamaForCausalLM`.
@@ -32,11 +33,12 @@ class NativeLlama:
         kernels: name of the row kernels, see `_native.row_kernels()`; the best that run here by default.
     """
 
-    views = True
+    watches = selects = True
 
     def __init__(self, model: Any, *, weights: str = "dense", kernels: str = "") -> None:
         kernel, base = native(), model.model
         assert kernel is not None  # `accepts` was asked
+        self._kv_heads = int(model.config.num_key_value_heads)
         dtype = model.dtype if weights == "dense" else torch.bfloat16  # of keys, values and embeddings
         self._dtype: torch.dtype = dtype
         self._twin = LeanLlama(model, weights=f"packed {weights}", dtype=dtype)
@@ -46,7 +48,7 @@ class NativeLlama:
         shape = {
             "width": int(model.config.hidden_size),
             "heads": int(model.config.num_attention_heads),
-            "kv_heads": int(model.config.num_key_value_heads),
+            "kv_heads": self._kv_heads,
             "dim": int(attention.head_dim),
             "epsilon": float(model.config.rms_norm_eps),
             "scale": float(attention.scaling),
@@ -95,19 +97,21 @@ class NativeLlama:
 
     def read(self, rows: Rows, store: SlotStore) -> Reading:
         """Logits of the wanted rows, float32 [W, logits_size], and what is tapped."""
-        if rows.watch is not None or rows.look is not None:
-            return self._twin.read(rows, store)
+        if rows.look is not None:
+            given = None if rows.embeddings is None else rows.embeddings.to(self._dtype)
+            return self._twin.read(replace(rows, embeddings=given), store)
         walk = LayerWalk(rows, self.layers)
         hidden = walk.enter(F.embedding(rows.tokens, self._embedding)).to(torch.float32, copy=True).contiguous()
         store.place(rows.slots, rows.positions)
         cosines, sines = self._rotary.at(rows.positions)
+        watched = self._watched(rows, len(walk.layers))
         taps = {layer: torch.empty_like(hidden) for layer in rows.taps}
         self._native.run(
             hidden.numpy(),
             rows.slots.numpy(),
             cosines[:, 0].numpy(),
             sines[:, 0].numpy(),
-            [_segment(segment) for segment in rows.segments],
+            [_segment(segment, watched.get(number)) for number, segment in enumerate(rows.segments)],
             list(walk.layers),
             self._arrays(store),
             {layer: memory.numpy() for layer, memory in taps.items()},
@@ -115,8 +119,21 @@ class NativeLlama:
         )
         for layer, memory in taps.items():
             walk.after(layer, memory)
+        for number, weights in watched.items():
+            assert rows.watch is not None
+            rows.watch.weights[number].update(zip(walk.layers, weights.mean(1), strict=True))
         final = hidden if rows.wanted.shape[0] == hidden.shape[0] else hidden[rows.wanted]
         return Reading(logits=self.head(final), hidden=walk.hidden)
+
+    def _watched(self, rows: Rows, layers: int) -> dict[int, torch.Tensor]:
+        """Memory for what the last rows of watched segments attend to, by segment [L, KV, C + n]."""
+        memory = {}
+        for number in rows.watch.weights if rows.watch is not None else ():
+            segment = rows.segments[number]
+            memory[number] = torch.empty(
+                layers, self._kv_heads, segment.context.shape[0] + segment.stop - segment.start
+            )
+        return memory
 
     def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """What enters the first layer, float32 [R, E]; positions do not matter here."""
@@ -154,9 +171,10 @@ def round_weights(model: Any, weights: str) -> None:
     model.float()
 
 
-def _segment(segment: Segment) -> tuple[int, int, Any, Any]:
+def _segment(segment: Segment, watched: torch.Tensor | None) -> tuple[int, int, Any, Any, Any]:
     seen = None if segment.ancestors is None else segment.ancestors.contiguous().view(torch.uint8).numpy()
-    return segment.start, segment.stop, segment.context.contiguous().numpy(), seen
+    context = segment.context.contiguous().numpy()
+    return segment.start, segment.stop, context, seen, None if watched is None else watched.numpy()
 
 
 def _matrix(linear: Linear) -> Any:

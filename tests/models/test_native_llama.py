@@ -14,6 +14,7 @@ from guidedgen.models import packed, tiny
 from guidedgen.models.base import LayerPlan, Rows, Segment, Watch
 from guidedgen.models.lean_llama import LeanLlama
 from guidedgen.models.native_llama import NativeLlama, round_weights
+from guidedgen.models.transformers_adapter import TransformersModel
 
 if packed.native() is None:
     pytest.skip("the native kernel is not built, or before it had row kernels", allow_module_level=True)
@@ -262,6 +263,17 @@ def test_what_it_accepts() -> None:
 def test_without_the_native_kernel_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("guidedgen.models.native_llama.native", lambda: None)
     assert tiny.load("llama").backend == "lean"
+    vocabulary = tiny.load("llama").vocabulary
+    few = TransformersModel.wrap(tiny.library_model("llama"), None, vocabulary, name="tiny", weights="int8")
+    assert (few.backend, few.info.dtype) == ("lean", "int8")
+
+
+@pytest.mark.parametrize("weights", ["dense", "int8", "int4"])
+def test_it_is_what_a_model_on_a_cpu_gets(weights: str) -> None:
+    vocabulary = tiny.load("llama").vocabulary
+    model = TransformersModel.wrap(tiny.library_model("llama"), None, vocabulary, name="tiny", weights=weights)
+    assert (model.backend, model.info.tree, model.info.batch, model.info.layers) == ("native", True, True, 2)
+    assert (model.info.watches, model.info.selects) == (True, True)
 
 
 class HidesTheFirst:
@@ -273,7 +285,7 @@ class HidesTheFirst:
         return hidden
 
 
-def test_rows_that_watch_and_look_are_computed_by_the_twin() -> None:
+def test_rows_that_look_are_computed_by_the_twin() -> None:
     model = wide_model()
     both = NativeLlama(model), LeanLlama(model)
     found = []
@@ -291,9 +303,9 @@ def test_rows_that_watch_and_look_are_computed_by_the_twin() -> None:
 
 
 def test_the_twin_uses_the_same_matrices() -> None:
-    """Quantised as they are: rows that watch get the same model."""
+    """Quantised as they are: rows that look get the same model."""
     native = NativeLlama(wide_model(), weights="int4")
     step = chain(tokens(12), EMPTY, torch.arange(12))
     alone = native.forward(step, native.new_store(12))
-    watched = native.forward(replace(step, watch=Watch([0])), native.new_store(12))
-    assert float((alone - watched).abs().mean() / alone.std()) < 0.02
+    looking = native.forward(replace(step, look=HidesTheFirst()), native.new_store(12))  # `old` is 0: nothing to hide
+    assert float((alone - looking).abs().mean() / alone.std()) < 0.02
