@@ -134,7 +134,7 @@ class PackedMatrix:
         From codes [out, in] and float16 scales [out, in / 32], given as uint16: bytes around 128, or with offsets 0 to 15.
         """
 
-    def multiply(self, rows: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], kernels: str = '') -> None:
+    def multiply(self, rows: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], kernels: str = '', threads: int = 1) -> None:
         """Writes rows [R, in] times the matrix to out [R, out]."""
 
 class SlotArrays:

@@ -6,6 +6,7 @@ computed beside it, since no sum is ever taken in another order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,16 +15,17 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from guidedgen.models.base import Reading, Rows, Segment
 from guidedgen.models.layer_walk import LayerWalk
 from guidedgen.models.lean_llama import LeanLlama, RotaryTable
-from guidedgen.models.linear import HEAD_FORMATS
-from guidedgen.models.packed import as_bits, native, packed, rounded
-from guidedgen.models.store import LayerShape, SlotStore
+from guidedgen.models.linear import HEAD_FORMATS, Linear
+from guidedgen.models.packed import PackedLinear, as_bits, native, rounded
+from guidedgen.models.store import SlotStore
 
 
 class NativeLlama:
     """A `Backend` for the models that `LeanLlama` accepts, on a CPU, in float32 or bfloat16 or with quantised weights.
 
     Threads are torch's (`torch.set_num_threads`), asked for at every forward. Nothing of the model is kept but its
-    embedding; weights are copied into the kernel's own order.
+    embedding and norms; weights are copied into the kernel's own order, once for this forward and its twin, which
+    computes what this one cannot: rows that look.
 
     Args:
         model: a transformers `LlamaForCausalLM`.
@@ -31,33 +33,41 @@ class NativeLlama:
         kernels: name of the row kernels, see `_native.row_kernels()`; the best that run here by default.
     """
 
-    watches = True
-    selects = False
+    watches = selects = True
 
     def __init__(self, model: Any, *, weights: str = "dense", kernels: str = "") -> None:
         kernel, base = native(), model.model
         assert kernel is not None  # `accepts` was asked
-        attention = base.layers[0].self_attn
         self._kv_heads = int(model.config.num_key_value_heads)
-        self._dim = int(attention.head_dim)
-        dtype = model.dtype if weights == "dense" else torch.bfloat16
-        self._dtype: torch.dtype = dtype  # of keys, values and embeddings; hidden states are float32
+        dtype = model.dtype if weights == "dense" else torch.bfloat16  # of keys, values and embeddings
+        self._dtype: torch.dtype = dtype
+        self._twin = LeanLlama(model, weights=f"packed {weights}", dtype=dtype)
         self._embedding: torch.Tensor = base.embed_tokens.weight.detach().to(dtype)
         self._rotary = RotaryTable(base.rotary_emb, dtype=torch.float32, device=torch.device("cpu"))
+        attention = base.layers[0].self_attn
         shape = {
             "width": int(model.config.hidden_size),
             "heads": int(model.config.num_attention_heads),
             "kv_heads": self._kv_heads,
-            "dim": self._dim,
+            "dim": int(attention.head_dim),
             "epsilon": float(model.config.rms_norm_eps),
             "scale": float(attention.scaling),
         }
-        head = packed(HEAD_FORMATS[weights], [model.lm_head.weight.detach()], [None])
-        layers = [_layer(module, weights) for module in base.layers]
-        self._native = kernel.LlamaRows(shape, layers, _numbers(base.norm.weight), head, kernels)
+        matrices = self._twin.matrices()
+        layers = [
+            (
+                _numbers(module.input_layernorm.weight),
+                _matrix(layer.query_key_value),
+                _matrix(layer.output),
+                _numbers(module.post_attention_layernorm.weight),
+                _matrix(layer.gate_up),
+                _matrix(layer.down),
+            )
+            for module, layer in zip(base.layers, matrices[0], strict=True)
+        ]
+        self._native = kernel.LlamaRows(shape, layers, _numbers(base.norm.weight), _matrix(matrices[1]), kernels)
         self._slot_arrays = kernel.SlotArrays
         self._outputs = int(model.lm_head.weight.shape[0])
-        self._count = len(layers)
         self._known: tuple[list[torch.Tensor], Any] = ([], None)
 
     @staticmethod
@@ -75,12 +85,11 @@ class NativeLlama:
     @property
     def layers(self) -> int:
         """Number of layers."""
-        return self._count
+        return self._twin.layers
 
     def new_store(self, capacity: int) -> SlotStore:
         """An empty store with `capacity` slots."""
-        shape = LayerShape(heads=self._kv_heads, key_dim=self._dim, value_dim=self._dim)
-        return SlotStore((shape,) * self._count, capacity=capacity, dtype=self._dtype, device=torch.device("cpu"))
+        return self._twin.new_store(capacity)
 
     def forward(self, rows: Rows, store: SlotStore) -> torch.Tensor:
         """Logits of the wanted rows, float32 [W, logits_size]."""
@@ -88,7 +97,10 @@ class NativeLlama:
 
     def read(self, rows: Rows, store: SlotStore) -> Reading:
         """Logits of the wanted rows, float32 [W, logits_size], and what is tapped."""
-        walk = LayerWalk(rows, self._count)
+        if rows.look is not None:
+            given = None if rows.embeddings is None else rows.embeddings.to(self._dtype)
+            return self._twin.read(replace(rows, embeddings=given), store)
+        walk = LayerWalk(rows, self.layers)
         hidden = walk.enter(F.embedding(rows.tokens, self._embedding)).to(torch.float32, copy=True).contiguous()
         store.place(rows.slots, rows.positions)
         cosines, sines = self._rotary.at(rows.positions)
@@ -165,21 +177,9 @@ def _segment(segment: Segment, watched: torch.Tensor | None) -> tuple[int, int, 
     return segment.start, segment.stop, context, seen, None if watched is None else watched.numpy()
 
 
-def _layer(module: Any, weights: str) -> tuple[Any, ...]:
-    attention, mlp = module.self_attn, module.mlp
-    return (
-        _numbers(module.input_layernorm.weight),
-        _packed(weights, attention.q_proj, attention.k_proj, attention.v_proj),
-        _packed(weights, attention.o_proj),
-        _numbers(module.post_attention_layernorm.weight),
-        _packed(weights, mlp.gate_proj, mlp.up_proj),
-        _packed(weights, mlp.down_proj),
-    )
-
-
-def _packed(weights: str, *modules: Any) -> Any:
-    biases = [None if module.bias is None else module.bias.detach() for module in modules]
-    return packed(weights, [module.weight.detach() for module in modules], biases)
+def _matrix(linear: Linear) -> Any:
+    assert isinstance(linear, PackedLinear)
+    return linear.matrix
 
 
 def _numbers(tensor: torch.Tensor) -> Any:

@@ -47,6 +47,33 @@ def packed(format_name: str, weights: list[torch.Tensor], biases: list[torch.Ten
     return _PACKERS[format_name](weight, bias)
 
 
+class PackedLinear:
+    """A `Linear` whose product the native kernel computes, on torch's number of threads.
+
+    Args:
+        matrix: a `PackedMatrix`.
+        outputs: its rows.
+        kernels: name of the row kernels, "" for the best that run here.
+    """
+
+    def __init__(self, matrix: Any, outputs: int, kernels: str = "") -> None:
+        self.matrix = matrix
+        self.outputs = outputs
+        self.kernels = kernels
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """[R, in] -> [R, out] in the format of `rows`."""
+        out = torch.empty(rows.shape[0], self.outputs)
+        given = rows.float().contiguous().numpy()
+        self.matrix.multiply(given, out.numpy(), self.kernels, torch.get_num_threads())
+        return out.to(rows.dtype)
+
+
+def packed_linear(format_name: str, weight: torch.Tensor, bias: torch.Tensor | None) -> PackedLinear:
+    """A matrix [out, in] with its bias [out] in a format of `packed`."""
+    return PackedLinear(packed(format_name, [weight], [bias]), weight.shape[0])
+
+
 def rounded(format_name: str, weight: torch.Tensor) -> torch.Tensor:
     """The weights [out, in] that a format in fact uses, float32."""
     if format_name == "dense":

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from guidedgen.models import packed, tiny
-from guidedgen.models.base import LayerPlan, Rows, Segment
+from guidedgen.models.base import LayerPlan, Rows, Segment, Watch
 from guidedgen.models.lean_llama import LeanLlama
 from guidedgen.models.native_llama import NativeLlama, round_weights
+from guidedgen.models.transformers_adapter import TransformersModel
 
 if packed.native() is None:
     pytest.skip("the native kernel is not built, or before it had row kernels", allow_module_level=True)
@@ -262,3 +263,49 @@ def test_what_it_accepts() -> None:
 def test_without_the_native_kernel_torch_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("guidedgen.models.native_llama.native", lambda: None)
     assert tiny.load("llama").backend == "lean"
+    vocabulary = tiny.load("llama").vocabulary
+    few = TransformersModel.wrap(tiny.library_model("llama"), None, vocabulary, name="tiny", weights="int8")
+    assert (few.backend, few.info.dtype) == ("lean", "int8")
+
+
+@pytest.mark.parametrize("weights", ["dense", "int8", "int4"])
+def test_it_is_what_a_model_on_a_cpu_gets(weights: str) -> None:
+    vocabulary = tiny.load("llama").vocabulary
+    model = TransformersModel.wrap(tiny.library_model("llama"), None, vocabulary, name="tiny", weights=weights)
+    assert (model.backend, model.info.tree, model.info.batch, model.info.layers) == ("native", True, True, 2)
+    assert (model.info.watches, model.info.selects) == (True, True)
+
+
+class HidesTheFirst:
+    """Nobody attends to the oldest slot."""
+
+    def hide(self, layer: int, query: torch.Tensor, keys: torch.Tensor, scale: float) -> torch.Tensor:
+        hidden = torch.zeros(keys.shape[1], query.shape[0], keys.shape[0], dtype=torch.bool)
+        hidden[..., 0] = True
+        return hidden
+
+
+def test_rows_that_look_are_computed_by_the_twin() -> None:
+    model = wide_model()
+    both = NativeLlama(model), LeanLlama(model)
+    found = []
+    for backend in both:
+        store, watch = backend.new_store(16), Watch([0])
+        backend.forward(chain(tokens(8), EMPTY, torch.arange(8)), store)
+        step = chain(tokens(2, 2), torch.arange(8), torch.arange(8, 10))
+        plain = backend.forward(step, store)
+        segment = replace(step.segments[0], old=8)
+        logits = backend.forward(replace(step, segments=(segment,), watch=watch, look=HidesTheFirst()), store)
+        assert float((logits - plain).abs().max()) > 1e-3  # hiding matters
+        found.append((logits, watch.weights[0][1]))
+    torch.testing.assert_close(found[0][0], found[1][0], atol=2e-4, rtol=0)
+    torch.testing.assert_close(found[0][1], found[1][1], atol=1e-4, rtol=0)
+
+
+def test_the_twin_uses_the_same_matrices() -> None:
+    """Quantised as they are: rows that look get the same model."""
+    native = NativeLlama(wide_model(), weights="int4")
+    step = chain(tokens(12), EMPTY, torch.arange(12))
+    alone = native.forward(step, native.new_store(12))
+    looking = native.forward(replace(step, look=HidesTheFirst()), native.new_store(12))  # `old` is 0: nothing to hide
+    assert float((alone - looking).abs().mean() / alone.std()) < 0.02

@@ -164,8 +164,8 @@ void head(LlamaRows& self, Table hidden, Numbers logits, int threads) {
     self.head(hidden.data(), size_of(hidden.shape(0)), logits.data(), std::max(1, threads));
 }
 
-// The product alone, for tests and measurements.
-void multiply(const SharedMatrix& matrix, Table rows, Numbers out, const std::string& kernels) {
+// The product alone: for forwards that do the rest otherwise, and for tests.
+void multiply(const SharedMatrix& matrix, Table rows, Numbers out, const std::string& kernels, int threads) {
     const RowKernels* table = row_kernels(kernels);
     require(table != nullptr, "row kernels of that name do not run on this processor");
     require(size_of(rows.shape(1)) == matrix->inputs() && size_of(out.shape(1)) == matrix->outputs() && rows.shape(0) == out.shape(0),
@@ -175,7 +175,12 @@ void multiply(const SharedMatrix& matrix, Table rows, Numbers out, const std::st
     PreparedRows room;
     const RowsView given = room.room(view.format, count, view.width);
     for (int64_t row = 0; row < count; ++row) table->prepare(view.format, rows.data() + row * matrix->inputs(), matrix->inputs(), view.width, given, row);
-    table->multiply(view, given, count, 0, view.panels(), out.data(), matrix->outputs(), false);
+    const int64_t size = 8, pieces = (view.panels() + size - 1) / size;
+    nb::gil_scoped_release free;
+    Workers::Turn turn(Workers::shared(), std::max(1, threads));
+    turn.share(pieces, [&](int64_t piece, int) {
+        table->multiply(view, given, count, piece * size, std::min(view.panels(), (piece + 1) * size), out.data(), matrix->outputs(), false);
+    });
 }
 
 }  // namespace
@@ -187,7 +192,7 @@ void bind_rows(nb::module_& m) {
         .def_static("brief", &brief_matrix, "weight"_a, "bias"_a = nb::none(), "From bfloat16 [out, in], given as uint16.")
         .def_static("coded", &coded_matrix, "codes"_a, "scales"_a, "offsets"_a = nb::none(), "bias"_a = nb::none(),
                     "From codes [out, in] and float16 scales [out, in / 32], given as uint16: bytes around 128, or with offsets 0 to 15.")
-        .def("multiply", &multiply, "rows"_a, "out"_a, "kernels"_a = "", "Writes rows [R, in] times the matrix to out [R, out].");
+        .def("multiply", &multiply, "rows"_a, "out"_a, "kernels"_a = "", "threads"_a = 1, "Writes rows [R, in] times the matrix to out [R, out].");
     nb::class_<SlotArrays>(m, "SlotArrays", "Keys and values of all layers, each [slots, heads, dim].")
         .def(nb::init<std::vector<AnyStore>, std::vector<AnyStore>>(), "keys"_a, "values"_a);
     nb::class_<LlamaRows>(m, "LlamaRows", "The layers and the head of a Llama-shaped model over flat rows.")
