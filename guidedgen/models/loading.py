@@ -36,6 +36,7 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     lean: bool = True,
+    native: bool = True,
 ) -> TransformersModel:
     """Load a model with its tokenizer.
 
@@ -47,7 +48,8 @@ def load(
         progress: told about download, conversion and load.
         revision: branch, tag or commit of a hub id.
         token: access token for a hub id; default: the one that the hub client has stored.
-        lean: whether guidedgen's own forward may replace the library's where it applies.
+        lean: whether guidedgen's own forwards may replace the library's where they apply.
+        native: whether the compiled one of them may; selections of attention need another.
 
     Raises:
         ModelError: the model cannot be found, read or run; says what to do.
@@ -65,7 +67,9 @@ def load(
         model = _from_library(name, "model", lambda: _weights(source, options, number_format, where))
         report("load", 2, _STEPS)
         vocabulary = _vocabulary(name, tokenizer, model)
-        wrapped = TransformersModel.wrap(model, tokenizer, vocabulary, name=name, lean=lean, weights=weights)
+        wrapped = TransformersModel.wrap(
+            model, tokenizer, vocabulary, name=name, lean=lean, native=native, weights=weights
+        )
     report("load", _STEPS, _STEPS)
     if wrapped.info.reason:
         _log.warning("%s: %s", name, wrapped.info.reason)
