@@ -12,7 +12,7 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Beam, Conditioned, Overlapped, Plain, RewardGuided, Speculative
+    from guidedgen.decoders import Auto, Beam, Conditioned, Overlapped, Plain, RewardGuided, Speculative
     from guidedgen.decoders.mix import (
         AgainstRepetition,
         BayesAttribute,
@@ -72,6 +72,7 @@ __all__ = [
     "AgainstRepetition",
     "AllOf",
     "AnyText",
+    "Auto",
     "BayesAttribute",
     "Beam",
     "BudgetTooSmall",
@@ -178,7 +179,7 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Beam", "Conditioned", "Overlapped", "Plain", "RewardGuided", "Speculative"),
+    "guidedgen.decoders": ("Auto", "Beam", "Conditioned", "Overlapped", "Plain", "RewardGuided", "Speculative"),
     "guidedgen.decoders.mix": (
         "AgainstRepetition",
         "BayesAttribute",

@@ -47,6 +47,7 @@ def load(
     token: str | None = None,
     cache_bytes: int | None = None,
     cache: View | Selection | None = None,
+    native: bool = True,
 ) -> Model:
     """Load a model, fetching it first where necessary.
 
@@ -62,11 +63,17 @@ def load(
         cache: what is kept of long texts, such as `gg.SinkWindow(4, 1020)` or `gg.TopTokens(512)`: approximate, and in
             bounded memory however long the text is. `gg.Pages()` and `gg.Channels.calibrated(...)` read less instead.
             None keeps and reads everything.
+        native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, and honours no
+            views that select (`gg.Pages`, `gg.Channels`): it is not used with such a `cache`, and where drafts shall
+            select, say False.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.
     """
-    loaded = models.load(str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token)
+    native = native and not hasattr(cache, "hide")
+    loaded = models.load(
+        str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token, native=native
+    )
     return Model(loaded, cache_bytes=cache_bytes, cache=cache)
 
 

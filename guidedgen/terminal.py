@@ -134,7 +134,9 @@ def report_table(report: Report) -> Table:
     table.add_column("note")
     for entry in report:
         colour = _COLOURS[entry.treatment]
-        table.add_row(escape(entry.pointer or "/"), f"[{colour}]{entry.treatment}[/]", escape(entry.note))
+        table.add_row(
+            escape(f"{entry.part}{entry.pointer or '/'}"), f"[{colour}]{entry.treatment}[/]", escape(entry.note)
+        )
     return table
 
 

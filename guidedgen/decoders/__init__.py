@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from guidedgen.decoders.auto import Auto
 from guidedgen.decoders.base import Chunk, Finish, LogitsSource, Strategy
 from guidedgen.decoders.conditioning import Conditioned
 from guidedgen.decoders.overlapped import Overlapped
@@ -11,6 +12,7 @@ from guidedgen.decoders.speculative import Speculative
 from guidedgen.decoders.stepwise import RewardGuided
 
 STRATEGIES: dict[str, type[Strategy]] = {
+    "auto": Auto,
     "beam": Beam,
     "conditioned": Conditioned,
     "overlapped": Overlapped,
@@ -21,6 +23,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
 """Every strategy by the name that the command line and settings files use."""
 _DRAFTED: dict[str, type] = {"drafter": str, "verifier": str, "policy": str}
 _PARTS: dict[str, dict[str, type]] = {
+    "auto": {"drafter": str},
     "beam": {"width": int, "groups": int},
     "conditioned": {"align": str},
     "overlapped": _DRAFTED,
@@ -37,8 +40,9 @@ def strategy_parts(name: str) -> tuple[str, ...]:
 def strategy_named(text: str) -> Strategy:
     """A strategy by name, with its first settings behind colons; one that is left out is the default.
 
-    "plain", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]", "beam[:WIDTH[:GROUPS]]",
-    "reward-guided[:REWARD[:THRESHOLD]]"; "overlapped" as "speculative". `catalogue.catalogue` lists all names.
+    "plain", "auto[:DRAFTER]", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]",
+    "beam[:WIDTH[:GROUPS]]", "reward-guided[:REWARD[:THRESHOLD]]"; "overlapped" as "speculative". `catalogue.catalogue`
+    lists all names.
 
     Raises:
         ValueError: a name is not known, or there are too many.
@@ -62,6 +66,7 @@ def strategy_named(text: str) -> Strategy:
 
 __all__ = [
     "STRATEGIES",
+    "Auto",
     "Beam",
     "Chunk",
     "Conditioned",

@@ -321,9 +321,7 @@ class _Parse:
             stack += [(*places_so_far, after) for after in sorted(ends) if after in useful[index + 1]]
 
 
-def rules_read(
-    grammar: ir.Grammar, data: bytes, *, native: bool, limits: Limits
-) -> list[tuple[str, int, int]]:
+def rules_read(grammar: ir.Grammar, data: bytes, *, native: bool, limits: Limits) -> list[tuple[str, int, int]]:
     """Which rules of a grammar have read which part of a text: name, start and end, outer ones before inner ones.
 
     Raises:

@@ -138,7 +138,9 @@ def _indenter(indent: Indentation) -> Any:
 def _of_lark(tree: Any) -> Tree:
     if not isinstance(tree, lark.Tree):  # a rule that was inlined down to its only terminal
         return Tree(str(tree.type), (str(tree),))
-    children = (_of_lark(child) if isinstance(child, lark.Tree) else str(child) for child in tree.children if child != "")
+    children = (
+        _of_lark(child) if isinstance(child, lark.Tree) else str(child) for child in tree.children if child != ""
+    )
     return Tree(str(tree.data), tuple(children))
 
 

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from guidedgen.kernel import lalr_table
 from guidedgen.kernel.reference.lalr import Stack
 from guidedgen.kernel.reference.rows import Frame, Item
 from guidedgen.kernel.reference.state import State
 from guidedgen.kernel.reference.structure import Production
-from guidedgen.kernel import lalr_table
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.vocabulary import Vocabulary
 

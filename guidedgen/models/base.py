@@ -100,7 +100,7 @@ class Rows:
     `embeddings` are what enters the first layer that runs, instead of what the tokens give there: mixtures of tokens'
     `LayeredModel.embed`, or the hidden states after layer k where `plan` goes on from layer k + 1. `taps` are layers of
     the plan after which `LayeredModel.read` gives the wanted rows' hidden states. `watch` and `look`
-    are for models with `info.views`.
+    are for models with `info.watches` and `info.selects`.
     """
 
     tokens: torch.Tensor  # [R] int64
@@ -173,7 +173,8 @@ class ModelInfo:
 
     `tree` and `batch` say what the self-test at load allowed: rows with a tree mask, several segments in one forward.
     `layers` is the number of layers that plans and taps can name; 0 where neither these nor embeddings are possible.
-    `views` says whether its forward honours `Rows.watch` and `Rows.look`. `reason` says why not, for people.
+    `watches` and `selects` say whether its forward honours `Rows.watch` and `Rows.look`. `reason` says why not, for
+    people.
     """
 
     name: str
@@ -184,7 +185,8 @@ class ModelInfo:
     tree: bool = True
     batch: bool = True
     layers: int = 0
-    views: bool = False
+    watches: bool = False
+    selects: bool = False
     reason: str | None = None
 
 

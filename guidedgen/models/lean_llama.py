@@ -65,7 +65,8 @@ class LeanLlama:
         weights: format of the matrices, a name in `linear.FORMATS`.
     """
 
-    views = True
+    watches = True
+    selects = True
 
     def __init__(self, model: Any, *, weights: str = "dense") -> None:
         config = model.config

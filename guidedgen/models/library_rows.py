@@ -121,7 +121,8 @@ class LibraryRows:
         ValueError: why this model cannot take flat rows.
     """
 
-    views = True
+    watches = True
+    selects = True
 
     def __init__(self, model: Any) -> None:
         register()

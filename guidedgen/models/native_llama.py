@@ -31,6 +31,9 @@ class NativeLlama:
         kernels: name of the row kernels, see `_native.row_kernels()`; the best that run here by default.
     """
 
+    watches = True
+    selects = False
+
     def __init__(self, model: Any, *, weights: str = "dense", kernels: str = "") -> None:
         kernel, base = native(), model.model
         assert kernel is not None  # `accepts` was asked
@@ -87,15 +90,16 @@ class NativeLlama:
         """Logits of the wanted rows, float32 [W, logits_size], and what is tapped."""
         walk = LayerWalk(rows, self._count)
         hidden = walk.enter(F.embedding(rows.tokens, self._embedding)).to(torch.float32, copy=True).contiguous()
-        store.positions[rows.slots] = rows.positions
+        store.place(rows.slots, rows.positions)
         cosines, sines = self._rotary.at(rows.positions)
+        watched = self._watched(rows, len(walk.layers))
         taps = {layer: torch.empty_like(hidden) for layer in rows.taps}
         self._native.run(
             hidden.numpy(),
             rows.slots.numpy(),
             cosines[:, 0].numpy(),
             sines[:, 0].numpy(),
-            [_segment(segment) for segment in rows.segments],
+            [_segment(segment, watched.get(number)) for number, segment in enumerate(rows.segments)],
             list(walk.layers),
             self._arrays(store),
             {layer: memory.numpy() for layer, memory in taps.items()},
@@ -103,8 +107,21 @@ class NativeLlama:
         )
         for layer, memory in taps.items():
             walk.after(layer, memory)
+        for number, weights in watched.items():
+            assert rows.watch is not None
+            rows.watch.weights[number].update(zip(walk.layers, weights.mean(1), strict=True))
         final = hidden if rows.wanted.shape[0] == hidden.shape[0] else hidden[rows.wanted]
         return Reading(logits=self.head(final), hidden=walk.hidden)
+
+    def _watched(self, rows: Rows, layers: int) -> dict[int, torch.Tensor]:
+        """Memory for what the last rows of watched segments attend to, by segment [L, KV, C + n]."""
+        memory = {}
+        for number in rows.watch.weights if rows.watch is not None else ():
+            segment = rows.segments[number]
+            memory[number] = torch.empty(
+                layers, self._kv_heads, segment.context.shape[0] + segment.stop - segment.start
+            )
+        return memory
 
     def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """What enters the first layer, float32 [R, E]; positions do not matter here."""
@@ -142,9 +159,10 @@ def round_weights(model: Any, weights: str) -> None:
     model.float()
 
 
-def _segment(segment: Segment) -> tuple[int, int, Any, Any]:
+def _segment(segment: Segment, watched: torch.Tensor | None) -> tuple[int, int, Any, Any, Any]:
     seen = None if segment.ancestors is None else segment.ancestors.contiguous().view(torch.uint8).numpy()
-    return segment.start, segment.stop, segment.context.contiguous().numpy(), seen
+    context = segment.context.contiguous().numpy()
+    return segment.start, segment.stop, context, seen, None if watched is None else watched.numpy()
 
 
 def _layer(module: Any, weights: str) -> tuple[Any, ...]:

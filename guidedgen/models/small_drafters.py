@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -20,7 +20,8 @@ from guidedgen.models.loading import load
 from guidedgen.models.precision import WEIGHTS, choose_dtype
 from guidedgen.models.transformers_adapter import TransformersModel
 
-_loaded: WeakValueDictionary[tuple[str, str, str, int], TransformersModel] = WeakValueDictionary()
+_loaded: WeakKeyDictionary[LanguageModel, dict[tuple[str, int], TransformersModel]] = WeakKeyDictionary()
+"""By the model that is drafted for, as long as that lives."""
 
 
 def drafter_folder(model: LanguageModel) -> Path:
@@ -30,7 +31,7 @@ def drafter_folder(model: LanguageModel) -> Path:
 
 
 def load_drafter(model: LanguageModel, *, weights: str = "dense") -> TransformersModel:
-    """The drafter of a model; loaded once as long as somebody uses it.
+    """The drafter of a model; loaded once, and again after it was trained again.
 
     Args:
         model: what it was trained for.
@@ -45,15 +46,15 @@ def load_drafter(model: LanguageModel, *, weights: str = "dense") -> Transformer
         raise ModelError(
             f"no drafter was trained for {model.info.name}. Run: guidedgen models train-drafter {model.info.name}"
         )
-    key = str(folder), weights, model.info.device, manifest.stat().st_mtime_ns
-    known = _loaded.get(key)
-    if known is None:
-        known = _loaded[key] = _load(folder, model, weights)
-    return known
+    known = _loaded.setdefault(model, {})
+    key = weights, manifest.stat().st_mtime_ns
+    if key not in known:
+        known[key] = _load(folder, model, weights)
+    return known[key]
 
 
 def load_few_bits(model: LanguageModel, weights: str) -> LanguageModel:
-    """The same model with weights of few bits; loaded once as long as somebody uses it.
+    """The same model with weights of few bits; loaded once.
 
     Args:
         model: one that `load` made.
@@ -66,11 +67,11 @@ def load_few_bits(model: LanguageModel, weights: str) -> LanguageModel:
         raise ModelError(
             f"{model.info.name} is in {model.info.dtype} already. Load it with dtype='auto' to draft for it."
         )
-    key = model.info.name, weights, model.info.device, 0
-    known = _loaded.get(key)
-    if known is None:
-        known = _loaded[key] = load(model.info.name, device=model.info.device, dtype=weights)
-    return known
+    known = _loaded.setdefault(model, {})
+    key = f"few bits {weights}", 0
+    if key not in known:
+        known[key] = load(model.info.name, device=model.info.device, dtype=weights)
+    return known[key]
 
 
 def _load(folder: Path, model: LanguageModel, weights: str) -> TransformersModel:

@@ -55,6 +55,7 @@ class TransformersModel:
         *,
         name: str,
         lean: bool = True,
+        native: bool = True,
         weights: str = "dense",
     ) -> TransformersModel:
         """Take a transformers causal language model into service.
@@ -64,7 +65,8 @@ class TransformersModel:
             tokenizer: its tokenizer.
             vocabulary: of that tokenizer, as wide as the logits.
             name: for messages.
-            lean: whether the lean forward may be used where it applies.
+            lean: whether guidedgen's own forwards may be used where they apply.
+            native: whether the compiled one of them may be; it honours no selections of attention.
             weights: "dense" keeps the model's format; "int8" and "int4" need the lean forward and a CPU.
 
         Raises:
@@ -72,7 +74,7 @@ class TransformersModel:
                 forward, or it has no causal language head.
         """
         model.eval()
-        backend, backend_name, abilities = _choose(model, name, lean, weights)
+        backend, backend_name, abilities = _choose(model, name, weights, lean=lean, native=native)
         context, shortened = _context_length(model.config.get_text_config())
         reasons = [reason for reason in (abilities.reason, shortened) if reason]
         info = ModelInfo(
@@ -84,7 +86,8 @@ class TransformersModel:
             tree=abilities.tree,
             batch=abilities.batch,
             layers=abilities.layers,
-            views=getattr(backend, "views", False),
+            watches=getattr(backend, "watches", False),
+            selects=getattr(backend, "selects", False),
             reason="; ".join(reasons) or None,
         )
         return TransformersModel(
@@ -125,8 +128,8 @@ class TransformersModel:
 
 
 def _owned(logits: torch.Tensor) -> torch.Tensor:
-    """In float32, and no inference tensor: a copy that callers may change."""
-    return logits.to(torch.float32, copy=True)
+    """In float32, and no inference tensor, so that callers may change it: what a backend gave, or a copy."""
+    return logits.to(torch.float32, copy=logits.is_inference())
 
 
 def logits_size(model: Any) -> int:
@@ -135,14 +138,14 @@ def logits_size(model: Any) -> int:
     return int(head.weight.shape[0] if head is not None else model.config.get_text_config().vocab_size)
 
 
-def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, str, Abilities]:
+def _choose(model: Any, name: str, weights: str, *, lean: bool, native: bool) -> tuple[Backend, str, Abilities]:
     if weights != "dense":
-        return _quantised(model, name, lean, weights)
+        return _quantised(model, name, weights, lean=lean, native=native)
     with torch.inference_mode():
         reference = _library_forward(model)
         test = SelfTest(reference, logits_size=logits_size(model), device=model.device)
         for way, own in _OWN_WAYS.items() if lean else ():
-            if own.accepts(model):
+            if own.accepts(model) and (native or own is not NativeLlama):
                 backend = own(model)
                 abilities = test.run(backend, model.dtype)
                 if abilities.tree and abilities.batch:
@@ -162,7 +165,7 @@ def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, s
         return _plain(model, name, test, reason)
 
 
-def _quantised(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, str, Abilities]:
+def _quantised(model: Any, name: str, weights: str, *, lean: bool, native: bool) -> tuple[Backend, str, Abilities]:
     """The lean forward on quantised weights, tested against the library's on the values that those stand for."""
     if not lean or not LeanLlama.accepts(model) or model.device.type != "cpu":
         raise ModelError(
@@ -171,7 +174,7 @@ def _quantised(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend
         )
     with torch.inference_mode():
         backend: LayeredBackend
-        if NativeLlama.accepts(model, weights):
+        if native and NativeLlama.accepts(model, weights):
             way, backend = "native", NativeLlama(model, weights=weights)
             native_llama.round_weights(model, weights)
         else:

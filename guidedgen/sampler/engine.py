@@ -69,10 +69,11 @@ class Engine:
                 f"{name} keeps its cache in the library's own form, so views of the cache are not possible. "
                 "Load it without one, or choose a model that takes flat rows."
             )
-        if not self._info.views and (isinstance(view, Selection) or view.scored):
+        able = self._info.selects if isinstance(view, Selection) else self._info.watches or not view.scored
+        if not able:
             raise ModelError(
-                f"{name} runs on a forward that does not show what it attends to, which {view} needs. "
-                "Take a SinkWindow, or wrap the model with kernels that do."
+                f"{name} runs on a forward that does not do what {view} needs. Load it with native=False, "
+                "or take a SinkWindow."
             )
 
     def thin_store(self) -> ThinStore:

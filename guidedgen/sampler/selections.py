@@ -179,8 +179,10 @@ class _Observed:
 
 def _observed(model: LanguageModel, tokens: ListOf[int], *, sinks: int = 4, window: int = 64) -> _Observed:
     """What the second half of a text does with the first."""
-    if not (model.info.views and model.info.layers):
-        raise ModelError(f"{model.info.name} cannot take selections: they need a forward that shows its attention.")
+    if not (model.info.selects and model.info.layers):
+        raise ModelError(
+            f"{model.info.name} cannot take selections. Load it with native=False, or a model that takes flat rows."
+        )
     observed, half = _Observed(sinks, window), len(tokens) // 2
     store, places = model.new_store(len(tokens)), torch.arange(len(tokens), device=model.info.device)
     for start, stop, old in ((0, half, 0), (half, len(tokens), half)):

@@ -69,6 +69,17 @@ def test_what_is_kept_is_what_the_slow_twin_keeps(family: str, view: View) -> No
         assert sampler.trace.snapshot().steps[-1].rows <= 1 + view.block
 
 
+@pytest.mark.parametrize("way", ["native", "lean"])
+def test_every_forward_says_what_it_attends_to(way: str) -> None:
+    model = tiny.load("llama", native=way == "native")
+    if model.backend != way:
+        pytest.skip("the native kernel is not built")
+    view, tokens = TopTokens(7, 4), some_tokens(30)
+    expected = twin_of("llama").logits(tuple(tokens), view)[-1]
+    others = [prompt(*some_tokens(17, seed=8)), prompt(*some_tokens(23, seed=9))]  # several segments, not all watched
+    close(Sampler(model, cache=view).logits([*others, prompt(*tokens)])[2], expected)
+
+
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_all_ancestors_at_once_and_token_by_token(view: View) -> None:
     tokens = some_tokens(26, seed=2)

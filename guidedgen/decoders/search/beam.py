@@ -231,10 +231,10 @@ class _Stepper:
             return []
         index = [row for row, _ in own]
         chances = self._front.log_chances(proposal)[index]
-        ranks = chances + bias[index]
+        ranks = (chances + bias[index]).double()  # sums of many tokens; single precision would invent ties
         for token, times in chosen.items():
             ranks[:, token] -= self._settings.diversity * times
-        ranks += torch.tensor([[hypothesis.score] for _, hypothesis in own], device=ranks.device)
+        ranks += torch.tensor([[each.score] for _, each in own], dtype=ranks.dtype, device=ranks.device)
         best = ranks.flatten().topk(min(2 * width, ranks.numel()))
         children = []
         for rank, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):

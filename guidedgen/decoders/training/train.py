@@ -21,7 +21,7 @@ from guidedgen.decoders.training.texts import own_texts
 from guidedgen.errors import ModelError
 from guidedgen.models.cache_folder import build_again
 from guidedgen.models.lean_llama import LeanLlama
-from guidedgen.models.loading import load_parts
+from guidedgen.models.loading import load_parts, quiet_library
 from guidedgen.models.small_drafters import drafter_folder
 from guidedgen.models.transformers_adapter import TransformersModel
 
@@ -259,4 +259,5 @@ def judge(drafter: Any, lessons: Lessons, places: range) -> tuple[float, float]:
 
 
 def _save(drafter: Any, part: Path) -> None:
-    drafter.to(torch.bfloat16).save_pretrained(part)
+    with quiet_library():
+        drafter.to(torch.bfloat16).save_pretrained(part)

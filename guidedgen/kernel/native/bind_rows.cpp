@@ -22,6 +22,7 @@ using Table = Array<const float, 2>;
 using Codes = Array<const uint8_t, 2>;
 using Brief = Array<const uint16_t, 2>;
 using Numbers = Array<float, 2>;
+using Weights = Array<float, 3>;
 using AnyStore = nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
 void require(bool holds, const char* message) {
@@ -100,9 +101,9 @@ void make_rows(LlamaRows* self, nb::dict shape, nb::list layers, Array<const flo
                          std::vector<float>(norm.data(), norm.data() + norm.size()), std::move(head), *table);
 }
 
-SegmentView segment_of(const nb::handle& given, int64_t rows, const SlotArrays& store, std::vector<nb::object>& alive) {
+SegmentView segment_of(const nb::handle& given, int64_t rows, const SlotArrays& store, size_t layers, std::vector<nb::object>& alive) {
     const auto context = nb::cast<Index>(given[2]);
-    SegmentView view{nb::cast<int64_t>(given[0]), nb::cast<int64_t>(given[1]), context.data(), size_of(context.size()), nullptr};
+    SegmentView view{nb::cast<int64_t>(given[0]), nb::cast<int64_t>(given[1]), context.data(), size_of(context.size()), nullptr, nullptr};
     require(view.start >= 0 && view.start < view.stop && view.stop <= rows, "a segment outside the rows");
     store.check(context.data(), context.size());
     if (!given[3].is_none()) {
@@ -110,6 +111,14 @@ SegmentView segment_of(const nb::handle& given, int64_t rows, const SlotArrays& 
         require(size_of(seen.shape(0)) == view.stop - view.start && seen.shape(1) == seen.shape(0), "ancestors are square, a side for each row");
         for (int64_t row = 0; row < view.stop - view.start; ++row) require(seen.data()[row * (view.stop - view.start + 1)], "a row sees itself");
         view.seen = seen.data();
+    }
+    if (!given[4].is_none()) {
+        const auto watched = nb::cast<Weights>(given[4]);
+        require(!view.seen, "only chains are watched");
+        require(watched.shape(0) == layers && size_of(watched.shape(1)) == store.heads &&
+                    size_of(watched.shape(2)) == view.contexts + view.stop - view.start,
+                "what is watched is [layers that run, key heads, context and rows]");
+        view.watched = watched.data();
     }
     alive.push_back(nb::borrow(given));
     return view;
@@ -130,7 +139,7 @@ void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sine
     std::vector<nb::object> alive;
     int64_t next = 0;
     for (nb::handle segment : segments) {
-        rows.segments.push_back(segment_of(segment, count, store, alive));
+        rows.segments.push_back(segment_of(segment, count, store, layers.size(), alive));
         require(rows.segments.back().start == next, "segments follow one another");
         next = rows.segments.back().stop;
     }

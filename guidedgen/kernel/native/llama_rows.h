@@ -25,12 +25,14 @@ struct LlamaShape {
     float epsilon, scale;
 };
 
-// Rows [start, stop) of one sequence. `seen[i * (stop - start) + j]`: row start + i sees row start + j; null is a chain.
+// Rows [start, stop) of one sequence. `seen[i * (stop - start) + j]`: row start + i sees row start + j; null is a chain. Of a chain
+// `watched` may take what its last row attends to, [layers that run][key heads][contexts + stop - start], the mean over the queries.
 struct SegmentView {
     int64_t start, stop;
     const int64_t* context;
     int64_t contexts;
     const uint8_t* seen;
+    float* watched;
 };
 
 struct StepRows {
@@ -100,9 +102,10 @@ class LlamaRows {
         Workers::Turn turn(Workers::shared(), threads);
         make_room(rows, threads);
         find_own(rows);
-        for (int64_t number : which) {
+        for (size_t turn_of = 0; turn_of < which.size(); ++turn_of) {
+            const int64_t number = which[turn_of];
             const LlamaLayer& layer = layers_[static_cast<size_t>(number)];
-            attention(turn, rows, layer, slots[static_cast<size_t>(number)], brief);
+            attention(turn, rows, layer, slots[static_cast<size_t>(number)], brief, static_cast<int64_t>(turn_of));
             feed_forward(turn, rows, layer);
             after(number);
         }
@@ -190,7 +193,7 @@ class LlamaRows {
         kernels_.prepare(matrix.view().format, room, shape_.width, matrix.view().width, to, number);
     }
 
-    void attention(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, LayerSlots slots, bool brief) {
+    void attention(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, LayerSlots slots, bool brief, int64_t turn_of) {
         const int64_t dim = shape_.dim, mixed = shape_.heads * dim, keys = shape_.kv_heads * dim, both = mixed + 2 * keys;
         const PackedMatrix &first = *layer.query_key_value, &last = *layer.output;
         const RowsView given = input_.room(first.view().format, rows.count, first.view().width);
@@ -212,17 +215,32 @@ class LlamaRows {
             const int64_t head = piece % shape_.kv_heads;
             const SegmentView& segment = rows.segments[block.segment];
             const size_t offset = static_cast<size_t>(head * dim) * size;
+            float* scores = scores_.data() + worker * block_rows() * group * room_;
             kernels_.attend({block.rows, group, dim, wide_.data() + block.start * both + head * group * dim, both,
                              static_cast<uint8_t*>(slots.keys) + offset, static_cast<uint8_t*>(slots.values) + offset, keys, brief,
                              segment.context, segment.contexts, own_.data(), own_first_.data() + block.start, shape_.scale,
-                             scores_.data() + worker * block_rows() * group * room_, room_,
-                             normed_.data() + block.start * mixed + head * group * dim, mixed});
+                             scores, room_, normed_.data() + block.start * mixed + head * group * dim, mixed});
+            if (segment.watched && block.start + block.rows == segment.stop) {
+                const int64_t seen = segment.contexts + segment.stop - segment.start;
+                watch(scores + (block.rows - 1) * group * room_, seen, segment.watched + (turn_of * shape_.kv_heads + head) * seen);
+            }
         });
         const RowsView heads = input_.room(last.view().format, rows.count, last.view().width);
         each_row(turn, rows.count, [&](int64_t row) {
             kernels_.prepare(last.view().format, normed_.data() + row * mixed, mixed, last.view().width, heads, row);
         });
         product(turn, last, heads, rows.count, rows.hidden, shape_.width, true);
+    }
+
+    // The mean over the queries of a key head of what they attend to, from their exponentials [group][room_].
+    void watch(const float* scores, int64_t seen, float* to) const {
+        const int64_t group = shape_.heads / shape_.kv_heads;
+        std::fill_n(to, seen, 0.0f);
+        for (int64_t n = 0; n < group; ++n, scores += room_) {
+            float sum = 0;
+            for (int64_t i = 0; i < seen; ++i) sum += scores[i];
+            for (int64_t i = 0; i < seen; ++i) to[i] += scores[i] / (sum * static_cast<float>(group));
+        }
     }
 
     void feed_forward(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer) {

@@ -274,7 +274,7 @@ class Automaton:
         return found
 
     def _first_parts(self, whole: int, part: int) -> tuple[int, ...] | None:
-        """The nonterminals from `whole`, each of which can begin with the next, to `part` (left out): a shortest way."""
+        """Nonterminals from `whole`, each of which can begin with the next, to `part` (left out): a shortest way."""
         ways: dict[int, tuple[int, ...]] = {whole: ()}
         for now in (queue := [whole]):
             if now == part:

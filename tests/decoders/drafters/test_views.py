@@ -61,14 +61,10 @@ def setting(sampler: Sampler, sampling: Sampling | None = None) -> Setting:
 
 
 @pytest.mark.parametrize("name", sorted(NEED_LAYERS | NEED_THIN_CACHE))
-@pytest.mark.parametrize("verifier", ["point-mass", "recursive"])
-def test_the_same_text_as_plain_greedy_decoding(name: str, verifier: str) -> None:
+def test_the_same_text_as_plain_greedy_decoding(name: str) -> None:
     prompts = [start(), start("(A|BC|[D-G])+H[A-Z]{4}")]
     expected = replay(list(Plain().run(Sampler(target()), prompts, Sampling())), prompts)
-    for strategy in (
-        Speculative(drafter=name, verifier=verifier, policy=None if verifier == "recursive" else "opt-tree"),
-        Overlapped(drafter=name, verifier=verifier),
-    ):
+    for strategy in (Speculative(drafter=name, verifier="recursive", policy="opt-tree"), Overlapped(drafter=name)):
         assert replay(list(strategy.run(Sampler(target()), prompts, Sampling())), prompts) == expected
 
 
@@ -82,9 +78,8 @@ def test_point_mass_draws_what_plain_decoding_does(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(NEED_LAYERS))
 def test_the_laws_of_strategies(name: str) -> None:
     model = ToyModel(layers=4, padding=2)
-    for verifier in ("point-mass", "recursive"):
-        strategy = Speculative(drafter=name, verifier=verifier)
-        check_strategy(strategy, model=model, settings=(Sampling(temperature=1.0),), samples=50)
+    strategy = Speculative(drafter=name, verifier="recursive")
+    check_strategy(strategy, model=model, settings=(Sampling(temperature=1.0),), samples=30)
 
 
 def test_all_layers_draft_what_the_target_says() -> None:

@@ -159,12 +159,15 @@ interface A { int b; }
 class A extends B, C { }
 class { }
 int static x;
+record A(int b[]) { }
+class A permits B { }
 @interface A { int b() default; }
 '''.strip("\n")
 
 FILES = [
     "",
-    ";",
+    "import a; class B { }",
+    "import static a.b; import c.*; class D { };",
     "package a.b;\nimport c.D;\nimport static e.F.*;\n\n/** G. */\n@H\npublic final class I { }\nenum J { }\n",
     "class A {",
     "package a",
@@ -187,6 +190,8 @@ LEFT_OUT = [
     "class A { void f() { (a) = 1; } }",
     "class A { int b = 2_000_000_000; }",
     "class A { } // \\",
+    "sealed public class A { }",
+    "; class A { }",
     'class A { String b = "\\u005c\\u005c"; }',
 ]
 

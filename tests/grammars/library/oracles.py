@@ -288,6 +288,11 @@ def is_python(text: str) -> bool:
     return True
 
 
+def is_python_behind_blanks(text: str) -> bool:
+    """The grammar ignores blanks before the first line, as it says."""
+    return is_python(text.lstrip(" "))
+
+
 def is_verilog(text: str) -> bool:
     """What Icarus Verilog parses; names that are not declared, and whatever it checks later, are not asked for."""
     if shutil.which("iverilog") is None:
@@ -312,4 +317,4 @@ def is_typescript(text: str) -> bool:
 
 
 ORACLES |= {"java": is_java, "typescript": is_typescript}
-ORACLES |= {"verilog": is_verilog, "graphql": is_graphql, "sql": is_sql, "python": is_python}
+ORACLES |= {"verilog": is_verilog, "graphql": is_graphql, "sql": is_sql, "python": is_python_behind_blanks}
