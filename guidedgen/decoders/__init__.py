@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from guidedgen.decoders.auto import Auto
 from guidedgen.decoders.base import Chunk, Finish, LogitsSource, Strategy
 from guidedgen.decoders.conditioning import Conditioned
 from guidedgen.decoders.overlapped import Overlapped
@@ -11,27 +12,37 @@ from guidedgen.decoders.speculative import Speculative
 from guidedgen.decoders.stepwise import RewardGuided
 
 STRATEGIES: dict[str, type[Strategy]] = {
+    "auto": Auto,
     "beam": Beam,
     "conditioned": Conditioned,
     "overlapped": Overlapped,
     "plain": Plain,
+    "reward-guided": RewardGuided,
     "speculative": Speculative,
 }
 """Every strategy by the name that the command line and settings files use."""
 _DRAFTED: dict[str, type] = {"drafter": str, "verifier": str, "policy": str}
 _PARTS: dict[str, dict[str, type]] = {
+    "auto": {"drafter": str},
     "beam": {"width": int, "groups": int},
     "conditioned": {"align": str},
     "overlapped": _DRAFTED,
+    "reward-guided": {"reward": str, "threshold": float},
     "speculative": _DRAFTED,
 }
+
+
+def strategy_parts(name: str) -> tuple[str, ...]:
+    """The settings that may follow a strategy's name behind colons."""
+    return tuple(_PARTS.get(name, {}))
 
 
 def strategy_named(text: str) -> Strategy:
     """A strategy by name, with its first settings behind colons; one that is left out is the default.
 
-    "plain", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]", "beam[:WIDTH[:GROUPS]]";
-    "overlapped" as "speculative". Names are those in `DRAFTERS`, `VERIFIERS`, `POLICIES` and `ALIGNMENTS`.
+    "plain", "auto[:DRAFTER]", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]",
+    "beam[:WIDTH[:GROUPS]]", "reward-guided[:REWARD[:THRESHOLD]]"; "overlapped" as "speculative". `catalogue.catalogue`
+    lists all names.
 
     Raises:
         ValueError: a name is not known, or there are too many.
@@ -45,15 +56,17 @@ def strategy_named(text: str) -> Strategy:
         raise ValueError(f"{text!r} says too much. It may say {known}")
     chosen: dict[str, Any] = {}
     for (part, kind), value in zip(parts.items(), given, strict=False):
-        if kind is int and value and not value.isdigit():
-            raise ValueError(f"{part} in {text!r} must be a number, not {value!r}")
-        if value:
-            chosen[part] = kind(value)
+        try:
+            if value:
+                chosen[part] = kind(value)
+        except ValueError as error:
+            raise ValueError(f"{part} in {text!r} must be a number, not {value!r}") from error
     return STRATEGIES[name](**chosen)
 
 
 __all__ = [
     "STRATEGIES",
+    "Auto",
     "Beam",
     "Chunk",
     "Conditioned",
@@ -65,4 +78,5 @@ __all__ = [
     "Speculative",
     "Strategy",
     "strategy_named",
+    "strategy_parts",
 ]

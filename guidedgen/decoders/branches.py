@@ -5,6 +5,7 @@ Forced tokens are appended without asking; the next forward computes their rows 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -12,6 +13,7 @@ from typing import Self
 import torch
 
 from guidedgen.decoders.base import Finish, LogitsSource
+from guidedgen.decoders.lane import finish_of
 from guidedgen.decoders.mix.base import Mix, Phases
 from guidedgen.errors import DeadEnd
 from guidedgen.sampler.masks import MaskBuffer
@@ -102,9 +104,8 @@ class Branch:
     def _stopped(self, room: int) -> bool:
         if self.finish is not None:
             return True
-        done = self.tip.state.done
-        if done is not None:
-            self.end("stop" if done == "stop" else "length")
+        if self.tip.state.done is not None:
+            self.end(finish_of(self.tip.state))
         elif self.tip.length > room:
             self.end("length")
         return self.finish is not None
@@ -141,7 +142,11 @@ class Front:
             rows = logits[start : start + len(nodes)]
             start += len(nodes)
             parents = [node.parent for node in nodes if node.parent is not None]
-            chances = self.log_chances(self.proposal(rows, parents, torch.zeros_like(rows)))
+            bias = torch.zeros_like(rows)
+            if not self._free:  # a MIX method sees the mask that left no choice
+                bias[:] = -math.inf
+                bias[range(len(nodes)), [node.token for node in nodes]] = 0.0
+            chances = self.log_chances(self.proposal(rows, parents, bias))
             branch.weigh([float(chances[row, node.token]) for row, node in enumerate(nodes)])
         return asking, logits[len(forced) :]
 
@@ -156,6 +161,8 @@ class Front:
             if exhausted[row] and not branch.tip.state.accepting:
                 branch.end("dead_end")
         kept = [row for row, branch in enumerate(asking) if branch.finish is None]
+        if not kept:
+            return torch.empty(0, self.sampler.model.info.logits_size), kept
         return self._masks.bias(words[kept]), kept
 
     def proposal(self, logits: torch.Tensor, sequences: ListOf[Sequence], bias: torch.Tensor) -> Proposal:

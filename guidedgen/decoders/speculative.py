@@ -18,14 +18,18 @@ from guidedgen.decoders.drafters import DRAFTERS, Drafter, Outcome, Request, Set
 from guidedgen.decoders.drafting import Draft, planted
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.mix.base import Mix, Phases
-from guidedgen.decoders.policies import POLICIES, Policy, PolicySession, flat_cost
+from guidedgen.decoders.policies import POLICIES, Policy, PolicySession
+from guidedgen.decoders.policies.measured import MeasuredCost
 from guidedgen.decoders.score import logits_and_scores, scores_of
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
+from guidedgen.errors import LimitExceeded
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import Proposal, choose, probabilities, propose, record_of
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.settings import Sampling
+
+_NOTHING = DraftTree(tokens=(), parents=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,7 @@ class Batch:
         policy = POLICIES[settings.policy] if isinstance(settings.policy, str) else settings.policy
         nodes = None if policy is None else policy.nodes
         self._most = settings.most if nodes is None else nodes
-        self._policy: PolicySession | None = None if policy is None else policy.open(flat_cost)
+        self._policy: PolicySession | None = None if policy is None else policy.open(MeasuredCost(sampler.model))
         self._verifier = verifier
         self._phases = Phases(settings.mix, sampler)
         self._eos = sampler.model.vocabulary.eos
@@ -126,7 +130,13 @@ class Batch:
         started = time.perf_counter()
         drafts = self.drafts(choosing)
         self._sampler.trace.drafting(time.perf_counter() - started)
-        rows = self.scored(lanes, drafts)
+        try:
+            rows = self.scored(lanes, drafts)
+        except LimitExceeded:
+            if not any(draft.nodes for draft in drafts):
+                raise
+            drafts = [planted(lane.tip, _NOTHING, most=0) for lane in choosing]  # the cache has no room for more
+            rows = self.scored(lanes, drafts)
         for lane, draft, own in zip(choosing, drafts, rows, strict=True):
             node = self.walk(lane, draft, own)
             self.learn(lane, draft, own, node)

@@ -12,10 +12,11 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 
 from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
+from guidedgen.decoders.drafters.reading import same_vocabulary
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.plain import PlainBatch
-from guidedgen.errors import ModelError
 from guidedgen.models.base import LanguageModel
+from guidedgen.models.small_drafters import load_drafter
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
@@ -70,7 +71,8 @@ class RewardGuided:
     written: chunks take back the steps that were refused. Records of a step hold the probabilities of who wrote it.
 
     Args:
-        draft: the small model; its vocabulary must be the target's.
+        draft: the small model; its vocabulary must be the target's. Without one, what `guidedgen models train-drafter`
+            made for the target.
         reward: what judges a step, or its name in `REWARDS`.
         threshold: 0 keeps every step that has a reward of at least 0; above the largest reward the target writes all.
         end: bytes that end a step; the paper has two line ends. The end of the text does too.
@@ -81,7 +83,7 @@ class RewardGuided:
         ValueError: a name is not known, `end` is empty or `longest` below 1.
     """
 
-    draft: LanguageModel
+    draft: LanguageModel | None = None
     reward: Reward | str = "likelihood"
     threshold: float = 0.7
     end: bytes = b"\n\n"
@@ -104,12 +106,10 @@ class RewardGuided:
         cancelled: Cancelled | None = None,
     ) -> Iterator[Chunk]:
         """See `Strategy.run`. Raises ModelError where the vocabularies differ, and whatever the reward raises."""
-        if self.draft.vocabulary.fingerprint != sampler.model.vocabulary.fingerprint:
-            raise ModelError(
-                f"{self.draft.info.name} has another vocabulary than the target. Use a model of the same family."
-            )
+        draft = load_drafter(sampler.model) if self.draft is None else self.draft
+        same_vocabulary(draft, sampler.model.vocabulary)
         lanes = open_lanes(sampler, sequences, seed=sampling.seed, retries=self.retries, complete=False)
-        batch = _Steps(self, sampler, sampling)
+        batch = _Steps(self, Sampler(draft), sampler, sampling)
         yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
 
 
@@ -122,11 +122,11 @@ class _Author:
 class _Steps:
     """Who writes at present in each lane."""
 
-    def __init__(self, settings: RewardGuided, sampler: LogitsSource, sampling: Sampling) -> None:
+    def __init__(self, settings: RewardGuided, draft: LogitsSource, sampler: LogitsSource, sampling: Sampling) -> None:
         self._settings = settings
         self._sampler = sampler
         self._reward = REWARDS[settings.reward] if isinstance(settings.reward, str) else settings.reward
-        self._draft = PlainBatch(Sampler(settings.draft), sampling, ())
+        self._draft = PlainBatch(draft, sampling, ())
         self._target = PlainBatch(sampler, sampling, ())
         self._authors: dict[int, _Author] = {}
 

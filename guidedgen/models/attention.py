@@ -19,6 +19,7 @@ class Span:
     def __init__(self, segment: Segment, rows: Rows, store: SlotStore, dtype: torch.dtype) -> None:
         self.start, self.stop = segment.start, segment.stop
         self._segment = segment
+        self.old = segment.old
         self._dtype = dtype
         self._device = rows.tokens.device
         own = rows.slots[segment.start : segment.stop]
@@ -108,7 +109,7 @@ class AttentionPlan:
     def __init__(self, rows: Rows, store: SlotStore, *, dtype: torch.dtype) -> None:
         self.store = store
         store.place(rows.slots, rows.positions)
-        self._watch = rows.watch
+        self._watch, self._look = rows.watch, rows.look
         self.spans = [Span(segment, rows, store, dtype) for segment in rows.segments]
         only = self.spans[0].slots if len(self.spans) == 1 else None
         count = rows.slots.shape[0]
@@ -151,6 +152,9 @@ class AttentionPlan:
             part = query if len(self.spans) == 1 else query[span.start : span.stop]
             mask = span.mask(layer, window, part.shape[1] // keys.shape[1])
             near, far = span.take(keys), span.take(values)
+            if self._look is not None and span.old and window is None:
+                near, far = keys[span.order], values[span.order]
+                mask = _with_hidden(self._look.hide(layer, part, near[: span.old], scale), mask, part, near)
             if softcap is None and sinks is None:
                 outputs.append(_fused(part, near, far, mask, scale))
             else:
@@ -168,6 +172,18 @@ class AttentionPlan:
         positions = self.store.positions_of(layer, span.order)
         mask = torch.zeros(1, positions.shape[0], device=positions.device)
         return mask.masked_fill_((positions <= positions[-1] - window)[None], float("-inf"))
+
+
+def _with_hidden(
+    hidden: torch.Tensor | None, mask: torch.Tensor | None, query: torch.Tensor, keys: torch.Tensor
+) -> torch.Tensor | None:
+    """An additive mask [G * n, C + n], and besides it what a look hides [KV, n, M]: [KV, G * n, C + n]."""
+    if hidden is None:
+        return mask
+    groups = query.shape[1] // keys.shape[1]
+    extra = torch.zeros(keys.shape[1], groups * query.shape[0], keys.shape[0], dtype=query.dtype, device=query.device)
+    extra[..., : hidden.shape[2]].masked_fill_(hidden.repeat(1, groups, 1), float("-inf"))
+    return extra if mask is None else extra + mask
 
 
 def _packed(query: torch.Tensor, heads: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ batch is several segments, a draft tree is one segment with a tree mask. There i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,12 +23,14 @@ class Segment:
 
     `context` lists the store slots, oldest first, that every row of the segment may see besides its ancestors.
     `ancestors[i, j]` says whether row start+i sees row start+j; None means a chain (lower triangle with diagonal).
+    Of the first `old` slots of the context `Rows.look` may hide some.
     """
 
     start: int
     stop: int
     context: torch.Tensor  # [C] int64
     ancestors: torch.Tensor | None = None  # [n, n] bool
+    old: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,20 @@ class LayerPlan:
 ALL_LAYERS = LayerPlan()
 
 
+class Look(Protocol):
+    """Hides some of what rows could see, layer by layer and head by head."""
+
+    def hide(self, layer: int, query: torch.Tensor, keys: torch.Tensor, scale: float) -> torch.Tensor | None:
+        """What a segment's rows do not attend to: bool [KV, n, M], or None for nothing.
+
+        Args:
+            layer: its number.
+            query: of the rows, [n, H, D].
+            keys: of the segment's `old` slots, oldest first, [M, KV, D].
+            scale: factor on the scores.
+        """
+
+
 class Watch:
     """Notes how much the last row of some segments attends to what it sees; the one thing a forward writes to.
 
@@ -83,7 +99,8 @@ class Rows:
 
     `embeddings` are what enters the first layer that runs, instead of what the tokens give there: mixtures of tokens'
     `LayeredModel.embed`, or the hidden states after layer k where `plan` goes on from layer k + 1. `taps` are layers of
-    the plan after which `LayeredModel.read` gives the wanted rows' hidden states. `watch` needs a `ThinStore`.
+    the plan after which `LayeredModel.read` gives the wanted rows' hidden states. `watch` and `look`
+    are for models with `info.watches` and `info.selects`.
     """
 
     tokens: torch.Tensor  # [R] int64
@@ -95,6 +112,7 @@ class Rows:
     taps: tuple[int, ...] = ()
     embeddings: torch.Tensor | None = None  # [R, E]
     watch: Watch | None = None
+    look: Look | None = None
 
     @property
     def layered(self) -> bool:
@@ -131,8 +149,12 @@ class Store(Protocol):
         """Copy the content of slots `old` [M] to slots `new` [M], all at once; they may overlap."""
 
 
+Change = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor] | None]
+"""Keys [M, KV, D] and values [M, KV, Dv] of a layer to others, or None to leave them."""
+
+
 class ThinStore(Store, Protocol):
-    """A store in which a slot may hold another token in each layer, and whose forward honours `Rows.watch`."""
+    """A store in which a slot may hold another token in each layer."""
 
     @property
     def layers(self) -> int:
@@ -141,8 +163,8 @@ class ThinStore(Store, Protocol):
     def positions_of(self, layer: int, slots: torch.Tensor) -> torch.Tensor:
         """Positions of the tokens that a layer holds in slots [M]."""
 
-    def gather(self, sources: list[torch.Tensor], slots: torch.Tensor) -> None:
-        """Copy, in each layer, the content of `sources[layer]` [M] to slots [M]."""
+    def gather(self, sources: list[torch.Tensor], slots: torch.Tensor, change: Change) -> None:
+        """Copy, in each layer, what `change` makes of the content of `sources[layer]` [M] to slots [M]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +173,8 @@ class ModelInfo:
 
     `tree` and `batch` say what the self-test at load allowed: rows with a tree mask, several segments in one forward.
     `layers` is the number of layers that plans and taps can name; 0 where neither these nor embeddings are possible.
-    `reason` says why not, for people.
+    `watches` and `selects` say whether its forward honours `Rows.watch` and `Rows.look`. `reason` says why not, for
+    people.
     """
 
     name: str
@@ -162,6 +185,8 @@ class ModelInfo:
     tree: bool = True
     batch: bool = True
     layers: int = 0
+    watches: bool = False
+    selects: bool = False
     reason: str | None = None
 
 

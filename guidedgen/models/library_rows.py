@@ -121,6 +121,9 @@ class LibraryRows:
         ValueError: why this model cannot take flat rows.
     """
 
+    watches = True
+    selects = True
+
     def __init__(self, model: Any) -> None:
         register()
         self._model = model

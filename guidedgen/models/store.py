@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from guidedgen.models.base import Change
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerShape:
@@ -91,13 +93,17 @@ class SlotStore:
         """Positions of the tokens that a layer holds in slots [M]."""
         return self.positions_in(layer)[slots]
 
-    def gather(self, sources: list[torch.Tensor], slots: torch.Tensor) -> None:
-        """Copy, in each layer, the content of `sources[layer]` [M] to slots [M]; the two may overlap."""
+    def gather(
+        self, sources: list[torch.Tensor], slots: torch.Tensor, change: Change = lambda keys, values: None
+    ) -> None:
+        """Copy, in each layer, what `change` makes of `sources[layer]` [M] to slots [M]; the two may overlap."""
         if self.uneven is None:
             self.uneven = self.positions[:, None].repeat(1, self.layers)
         for layer, source in enumerate(sources):
-            for tensor in (self.keys[layer], self.values[layer], self.uneven[:, layer]):
-                tensor[slots] = tensor[source]
+            keys, values = self.keys[layer][source], self.values[layer][source]
+            changed = change(keys, values)
+            self.write(layer, slots, *(changed or (keys, values)))
+            self.uneven[slots, layer] = self.uneven[source, layer]
 
     def _places(self) -> list[torch.Tensor]:
         return [self.positions] if self.uneven is None else [self.positions, self.uneven]

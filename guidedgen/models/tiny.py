@@ -97,11 +97,22 @@ def _deep(settings: dict[str, Any], layers: int) -> dict[str, Any]:
 
 
 def load(
-    family: str, *, dtype: torch.dtype = torch.float32, seed: int = 0, lean: bool = True, layers: int = 2
+    family: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+    lean: bool = True,
+    native: bool = True,
+    layers: int = 2,
 ) -> TransformersModel:
     """A random model of a family, wrapped as `load` does; its tokens are single bytes, token 2 ends a text."""
     tokens = [b"" if number < 3 else bytes([number + 61]) for number in range(VOCABULARY_SIZE)]
     vocabulary = Vocabulary.from_tokens(tokens, eos=(2,))
     return TransformersModel.wrap(
-        library_model(family, dtype=dtype, seed=seed, layers=layers), None, vocabulary, name=f"tiny {family}", lean=lean
+        library_model(family, dtype=dtype, seed=seed, layers=layers),
+        None,
+        vocabulary,
+        name=f"tiny {family}",
+        lean=lean,
+        native=native,
     )

@@ -1,7 +1,7 @@
 """TransformersModel: a model of the transformers library behind the `LanguageModel` protocol.
 
-Chooses the fastest backend that passes the self-test: the lean forward, flat rows through the library's modules, or
-plain decoding through the library's own cache.
+Chooses the fastest backend that passes the self-test: the native forward, the lean one in torch, flat rows through the
+library's modules, or plain decoding through the library's own cache.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from typing import Any, cast
 import torch
 
 from guidedgen.errors import ModelError
+from guidedgen.models import lean_llama, native_llama
 from guidedgen.models.base import ModelInfo, Reading, Rows
-from guidedgen.models.lean_llama import LeanLlama, round_weights
+from guidedgen.models.lean_llama import LeanLlama
 from guidedgen.models.library_plain import LibraryPlain
 from guidedgen.models.library_rows import LibraryRows
+from guidedgen.models.native_llama import NativeLlama
 from guidedgen.models.self_test import QUANTISED_TOLERANCE, Abilities, Backend, LayeredBackend, SelfTest
 from guidedgen.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
 
+_OWN_WAYS: dict[str, type[NativeLlama | LeanLlama]] = {"native": NativeLlama, "lean": LeanLlama}  # fastest first
 _STATIC_ROTARY = ("default", "linear", "llama3", "yarn", "proportional")  # do not depend on the length of the text
 
 
@@ -32,7 +35,7 @@ class TransformersModel:
         info: what the sampler must know.
         vocabulary: bytes of every token.
         tokenizer: the transformers tokenizer (chat template, encode, decode).
-        backend: which way through the model is used: "lean", "rows" or "plain".
+        backend: which way through the model is used: "native", "lean", "rows" or "plain".
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class TransformersModel:
         *,
         name: str,
         lean: bool = True,
+        native: bool = True,
         weights: str = "dense",
     ) -> TransformersModel:
         """Take a transformers causal language model into service.
@@ -61,7 +65,8 @@ class TransformersModel:
             tokenizer: its tokenizer.
             vocabulary: of that tokenizer, as wide as the logits.
             name: for messages.
-            lean: whether the lean forward may be used where it applies.
+            lean: whether guidedgen's own forwards may be used where they apply.
+            native: whether the compiled one of them may be; it honours no selections of attention.
             weights: "dense" keeps the model's format; "int8" and "int4" need the lean forward and a CPU.
 
         Raises:
@@ -69,7 +74,7 @@ class TransformersModel:
                 forward, or it has no causal language head.
         """
         model.eval()
-        backend, backend_name, abilities = _choose(model, name, lean, weights)
+        backend, backend_name, abilities = _choose(model, name, weights, lean=lean, native=native)
         context, shortened = _context_length(model.config.get_text_config())
         reasons = [reason for reason in (abilities.reason, shortened) if reason]
         info = ModelInfo(
@@ -81,6 +86,8 @@ class TransformersModel:
             tree=abilities.tree,
             batch=abilities.batch,
             layers=abilities.layers,
+            watches=getattr(backend, "watches", False),
+            selects=getattr(backend, "selects", False),
             reason="; ".join(reasons) or None,
         )
         return TransformersModel(
@@ -121,8 +128,8 @@ class TransformersModel:
 
 
 def _owned(logits: torch.Tensor) -> torch.Tensor:
-    """In float32, and no inference tensor: a copy that callers may change."""
-    return logits.to(torch.float32, copy=True)
+    """In float32, and no inference tensor, so that callers may change it: what a backend gave, or a copy."""
+    return logits.to(torch.float32, copy=logits.is_inference())
 
 
 def logits_size(model: Any) -> int:
@@ -131,18 +138,19 @@ def logits_size(model: Any) -> int:
     return int(head.weight.shape[0] if head is not None else model.config.get_text_config().vocab_size)
 
 
-def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, str, Abilities]:
+def _choose(model: Any, name: str, weights: str, *, lean: bool, native: bool) -> tuple[Backend, str, Abilities]:
     if weights != "dense":
-        return _quantised(model, name, lean, weights)
+        return _quantised(model, name, weights, lean=lean, native=native)
     with torch.inference_mode():
         reference = _library_forward(model)
         test = SelfTest(reference, logits_size=logits_size(model), device=model.device)
-        if lean and LeanLlama.accepts(model):
-            backend = LeanLlama(model)
-            abilities = test.run(backend, model.dtype)
-            if abilities.tree and abilities.batch:
-                return backend, "lean", replace(abilities, layers=test.layers(backend, model.dtype))
-            _log.warning("%s: the lean forward failed its self-test (%s); using the library's", name, abilities.reason)
+        for way, own in _OWN_WAYS.items() if lean else ():
+            if own.accepts(model) and (native or own is not NativeLlama):
+                backend = own(model)
+                abilities = test.run(backend, model.dtype)
+                if abilities.tree and abilities.batch:
+                    return backend, way, replace(abilities, layers=test.layers(backend, model.dtype))
+                _log.warning("%s: the %s forward failed its self-test (%s)", name, way, abilities.reason)
         own_attention = model.config._attn_implementation
         reason: str | None
         try:
@@ -157,7 +165,7 @@ def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, s
         return _plain(model, name, test, reason)
 
 
-def _quantised(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, str, Abilities]:
+def _quantised(model: Any, name: str, weights: str, *, lean: bool, native: bool) -> tuple[Backend, str, Abilities]:
     """The lean forward on quantised weights, tested against the library's on the values that those stand for."""
     if not lean or not LeanLlama.accepts(model) or model.device.type != "cpu":
         raise ModelError(
@@ -165,15 +173,21 @@ def _quantised(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend
             "Load it with dtype='auto'."
         )
     with torch.inference_mode():
-        backend = LeanLlama(model, weights=weights)
-        round_weights(model, weights)
-        model.float()  # so that the comparison sees the rounding of one side alone
+        backend: LayeredBackend
+        if native and NativeLlama.accepts(model, weights):
+            way, backend = "native", NativeLlama(model, weights=weights)
+            native_llama.round_weights(model, weights)
+        else:
+            model.to(torch.bfloat16)
+            way, backend = "lean", LeanLlama(model, weights=weights)
+            lean_llama.round_weights(model, weights)
+            model.float()  # so that the comparison sees the rounding of one side alone
         test = SelfTest(_library_forward(model), logits_size=logits_size(model), device=model.device)
         abilities = test.within(backend, QUANTISED_TOLERANCE)
         abilities = replace(abilities, layers=test.layers(backend, torch.bfloat16))
     if not (abilities.tree and abilities.batch):
         raise ModelError(f"{name}: {weights} weights do not work here ({abilities.reason}). Load it with dtype='auto'.")
-    return backend, "lean", abilities
+    return backend, way, abilities
 
 
 def _plain(model: Any, name: str, test: SelfTest, reason: str | None) -> tuple[Backend, str, Abilities]:

@@ -16,7 +16,7 @@ from guidedgen.models.base import ThinStore
 from guidedgen.sampler.cache import Base, Node, PrefixCache
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trees import FullTree
-from guidedgen.sampler.views import Eviction
+from guidedgen.sampler.views import View
 
 _KEYS = 1 << 64  # keys of bases are larger than any token
 
@@ -30,14 +30,23 @@ class BlockTree(FullTree):
         store: where the rows are.
     """
 
-    def __init__(self, cache: PrefixCache, view: Eviction, store: ThinStore) -> None:
+    def __init__(self, cache: PrefixCache, view: View, store: ThinStore) -> None:
         super().__init__(cache)
         self._view = view
         self._store = store
 
     def locate(self, sequence: Sequence) -> tuple[Node, tuple[int, ...]]:
         """See `Tree.locate`. Where the node is `due`, its base has to be made before what follows can be computed."""
-        node, tail = self._start(sequence)
+        node, tail = self._descend(*self._start(sequence))
+        if len(tail) > self.room(node):  # what lies in between may be gone while a base behind it is not
+            tokens = sequence.tokens()
+            base = self._deepest_base(tokens)
+            if base.depth > node.depth:
+                return self._descend(base, tokens[base.depth :])
+        return node, tail
+
+    def _descend(self, node: Node, tail: tuple[int, ...]) -> tuple[Node, tuple[int, ...]]:
+        """From a node on the way down as far as `tail` is cached: where that is, and what is left of it."""
         while tail:
             if self.due(node):
                 base = self.cache.base(_key(node))
@@ -53,17 +62,17 @@ class BlockTree(FullTree):
 
     def room(self, node: Node) -> int:
         """How many rows may follow a node before a base is due; see `Tree.room`."""
-        least = max(1, self._view.kept + 1 - node.seen)
+        least = max(1, self._view.threshold + 1 - node.seen)
         return least + -(node.depth + least) % self._view.block
 
     def due(self, node: Node) -> bool:
         """Whether going on from a node needs a base; see `Tree.due`."""
-        return node.seen > self._view.kept and node.depth % self._view.block == 0
+        at_the_end = node.depth % self._view.block == 0 and not isinstance(node, Base)
+        return at_the_end and node.seen > self._view.threshold
 
-    @property
-    def kept(self) -> int:
-        """Slots of a base."""
-        return self._view.kept
+    def size(self, rows: int) -> int:
+        """Slots of a base that is made of `rows` rows."""
+        return self._view.left(rows)
 
     @property
     def scored(self) -> bool:
@@ -72,7 +81,7 @@ class BlockTree(FullTree):
 
     def slots_for(self, length: int) -> int:
         """See `Tree.slots_for`: a base, the one before it, and a block."""
-        return min(length, 2 * (self._view.kept + self._view.block))
+        return min(length, 2 * (self._view.threshold + self._view.block))
 
     def settle(self, node: Node, weights: dict[int, torch.Tensor], slots: list[int]) -> Base:
         """Make the base that is due at a node in `slots`; `weights` by layer as `Watch` has them."""
@@ -94,16 +103,21 @@ class BlockTree(FullTree):
             tail.append(step.token)
             step = step.parent
         tokens = sequence.tokens()
+        node = self._deepest_base(tokens)
+        return node, tokens[node.depth :]
+
+    def _deepest_base(self, tokens: tuple[int, ...]) -> Node:
+        """The deepest base of a prefix that is shorter than the text, or the root."""
         node, key = self.cache.root, 0
         first = self.room(node)
         for start, stop in pairwise((0, *range(first, len(tokens), self._view.block))):
             key = _hashed(key, tokens[start:stop])
             node = self.cache.base(key) or node
-        return node, tokens[node.depth :]
+        return node
 
 
 def thin(
-    view: Eviction, store: ThinStore, slots: ListOf[int] | np.ndarray, weights: dict[int, torch.Tensor], new: list[int]
+    view: View, store: ThinStore, slots: ListOf[int] | np.ndarray, weights: dict[int, torch.Tensor], new: list[int]
 ) -> None:
     """Copy what a view keeps of `slots`, oldest first, to the slots `new`, layer by layer."""
     old = torch.as_tensor(np.asarray(slots))
@@ -111,7 +125,7 @@ def thin(
     for layer in range(store.layers):
         kept = view.keep(store.positions_of(layer, old), weights.get(layer))
         sources.append(old[kept.to(old.device)])
-    store.gather(sources, torch.tensor(new))
+    store.gather(sources, torch.tensor(new), view.change)
 
 
 def _key(node: Node) -> int:

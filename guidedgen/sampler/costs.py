@@ -77,6 +77,11 @@ def cost_table(model: LanguageModel, *, cached: bool = True) -> CostTable:
     return table
 
 
+def known_costs(model: LanguageModel) -> CostTable | None:
+    """The table that `cost_table` has kept, or None: what is asked for in the middle of a request must not measure."""
+    return _read(_path(model))
+
+
 def measured(model: LanguageModel) -> CostTable:
     """Measure now: all sizes in turn, several rounds, medians. The first round warms up."""
     sizes = SIZES if model.info.context_length > _CONTEXT + len(SIZES) else SIZES[:1]

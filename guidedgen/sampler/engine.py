@@ -15,9 +15,10 @@ from guidedgen.errors import ModelError
 from guidedgen.models.base import LanguageModel, Store, ThinStore
 from guidedgen.sampler.blocks import BlockTree
 from guidedgen.sampler.cache import PrefixCache
+from guidedgen.sampler.selections import Selection
 from guidedgen.sampler.slots import SlotAllocator
 from guidedgen.sampler.trees import FullTree, Overlay, OverlayCache
-from guidedgen.sampler.views import Eviction
+from guidedgen.sampler.views import View
 
 _PAGE = 64  # the store grows by whole pages of slots
 _FIRST_CAPACITY = 1024  # slots; doubles on demand
@@ -30,18 +31,29 @@ class Engine:
         model: makes the store.
         cache_bytes: most bytes of keys and values kept.
         chunk: most rows in one forward.
-        view: what is kept of long texts; None is everything.
+        view: what is kept or read of long texts; None is everything.
 
     Raises:
-        ModelError: the model's store cannot drop rows.
+        ModelError: the model cannot do what the view asks for.
     """
 
-    def __init__(self, model: LanguageModel, cache_bytes: int, chunk: int, view: Eviction | None = None) -> None:
+    def __init__(
+        self, model: LanguageModel, cache_bytes: int, chunk: int, view: View | Selection | None = None
+    ) -> None:
         self.store: Store = model.new_store(0)
         self.allocator = SlotAllocator()
         self.view = view
+        self._info = model.info
+        if view is not None:
+            self.check(view)
         cache = PrefixCache(self.allocator)
-        self.full = FullTree(cache) if view is None else BlockTree(cache, view, self.thin_store(model.info.name))
+        self.full = FullTree(cache)
+        if isinstance(view, Selection):
+            self.full.look = view
+        elif view is not None:
+            if view.threshold == 0:
+                raise ModelError(f"{view} is simulated and saves no memory. Use it as sampler.view(attention=...).")
+            self.full = BlockTree(cache, view, self.thin_store())
         self.chunk = chunk
         self.cache_bytes = cache_bytes
         self.limit = cache_bytes // max(1, self.store.slot_bytes)  # slots
@@ -49,19 +61,39 @@ class Engine:
         self._lock = threading.RLock()
         self._dirty = False  # a call began and did not end: pins and slots may have leaked
 
-    def thin_store(self, name: str) -> ThinStore:
-        """The store, where it can drop rows. Raises ModelError where it cannot."""
+    def check(self, view: View | Selection) -> None:
+        """Raise ModelError where the model cannot do what a view asks for."""
+        name = self._info.name
         if not hasattr(self.store, "gather"):
             raise ModelError(
                 f"{name} keeps its cache in the library's own form, so views of the cache are not possible. "
                 "Load it without one, or choose a model that takes flat rows."
             )
+        able = self._info.selects if isinstance(view, Selection) else self._info.watches or not view.scored
+        if not able:
+            raise ModelError(
+                f"{name} runs on a forward that does not do what {view} needs. Load it with native=False, "
+                "or take a SinkWindow."
+            )
+
+    def thin_store(self) -> ThinStore:
+        """The store; `check` was passed before."""
         return cast(ThinStore, self.store)
 
-    def overlay(self, view: Eviction | None) -> Overlay:
-        """A new tree on top of the full one. Its slots come back when nobody refers to it any more."""
+    def overlay(self, view: View | Selection | None) -> Overlay:
+        """A new tree on top of the full one. Its slots come back when nobody refers to it any more.
+
+        Raises:
+            ModelError: the model cannot do what the view asks for, or its cache is under one already.
+        """
+        if view is not None:
+            self.check(view)
+            if self.view is not None:
+                raise ModelError(f"the cache is under {self.view} already. Load the model without cache=...")
         with self._lock:
-            overlay = Overlay(self.full, OverlayCache(self.allocator), view)
+            thinning = None if isinstance(view, Selection) else view
+            overlay = Overlay(self.full, OverlayCache(self.allocator), thinning)
+            overlay.look = view if isinstance(view, Selection) else self.full.look
             self._overlays.append((ref(overlay), overlay.cache))
             return overlay
 

@@ -25,6 +25,7 @@ class Job:
         parents: of a tree: by row the row before it, -1 for the tip; None is a chain.
         again: cached already, but wanted: its row, the first of those missing, is computed once more, in place.
         done: rows of a chain that earlier forwards computed.
+        ahead: nobody waits for its answers: it takes the rows that others leave.
     """
 
     tip: Node
@@ -33,6 +34,7 @@ class Job:
     parents: tuple[int, ...] | None = None
     again: Node | None = None
     done: int = 0
+    ahead: bool = False
 
     @property
     def key(self) -> tuple[int, int]:

@@ -54,6 +54,18 @@ class Proposal:
     margin: torch.Tensor
     surprises: torch.Tensor | None = None
 
+    def row(self, index: int) -> Proposal:
+        """The proposal of one row."""
+        rows = slice(index, index + 1)
+        return Proposal(
+            model=self.model[rows],
+            unmasked=self.unmasked[rows],
+            scores=self.scores[rows],
+            log_mass=self.log_mass[rows],
+            margin=self.margin[rows],
+            surprises=None if self.surprises is None else self.surprises[rows],
+        )
+
 
 def propose(
     logits: torch.Tensor,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from guidedgen.sampler.sequence import TokenRecord
 
+_NOTES = 16
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TraceStep:
@@ -38,9 +40,15 @@ class TraceStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
-    """The steps of one request."""
+    """The steps of one request.
+
+    `approximate` names what made the model's answers differ from its own, if anything; `notes` says what a strategy
+    chose by itself, and why.
+    """
 
     steps: tuple[TraceStep, ...] = ()
+    approximate: str | None = None
+    notes: tuple[str, ...] = ()
 
     def total(self, name: str) -> float:
         """Sum of one numeric field of `TraceStep` over all steps."""
@@ -54,10 +62,16 @@ class Trace:
 
 
 class TraceRecorder:
-    """Collects one request's trace. Not thread-safe: one recorder belongs to one running request."""
+    """Collects one request's trace. Not thread-safe: one recorder belongs to one running request.
+
+    Attributes:
+        approximate: see `Trace`; the sampler sets it.
+    """
 
     def __init__(self) -> None:
+        self.approximate: str | None = None
         self._steps: list[TraceStep] = []
+        self._notes: list[str] = []
         self._began, self._cpu_began = time.perf_counter(), time.process_time()
         self._reset()
 
@@ -85,6 +99,11 @@ class TraceRecorder:
             self._forced += 1
         if record.log_mass is not None:
             self._log_masses.append(record.log_mass)
+
+    def note(self, text: str) -> None:
+        """The strategy chose something by itself; the first notes are kept."""
+        if len(self._notes) < _NOTES and text not in self._notes:
+            self._notes.append(text)
 
     def drafting(self, seconds: float) -> None:
         """Drafts were made, and what the constraint forbids cut off."""
@@ -126,4 +145,4 @@ class TraceRecorder:
     def snapshot(self) -> Trace:
         """Everything so far, the open step included; frozen."""
         self.end_step()
-        return Trace(steps=tuple(self._steps))
+        return Trace(steps=tuple(self._steps), approximate=self.approximate, notes=tuple(self._notes))

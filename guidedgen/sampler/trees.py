@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guidedgen.sampler.cache import Base, Node, PrefixCache
+from guidedgen.sampler.selections import Selection
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.slots import SlotAllocator
-from guidedgen.sampler.views import Eviction
+from guidedgen.sampler.views import View
 
 Move = Callable[[list[int], list[int]], None]
 
@@ -31,6 +32,10 @@ class Tree(Protocol):
     @property
     def hints(self) -> WeakKeyDictionary[Sequence, Node]:
         """Where living sequences were computed."""
+
+    @property
+    def look(self) -> Selection | None:
+        """What its rows do not attend to."""
 
     def begin(self, sequences: Iterable[Sequence]) -> None:
         """A call for `sequences` begins."""
@@ -58,11 +63,13 @@ _NO_END = 1 << 62
 
 
 class _Endless:
-    """A tree in which nothing is dropped."""
+    """A tree in which nothing is dropped. With a `look` the rows of a segment are of one block."""
+
+    look: Selection | None = None
 
     def room(self, node: Node) -> int:
-        """Any number."""
-        return _NO_END
+        """Any number, or what is left of the block."""
+        return _NO_END if self.look is None else self.look.block - node.depth % self.look.block
 
     def due(self, node: Node) -> bool:
         """Never."""
@@ -181,7 +188,7 @@ class Overlay(_Endless):
         view: what it reads of long prefixes; None is everything.
     """
 
-    def __init__(self, full: FullTree, cache: OverlayCache, view: Eviction | None = None) -> None:
+    def __init__(self, full: FullTree, cache: OverlayCache, view: View | None = None) -> None:
         self.cache = cache
         self.hints: WeakKeyDictionary[Sequence, Node] = WeakKeyDictionary()
         self.view = view
@@ -236,7 +243,7 @@ class Overlay(_Endless):
         if self.view is None:
             return None
         end = anchor.depth - anchor.depth % self.view.block
-        if end <= self.view.kept:
+        if end <= self.view.threshold:
             return None
         while anchor.depth > end:
             assert anchor.parent is not None

@@ -12,11 +12,18 @@ from guidedgen.errors import LimitExceeded, ModelError
 from guidedgen.models import tiny
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
-from guidedgen.sampler.views import SinkWindow, TopTokens
+from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
 from tests.sampler.thinned import Thinned, View
 
 FAMILIES = ["llama", "gemma2", "gpt_oss", "gpt2"]
-VIEWS: list[View] = [SinkWindow(2, 9, 4), SinkWindow(0, 6, 1), TopTokens(7, 4), TopTokens(5, 1), TopTokens(12, 5)]
+VIEWS: list[View] = [
+    SinkWindow(2, 9, 4),
+    SinkWindow(0, 6, 1),
+    TopTokens(7, 4),
+    TopTokens(5, 1),
+    TopTokens(12, 5),
+    Regions(5, 6, 2, 4),
+]
 
 
 @cache
@@ -62,6 +69,17 @@ def test_what_is_kept_is_what_the_slow_twin_keeps(family: str, view: View) -> No
         assert sampler.trace.snapshot().steps[-1].rows <= 1 + view.block
 
 
+@pytest.mark.parametrize("way", ["native", "lean"])
+def test_every_forward_says_what_it_attends_to(way: str) -> None:
+    model = tiny.load("llama", native=way == "native")
+    if model.backend != way:
+        pytest.skip("the native kernel is not built")
+    view, tokens = TopTokens(7, 4), some_tokens(30)
+    expected = twin_of("llama").logits(tuple(tokens), view)[-1]
+    others = [prompt(*some_tokens(17, seed=8)), prompt(*some_tokens(23, seed=9))]  # several segments, not all watched
+    close(Sampler(model, cache=view).logits([*others, prompt(*tokens)])[2], expected)
+
+
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_all_ancestors_at_once_and_token_by_token(view: View) -> None:
     tokens = some_tokens(26, seed=2)
@@ -77,7 +95,7 @@ def test_all_ancestors_at_once_and_token_by_token(view: View) -> None:
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_budgets_beyond_the_length_change_nothing(view: View) -> None:
-    tokens = some_tokens(view.kept, seed=3)
+    tokens = some_tokens(view.threshold, seed=3)
     full = Sampler(model_of("llama")).logits([prompt(*tokens)])
     close(Sampler(model_of("llama"), cache=view).logits([prompt(*tokens)]), full)
 
@@ -131,7 +149,9 @@ def test_models_without_slots_of_keys_refuse_views() -> None:
         Sampler(tiny.load("mamba"), cache=SinkWindow())
 
 
-@pytest.mark.parametrize("wrong", [lambda: SinkWindow(-1), lambda: SinkWindow(window=0), lambda: TopTokens(0)])
+@pytest.mark.parametrize(
+    "wrong", [lambda: SinkWindow(-1), lambda: SinkWindow(window=0), lambda: TopTokens(0), lambda: Regions(recent=999)]
+)
 def test_views_without_room_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="is no view"):
         wrong()

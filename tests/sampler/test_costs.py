@@ -11,7 +11,7 @@ import torch
 from guidedgen.models import tiny
 from guidedgen.models.base import Rows
 from guidedgen.sampler import costs
-from guidedgen.sampler.costs import CostTable, cost_table, measured
+from guidedgen.sampler.costs import CostTable, cost_table, known_costs, measured
 
 TABLE = CostTable(rows=(1, 2, 4), medians=(1.0, 1.5, 3.5))
 
@@ -100,3 +100,10 @@ def test_a_damaged_file_is_measured_again(folder: Path, text: str) -> None:
 def test_a_folder_that_cannot_be_written_keeps_nothing(folder: Path) -> None:
     (folder / "costs").write_text("a file where the folder should be")
     assert cost_table(Counted()).rows == (1, 2, 5)
+
+
+def test_known_costs_are_those_that_were_kept() -> None:
+    model = Counted()
+    assert known_costs(model) is None
+    assert model.sizes == []
+    assert cost_table(model) == known_costs(model)

@@ -13,11 +13,11 @@ from guidedgen.models import tiny
 from guidedgen.models.base import LayerPlan
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
-from guidedgen.sampler.views import SinkWindow, TopTokens
+from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
 from tests.sampler.thinned import Thinned, View
 
 FAMILIES = ["llama", "gemma2", "gpt_oss"]
-VIEWS: list[View] = [SinkWindow(2, 5, 4), TopTokens(6, 4), TopTokens(3, 1)]
+VIEWS: list[View] = [SinkWindow(2, 5, 4), TopTokens(6, 4), TopTokens(3, 1), Regions(4, 3, 2, 4)]
 
 
 @cache
@@ -72,7 +72,7 @@ def test_drafts_see_what_the_view_leaves_of_the_prefix(family: str, view: View) 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_short_prefixes_are_read_whole(view: View) -> None:
     sampler = Sampler(model_of("llama"))
-    base = prompt(*some_tokens(view.kept, seed=2))
+    base = prompt(*some_tokens(view.threshold, seed=2))
     sampler.logits([base])
     after = extend(base, 5)
     close(sampler.view(attention=view).logits([after]), sampler.logits([after]))

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from guidedgen.models import tiny
-from guidedgen.sampler.views import SinkWindow, TopTokens
+from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
 
-View = SinkWindow | TopTokens
+View = SinkWindow | TopTokens | Regions
 
 
 class Thinned:
@@ -55,7 +55,7 @@ class Thinned:
     ) -> tuple[torch.Tensor, None]:
         view, heads, count = self.view, query.shape[1], query.shape[2]
         assert view is not None
-        groups = heads // key.shape[1]
+        keys, values = (part[0].repeat_interleave(heads // key.shape[1], 0) for part in (key, value))
         scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[3])
         rows, remembered = [], []
         end = 0 if self.whole is None else self.whole - self.whole % view.block
@@ -65,17 +65,14 @@ class Thinned:
                 remembered = kept + remembered[end:]
             remembered.append(row)
             seen = [old for old in remembered if sliding_window is None or row - old < sliding_window]
+            scores = torch.einsum("hd,hkd->hk", query[0, :, row], keys[:, seen]) * scale  # [H, seen]
+            if softcap is not None:
+                scores = softcap * torch.tanh(scores / softcap)
+            extra = s_aux[:, None] if s_aux is not None else scores[:, :0]
+            weights = torch.cat((scores, extra), -1).softmax(-1)[:, : len(seen)]
             attention = torch.zeros(heads, count)
-            outputs = []
-            for head in range(heads):
-                scores = key[0, head // groups, seen] @ query[0, head, row] * scale
-                if softcap is not None:
-                    scores = softcap * torch.tanh(scores / softcap)
-                extra = s_aux[head : head + 1] if s_aux is not None else scores[:0]
-                weights = torch.cat((scores, extra)).softmax(0)[: len(seen)]
-                attention[head, seen] = weights
-                outputs.append(weights @ value[0, head // groups, seen])
-            rows.append(torch.stack(outputs))
+            attention[:, seen] = weights
+            rows.append(torch.einsum("hk,hkd->hd", weights, values[:, seen]))
             if row + 1 == end:
                 kept = self._remember(remembered, attention.mean(0), view)
             if (row + 1) % view.block == 0 and self.whole is None:
@@ -86,6 +83,10 @@ class Thinned:
         newest = rows[-1]
         if isinstance(view, SinkWindow):
             return [row for row in rows if row < view.sinks or row > newest - view.window]
+        if isinstance(view, Regions):
+            kept = {row for row in rows if row < view.prompt} | set(rows[-view.recent :])
+            rest = sorted(set(rows) - kept, key=lambda old: -float(attention[old]))
+            return sorted(kept.union(rest[: view.budget - view.recent]))
         while len(rows) > view.budget:
             rows = [row for row in rows if row != min(rows[:-1], key=lambda old: float(attention[old]))]
         return rows

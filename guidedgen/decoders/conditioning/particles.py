@@ -12,6 +12,8 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import torch
+
 from guidedgen.decoders.base import Finish
 from guidedgen.decoders.branches import Branch, Front
 from guidedgen.sampler.pipeline import Proposal, draw
@@ -62,9 +64,11 @@ class Particle(Branch):
         return uniform(self.seed, self.sample, self.tip.length, self.draw)
 
     def count(self, token: int, *, log_mass: float, log_chance: float) -> None:
-        """See `Branch.count`."""
+        """See `Branch.count`. What the target rules out (a cut of a MIX method may) leads nowhere."""
         self.steps.append(Step(token=token, log_mass=log_mass, log_chance=log_chance))
         self.log_weight += log_mass
+        if log_mass == -math.inf:
+            self.end("dead_end")
 
     def end(self, finish: Finish, ending: TokenRecord | None = None) -> None:
         """See `Branch.end`; a text that leads nowhere has no weight."""
@@ -85,16 +89,25 @@ def step(front: Front, particles: ListOf[Particle], lookahead: Lookahead | None 
     asking = [particle for particle in particles if particle.finish is None]
     bias, kept = front.bias(asking)
     if kept:
-        live = [asking[row] for row in kept]
-        proposal = front.proposal(logits[kept], [particle.tip for particle in live], bias)
-        chances = front.log_chances(proposal)
-        masses = (chances + bias).logsumexp(-1).tolist()
-        if lookahead is not None:
-            proposal = lookahead.reweigh(live, proposal)
-        records = draw(proposal, front.sampling, [particle.uniform() for particle in live])
-        for row, (particle, record, mass) in enumerate(zip(live, records, masses, strict=True)):
-            front.sampler.trace.commit(record)
-            particle.count(record.token, log_mass=mass, log_chance=float(chances[row, record.token]))
-            particle.take(record, eos=front.eos, room=front.room)
-            particle.settle(front.room)
+        _choose(front, [asking[row] for row in kept], logits[kept], bias, lookahead)
     front.sampler.trace.end_step()
+
+
+def _choose(
+    front: Front, live: list[Particle], logits: torch.Tensor, bias: torch.Tensor, lookahead: Lookahead | None
+) -> None:
+    proposal = front.proposal(logits, [particle.tip for particle in live], bias)
+    chances = front.log_chances(proposal)
+    masses = (chances + bias).logsumexp(-1).tolist()
+    if lookahead is not None:
+        proposal = lookahead.reweigh(live, proposal)
+    possible = proposal.scores.amax(-1).tolist()
+    for row, particle in enumerate(live):
+        if possible[row] == -math.inf:  # the target itself rules out every allowed token
+            particle.end("dead_end")
+            continue
+        (record,) = draw(proposal.row(row), front.sampling, [particle.uniform()])
+        front.sampler.trace.commit(record)
+        particle.count(record.token, log_mass=masses[row], log_chance=float(chances[row, record.token]))
+        particle.take(record, eos=front.eos, room=front.room)
+        particle.settle(front.room)

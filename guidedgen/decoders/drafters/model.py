@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from guidedgen.decoders.drafters.base import Outcome, Request, Setting
 from guidedgen.decoders.drafters.growing import ModelTrees
 from guidedgen.decoders.drafters.reading import Reader
-from guidedgen.decoders.policies.fixed import WidthsGrowth
+from guidedgen.decoders.policies.fixed import WidthsGrowth, check_widths
 from guidedgen.decoders.tree import DraftTree
 from guidedgen.models.base import LanguageModel
 from guidedgen.sampler.sampler import Sampler
@@ -41,8 +41,7 @@ class ModelDrafter:
 
     def __post_init__(self) -> None:
         """Check the widths."""
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths={self.widths!r} must be numbers of at least 1")
+        check_widths(self.widths)
         if not 0 <= self.confidence < 1:
             raise ValueError(f"confidence={self.confidence!r} must be at least 0 and below 1")
 

@@ -7,9 +7,19 @@ import torch
 from guidedgen.decoders.base import LogitsSource
 from guidedgen.decoders.drafters.base import Setting
 from guidedgen.errors import ModelError
+from guidedgen.models.base import LanguageModel
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import logits_to_probabilities
 from guidedgen.sampler.sequence import Sequence
+from guidedgen.vocabulary import Vocabulary
+
+
+def same_vocabulary(model: LanguageModel, vocabulary: Vocabulary) -> None:
+    """Raise ModelError where a drafter's vocabulary is not the target's."""
+    if model.vocabulary.fingerprint != vocabulary.fingerprint:
+        raise ModelError(
+            f"the drafter {model.info.name} has another vocabulary than the target. Use one of the same family."
+        )
 
 
 class Reader:
@@ -25,10 +35,7 @@ class Reader:
 
     def __init__(self, source: LogitsSource, setting: Setting) -> None:
         model = source.model
-        if model.vocabulary.fingerprint != setting.vocabulary.fingerprint:
-            raise ModelError(
-                f"the drafter {model.info.name} has another vocabulary than the target. Use one of the same family."
-            )
+        same_vocabulary(model, setting.vocabulary)
         self.source = source
         self.sampling = setting.sampling
         self._width = setting.logits_size

@@ -16,6 +16,7 @@ from guidedgen.decoders.base import LogitsSource
 from guidedgen.decoders.drafters.base import Drafter, DraftSession, Outcome, Request, Setting
 from guidedgen.decoders.drafters.copying import Copy
 from guidedgen.decoders.drafters.reading import Reader
+from guidedgen.decoders.drafters.trained import trained_for
 from guidedgen.decoders.drafting import Draft, planted
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers.base import child_of
@@ -30,7 +31,8 @@ class Staged:
     """A chain that a model drafts in fewer of its own forwards.
 
     Args:
-        model: the drafter; its vocabulary must be the target's.
+        model: the drafter; its vocabulary must be the target's. Without one, what `guidedgen models train-drafter` made
+            for the target.
         inner: what drafts for it.
         length: tokens of the chain, at most.
         most: tokens that the inner stage proposes at a time.
@@ -39,7 +41,7 @@ class Staged:
         ValueError: a number is below 1.
     """
 
-    model: LanguageModel
+    model: LanguageModel | None = None
     inner: Drafter = field(default_factory=Copy)
     length: int = 8
     most: int = 8
@@ -50,8 +52,8 @@ class Staged:
             raise ValueError(f"length={self.length!r} and most={self.most!r} must be at least 1")
 
     def open(self, setting: Setting) -> StagedSession:
-        """See `Drafter.open`. Raises ModelError where the vocabularies differ."""
-        return self.opened(setting, Sampler(self.model))
+        """See `Drafter.open`. Raises ModelError where the vocabularies differ, or no model is given or was trained."""
+        return self.opened(setting, Sampler(trained_for(setting) if self.model is None else self.model))
 
     def opened(self, setting: Setting, source: LogitsSource) -> StagedSession:
         """The same over given logits of the model."""

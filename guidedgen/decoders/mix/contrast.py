@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 
 from guidedgen.decoders.base import LogitsSource
+from guidedgen.decoders.mix.base import Alone, allowed_log_chances
 from guidedgen.decoders.mix.contexts import SideContexts, same_prompt
 from guidedgen.errors import ModelError
 from guidedgen.models.base import LanguageModel
@@ -73,7 +74,7 @@ def _last_token(prompt: Sequence) -> ListOf[ListOf[int]]:
     return ((prompt.token,),)
 
 
-class ContrastPhase:
+class ContrastPhase(Alone):
     """`Contrast` at work."""
 
     def __init__(self, settings: Contrast, amateur: SideContexts) -> None:
@@ -85,9 +86,6 @@ class ContrastPhase:
         self._amateur.prepare(sequences)
         return []
 
-    def accept(self, sequences: ListOf[Sequence], logits: torch.Tensor) -> None:
-        """See `Phase.accept`."""
-
     def __call__(self, logits: torch.Tensor, sequences: ListOf[Sequence], bias: torch.Tensor) -> torch.Tensor:
         """See `Phase.__call__`."""
         amateur = self._amateur.logits(sequences)[:, 0].to(logits.device)
@@ -97,17 +95,14 @@ class ContrastPhase:
 def contrasted(expert: torch.Tensor, amateur: torch.Tensor, bias: torch.Tensor, settings: Contrast) -> torch.Tensor:
     """Contrasted logits [B, V]: minus infinity outside the plausible tokens.
 
-    Both are normalised over the allowed tokens: padding columns of a vocabulary and forbidden tokens do not shift the
-    scores, which a multiplicative repetition penalty would notice.
-
     Args:
         expert: logits [B, V].
         amateur: logits [B, V].
         bias: 0 or minus infinity [B, V].
         settings: strength, cut, form.
     """
-    good = (expert + bias).log_softmax(-1)
-    bad = (amateur / settings.temperature + bias).log_softmax(-1)
+    good = allowed_log_chances(expert, bias)
+    bad = allowed_log_chances(amateur / settings.temperature, bias)
     scores = good - settings.strength * bad
     if settings.form == "ratio":
         scores = scores + settings.strength * good

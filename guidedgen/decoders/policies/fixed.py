@@ -79,8 +79,7 @@ class Widths:
 
     def __post_init__(self) -> None:
         """Check the widths and count the nodes."""
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths={self.widths!r} must be numbers of at least 1")
+        check_widths(self.widths)
         if self.nodes is None:
             total, level = 0, 1
             for width in self.widths:
@@ -91,6 +90,12 @@ class Widths:
     def open(self, cost: Cost) -> _WidthsSession:
         """See `Policy.open`."""
         return _WidthsSession(self.widths)
+
+
+def check_widths(widths: tuple[int, ...]) -> None:
+    """Raise ValueError for widths that make no tree."""
+    if not widths or min(widths) < 1:
+        raise ValueError(f"widths={widths!r} must be numbers of at least 1")
 
 
 class _WidthsSession(Unlearned):

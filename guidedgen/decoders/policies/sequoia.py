@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from guidedgen.decoders.policies.acceptance import PRIOR, Acceptance
 from guidedgen.decoders.policies.base import Cost, Growth
 from guidedgen.decoders.policies.fixed import ShapeGrowth
-from guidedgen.decoders.policies.shapes import best_size, shapes_of
+from guidedgen.decoders.policies.shapes import shapes_of
 
 if TYPE_CHECKING:
     from guidedgen.decoders.drafters.base import Outcome, Request
@@ -33,6 +33,8 @@ class Sequoia:
         depth: of the deepest.
         acceptance: of the first, second, ... sibling, before anything was observed.
         learn: False for trees that never change: the paper's, from a calibration given as `acceptance`.
+        cost: of one forward of the target by its number of rows; what was measured on this machine if not given. With
+            drafts drawn from a distribution, samples (not how they are distributed) then differ between machines.
 
     Raises:
         ValueError: acceptance is no part of a distribution, or there is no room for a node.
@@ -42,6 +44,7 @@ class Sequoia:
     depth: int = 12
     acceptance: tuple[float, ...] = PRIOR
     learn: bool = True
+    cost: Cost | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -52,7 +55,7 @@ class Sequoia:
 
     def open(self, cost: Cost) -> _Session:
         """See `Policy.open`."""
-        return _Session(self, cost)
+        return _Session(self, cost if self.cost is None else self.cost)
 
 
 class _Session:
@@ -60,7 +63,7 @@ class _Session:
         self._settings = settings
         self._cost = cost
         self._learned: dict[tuple[int, str], Acceptance] = {}  # by lane and part of the drafter
-        self._sizes: dict[tuple[tuple[float, ...], int, float], int] = {}
+        self._shapes: dict[tuple[tuple[float, ...], int, float], tuple[int, ...]] = {}
         self._idle: dict[tuple[int, str], int] = {}
 
     def _acceptance(self, lane: int, source: str) -> Acceptance:
@@ -75,16 +78,15 @@ class _Session:
         chances = self._acceptance(request.lane, request.source).rounded()
         most = max(0, min(request.most, settings.nodes))
         key = chances, most, level_cost
-        if key not in self._sizes:
-            unit = self._cost(1)
-            self._sizes[key] = best_size(
-                chances, self._cost, most=most, depth=settings.depth, draft_cost=level_cost * unit
-            )
-        size = self._sizes[key]
-        if size == 0 and most:
+        if key not in self._shapes:
+            shapes = shapes_of(chances, most, settings.depth)
+            nodes, depth = shapes.fastest(self._cost, level_cost * self._cost(1))
+            self._shapes[key] = shapes.parents(nodes, depth)
+        shape = self._shapes[key]
+        if not shape and most:
             idle = self._idle[request.lane, request.source] = self._idle.get((request.lane, request.source), 0) + 1
-            return ShapeGrowth((-1,) if idle % _TRIAL == 0 else (), most)
-        return ShapeGrowth(shapes_of(chances, most, settings.depth).parents(size), most)
+            shape = (-1,) if idle % _TRIAL == 0 else ()
+        return ShapeGrowth(shape, most)
 
     def observe(self, outcome: Outcome) -> None:
         """See `PolicySession.observe`."""

@@ -33,32 +33,38 @@ class Shapes:
         if any(chance < 0 for chance in chances) or sum(chances) > 1 + 1e-9:
             raise ValueError(f"acceptance={chances!r} must be at least 0 and sum to at most 1")
         self._depth = depth
+        self._nodes = nodes
         ranks = len(chances)
         self._values: NDArray[np.float64] = np.zeros((depth + 1, ranks + 1, nodes + 1))  # children from a rank on
         self._given: NDArray[np.int64] = np.zeros((depth + 1, ranks + 1, nodes + 1), np.int64)  # to the first of them
+        # Of n nodes: k below the first child, that child itself, and the rest for its later siblings.
+        rest = np.arange(nodes + 1)[:, None] - 1 - np.arange(nodes)[None]  # [nodes + 1, nodes]
         for level in range(1, depth + 1):
-            below = self._values[level - 1, 0]
+            below = 1 + self._values[level - 1, 0, :nodes]
             for rank in reversed(range(ranks)):
-                self._fill(level, rank, chances[rank] * (1 + below))
+                self._fill(level, rank, chances[rank] * below, rest)
 
-    def _fill(self, level: int, rank: int, first: NDArray[np.float64]) -> None:
+    def _fill(self, level: int, rank: int, first: NDArray[np.float64], rest: NDArray[np.int64]) -> None:
         """The best split of n nodes between the child of a rank (`first` by nodes below it) and its later siblings."""
-        values, given = self._values[level, rank], self._given[level, rank]
+        if not self._nodes:
+            return
         later = self._values[level, rank + 1]
-        for nodes in range(1, len(values)):
-            together = first[:nodes] + later[nodes - 1 :: -1][:nodes]  # by nodes below the first child
-            best = int((together > together.max() - _MARGIN).argmax())
-            if together[best] > _MARGIN:
-                values[nodes], given[nodes] = together[best], best + 1
+        together = np.where(rest >= 0, first[None] + later[rest], -np.inf)
+        best = together.max(1)
+        takes = best > _MARGIN
+        self._given[level, rank] = np.where(takes, (together > best[:, None] - _MARGIN).argmax(1) + 1, 0)
+        self._values[level, rank] = np.where(takes, best, 0.0)
 
     def value(self, nodes: int) -> float:
         """Expected accepted tokens of the best tree of so many nodes, the bonus token not counted."""
         return float(self._values[self._depth, 0, nodes])
 
-    def parents(self, nodes: int) -> tuple[int, ...]:
-        """The best tree: the parent of each node, -1 for the root; parents first, siblings by rank."""
+    def parents(self, nodes: int, depth: int | None = None) -> tuple[int, ...]:
+        """The best tree, of at most so many levels: the parent of each node, -1 for the root; parents first, siblings
+        by rank.
+        """
         parents: list[int] = []
-        waiting = [(nodes, self._depth, -1)]
+        waiting = [(nodes, self._depth if depth is None else depth, -1)]
         while waiting:
             nodes, depth, parent = waiting.pop(0)
             for rank in range(self._given.shape[1] - 1):
@@ -69,6 +75,19 @@ class Shapes:
                 waiting.append((given - 1, depth - 1, len(parents) - 1))
                 nodes -= given
         return tuple(parents)
+
+    def fastest(self, cost: Callable[[int], float], level_cost: float = 0.0) -> tuple[int, int]:
+        """The number of nodes and levels with the most tokens per unit of cost; (0, 0) where drafting does not pay.
+
+        Args:
+            cost: of one target forward over so many rows.
+            level_cost: of one level of drafts, in the unit of `cost`.
+        """
+        costs = np.array([cost(1 + nodes) for nodes in range(self._nodes + 1)])
+        levels = np.arange(self._depth + 1)[:, None]
+        speed = (1 + self._values[:, 0, :]) / (costs[None] + level_cost * levels)  # [depth + 1, nodes + 1]
+        depth, nodes = divmod(int(speed.argmax()), self._nodes + 1)
+        return (nodes, depth) if depth else (0, 0)
 
 
 @lru_cache(maxsize=64)
@@ -102,13 +121,4 @@ def best_size(
         depth: of the trees.
         draft_cost: of one level of drafts, in the unit of `cost`.
     """
-    shapes = shapes_of(tuple(acceptance), most, depth)
-
-    def speed(nodes: int) -> float:
-        parents = shapes.parents(nodes)
-        levels: list[int] = []
-        for parent in parents:
-            levels.append(1 if parent < 0 else levels[parent] + 1)
-        return (1 + shapes.value(nodes)) / (cost(1 + len(parents)) + draft_cost * max(levels, default=0))
-
-    return max(range(most + 1), key=speed)
+    return shapes_of(tuple(acceptance), most, depth).fastest(cost, draft_cost)[0]

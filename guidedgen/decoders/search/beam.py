@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListOf
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -26,7 +26,6 @@ from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
 
 Value = Callable[[Sequence], float]
-_FIELDS = tuple(entry.name for entry in fields(Proposal))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,10 +231,10 @@ class _Stepper:
             return []
         index = [row for row, _ in own]
         chances = self._front.log_chances(proposal)[index]
-        ranks = chances + bias[index]
+        ranks = (chances + bias[index]).double()  # sums of many tokens; single precision would invent ties
         for token, times in chosen.items():
             ranks[:, token] -= self._settings.diversity * times
-        ranks += torch.tensor([[hypothesis.score] for _, hypothesis in own], device=ranks.device)
+        ranks += torch.tensor([[each.score] for _, each in own], dtype=ranks.dtype, device=ranks.device)
         best = ranks.flatten().topk(min(2 * width, ranks.numel()))
         children = []
         for rank, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
@@ -251,7 +250,7 @@ class _Stepper:
         """A continuation, with what is forced behind it."""
         row, hypothesis = parent
         front, child = self._front, hypothesis.fork()
-        line = Proposal(**{name: getattr(proposal, name)[row : row + 1] for name in _FIELDS})
+        line = proposal.row(row)
         record = record_of(line, line.scores.softmax(-1), token)
         front.sampler.trace.commit(record)
         child.count(token, log_mass=0.0, log_chance=log_chance)

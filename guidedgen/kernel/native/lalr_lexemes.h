@@ -7,14 +7,15 @@
 #pragma once
 
 #include "lalr.h"
-#include "lexer.h"
+#include "obligations.h"
 
 namespace guidedgen {
 
 class LalrLexemes {
   public:
     // `exprs`: of each terminal, -1 where it has none.
-    LalrLexemes(Lexer& lexer, const Lalr& machine, std::vector<int32_t> exprs) : lexer_(lexer), machine_(machine), exprs_(std::move(exprs)) {}
+    LalrLexemes(Lexer& lexer, Obligations& obligations, const Lalr& machine, std::vector<int32_t> exprs)
+        : lexer_(lexer), obligations_(obligations), machine_(machine), exprs_(std::move(exprs)) {}
 
     int32_t accepted(int32_t terminal) { return lexer_.expressions().accepted(exprs_[terminal]); }
 
@@ -41,6 +42,20 @@ class LalrLexemes {
         return known.starts;
     }
 
+    // The same under an obligation: where texts begin that it lets through. `ignored`: of those that are ignored.
+    const std::vector<LexState*>& under(int32_t obligation, int32_t state, int32_t terminal, int32_t column, bool ignored) {
+        const Under key{machine_.scanner(state), obligation, terminal, ignored ? kIgnored : column};
+        const auto known = under_.find(key);
+        if (known != under_.end()) return known->second;
+        std::vector<LexState*> made;
+        for (LexState* plain : ignored ? of_ignored(state, terminal) : of(state, terminal, column)) {
+            LexState* start = obligations_.start(plain, obligation);
+            if (start && lexer_.can_continue(start)) made.push_back(start);
+        }
+        lexer_.expressions().work().hold(kUnder);
+        return under_.emplace(key, std::move(made)).first->second;
+    }
+
     // Texts that a terminal takes a beginning of. What it tracks besides its texts are beginnings that it takes nothing of.
     int32_t matched(int32_t terminal) {
         Expressions& e = lexer_.expressions();
@@ -50,7 +65,7 @@ class LalrLexemes {
         return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
     }
 
-    int64_t memory() const { return static_cast<int64_t>(known_.size()) * 128 + static_cast<int64_t>(columns_.size()) * 64; }
+    int64_t memory() const { return static_cast<int64_t>(known_.size() * 128 + columns_.size() * 64 + under_.size() * kUnder); }
 
   private:
     struct Known {
@@ -59,6 +74,20 @@ class LalrLexemes {
     };
 
     static constexpr int32_t kIgnored = -2;   // for a column
+    static constexpr int64_t kUnder = 128;
+
+    struct Under {
+        int32_t scanner, obligation, terminal, column;
+        bool operator==(const Under& o) const {
+            return scanner == o.scanner && obligation == o.obligation && terminal == o.terminal && column == o.column;
+        }
+    };
+    struct UnderHash {
+        size_t operator()(const Under& u) const {
+            const uint64_t terminal = mix(static_cast<uint32_t>(u.terminal), static_cast<uint32_t>(u.column));
+            return mix(mix(static_cast<uint32_t>(u.scanner), static_cast<uint32_t>(u.obligation)), terminal);
+        }
+    };
 
     std::vector<LexState*> places(int32_t scanner, int32_t terminal, int32_t column) {
         std::vector<LexState*> found;
@@ -132,8 +161,10 @@ class LalrLexemes {
     }
 
     Lexer& lexer_;
+    Obligations& obligations_;
     const Lalr& machine_;
     std::vector<int32_t> exprs_;
+    std::unordered_map<Under, std::vector<LexState*>, UnderHash> under_;
     std::map<std::tuple<int32_t, int32_t, int32_t>, Known> known_;
     std::map<int32_t, int32_t> columns_;
 };

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,10 +30,13 @@ from guidedgen.decoders.policies import (
 )
 from guidedgen.decoders.policies.acceptance import Acceptance
 from guidedgen.decoders.policies.base import chain_length, grow_all
+from guidedgen.decoders.policies.measured import MeasuredCost
 from guidedgen.decoders.tree import ROOT, DraftTree, chain
+from guidedgen.models import tiny
+from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
-from guidedgen.toy import ToyModel
+from guidedgen.toy import OneOf, ToyModel
 from guidedgen.toy_laws import StrategyLaws, check_strategy, toy_constraint
 
 Shares = Callable[[tuple[int, ...]], list[float]]  # tokens so far -> shares of the next ones, best first
@@ -277,6 +281,26 @@ def test_drafts_that_are_looked_up(name: str) -> None:
     )
     laws.greedy()
     laws.repeatable(Sampling(temperature=1.0))
+
+
+def test_costs_are_measured_when_they_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUIDEDGEN_CACHE", str(tmp_path))
+    model = tiny.load("llama")
+    start = Sequence.prompt((5, 6, 7, 5, 6), OneOf([[8, 9, 10, 11]], 48).start())
+
+    def run(policy: str) -> None:
+        strategy = Speculative(drafter="copy", policy=policy)
+        list(strategy.run(Sampler(model), [start], Sampling()))
+
+    run("tree")
+    assert not (tmp_path / "costs").exists()
+    cost = MeasuredCost(model)
+    assert 0 < cost(1) <= cost(9)
+    (table,) = (tmp_path / "costs").iterdir()
+    table.unlink()
+    run("sequoia")  # still known
+    assert not list((tmp_path / "costs").iterdir())
+    assert MeasuredCost(ToyModel())(33) == flat_cost(33)
 
 
 def test_settings_are_checked() -> None:

@@ -110,7 +110,7 @@ class Walk {
             if (name.size() == 1 && !counted_ && next.has(static_cast<uint8_t>(name[0])) != taken) fail("the allowed bytes are not those of the mask: " + name, text_);
             if (taken && !name.empty()) begun.add(static_cast<uint8_t>(name[0]));
         }
-        if (!(begun == next)) fail("the allowed bytes are not those that tokens of the mask begin with", text_);
+        if (counted_ ? !((begun | next) == next) : !(begun == next)) fail("the allowed bytes are not those that tokens of the mask begin with", text_);
         if (!any && !at.position->accepting) fail("a dead end", text_);
         if (at.position->accepting && complete_) complete_(text_);
         complete(at);
