@@ -55,7 +55,7 @@ LEFT_OUT = {
     "sql": sql_texts.LEFT_OUT,
     "typescript": typescript_texts.LEFT_OUT,
 }
-# Shares of accepted texts that tree-sitter may refuse where no compiler judges: javac and TypeScript's parser take most of them.
+# Shares of accepted texts that tree-sitter may refuse where no compiler judges: its grammars are narrower than those.
 TREE_SITTER = {"typescript": 0.15} | ({"java": 0.05} if java_home() is None else {})
 WRONG = {"typescript": typescript_texts.WRONG}
 
