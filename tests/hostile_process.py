@@ -86,7 +86,7 @@ def _in_child(cases: Cases, name: str, writing: int) -> None:
         specs = cases[name]()
         before = time.process_time()
         resource.setrlimit(resource.RLIMIT_AS, (_mapped() + BYTES,) * 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(before) + len(specs) * SECONDS + 1,) * 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(before) + 2 * len(specs) * SECONDS + 1,) * 2)
         for called, make in specs.items():
             started = time.process_time()
             result[called] = outcome(make, seed=len(name))

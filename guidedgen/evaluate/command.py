@@ -89,7 +89,7 @@ def grammars(
     ],
     tokenizer: Annotated[str, typer.Option(help="tokenizer.json or its folder; bytes: one token a byte.")],
     engine: Annotated[
-        list[str] | None, typer.Option(help="guidedgen, llguidance or xgrammar; several in turn.")
+        list[str] | None, typer.Option(help="guidedgen, llguidance, xgrammar or kbnf; several in turn.")
     ] = None,
     grammar: Annotated[list[str] | None, typer.Option(help="Only these grammars.")] = None,
     pythonpath: Annotated[list[Path] | None, typer.Option(help="Folder to import peers from.")] = None,

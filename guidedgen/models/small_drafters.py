@@ -16,7 +16,7 @@ import torch
 from guidedgen.errors import ModelError
 from guidedgen.models.base import LanguageModel
 from guidedgen.models.cache_folder import MANIFEST, cache_root
-from guidedgen.models.loading import load
+from guidedgen.models.loading import load, quiet_library
 from guidedgen.models.precision import WEIGHTS, choose_dtype
 from guidedgen.models.transformers_adapter import TransformersModel
 
@@ -79,9 +79,10 @@ def _load(folder: Path, model: LanguageModel, weights: str) -> TransformersModel
 
     device = torch.device(model.info.device)
     try:
-        module: Any = AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=choose_dtype("auto", device), local_files_only=True
-        )
+        with quiet_library():
+            module: Any = AutoModelForCausalLM.from_pretrained(
+                str(folder), dtype=choose_dtype("auto", device), local_files_only=True
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"the drafter in {folder} cannot be loaded: {error}. "

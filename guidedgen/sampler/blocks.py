@@ -37,7 +37,16 @@ class BlockTree(FullTree):
 
     def locate(self, sequence: Sequence) -> tuple[Node, tuple[int, ...]]:
         """See `Tree.locate`. Where the node is `due`, its base has to be made before what follows can be computed."""
-        node, tail = self._start(sequence)
+        node, tail = self._descend(*self._start(sequence))
+        if len(tail) > self.room(node):  # what lies in between may be gone while a base behind it is not
+            tokens = sequence.tokens()
+            base = self._deepest_base(tokens)
+            if base.depth > node.depth:
+                return self._descend(base, tokens[base.depth :])
+        return node, tail
+
+    def _descend(self, node: Node, tail: tuple[int, ...]) -> tuple[Node, tuple[int, ...]]:
+        """From a node on the way down as far as `tail` is cached: where that is, and what is left of it."""
         while tail:
             if self.due(node):
                 base = self.cache.base(_key(node))
@@ -94,12 +103,17 @@ class BlockTree(FullTree):
             tail.append(step.token)
             step = step.parent
         tokens = sequence.tokens()
+        node = self._deepest_base(tokens)
+        return node, tokens[node.depth :]
+
+    def _deepest_base(self, tokens: tuple[int, ...]) -> Node:
+        """The deepest base of a prefix that is shorter than the text, or the root."""
         node, key = self.cache.root, 0
         first = self.room(node)
         for start, stop in pairwise((0, *range(first, len(tokens), self._view.block))):
             key = _hashed(key, tokens[start:stop])
             node = self.cache.base(key) or node
-        return node, tokens[node.depth :]
+        return node
 
 
 def thin(

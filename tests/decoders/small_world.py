@@ -19,7 +19,8 @@ _TEXTS = (
     b"ab", b"ba", b'{"', b'": ', b'", "', b", ", b"true", b"()", b"a)",
 )  # fmt: skip
 EOS = len(_TEXTS)
-VOCABULARY = Vocabulary.from_tokens([*_TEXTS, b""], eos=[EOS], special={"<eos>": EOS})
+SIZE = 48  # as many ids as the tiny models have logits; those behind the end token have no text
+VOCABULARY = Vocabulary.from_tokens([*_TEXTS, b""], eos=[EOS], special={"<eos>": EOS}, size=SIZE)
 PROMPT = VOCABULARY.encode('{"ab": [1, 0]} (ab(ab))')
 
 SCHEMA = {
@@ -60,7 +61,7 @@ def _compiled(spec: object) -> Constraint:
 class Everything:
     """Drafts all texts of two of the given tokens, level by level: deep in no direction, wrong in most."""
 
-    tokens: tuple[int, ...] = tuple(range(VOCABULARY.size - 1))
+    tokens: tuple[int, ...] = tuple(range(EOS))
     most: int = 24
 
     def open(self, setting: Setting) -> Everything:

@@ -25,7 +25,7 @@ from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
 from guidedgen.toy import FreshSampler, ToyModel
 from guidedgen.toy_laws import replay
-from tests.decoders.small_world import CONSTRAINTS, PROMPT, VOCABULARY, Everything
+from tests.decoders.small_world import CONSTRAINTS, EOS, PROMPT, VOCABULARY, Everything
 
 STRATEGIES: dict[str, Plain | Speculative] = {
     "plain": Plain(),
@@ -94,7 +94,7 @@ def check_health(sampler: Sampler, grown: ListOf[Sequence] = ()) -> None:
     sequences = [*grown, prompt]
     for _ in range(6):
         before = chance.choice(sequences)
-        sequences.append(before.extend(chance.randrange(VOCABULARY.size - 1), before.state))
+        sequences.append(before.extend(chance.randrange(EOS), before.state))
     chance.shuffle(sequences)
     model = sampler.model
     assert isinstance(model, ToyModel)
@@ -325,7 +325,7 @@ def bounded_runs(strategy: Plain | Speculative, model: ToyModel, sampler: Sample
     constraint = AllOf([MaxTokens(240, VOCABULARY, complete=False)])
     for number in range(rounds):
         chance = random.Random(number)
-        prompt = Sequence.prompt([chance.randrange(VOCABULARY.size - 1) for _ in range(12)], constraint.start())
+        prompt = Sequence.prompt([chance.randrange(EOS) for _ in range(12)], constraint.start())
         sampling = Sampling(temperature=1.0, seed=number, min_tokens=240)
         found = replay(list(strategy.run(sampler, [prompt] * 4, sampling)), [prompt] * 4)
         yield sum(len(tokens) for tokens, _ in found)

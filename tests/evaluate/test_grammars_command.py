@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from guidedgen.cli import app
-from guidedgen.evaluate.engine import EvaluationError
+from guidedgen.evaluate.engine import EvaluationError, Tokenizer
+from guidedgen.evaluate.engines.grammars import grammar_engine, known_grammar
 from guidedgen.evaluate.grammar_bench import find_instances
-from guidedgen.evaluate.grammar_dialect import translated
+from guidedgen.evaluate.grammar_dialect import translated, translated_to_kbnf
+from guidedgen.evaluate.reading import Bench, read_instance
 from guidedgen.grammars.library import LIBRARY
 
 
@@ -66,3 +68,26 @@ def test_peers_read_the_dialect() -> None:
         for name, text in texts.items()
     }
     assert {name: error for name, error in errors.items() if error} == {}
+
+
+def test_kbnf_has_nothing_to_ignore_texts_with() -> None:
+    made = translated_to_kbnf('start: A ["-"]\nA: /\\d+\'/\n%ignore " "\n')
+    assert made.text.splitlines()[:2] == [r"start ::= #'(?:(?:\\ ))+' start_ end | start_ end;", r"end ::= #'\\x03';"]
+    assert r"T0_ ::= #'(?:\\d+\')(?:(?:\\ ))*';" in made.text.splitlines()
+
+
+@pytest.mark.slow
+def test_kbnf_reads_what_the_grammars_accept(shared: Path) -> None:
+    pytest.importorskip("kbnf")
+    tokenizer = Tokenizer.read(str(shared / "data" / "tokenizers" / "smollm2"))
+    engine = grammar_engine("kbnf", tokenizer)
+    bench = Bench.of(tokenizer.vocabulary.size, tokenizer.ends, masks_end=engine.masks_end)
+    for name, text, accepted in [
+        ("json", '{"a": [1, true]}\n', True),
+        ("json", '{"a" 1}', False),
+        ("arithmetic", " (1 + 2) * 3", True),
+    ]:
+        matcher = engine.compile(engine.prepare(known_grammar(name))[0])
+        for _ in range(2):
+            reading = read_instance(matcher.fresh(), list(tokenizer.vocabulary.encode(text)), bench, valid=accepted)
+            assert (text, reading.accepted, reading.error) == (text, accepted, None)

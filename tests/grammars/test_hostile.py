@@ -41,7 +41,7 @@ EXPECTED = {
 # Seconds each: `make slow` runs them.
 _LONG = """
 rules_in_a_circle operators_of_many_levels many_rules many_terminals keywords_in_a_pattern a_long_line_in_gbnf
-a_pattern_of_a_megabyte a_literal_of_a_megabyte classes_of_a_megabyte ignored_texts_that_are_terminals huge_counts
+a_pattern_of_a_megabyte a_literal_of_a_megabyte very_many_classes ignored_texts_that_are_terminals huge_counts
 look_ahead_at_every_step many_look_aheads look_aheads_in_loops lazy_and_greedy terminals_that_differ_in_the_end
 conjunctions_and_complements limits_within_limits schemas_side_by_side numbers_of_substrings deep_repetitions
 """
@@ -61,7 +61,7 @@ def test_ends_quickly_in_little_memory(ask: Ask, name: str) -> None:
     result = ask(name)
     for called in HOSTILE[name]():
         assert result.get(called, "").startswith(EXPECTED.get(name, {}).get(called, ENDS)), result
-        assert result[f"{called}_seconds"] < SECONDS + 1, result
+        assert result[f"{called}_seconds"] < 2 * SECONDS, result
     assert result["mebibytes"] < 1200, result
 
 

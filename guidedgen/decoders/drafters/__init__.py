@@ -48,7 +48,7 @@ NEED_LAYERS = frozenset({"early-exit", "skip-layers", "superposed", "swift"})
 """Those that need a target whose layers can be told apart (`ModelInfo.layers`)."""
 
 NEED_THIN_CACHE = frozenset({"quantised-cache", "sparse-top", "sparse-window"})
-"""Those that need a target whose cache can be thinned: the lean forward."""
+"""Those that need a target whose cache can be thinned: a model that takes flat rows."""
 
 NEED_WEIGHTS = frozenset({"few-bits", "forced+copy+few-bits", "staged", "trained"})
 """Those that load weights by the target's name."""

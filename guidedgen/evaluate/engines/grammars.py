@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import guidedgen as gg
 from guidedgen.evaluate.engine import EvaluationError, Matcher, Tokenizer
 from guidedgen.evaluate.engines.own import matcher_of
-from guidedgen.evaluate.grammar_dialect import translated
+from guidedgen.evaluate.grammar_dialect import translated, translated_to_kbnf
 from guidedgen.grammars.library import LIBRARY, LibraryGrammar, library
 
 # What is slow is to be seen in the figures, not to end in an error.
@@ -86,8 +86,29 @@ class XGrammarGrammars(_Translating):
         return matcher
 
 
+class KBNFGrammars:
+    """kbnf with its own notation."""
+
+    masks_end = False
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        own = importlib.import_module("guidedgen.evaluate.engines.kbnf")
+        self.version = own.KBNF.version
+        self._engine = own.KBNF(tokenizer)
+
+    def prepare(self, grammar: LibraryGrammar) -> tuple[Any, tuple[str, ...]]:
+        """The grammar in the engine's notation, and what that leaves out."""
+        written = translated_to_kbnf(grammar.text)
+        return written.text, written.lost
+
+    def compile(self, prepared: Any) -> Matcher:
+        """Raises ValueError with the engine's message."""
+        matcher: Matcher = self._engine.compile_grammar(prepared)
+        return matcher
+
+
 GRAMMAR_ENGINES: Mapping[str, Any] = MappingProxyType(
-    {"guidedgen": OwnGrammars, "llguidance": LLGuidanceGrammars, "xgrammar": XGrammarGrammars}
+    {"guidedgen": OwnGrammars, "llguidance": LLGuidanceGrammars, "xgrammar": XGrammarGrammars, "kbnf": KBNFGrammars}
 )
 
 

@@ -52,7 +52,8 @@ class LibraryGrammar:
         return "\n".join(lines)
 
 
-# Languages whose words are told apart before the parser sees them. No blocks by indentation but in Python.
+# Languages whose words can be told apart before the parser sees them, which is the fastest way to read them. No blocks
+# by indentation but in Python.
 _SCANNED: Final = {"parser": "lalr", "lexer": "basic", "indent": None}
 
 _GRAMMARS: Final = (
@@ -60,8 +61,14 @@ _GRAMMARS: Final = (
         name="arithmetic",
         about="arithmetic expressions",
         judge="Python's ast",
+        options=_SCANNED,
     ),
-    LibraryGrammar(name="csv", about="comma-separated values (RFC 4180)", judge="Python's csv, and the RFC's rules"),
+    LibraryGrammar(
+        name="csv",
+        about="comma-separated values (RFC 4180)",
+        judge="Python's csv, and the RFC's rules",
+        options=_SCANNED,
+    ),
     LibraryGrammar(name="email", about="e-mail addresses (RFC 5321, RFC 5322)", judge="the RFCs' rules"),
     LibraryGrammar(name="graphql", about="GraphQL requests", judge="graphql-core", options=_SCANNED),
     LibraryGrammar(
@@ -77,8 +84,8 @@ _GRAMMARS: Final = (
         starts=("start", "statements"),
         options=_SCANNED,
     ),
-    LibraryGrammar(name="json", about="JSON (RFC 8259)", judge="Python's json"),
-    LibraryGrammar(name="jsonl", about="JSON lines, one value a line", judge="Python's json"),
+    LibraryGrammar(name="json", about="JSON (RFC 8259)", judge="Python's json", options=_SCANNED),
+    LibraryGrammar(name="jsonl", about="JSON lines, one value a line", judge="Python's json", options=_SCANNED),
     LibraryGrammar(name="markdown_table", about="tables of GitHub Flavored Markdown", judge="markdown-it"),
     LibraryGrammar(
         name="python",

@@ -159,14 +159,23 @@ class Lalr {
 
     // After `nonterminal`, predicted in `state`: to the end of the rule at each of the state's places.
     const std::vector<int64_t>& after_cost(int32_t state, int32_t nonterminal) {
-        auto& known = after_cost_[state];
+        AfterCosts& known = after_cost_[state];
         if (known.empty()) fill_after_costs(state, known);
         static const std::vector<int64_t> never;
         const auto found = known.find(nonterminal);
         return found == known.end() ? never : found->second;
     }
 
+    template <class F>
+    void each_rule(int32_t nonterminal, F f) const {
+        const auto known = by_left_.find(nonterminal);
+        if (known == by_left_.end()) return;
+        for (int32_t rule : known->second) f(rule);
+    }
+
   private:
+    using AfterCosts = std::unordered_map<int32_t, std::vector<int64_t>>;   // by nonterminal
+
     static int32_t find(const std::vector<int32_t>& first, const std::vector<int32_t>& keys, const std::vector<int32_t>& values, int32_t row, int32_t key) {
         const auto begin = keys.begin() + first[row], end = keys.begin() + first[row + 1];
         const auto at = std::lower_bound(begin, end, key);
@@ -174,7 +183,7 @@ class Lalr {
     }
 
     // Shortest ways from each place of a state through the rules that are predicted there, improved until nothing changes.
-    void fill_after_costs(int32_t state, std::unordered_map<int32_t, std::vector<int64_t>>& known) {
+    void fill_after_costs(int32_t state, AfterCosts& known) {
         const int32_t n = places(state);
         std::vector<int32_t> work;
         auto improve = [&](int32_t nonterminal, int32_t i, int64_t cost) {
@@ -214,7 +223,7 @@ class Lalr {
     std::unordered_map<int32_t, std::vector<int32_t>> by_left_;
     std::vector<int64_t> terminal_cost_, cost_;
     bool always_ends_ = false;
-    std::unordered_map<int32_t, std::unordered_map<int32_t, std::vector<int64_t>>> after_cost_;
+    std::unordered_map<int32_t, AfterCosts> after_cost_;
     int64_t bytes_ = 0;
 };
 

@@ -7,16 +7,20 @@
 #pragma once
 
 #include "lalr.h"
-#include "lexer.h"
+#include "obligations.h"
 
 namespace guidedgen {
 
 class LalrLexemes {
   public:
     // `exprs`: of each terminal, -1 where it has none.
-    LalrLexemes(Lexer& lexer, const Lalr& machine, std::vector<int32_t> exprs) : lexer_(lexer), machine_(machine), exprs_(std::move(exprs)) {}
+    LalrLexemes(Lexer& lexer, Obligations& obligations, const Lalr& machine, std::vector<int32_t> exprs)
+        : lexer_(lexer), obligations_(obligations), machine_(machine), exprs_(std::move(exprs)) {}
 
     int32_t accepted(int32_t terminal) { return lexer_.expressions().accepted(exprs_[terminal]); }
+
+    // What would stand in the way of an end of its texts where it went on so.
+    int32_t tracked(int32_t terminal) { return lexer_.expressions().tracked(exprs_[terminal]); }
 
     // The texts of a terminal, whatever stands around them. The last line of a newline is blank: a column is where it ends.
     int32_t texts(int32_t terminal) { return terminal == machine_.newline ? lexer_.expressions().both({accepted(terminal), blank_line()}) : accepted(terminal); }
@@ -38,7 +42,30 @@ class LalrLexemes {
         return known.starts;
     }
 
-    int64_t memory() const { return static_cast<int64_t>(known_.size()) * 128 + static_cast<int64_t>(columns_.size()) * 64; }
+    // The same under an obligation: where texts begin that it lets through. `ignored`: of those that are ignored.
+    const std::vector<LexState*>& under(int32_t obligation, int32_t state, int32_t terminal, int32_t column, bool ignored) {
+        const Under key{machine_.scanner(state), obligation, terminal, ignored ? kIgnored : column};
+        const auto known = under_.find(key);
+        if (known != under_.end()) return known->second;
+        std::vector<LexState*> made;
+        for (LexState* plain : ignored ? of_ignored(state, terminal) : of(state, terminal, column)) {
+            LexState* start = obligations_.start(plain, obligation);
+            if (start && lexer_.can_continue(start)) made.push_back(start);
+        }
+        lexer_.expressions().work().hold(kUnder);
+        return under_.emplace(key, std::move(made)).first->second;
+    }
+
+    // Texts that a terminal takes a beginning of. What it tracks besides its texts are beginnings that it takes nothing of.
+    int32_t matched(int32_t terminal) {
+        Expressions& e = lexer_.expressions();
+        const int32_t texts = accepted(terminal), tracked = e.tracked(exprs_[terminal]), begun = e.concat(texts, Expressions::kAll);
+        if (tracked == texts || tracked == Expressions::kEmpty) return begun;
+        const int32_t broken = e.both({tracked, e.negate(texts)});
+        return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
+    }
+
+    int64_t memory() const { return static_cast<int64_t>(known_.size() * 128 + columns_.size() * 64 + under_.size() * kUnder); }
 
   private:
     struct Known {
@@ -47,6 +74,20 @@ class LalrLexemes {
     };
 
     static constexpr int32_t kIgnored = -2;   // for a column
+    static constexpr int64_t kUnder = 128;
+
+    struct Under {
+        int32_t scanner, obligation, terminal, column;
+        bool operator==(const Under& o) const {
+            return scanner == o.scanner && obligation == o.obligation && terminal == o.terminal && column == o.column;
+        }
+    };
+    struct UnderHash {
+        size_t operator()(const Under& u) const {
+            const uint64_t terminal = mix(static_cast<uint32_t>(u.terminal), static_cast<uint32_t>(u.column));
+            return mix(mix(static_cast<uint32_t>(u.scanner), static_cast<uint32_t>(u.obligation)), terminal);
+        }
+    };
 
     std::vector<LexState*> places(int32_t scanner, int32_t terminal, int32_t column) {
         std::vector<LexState*> found;
@@ -94,15 +135,6 @@ class LalrLexemes {
         return lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
     }
 
-    // Texts that a terminal takes a beginning of. What it tracks besides its texts are beginnings that it takes nothing of.
-    int32_t matched(int32_t terminal) {
-        Expressions& e = lexer_.expressions();
-        const int32_t texts = accepted(terminal), tracked = e.tracked(exprs_[terminal]), begun = e.concat(texts, Expressions::kAll);
-        if (tracked == texts || tracked == Expressions::kEmpty) return begun;
-        const int32_t broken = e.both({tracked, e.negate(texts)});
-        return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
-    }
-
     // Texts whose last line is blank and so many columns wide: after any lines, w columns are a blank and w - 1, or a tab and w - tab.
     int32_t ends_at(int32_t column) {
         const auto known = columns_.find(column);
@@ -129,8 +161,10 @@ class LalrLexemes {
     }
 
     Lexer& lexer_;
+    Obligations& obligations_;
     const Lalr& machine_;
     std::vector<int32_t> exprs_;
+    std::unordered_map<Under, std::vector<LexState*>, UnderHash> under_;
     std::map<std::tuple<int32_t, int32_t, int32_t>, Known> known_;
     std::map<int32_t, int32_t> columns_;
 };

@@ -1,12 +1,15 @@
 // A proof, once for an automaton, that whatever its scanners leave of a text can be completed.
 //
 // Each terminal has a sample, its shortest text, that every scanner reads as it where nothing before stands in the way. What an end of
-// some terminal may oblige the rest to is bounded by the bytes that any terminal could go on with. From that follows which samples
+// some terminal may oblige the rest to is bounded by the bytes with which it, or what a scanner tries before it, could go on: also
+// those that a test in its pattern refuses. Terminals that no scanner has both do not matter. From that follows which samples
 // may come after a terminal, straight away or behind a blank that is ignored; terminals that agree in this are one class. A least
 // fixpoint over the rules tells by which class the texts of a nonterminal that consist of samples can begin and end. A state is clean
 // if one of its places can be completed by samples whatever the last terminal was, and the states behind its nonterminals are
 // clean as well. On a stack of clean states every end of every terminal is viable. Rules that lost a conflict are used only
-// where a state holds nothing else. What is ignored stands in classes of its own: nothing is proved below for those.
+// where a state holds nothing else. What is ignored stands in classes of its own: nothing is proved below for those. Where some
+// terminal has no text at all, places whose rules only stand beside it do not count, and states are clean only if that is so on all
+// stacks, or on none.
 // What is not proved here is searched for (viability.h).
 #pragma once
 
@@ -18,14 +21,18 @@ namespace guidedgen {
 
 class LalrProof {
   public:
-    LalrProof(Lexer& lexer, const Lalr& machine, LalrLexemes& lexemes) : lexer_(lexer), m_(machine) {
+    LalrProof(Lexer& lexer, Lalr& machine, LalrLexemes& lexemes) : lexer_(lexer), m_(machine) {
         const int32_t n = m_.terminals();
         text_.resize(n);
         any_.resize(n);
+        tracked_.resize(n);
+        matched_.resize(n);
         for (int32_t t = 0; t < n; ++t) {
             if (m_.terminal_symbol[t] < 0) continue;
             text_[t] = lexer_.state(lexemes.texts(t));
             any_[t] = lexer_.state(lexemes.accepted(t));
+            tracked_[t] = lexer_.state(lexemes.tracked(t));
+            matched_[t] = lexer_.state(lexemes.matched(t));
         }
         holds_ = m_.scans() && brackets_hold() && newline_holds();
         if (!holds_) return;
@@ -37,6 +44,8 @@ class LalrProof {
     }
 
     bool clean(int32_t state) const { return holds_ && clean_[state]; }
+    // False: no stack with that state on top can be completed, by the rules. A stack of clean states can, if this is true of its top.
+    bool ends(int32_t state) const { return !holds_ || ends_[state]; }
     // Whether a clean state can also go on after something that is ignored.
     bool clean_after(int32_t state, int32_t ignored) const { return clean(state) && ((good_[state] >> class_[ignored]) & 1); }
 
@@ -105,8 +114,10 @@ class LalrProof {
     void find_samples() {
         const size_t n = text_.size();
         sample_.resize(n);
-        std::vector<std::vector<uint8_t>> earlier(n, std::vector<uint8_t>(n, 0)), owners(n, std::vector<uint8_t>(n, 0));
-        for (int32_t s = 0; s < m_.scanners(); ++s) find_competitors(s, earlier, owners);
+        std::vector<std::vector<uint8_t>> owners(n, std::vector<uint8_t>(n, 0));
+        earlier_.assign(n, std::vector<uint8_t>(n, 0));
+        places_.assign(n, std::vector<uint8_t>(n, 0));
+        for (int32_t s = 0; s < m_.scanners(); ++s) find_competitors(s, owners);
         for (size_t t = 0; t < n; ++t) {
             if (!text_[t] || !lexer_.alive(text_[t])) continue;
             std::string text;
@@ -114,21 +125,24 @@ class LalrProof {
                 text.push_back(static_cast<char>(lexer_.nearest_byte(now)));
             bool good = !text.empty();
             for (size_t other = 0; other < n && good; ++other) {
-                if (earlier[t][other] && other != t) good = !begins(any_[other], text, false);
-                if (owners[t][other] && other != t) good = good && !begins(any_[other], text, true);
+                if (earlier_[t][other] && other != t) good = !takes(matched_[other], text);
+                if (owners[t][other] && other != t) good = good && !takes(any_[other], text);
             }
             if (good) sample_[t] = text;
         }
     }
 
-    // `earlier[t]`: what is tried before t somewhere, or before a terminal that t owns texts of; `owners[t]`: what owns texts before t does.
-    void find_competitors(int32_t scanner, std::vector<std::vector<uint8_t>>& earlier, std::vector<std::vector<uint8_t>>& owners) {
+    // `earlier_[t]`: what is tried before t somewhere, or before a terminal that t owns texts of; `places_[t]`: itself or those terminals;
+    // `owners[t]`: what owns texts before t does.
+    void find_competitors(int32_t scanner, std::vector<std::vector<uint8_t>>& owners) {
         std::vector<int32_t> before;
         m_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
-            for (int32_t other : before) earlier[ordered][other] = 1;
+            for (int32_t other : before) earlier_[ordered][other] = 1;
+            places_[ordered][ordered] = 1;
             std::vector<int32_t> owning;
             m_.each_owner(place, [&](int32_t owner) {
-                for (int32_t other : before) earlier[owner][other] = 1;
+                for (int32_t other : before) earlier_[owner][other] = 1;
+                places_[owner][ordered] = 1;
                 for (int32_t other : owning) owners[owner][other] = 1;
                 owners[ordered][owner] = 1;
                 owning.push_back(owner);
@@ -138,24 +152,24 @@ class LalrProof {
         });
     }
 
-    // Whether a terminal matches the text, or (`whole`: not) a beginning of it.
-    bool begins(LexState* now, const std::string& text, bool whole) {
-        for (size_t i = 0; i < text.size() && now; ++i) {
-            now = lexer_.next(now, static_cast<uint8_t>(text[i]));
-            if (now && now->accepting && (!whole || i + 1 == text.size())) return true;
-        }
-        return false;
+    // Whether a text is among those of a state.
+    bool takes(LexState* now, const std::string& text) {
+        for (size_t i = 0; i < text.size() && now; ++i) now = lexer_.next(now, static_cast<uint8_t>(text[i]));
+        return now && now->accepting;
     }
 
     // --- what may follow
 
-    // `barred_[t]`: bytes with which some terminal could go on where a text of t ends.
+    // `barred_[t]`: bytes with which a terminal that is tried before t somewhere, or t itself, could go on where a text of t ends.
     void find_barred() {
         barred_.assign(text_.size(), ByteSet{});
         for (size_t t = 0; t < text_.size(); ++t)
             for (size_t other = 0; other < text_.size() && text_[t]; ++other)
-                if (any_[other] && !(lexer_.first(text_[t]) & lexer_.first(any_[other])).empty() && !read_both(text_[t], any_[other], barred_[t]))
-                    barred_[t] = ByteSet::all();
+                if ((earlier_[t][other] && !bar(t, any_[other])) || (places_[t][other] && !bar(t, tracked_[other]))) barred_[t] = ByteSet::all();
+    }
+
+    bool bar(size_t t, LexState* other) {
+        return !other || (lexer_.first(text_[t]) & lexer_.first(other)).empty() || read_both(text_[t], other, barred_[t]);
     }
 
     bool read_both(LexState* one, LexState* other, ByteSet& barred) {
@@ -191,6 +205,8 @@ class LalrProof {
                 ByteSet behind;
                 for (size_t other = 0; other < text_.size(); ++other) {
                     LexState* rest = any_[other] ? lexer_.next(any_[other], static_cast<uint8_t>(byte)) : nullptr;
+                    LexState* tracked = tracked_[other] ? lexer_.next(tracked_[other], static_cast<uint8_t>(byte)) : nullptr;
+                    if (tracked) behind = behind | lexer_.first(tracked);
                     if (!rest) continue;
                     taken = taken || (rest->accepting && !only_ignored(static_cast<int32_t>(other)));
                     behind = behind | lexer_.first(rest);
@@ -313,6 +329,8 @@ class LalrProof {
         const int32_t n = m_.states();
         good_.assign(n, 0);
         clean_.assign(n, 1);
+        ends_.assign(n, 1);
+        find_fates();
         for (int32_t s = 0; s < n; ++s) find_good(s);
         for (bool changed = true; changed;) {
             changed = false;
@@ -327,13 +345,16 @@ class LalrProof {
     // After which classes a state can go on at some of its places; and whether that is after all that can be.
     void find_good(int32_t state) {
         Bits good = 0, needed = 0;
-        bool can_end = false;   // a state that cannot is on no stack that can: what leads to it is not expected
+        bool can_end = false, mixed = false;   // a state that cannot is on no stack that can: what leads to it is not expected
         for (int32_t i = 0; i < m_.places(state); ++i) {
             const int32_t rule = m_.rule(state, i), place = m_.place(state, i);
             const auto [last, empty] = last_before(rule, place);
             const Bits before = empty ? read_ : last;
             needed |= before;
-            can_end = can_end || m_.rest(rule, place) < kFar;
+            const Fate fate = m_.rest(rule, place) < kFar ? fate_[static_cast<size_t>(state)][static_cast<size_t>(i)] : Fate::Never;
+            can_end = can_end || fate == Fate::Ends;
+            mixed = mixed || fate == Fate::Mixed;
+            if (fate == Fate::Never) continue;
             const Types rest = of_rest(rule, place);
             // A complete rule goes on as the states below do, which are looked at for what the rule may end by: after what is ignored
             // only where that stands in the way of nothing.
@@ -345,14 +366,94 @@ class LalrProof {
             if (alone || !among(m_.resolved, rule)) good |= here;
         }
         good_[state] = good;
-        clean_[state] = state == m_.start ? good != 0 : (needed & ~good) == 0 || !can_end;
+        ends_[state] = can_end || mixed || state == m_.start;
+        clean_[state] = !ends_[state] || (!mixed && (state == m_.start ? good != 0 : (needed & ~good) == 0));
+    }
+
+    // --- what can be completed at all, where some terminals have no text
+
+    enum class Fate : uint8_t { Ends, Never, Mixed };   // on all stacks with a state, on none, or it depends
+
+    // Of what follows a nonterminal that a state predicts.
+    Fate fate_after(int32_t state, int32_t nonterminal) {
+        const std::vector<int64_t>& costs = m_.after_cost(state, nonterminal);
+        bool mixed = false;
+        for (size_t i = 0; i < costs.size(); ++i) {
+            if (costs[i] >= kFar) continue;
+            const Fate fate = fate_[static_cast<size_t>(state)][i];
+            if (fate == Fate::Ends) return fate;
+            mixed = mixed || fate == Fate::Mixed;
+        }
+        return mixed ? Fate::Mixed : Fate::Never;
+    }
+
+    // Places of states behind whose rules nothing can be completed: first of rules of nonterminals that stand beside what has no text,
+    // then of those within them. The others end, by induction over stacks from below.
+    void find_fates() {
+        fate_.resize(static_cast<size_t>(m_.states()));
+        for (int32_t s = 0; s < m_.states(); ++s) fate_[static_cast<size_t>(s)].assign(static_cast<size_t>(m_.places(s)), Fate::Ends);
+        if (m_.always_ends()) return;
+        const std::vector<int32_t> suspects = find_suspects();
+        for (bool changed = !suspects.empty(); changed;) {
+            changed = false;
+            for (int32_t nonterminal : suspects) changed = find_fates_of(nonterminal) || changed;
+        }
+    }
+
+    // Nonterminals in rules that cannot be completed, and in the rules of such nonterminals.
+    std::vector<int32_t> find_suspects() const {
+        std::vector<uint8_t> suspect(static_cast<size_t>(m_.nonterminals()), 0);
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (int32_t r = 0; r < m_.rules(); ++r) {
+                if (m_.rest(r, 0) < kFar && !suspect[static_cast<size_t>(m_.left(r))]) continue;
+                for (int32_t k = 0; k < m_.length(r); ++k)
+                    if (const int32_t s = m_.symbol(r, k); s < 0 && !suspect[static_cast<size_t>(-1 - s)])
+                        suspect[static_cast<size_t>(-1 - s)] = 1, changed = true;
+            }
+        }
+        std::vector<int32_t> found;
+        for (int32_t n = 0; n < m_.nonterminals(); ++n)
+            if (suspect[static_cast<size_t>(n)]) found.push_back(n);
+        return found;
+    }
+
+    // The places within the rules of a nonterminal, by the states in which it is predicted.
+    bool find_fates_of(int32_t nonterminal) {
+        std::map<std::pair<int32_t, int32_t>, std::set<Fate>> met;   // by state and place
+        for (int32_t s = 0; s < m_.states(); ++s) {
+            lexer_.expressions().spend(1);
+            if (m_.after_cost(s, nonterminal).empty()) continue;
+            const Fate fate = fate_after(s, nonterminal);
+            m_.each_rule(nonterminal, [&](int32_t rule) {
+                int32_t at = s;
+                for (int32_t k = 0; k < m_.length(rule); ++k) {
+                    const int32_t symbol = m_.symbol(rule, k);
+                    at = symbol < 0 ? m_.after(at, -1 - symbol) : m_.action(at, symbol);
+                    if (at < 0) break;
+                    for (int32_t i = 0; i < m_.places(at); ++i)
+                        if (m_.rule(at, i) == rule && m_.place(at, i) == k + 1) met[{at, i}].insert(fate);
+                }
+            });
+        }
+        bool changed = false;
+        for (const auto& [where, fates] : met) {
+            Fate& known = fate_[static_cast<size_t>(where.first)][static_cast<size_t>(where.second)];
+            const Fate now = fates.size() == 1 ? *fates.begin() : Fate::Mixed;
+            changed = changed || now != known;
+            known = now;
+        }
+        return changed;
     }
 
     Lexer& lexer_;
-    const Lalr& m_;
+    Lalr& m_;
     bool holds_ = false;
     std::vector<LexState*> text_, any_;     // where the texts of a terminal begin, and those that it could match; nullptr: it has none
+    std::vector<LexState*> tracked_;        // those that would stand in the way of its end, such as longer ones and what a test refuses
+    std::vector<LexState*> matched_;        // texts that it takes a beginning of
     std::vector<std::string> sample_;       // empty: there is none
+    std::vector<std::vector<uint8_t>> earlier_, places_;
     std::vector<ByteSet> barred_;
     std::vector<std::pair<uint8_t, ByteSet>> blanks_;
     int classes_ = 0;
@@ -361,7 +462,8 @@ class LalrProof {
     Bits read_ = 0, free_ = 0;                // classes that are not ignored; those after which all may come that may after any of these
     std::vector<Types> types_;
     std::vector<Bits> last_, good_;
-    std::vector<uint8_t> nullable_, clean_;
+    std::vector<uint8_t> nullable_, clean_, ends_;
+    std::vector<std::vector<Fate>> fate_;     // by state and place: whether the text can be completed once the rule there is
 };
 
 }  // namespace guidedgen

@@ -6,6 +6,34 @@
 namespace guidedgen {
 
 class LalrRows : public RowCosts {
+  public:
+    // Whether all states of the stack that ends with an item are clean, see LalrProof. An automaton inside of a larger grammar is not asked.
+    bool clean(const Item& item) {
+        const Lalr& machine = symbols_->lalr_at(item.slot);
+        return clean_stack(machine, symbols_->proof(machine), item);
+    }
+
+    // The same of a stack that is being tried.
+    bool clean(const LalrTrial<Item>& trial) {
+        const LalrProof& proof = symbols_->proof(trial.machine);
+        if (!clean_stack(trial.machine, proof, trial.base)) return false;
+        return std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.clean(state); });
+    }
+
+    // Whether a stack that is being tried can be completed, if it is clean.
+    bool ends(const LalrTrial<Item>& trial) {
+        const LalrProof& proof = symbols_->proof(trial.machine);
+        return std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.ends(state); });
+    }
+
+    // The item on top of all that was pushed; the rows below it are made.
+    Item pushed(const LalrTrial<Item>& trial) {
+        Item top = trial.base;
+        for (int32_t state : trial.pushed) top = {trial.machine.slot(state), 0, lowered(trial.machine, top)};
+        if (!trial.pushed.empty()) top.nonterminal = trial.blocks;
+        return top;
+    }
+
   protected:
     using RowCosts::RowCosts;
     ~LalrRows() = default;
@@ -15,10 +43,6 @@ class LalrRows : public RowCosts {
         Lalr& machine = symbols_->lalr_at(item.slot);
         const LalrTrial<Item> now(machine, item);
         const LalrProof& proof = symbols_->proof(machine);
-        auto sure = [&](const LalrTrial<Item>& trial) {
-            if (!clean_stack(machine, proof, trial.base)) return false;
-            return std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.clean(state); });
-        };
         auto sure_after = [&](int32_t ignored) {
             return proof.clean_after(machine.state_of(item.slot), ignored) && clean_stack(machine, proof, item);
         };
@@ -27,9 +51,7 @@ class LalrRows : public RowCosts {
             LalrLexemes& lexemes = symbols_->lexemes(machine);
             const int32_t state = machine.state_of(item.slot);
             const bool skipped = flag && terminal != machine.newline;
-            for (LexState* plain : skipped ? lexemes.of_ignored(state, terminal) : lexemes.of(state, terminal, column)) {
-                LexState* start = symbols_->obligations().start(plain, item.obligation);
-                if (!start || !symbols_->lexer().can_continue(start)) continue;
+            for (LexState* start : lexemes.under(item.obligation, state, terminal, column, skipped)) {
                 row->terminals.push_back({start, item, nullptr});
                 row->terminals.back().read = terminal | flag;
                 row->terminals.back().column = column;
@@ -37,11 +59,16 @@ class LalrRows : public RowCosts {
                 row->terminals.back().sure = sure;
             }
         };
-        auto finishes = [&](LalrTrial<Item>& trial) { return machine.always_ends() || lalr_cost(pushed_item(trial)) < kFar; };
+        auto finishes = [&](LalrTrial<Item>& trial) {
+            if (machine.always_ends()) return true;
+            if (!ends(trial)) return false;
+            return clean(trial) || lalr_cost(pushed(trial)) < kFar;
+        };
         machine.each_terminal(machine.state_of(item.slot), [&](int32_t terminal) {
             if (terminal == machine.end_of_text() || machine.terminal_symbol[terminal] < 0 || terminal == machine.newline) return;
+            if (symbols_->lexemes(machine).under(item.obligation, machine.state_of(item.slot), terminal, -1, false).empty()) return;
             LalrTrial<Item> trial = now;
-            if (trial.read_text(terminal) && finishes(trial)) expect(terminal, -1, 0, sure(trial));
+            if (trial.read_text(terminal) && finishes(trial)) expect(terminal, -1, 0, clean(trial));
             symbols_->lexer().expressions().spend(1 + trial.steps);
         });
         for (int32_t terminal : machine.ignored) expect(terminal, -1, Expected::kIgnored, sure_after(terminal));
@@ -49,7 +76,7 @@ class LalrRows : public RowCosts {
         if (machine.blocks.brackets(now.blocks) > 0) return expect(machine.newline, -1, Expected::kIgnored, sure_after(machine.newline));
         auto expect_line = [&](int32_t column) {
             LalrTrial<Item> trial = now;
-            if (trial.read_newline(column) && finishes(trial)) expect(machine.newline, column, 0, sure(trial));
+            if (trial.read_newline(column) && finishes(trial)) expect(machine.newline, column, 0, clean(trial));
             return trial.steps;
         };
         for (int32_t b = now.blocks; b >= 0; b = machine.blocks.outer(b)) symbols_->lexer().expressions().spend(1 + expect_line(machine.blocks.column(b)));
@@ -63,7 +90,7 @@ class LalrRows : public RowCosts {
         LalrTrial<Item> trial(symbols_->lalr_at(e.item.slot), e.item);
         const bool read = e.column >= 0 ? trial.read_newline(e.column) : trial.read_text(e.read);
         if (!read) throw std::logic_error("an automaton refuses what it expects");
-        return pushed_item(trial);
+        return pushed(trial);
     }
 
     // The frame of an automaton's text that may end here, or nullptr.
@@ -75,7 +102,6 @@ class LalrRows : public RowCosts {
     }
 
   private:
-    // Whether all states of a stack are clean, see LalrProof. An automaton inside of a larger grammar is not asked.
     static bool clean_stack(const Lalr& machine, const LalrProof& proof, const Item& item) {
         if (!proof.clean(machine.state_of(item.slot))) return false;
         std::vector<Row*> above;
@@ -92,14 +118,6 @@ class LalrRows : public RowCosts {
             above.back()->clean = clean;
         }
         return clean;
-    }
-
-    // The item on top of all that was pushed; the rows below it are made.
-    Item pushed_item(const LalrTrial<Item>& trial) {
-        Item top = trial.base;
-        for (int32_t state : trial.pushed) top = {trial.machine.slot(state), 0, lowered(trial.machine, top)};
-        if (!trial.pushed.empty()) top.nonterminal = trial.blocks;
-        return top;
     }
 
     // The row of a state that others are pushed on.

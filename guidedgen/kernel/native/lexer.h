@@ -62,9 +62,12 @@ class Lexer : public BoundedWalks {
             if (entry.first == s) return *entry.second;
         auto made = std::make_unique<LexMask>();
         Found found = new_walk(s);
-        for (uint32_t node : mask.remainders[at].trie_nodes) {
-            found.stack[trie_->nodes[node].depth] = s;
-            walk_nodes(node + 1, trie_->nodes[node].skip, found);
+        for (const auto& [byte, child] : children(mask, at)) {
+            if (!first(s).has(byte)) continue;
+            for (uint32_t node : mask.remainders[child].trie_nodes) {
+                found.stack[trie_->nodes[node].depth - 1u] = s;
+                walk_nodes(node, trie_->nodes[node].skip, found);
+            }
         }
         finish(found, *made);
         known.emplace_back(s, std::move(made));

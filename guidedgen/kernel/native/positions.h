@@ -6,6 +6,7 @@
 
 #include <functional>
 
+#include "lalr_masks.h"
 #include "position.h"
 
 namespace guidedgen {
@@ -13,7 +14,7 @@ namespace guidedgen {
 class Arena {
   public:
     explicit Arena(std::shared_ptr<Symbols> symbols)
-        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), registers_(lexer_->expressions().work()) {}
+        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), stacks_(rows_, viability_, sets_), registers_(lexer_->expressions().work()) {}
 
     Rows& rows() { return rows_; }
     Viability& viability() { return viability_; }
@@ -289,7 +290,8 @@ class Arena {
         if (row->mask) return *row->mask;
         viability_.settle(row);
         auto set = std::make_unique<TokenSet>();
-        for (uint32_t i = 0; i < row->terminals.size(); ++i) {
+        const bool known = stacks_.add(row, nullptr, 0, *set);
+        for (uint32_t i = 0; i < row->terminals.size() && !known; ++i) {
             LexMask& part = lexer_->mask(row->terminals[i].start);
             add_inside(*set, part, row->terminals[i].start, rows_.limit(row->terminals[i]));
             part.each_end([&](uint32_t at, int32_t left) { sets_.add(*set, crossing(part, at, rows_.after(row, i, left))); });
@@ -321,10 +323,12 @@ class Arena {
         for (const auto& entry : row->crossing)
             if (entry.first == ends) return *entry.second;
         auto set = std::make_unique<TokenSet>();
-        Front start;
-        start.between = row;
-        start.registers = rows_.symbols().has_json() ? registers_.unknown() : nullptr;
-        cross(part, at, start, depth, *set);
+        if (!stacks_.add(row, &part, at, *set)) {
+            Front start;
+            start.between = row;
+            start.registers = rows_.symbols().has_json() ? registers_.unknown() : nullptr;
+            cross(part, at, start, depth, *set);
+        }
         sets_.finish(*set);
         charge(*set);
         row->crossing.emplace_back(ends, std::move(set));
@@ -452,6 +456,7 @@ class Arena {
     Viability viability_;
     std::shared_ptr<Lexer> lexer_;
     TokenSets sets_;
+    LalrMasks stacks_;
     std::deque<Front> fronts_;   // scratch by depth
     std::deque<Position> positions_;
     IdTable index_;

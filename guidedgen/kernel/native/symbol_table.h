@@ -36,8 +36,9 @@ class SymbolTable {
     // The automaton that stands in an item with a slot.
     Lalr& lalr_at(int32_t slot) { return *lalr_[lalr_of_state_[kLalr - slot]]; }
     const LalrProof& proof(const Lalr& machine) {
-        auto& known = lalr_proofs_[lalr_of_state_[kLalr - machine.slot(machine.start)]];
-        if (!known) known = std::make_unique<LalrProof>(*lexer_, machine, lexemes(machine));
+        const size_t number = static_cast<size_t>(lalr_of_state_[kLalr - machine.slot(machine.start)]);
+        auto& known = lalr_proofs_[number];
+        if (!known) known = std::make_unique<LalrProof>(*lexer_, *lalr_[number], lexemes(machine));
         return *known;
     }
     LalrLexemes& lexemes(const Lalr& machine) { return *lalr_lexemes_[lalr_of_state_[kLalr - machine.slot(machine.start)]]; }
@@ -189,7 +190,7 @@ class SymbolTable {
             LexState* start = lexer_->state(exprs[terminal]);
             return lexer_->alive(start) ? int64_t{lexer_->distance(start)} : kFar;
         });
-        lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, machine, std::move(exprs)));
+        lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, obligations_, machine, std::move(exprs)));
         lalr_proofs_.emplace_back();
         lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.resolved.empty();
     }

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "needed_terminals.h"
-#include "rows.h"
+#include "lalr_viability.h"
 
 namespace guidedgen {
 
@@ -38,6 +38,11 @@ class Viability {
     }
 
     bool viable(Row* row) {
+        if (row->viable < 0 && row->items.size() == 1 && is_lalr(row->items[0]) && rows_.clean(row->items[0])) {
+            const Item& item = row->items[0];
+            const Answer answer = goes_on(LalrTrial<Item>(symbols_.lalr_at(item.slot), item), item.obligation);
+            if (answer != Answer::Unknown) row->viable = answer == Answer::Yes;
+        }
         if (row->viable < 0) {
             rows_.close(row);
             auto sure = [](const Expected& e) { return e.sure; };
@@ -45,6 +50,11 @@ class Viability {
             else search(row, false, [](Row* r) { return r->viable == 1 ? int64_t{0} : int64_t{-1}; });
         }
         return row->viable == 1;
+    }
+
+    // Whether a text can be completed on a clean stack, under an obligation, as far as the proof of the automaton says.
+    Answer goes_on(const LalrTrial<Item>& stack, int32_t obligation) {
+        return LalrViability(rows_, symbols_, stack).goes_on(obligation, [this](LexState* s) -> const std::vector<End>& { return ends(s); });
     }
 
     // Bytes of the shortest completion of a row; a special token counts as one.

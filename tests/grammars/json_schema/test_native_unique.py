@@ -60,14 +60,15 @@ def test_what_is_taken_is_what_is_valid(parts: dict[str, Any]) -> None:
 
 
 # Of the second item masks take plain decimals and the form that serialisers write (docs/concepts/number-languages.md).
-NUMERALS = """
+_NUMERALS = """
 0 1 1e0 1e2000000000 1.0e2000000000 -1e2000000000 1.2e10000000000 1.2e9999999999 1e-9999999999 1E-09999999999
 1e-9999999998 1e99999999999999999
-""".split()
-OTHERS = """
+"""
+_OTHERS = """
 0e9999999999 0.0e-99999999999999999 10e-1 10e1999999999 0.1e2000000001 12e9999999999 0.12e10000000001 0.01e-9999999997
 100e99999999999999997
-""".split()
+"""
+NUMERALS, OTHERS = _NUMERALS.split(), _OTHERS.split()
 EXACT = Context(prec=50, Emax=10**18 - 1, Emin=-(10**18) + 1)
 
 

@@ -67,7 +67,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def errors_of_javac(text: str) -> list[str]:
     """What javac's parser says against a text."""
     process, written = _javac(), text.encode()
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(struct.pack(">i", len(written)) + written)
     process.stdin.flush()
     return [error for error in process.stdout.readline().decode().strip().split("; ") if error]

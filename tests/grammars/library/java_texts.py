@@ -129,7 +129,7 @@ x = a ? b;
 List<int> > x
 '''.strip("\n")
 
-MEMBERS = r'''
+MEMBERS = r"""
 public static final int A = 1, B[] = {};
 final static private transient volatile int x;
 @A public @B(c = 1, d = {2, @E}) abstract void f();
@@ -162,7 +162,7 @@ int static x;
 record A(int b[]) { }
 class A permits B { }
 @interface A { int b() default; }
-'''.strip("\n")
+""".strip("\n")
 
 FILES = [
     "",
@@ -207,7 +207,7 @@ def _texts() -> list[str]:
 
 
 def _lines(block: str) -> list[str]:
-    """The texts of a block, one a line; those with line breaks have them where the next line begins with blanks or a quote."""
+    """The texts of a block, one a line; a line that begins with blanks, or `b"`, goes on with the one before."""
     found: list[str] = []
     for line in block.split("\n"):
         if found and (line.startswith("  ") or line.startswith('b"')):

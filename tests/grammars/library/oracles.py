@@ -288,9 +288,18 @@ def is_python(text: str) -> bool:
     return True
 
 
-def is_python_behind_blanks(text: str) -> bool:
-    """The grammar ignores blanks before the first line, as it says."""
-    return is_python(text.lstrip(" "))
+def is_python_but_for_fields(text: str) -> bool:
+    """The grammar takes blanks before the first line and reads fields of f-strings as text, as it says."""
+    plain = text.lstrip(" ")
+    if is_python(plain):
+        return True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ast.parse(plain)
+        except SyntaxError as error:
+            return str(error.msg).startswith("f-string")
+    return False
 
 
 def is_verilog(text: str) -> bool:
@@ -306,7 +315,7 @@ def is_verilog(text: str) -> bool:
 
 
 def is_java(text: str) -> bool:
-    """What javac's parser takes, but for names of constructors, which it compares with that of the class; else tree-sitter."""
+    """What javac's parser takes, but for names of constructors, which it compares with the class; else tree-sitter."""
     if java_home() is None:
         return not syntax_tree("java", text).has_error
     return all("invalid.meth.decl" in error for error in errors_of_javac(text))
@@ -317,4 +326,4 @@ def is_typescript(text: str) -> bool:
 
 
 ORACLES |= {"java": is_java, "typescript": is_typescript}
-ORACLES |= {"verilog": is_verilog, "graphql": is_graphql, "sql": is_sql, "python": is_python_behind_blanks}
+ORACLES |= {"verilog": is_verilog, "graphql": is_graphql, "sql": is_sql, "python": is_python_but_for_fields}

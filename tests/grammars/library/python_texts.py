@@ -260,6 +260,10 @@ exec "a"
 print "a"
 `a`
 0xfg
+0o17
+0o18
+with 1as x: pass
+with 1 as x: pass
 '''.strip().split("\n")
 
 TEXTS = [

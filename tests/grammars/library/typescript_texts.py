@@ -1,6 +1,8 @@
 """TypeScript texts, right and wrong: statements and declarations, one a line; tree-sitter decides."""
 
-LINES = r'''
+# ruff: noqa: E501  # texts are easier to read in one line
+
+LINES = r"""
 import a, { b, type c as d, default as e } from "f";
 import * as a from 'b';
 import type { A } from "b"; import "c";
@@ -26,7 +28,7 @@ type A = | "a" | 'b' | 1 | -2 | true | null | undefined | void;
 type A = B extends (infer C)[] ? C : never;
 type A = (a: B, b?: C, ...d: E[]) => f is G;
 type A = new <T>(a: T) => B; type C = abstract new () => D;
-type A = typeof b.c | keyof typeof d | readonly string[] | A["b"][number]; type F = import("c").D<E>;
+type A = typeof b.c | keyof typeof d | readonly string[] | A["b"][number];
 type A = [a: B, c?: D, ...e: F[]]; type G = [H?, ...I];
 type A = `a${B}c${infer D}`; type E = Array<Array<Array<F>>>;
 function f(a: string): void; function f(a: any) { }
@@ -79,7 +81,7 @@ if (a) { return b }
 x as any as B; (<T>(a: T) => b)(c);
 let a = b as { c: d }[];
 debugger;
-'''.strip("\n").split("\n")
+""".strip("\n").split("\n")
 
 TEXTS = [
     "",
@@ -93,7 +95,7 @@ TEXTS = [
 
 # Some of them tree-sitter takes, the compiler none but those with a line break that ends a statement.
 WRONG = [
-    *r'''
+    *r"""
 a = ;
 let 1 = 2;
 a b;
@@ -136,7 +138,7 @@ new ;
 a.;
 a?.;
 a = -b ** 2;
-'''.strip("\n").split("\n"),
+""".strip("\n").split("\n"),
     "return\n{ a: 1, b: 2 };",
     "throw\na;",
     "a\n++;",
@@ -146,6 +148,12 @@ a = -b ** 2;
     "let a: B\n[];",
     "type\nA = B;",
     "a = async\n() => b;",
+    "a = async b\n=> c;",
+    "a = (b: C)\n=> d;",
+    "type A = B\nextends C ? D : E;",
+    "a = b as C ? ~d : e;",
+    "type A = 3nextends B ? C : D;",
+    "a = b\ras C;",
 ]
 
 # What the grammar leaves out of the language.

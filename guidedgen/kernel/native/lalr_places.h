@@ -1,0 +1,138 @@
+// What tokens hold as texts of an automaton's terminals, one behind the other, whatever the stack is.
+//
+// A place is where a terminal of a token begins: at the token's own beginning, or where the terminal before it has ended. Tokens
+// that come there in the same way share it. Which terminals may begin at a place, and which tokens are read inside of them or
+// across their end, depends on the obligation and on the scanner there alone: it is worked out once, and read by all stacks.
+#pragma once
+
+#include "lalr_lexemes.h"
+
+namespace guidedgen {
+
+// A terminal that begins at a place: the tokens that it is read in.
+struct PlaceTerminal {
+    int32_t terminal;
+    struct TokenPlace* place;
+    LexMask* share;   // nullptr for newlines: which tokens depends on the column that the next line has
+};
+
+struct TokenPlace {
+    LexMask* part;        // nullptr: the beginning of tokens
+    uint32_t at;          // in the remainders of `part`
+    int32_t obligation;
+    int32_t scanner;
+    int32_t id;
+    ByteSet bytes;        // that come next in some token
+    std::vector<int32_t> terminals, ignored_terminals;   // that may begin so
+    std::map<int32_t, std::vector<int32_t>> begun;       // by terminal: numbers of PlaceTerminals
+    std::map<int32_t, std::vector<LexMask*>> lines;      // newlines, by the column that they end on; -1: where they are ignored
+    std::map<int32_t, std::vector<LexMask*>> ignored;    // by terminal
+};
+
+class LalrPlaces {
+  public:
+    LalrPlaces(Lexer& lexer, const Lalr& machine, LalrLexemes& lexemes) : lexer_(lexer), machine_(machine), lexemes_(lexemes) {}
+
+    // `state`: of the automaton, whose scanner reads on there.
+    TokenPlace& at(LexMask* part, uint32_t at, int32_t obligation, int32_t state) {
+        const int32_t scanner = machine_.scanner(state);
+        TokenPlace*& known = by_key_[{part, at, obligation, scanner}];
+        if (known) return *known;
+        TokenPlace place{part, at, obligation, scanner, static_cast<int32_t>(places_.size()), {}, {}, {}, {}, {}, {}};
+        if (part)
+            for (const auto& child : lexer_.children(*part, at)) place.bytes.add(child.byte);
+        else place.bytes = ByteSet::all();
+        if (first_.empty()) find_first();
+        for (int32_t t = 0; t < machine_.terminals() && !place.bytes.empty(); ++t) {
+            if ((first_[static_cast<size_t>(t)] & place.bytes).empty()) continue;
+            if (machine_.ignores(t)) place.ignored_terminals.push_back(t);
+            place.terminals.push_back(t);   // what is ignored as well, where texts of another terminal are its own
+        }
+        places_.push_back(std::move(place));
+        bytes_ += kPlace;
+        return *(known = &places_.back());
+    }
+
+    const PlaceTerminal& terminal(int32_t number) const { return terminals_[static_cast<size_t>(number)]; }
+
+    // Numbers of what begins at a place as a terminal, in more than one way perhaps.
+    const std::vector<int32_t>& begun(TokenPlace& place, int32_t state, int32_t terminal) {
+        const auto known = place.begun.find(terminal);
+        if (known != place.begun.end()) return known->second;
+        std::vector<int32_t> made;
+        auto add = [&](LexMask* share) {
+            made.push_back(static_cast<int32_t>(terminals_.size()));
+            terminals_.push_back({terminal, &place, share});
+        };
+        if (terminal != machine_.newline)
+            for (LexMask* share : shares(place, starts(place, state, terminal, -1, false))) add(share);
+        else if (!lines(place, state, -1).empty()) add(nullptr);
+        bytes_ += kBegun;
+        return place.begun.emplace(terminal, std::move(made)).first->second;
+    }
+
+    // The same of newlines that the next line follows at a column; -1: of those that are ignored.
+    const std::vector<LexMask*>& lines(TokenPlace& place, int32_t state, int32_t column) {
+        return kept(place.lines, place, state, machine_.newline, column, false);
+    }
+
+    const std::vector<LexMask*>& ignored(TokenPlace& place, int32_t state, int32_t terminal) {
+        return kept(place.ignored, place, state, terminal, -1, true);
+    }
+
+    // Where a terminal begins at a place.
+    const std::vector<LexState*>& starts(const TokenPlace& place, int32_t state, int32_t terminal, int32_t column, bool ignored) {
+        return lexemes_.under(place.obligation, state, terminal, column, ignored);
+    }
+
+    int64_t memory() const { return bytes_; }
+
+  private:
+    static constexpr int64_t kPlace = sizeof(TokenPlace) + 128, kLines = 96, kBegun = 128;
+
+    using Key = std::tuple<LexMask*, uint32_t, int32_t, int32_t>;
+    struct KeyHash {
+        size_t operator()(const Key& k) const {
+            const uint64_t where = mix(reinterpret_cast<uintptr_t>(std::get<0>(k)), std::get<1>(k));
+            return mix(where, mix(static_cast<uint32_t>(std::get<2>(k)), static_cast<uint32_t>(std::get<3>(k))));
+        }
+    };
+    // Bytes that the texts of terminals begin with, whatever stands before.
+    void find_first() {
+        first_.resize(static_cast<size_t>(machine_.terminals()));
+        for (int32_t t = 0; t < machine_.terminals(); ++t)
+            if (machine_.terminal_symbol[t] >= 0) first_[static_cast<size_t>(t)] = lexer_.first(lexer_.state(lexemes_.accepted(t)));
+    }
+
+    const std::vector<LexMask*>& kept(std::map<int32_t, std::vector<LexMask*>>& memo, TokenPlace& place, int32_t state, int32_t terminal,
+                                      int32_t column, bool ignored) {
+        const int32_t key = ignored ? terminal : column;
+        const auto known = memo.find(key);
+        if (known != memo.end()) return known->second;
+        bytes_ += kLines;
+        return memo.emplace(key, shares(place, starts(place, state, terminal, column, ignored))).first->second;
+    }
+
+    // The tokens that are read from some states on, without those states that read none.
+    std::vector<LexMask*> shares(TokenPlace& place, const std::vector<LexState*>& starts) {
+        std::vector<LexMask*> made;
+        for (LexState* start : starts) {
+            lexer_.expressions().spend(1);
+            if ((lexer_.first(start) & place.bytes).empty()) continue;
+            LexMask& share = place.part ? lexer_.below(*place.part, place.at, start) : lexer_.mask(start);
+            if (!share.is_list() || !share.list.empty() || !share.remainders.empty()) made.push_back(&share);
+        }
+        return made;
+    }
+
+    Lexer& lexer_;
+    const Lalr& machine_;
+    LalrLexemes& lexemes_;
+    std::vector<ByteSet> first_;   // by terminal
+    std::deque<TokenPlace> places_;
+    std::deque<PlaceTerminal> terminals_;
+    std::unordered_map<Key, TokenPlace*, KeyHash> by_key_;
+    int64_t bytes_ = 0;
+};
+
+}  // namespace guidedgen

@@ -1,0 +1,88 @@
+// Whether a text can be completed on a stack of an automaton under an obligation, from what is proved of its states (lalr_proof.h).
+//
+// Anything that is ignored may come first, and leave other obligations. If under one of them some terminal can be read that leads to a clean
+// stack, the text can be completed; if there is none that can be read at all, and the text may not end here, it cannot.
+#pragma once
+
+#include "rows.h"
+
+namespace guidedgen {
+
+enum class Answer : uint8_t { No, Yes, Unknown };
+
+class LalrViability {
+  public:
+    // `stack`: all of its states are clean.
+    LalrViability(Rows& rows, Symbols& symbols, const LalrTrial<Item>& stack)
+        : rows_(rows), machine_(stack.machine), proof_(symbols.proof(machine_)), lexemes_(symbols.lexemes(machine_)),
+          work_(symbols.lexer().expressions()), stack_(stack) {}
+
+    // `ends`: the ways to end from a state of the lexer.
+    template <class Ends>
+    Answer goes_on(int32_t obligation, Ends ends) {
+        LalrTrial<Item> end = stack_;
+        if (end.end()) return Answer::Yes;
+        const bool bracketed = machine_.newline >= 0 && machine_.blocks.brackets(stack_.blocks) > 0;
+        Answer answer = Answer::No;
+        std::vector<int32_t> met{obligation};
+        for (size_t i = 0; i < met.size(); ++i) {
+            const Answer here = reads(met[i], bracketed);
+            if (here == Answer::Yes) return here;
+            if (here == Answer::Unknown) answer = here;
+            auto skip = [&](int32_t terminal, bool ignored) {
+                const auto& starts = lexemes_.under(met[i], stack_.top(), terminal, -1, ignored);
+                if (!starts.empty() && proof_.clean_after(stack_.top(), terminal)) return true;
+                for (LexState* start : starts)
+                    for (const auto& end : ends(start))
+                        if (std::find(met.begin(), met.end(), end.obligation) == met.end()) met.push_back(end.obligation);
+                return false;
+            };
+            for (int32_t t : machine_.ignored)
+                if (skip(t, true)) return Answer::Yes;
+            if (bracketed && skip(machine_.newline, false)) return Answer::Yes;
+            if (met.size() > kMost) return Answer::Unknown;
+        }
+        return answer;
+    }
+
+  private:
+    static constexpr size_t kMost = 32;   // obligations
+
+    // Whether some terminal can be read under an obligation.
+    Answer reads(int32_t obligation, bool bracketed) {
+        Answer answer = Answer::No;
+        machine_.each_terminal(stack_.top(), [&](int32_t t) {
+            if (answer == Answer::Yes || t == machine_.end_of_text() || machine_.terminal_symbol[t] < 0 || t == machine_.newline) return;
+            if (!lexemes_.under(obligation, stack_.top(), t, -1, false).empty())
+                note(answer, [t](LalrTrial<Item>& trial) { return trial.read_text(t); });
+        });
+        if (machine_.newline < 0 || bracketed || machine_.action(stack_.top(), machine_.newline) == Lalr::kNone) return answer;
+        const int32_t last = machine_.blocks.column(stack_.blocks);
+        for (int32_t b = stack_.blocks; b >= 0 && answer != Answer::Yes; b = machine_.blocks.outer(b))
+            read_line(obligation, machine_.blocks.column(b), answer);
+        for (int32_t column = last + 1; column <= last + machine_.deepest && answer != Answer::Yes; ++column) read_line(obligation, column, answer);
+        return answer;
+    }
+
+    void read_line(int32_t obligation, int32_t column, Answer& answer) {
+        if (!lexemes_.under(obligation, stack_.top(), machine_.newline, column, false).empty())
+            note(answer, [column](LalrTrial<Item>& trial) { return trial.read_newline(column); });
+    }
+
+    template <class F>
+    void note(Answer& answer, F read) {
+        LalrTrial<Item> trial = stack_;
+        work_.spend(1);
+        if (!read(trial) || !rows_.ends(trial)) return;
+        answer = rows_.clean(trial) ? Answer::Yes : Answer::Unknown;
+    }
+
+    Rows& rows_;
+    Lalr& machine_;
+    const LalrProof& proof_;
+    LalrLexemes& lexemes_;
+    Expressions& work_;
+    const LalrTrial<Item>& stack_;
+};
+
+}  // namespace guidedgen

@@ -1,0 +1,126 @@
+"""Masks of LALR automata, read off the topmost states of a stack: they hold what can be read byte by byte."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import guidedgen as gg
+from guidedgen.grammars.library import library
+from tests.kernel.small_vocabulary import small_vocabulary
+
+PYTHON = """\
+def f(x, *, y=(1, [2])):
+    if x[0] or (
+        y
+    ):  # so
+        return {'a': f(x)}
+    while True: pass
+
+class A(B): a = b"c"
+"""
+GRAPHQL = 'query q($a: [Int!]! = 3) { a: b(c: {d: [1.5, "x"]}) @e { ...f } # g\n h }'
+VERILOG = "module m(input a);\n  wire [1:0] b = {a, ~a}; // c\nendmodule\n"
+
+BLOCKS = r"""
+start: (_NL | statement)*
+statement: NAME _NL | "if" call ":" _NL _INDENT statement+ _DEDENT
+call: NAME "(" [call ("," call)*] ")" | NAME
+NAME: /[a-z]+/
+_NL: /(\r?\n[\t ]*)+/
+%ignore " "
+%ignore /#[^\n]*/
+%declare _INDENT _DEDENT
+"""
+NOTHING_BEHIND_SOME_NAMES = r"""
+start: call*
+call: name "(" (name ("," name)*)? ")" ";"
+name: NAME | reserved NEVER
+reserved: "if" | "in"
+NAME: /[a-z]+/
+NEVER: /(?!x)x/
+%ignore /\s+/
+"""
+# A state after `a` stands on stacks that can be completed, and on others that cannot.
+SOMETIMES_WITHOUT_END = r"""
+start: A [P] | [NL] P | start B r
+r: A s S r
+s: start+ P A | start start RP NL
+RP: ")"
+S: /'[^']*'/
+A.2: "a"
+NL: /\n+/
+B.2: "b"
+P: /a[bc]*/
+"""
+
+
+def tokens_of(state: gg.State) -> list[int]:
+    bits = np.unpackbits(np.asarray(state.mask()).view(np.uint8), bitorder="little")
+    return [int(token) for token in np.flatnonzero(bits)]
+
+
+def read(state: gg.State, token: int) -> bool:
+    """Whether the token's bytes can be read, each as a token of its own: those stand first in the vocabulary."""
+    now: gg.State | None = state
+    for byte in small_vocabulary().token_bytes(token):
+        now = now and now.advance(byte)
+    return now is not None
+
+
+def check(state: gg.State) -> None:
+    vocabulary = small_vocabulary()
+    in_mask = set(tokens_of(state))
+    wrong = [
+        vocabulary.token_bytes(token) for token in range(vocabulary.size) if read(state, token) != (token in in_mask)
+    ]
+    assert wrong == []
+
+
+def walk(constraint: gg.Constraint, seed: int, steps: int) -> None:
+    """Checks states on the way of random tokens, short ones rather than long ones."""
+    chosen = random.Random(seed)
+    state = constraint.start()
+    for _ in range(steps):
+        check(state)
+        tokens = tokens_of(state)
+        if not tokens:
+            return
+        some = chosen.choices(tokens, k=8)
+        after = state.advance(min(some, key=lambda token: len(small_vocabulary().token_bytes(token))))
+        assert after is not None
+        state = after
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("python", PYTHON, marks=pytest.mark.slow, id="python"),
+        pytest.param("graphql", GRAPHQL, id="graphql"),
+        pytest.param("verilog", VERILOG, id="verilog"),
+    ],
+)
+def test_masks_on_the_way_of_a_text(name: str, text: str) -> None:
+    constraint = gg.compile(library(name), small_vocabulary(), implementation="native")
+    state = constraint.start()
+    for place, token in enumerate(small_vocabulary().encode(text)):
+        if place % 6 == 0:
+            check(state)
+        after = state.advance(token)
+        assert after is not None
+        state = after
+    assert state.accepting
+    assert constraint.stats()["remainder_nodes_visited"] == 0, "a mask was made by reading tokens row by row"
+
+
+@pytest.mark.parametrize("lexer", ["contextual", "basic"])
+@pytest.mark.parametrize("grammar", [BLOCKS, NOTHING_BEHIND_SOME_NAMES, SOMETIMES_WITHOUT_END])
+def test_masks_along_random_tokens(grammar: str, lexer: Any) -> None:
+    indent = gg.Indentation(newline="_NL", deepest=6) if grammar == BLOCKS else None
+    spec = gg.Lark(grammar, parser="lalr", lexer=lexer, indent=indent)
+    constraint = gg.compile(spec, small_vocabulary(), implementation="native")
+    for seed in range(3):
+        walk(constraint, seed, 8)
