@@ -63,9 +63,9 @@ def load(
         cache: what is kept of long texts, such as `gg.SinkWindow(4, 1020)` or `gg.TopTokens(512)`: approximate, and in
             bounded memory however long the text is. `gg.Pages()` and `gg.Channels.calibrated(...)` read less instead.
             None keeps and reads everything.
-        native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, and honours no
-            views that select (`gg.Pages`, `gg.Channels`): it is not used with such a `cache`, and where drafts shall
-            select, say False.
+        native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, but for rows
+            under views that select (`gg.Pages`, `gg.Channels`), which its twin in torch computes: with such a
+            `cache` all rows are.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.

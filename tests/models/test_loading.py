@@ -61,11 +61,8 @@ def test_views_that_select_are_loaded_with_a_forward_that_honours_them(folder: P
     model = gg.load(folder, device="cpu", dtype="float32", cache=pages)
     result = model.generate("!!!", gg.Regex("[!#]{40}"), max_tokens=60, describe="none")
     assert (len(result.value), result.trace.approximate) == (40, str(pages))
-    plain = load(str(folder), device="cpu", dtype="float32")
-    if plain.backend == "native":
-        with pytest.raises(ModelError, match="native=False"):
-            Sampler(plain).view(attention=pages)
-    Sampler(load(str(folder), device="cpu", dtype="float32", native=False)).view(attention=pages)
+    for native in (True, False):  # the compiled forward hands such rows to its twin
+        Sampler(load(str(folder), device="cpu", dtype="float32", native=native)).view(attention=pages)
 
 
 def test_loading_leaves_global_settings_alone(folder: Path) -> None:
