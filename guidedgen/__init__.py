@@ -12,7 +12,20 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Plain, Speculative
+    from guidedgen.decoders import Auto, Beam, Conditioned, Overlapped, Plain, RewardGuided, Speculative
+    from guidedgen.decoders.mix import (
+        AgainstRepetition,
+        BayesAttribute,
+        Contrast,
+        EndingFloor,
+        EndingPenalty,
+        Integrative,
+        LayerContrast,
+        LayerCorrection,
+        Momentum,
+        NoisyInstruction,
+        SafetyMix,
+    )
     from guidedgen.errors import (
         BudgetTooSmall,
         CompileError,
@@ -47,19 +60,28 @@ if TYPE_CHECKING:
     from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, Result
+    from guidedgen.sampler.selections import Channels, Pages
     from guidedgen.sampler.settings import Sampling
+    from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
     from guidedgen.tool_loop import ToolRun, ToolStep, arun_tools, run_tools
     from guidedgen.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AgainstRepetition",
     "AllOf",
     "AnyText",
+    "Auto",
+    "BayesAttribute",
+    "Beam",
     "BudgetTooSmall",
+    "Channels",
     "Choice",
     "CompileError",
+    "Conditioned",
     "Constraint",
+    "Contrast",
     "Date",
     "DateTime",
     "DeadEnd",
@@ -68,6 +90,8 @@ __all__ = [
     "Done",
     "Ebnf",
     "Either",
+    "EndingFloor",
+    "EndingPenalty",
     "Excerpt",
     "FieldClosed",
     "FieldReport",
@@ -78,24 +102,35 @@ __all__ = [
     "Indent",
     "Indentation",
     "Integer",
+    "Integrative",
     "JsonSchema",
     "Lark",
+    "LayerContrast",
+    "LayerCorrection",
     "LimitExceeded",
     "Limits",
     "MaxTokens",
     "Maybe",
     "Model",
     "ModelError",
+    "Momentum",
     "Named",
+    "NoisyInstruction",
     "Number",
+    "Overlapped",
+    "Pages",
     "Plain",
     "Regex",
+    "Regions",
     "Repeat",
     "Result",
+    "RewardGuided",
+    "SafetyMix",
     "Sampling",
     "SavedConstraintError",
     "Segments",
     "Sequence",
+    "SinkWindow",
     "SpecialToken",
     "Speculative",
     "State",
@@ -115,6 +150,7 @@ __all__ = [
     "ToolRun",
     "ToolStep",
     "Tools",
+    "TopTokens",
     "UnsatisfiableSchema",
     "UnsupportedFeature",
     "ValidationFailed",
@@ -143,7 +179,20 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Plain", "Speculative"),
+    "guidedgen.decoders": ("Auto", "Beam", "Conditioned", "Overlapped", "Plain", "RewardGuided", "Speculative"),
+    "guidedgen.decoders.mix": (
+        "AgainstRepetition",
+        "BayesAttribute",
+        "Contrast",
+        "EndingFloor",
+        "EndingPenalty",
+        "Integrative",
+        "LayerContrast",
+        "LayerCorrection",
+        "Momentum",
+        "NoisyInstruction",
+        "SafetyMix",
+    ),
     "guidedgen.errors": (
         "BudgetTooSmall",
         "CompileError",
@@ -178,7 +227,9 @@ _SOURCES = {
     "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "Result"),
+    "guidedgen.sampler.selections": ("Channels", "Pages"),
     "guidedgen.sampler.settings": ("Sampling",),
+    "guidedgen.sampler.views": ("Regions", "SinkWindow", "TopTokens"),
     "guidedgen.tool_loop": ("ToolRun", "ToolStep", "arun_tools", "run_tools"),
     "guidedgen.vocabulary": ("Vocabulary",),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
 
@@ -20,12 +20,15 @@ from guidedgen.options import Options, split_options
 from guidedgen.outputs import OutputCache
 from guidedgen.prompting import Conversation, Prompter, conversation_of
 from guidedgen.result import Result
-from guidedgen.sampler.sampler import Sampler
+from guidedgen.sampler.sampler import DEFAULT_CACHE_BYTES, Sampler
 from guidedgen.tool_prompts import Message
 
 if TYPE_CHECKING:
+    from guidedgen.decoders.mix.contexts import Prompts
     from guidedgen.models import Progress
     from guidedgen.models.base import LanguageModel, ModelInfo
+    from guidedgen.sampler.selections import Selection
+    from guidedgen.sampler.views import View
     from guidedgen.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -43,6 +46,8 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     cache_bytes: int | None = None,
+    cache: View | Selection | None = None,
+    native: bool = True,
 ) -> Model:
     """Load a model, fetching it first where necessary.
 
@@ -55,12 +60,21 @@ def load(
         revision: branch, tag or commit of a hub model.
         token: access token for the hub.
         cache_bytes: most memory for keys and values that are kept between calls.
+        cache: what is kept of long texts, such as `gg.SinkWindow(4, 1020)` or `gg.TopTokens(512)`: approximate, and in
+            bounded memory however long the text is. `gg.Pages()` and `gg.Channels.calibrated(...)` read less instead.
+            None keeps and reads everything.
+        native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, and honours no
+            views that select (`gg.Pages`, `gg.Channels`): it is not used with such a `cache`, and where drafts shall
+            select, say False.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.
     """
-    loaded = models.load(str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token)
-    return Model(loaded, cache_bytes=cache_bytes)
+    native = native and not hasattr(cache, "hide")
+    loaded = models.load(
+        str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token, native=native
+    )
+    return Model(loaded, cache_bytes=cache_bytes, cache=cache)
 
 
 class Model:
@@ -69,21 +83,24 @@ class Model:
     Args:
         language_model: a loaded model, see `guidedgen.models.base.LanguageModel`.
         cache_bytes: most memory for keys and values that are kept between calls.
+        cache: see `load`.
 
     Raises:
-        ModelError: the vocabulary has more tokens than the model has logits.
+        ModelError: the vocabulary has more tokens than the model has logits, or the model's cache cannot be thinned.
     """
 
-    def __init__(self, language_model: LanguageModel, *, cache_bytes: int | None = None) -> None:
+    def __init__(
+        self, language_model: LanguageModel, *, cache_bytes: int | None = None, cache: View | Selection | None = None
+    ) -> None:
         info, vocabulary = language_model.info, language_model.vocabulary
         if vocabulary.size > info.logits_size:
             raise ModelError(
                 f"tokenizer and model do not match: the tokenizer has {vocabulary.size} tokens, "
                 f"{info.name} gives logits for {info.logits_size}. Load the tokenizer that belongs to the model."
             )
-        bounds = {} if cache_bytes is None else {"cache_bytes": cache_bytes}
+        bounds = DEFAULT_CACHE_BYTES if cache_bytes is None else cache_bytes
         self._engine = Engine(
-            sampler=Sampler(language_model, **bounds),
+            sampler=Sampler(language_model, cache_bytes=bounds, cache=cache),
             prompter=Prompter(vocabulary=vocabulary, tokenizer=getattr(language_model, "tokenizer", None)),
             outputs=OutputCache(vocabulary),
         )
@@ -98,6 +115,21 @@ class Model:
     def vocabulary(self) -> Vocabulary:
         """The tokens, for `gg.compile`."""
         return self.language_model.vocabulary
+
+    def rewritten(self, *changes: Callable[[str], str]) -> Prompts:
+        """Other prompts for MIX methods such as `NoisyInstruction`: the text of each prompt, changed.
+
+        Example:
+            `model.rewritten(lambda text: text.replace("Summarise", "Write the opposite of"))`
+
+        Args:
+            changes: each gives one prompt, from the text of the whole prompt as the model reads it (chat template and
+                special tokens included).
+
+        Returns:
+            A function for a method's `prompts`. It raises ValueError where a change leaves a prompt as it is.
+        """
+        return lambda prompt: [self._engine.prompter.rewrite(prompt.tokens(), change) for change in changes]
 
     @overload
     def __call__(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> T: ...

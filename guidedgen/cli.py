@@ -26,6 +26,7 @@ from guidedgen.terminal import (
     logs,
     quiet_libraries,
     reported,
+    training_bars,
 )
 from guidedgen.tool_options import call_facts, call_lines, calls_of, tools_named
 
@@ -48,6 +49,9 @@ app.add_typer(evaluate_app)
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
+CacheName = Annotated[
+    str, typer.Option("--cache", help="full, or approximate: sink-window:4:1020, top-tokens:512, ...")
+]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
@@ -110,7 +114,9 @@ def generate(
     ] = None,
     tool_choice: Annotated[str, typer.Option(help="required, auto, none, or a tool's name.")] = "required",
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
-    strategy: Annotated[str, typer.Option(help="plain, or speculative[:drafter[:verifier]].")] = "plain",
+    strategy: Annotated[
+        str, typer.Option(help="A name, with settings behind colons: see `guidedgen strategies`.")
+    ] = "plain",
     stream: Annotated[bool, typer.Option("--stream", help="Print fields as they close.")] = False,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the output.")] = None,
     on_budget: Annotated[
@@ -126,6 +132,7 @@ def generate(
     model: ModelName = "smollm2",
     device: Device = "auto",
     dtype: Dtype = "auto",
+    cache: CacheName = "full",
     as_json: AsJson = False,
 ) -> None:
     """Generate one output of a type and print it."""
@@ -146,7 +153,7 @@ def generate(
         "describe": describe,
         "thinking": False if thinking is None else thinking,
     }
-    loaded = _load(model, device, dtype)
+    loaded = _load(model, device, dtype, cache)
     if stream:
         if samples > 1:
             raise typer.BadParameter("--stream shows one sample; leave -n out")
@@ -229,6 +236,22 @@ def _exact_text(path: Path) -> str:
     return path.read_bytes().decode("utf-8")
 
 
+@app.command(epilog="Example: guidedgen generate ... --strategy speculative:forced+copy:point-mass:sequoia")
+@reported
+def strategies(as_json: AsJson = False) -> None:
+    """What --strategy may say: strategies, and the drafters, verifiers and policies of speculation."""
+    from guidedgen.decoders.catalogue import catalogue  # late: brings torch
+
+    found = catalogue()
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for kind, names in found.items():
+        typer.echo(kind)
+        for name, what in names.items():
+            typer.echo(f"  {name:<22} {what}")
+
+
 @models_app.command("list", epilog="Example: guidedgen models list --json")
 @reported
 def list_models(as_json: AsJson = False) -> None:
@@ -263,11 +286,71 @@ def fetch_model(name: Annotated[str, typer.Argument(help="smollm2, a hub id, a f
     logs.print(f"{loaded.info.name} is ready")
 
 
-def _load(name: str, device: str, dtype: str) -> Model:
-    from guidedgen.api import load  # late: brings torch
+@models_app.command("costs", epilog="Example: guidedgen models costs smollm2 --dtype int4 --threads 1")
+@reported
+def model_costs(
+    name: Annotated[str, typer.Argument(help="smollm2, a hub id, a folder or a GGUF file.")],
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads that compute; default: torch's.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure even where a table is kept.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What a forward over 1 to 64 rows costs here: measured once, kept in the cache, read by tree policies."""
+    loaded = _load(name, device, dtype).language_model
+    import torch  # late, and only after the model: what it prints comes first
 
+    from guidedgen.sampler.costs import cost_table
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    table = cost_table(loaded, cached=not again)
+    if as_json:
+        typer.echo(json.dumps({"threads": torch.get_num_threads(), **dataclasses.asdict(table)}))
+        return
+    typer.echo(f"{loaded.info.name}, {loaded.info.dtype} on {loaded.info.device}, {torch.get_num_threads()} threads")
+    typer.echo("rows  milliseconds  of one row")
+    for rows in table.rows:
+        seconds = table.seconds(rows)
+        typer.echo(f"{rows:>4}  {seconds * 1e3:>12.2f}  {seconds / table.seconds(1):>10.2f}")
+
+
+@models_app.command("train-drafter", epilog="Example: guidedgen models train-drafter smollm2")
+@reported
+def train_drafter_command(
+    name: Annotated[str, typer.Argument(help="The model to draft for: smollm2, a hub id or a folder.")] = "smollm2",
+    layers: Annotated[int, typer.Option(min=1, help="Layers of the drafter.")] = 2,
+    tokens: Annotated[int, typer.Option(min=1000, help="Tokens that the model writes to learn from.")] = 60_000,
+    epochs: Annotated[int, typer.Option(min=1, help="How often each is learned from.")] = 3,
+    seed: Annotated[int, typer.Option(help="Makes it repeatable.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train a small drafter on what the model itself writes; then use --strategy speculative:trained."""
+    from guidedgen.decoders.training import TrainingPlan, train_drafter  # late: brings torch
+
+    plan = TrainingPlan(layers=layers, tokens=tokens, epochs=epochs, seed=seed)
+    with training_bars() as told:
+        report = train_drafter(name, plan, told=told)
+    if as_json:
+        facts = dataclasses.asdict(report) | {"folder": str(report.folder)}
+        typer.echo(json.dumps(facts))
+        return
+    drafter, model = report.parameters
+    typer.echo(f"{report.folder}")
+    logs.print(
+        f"{drafter / 1e6:.0f} million parameters beside {model / 1e6:.0f}. The best token is the model's in "
+        f"{report.after:.0%} of places (before training {report.before:.0%}); "
+        f"a drawn token is accepted with {report.overlap:.0%}."
+    )
+
+
+def _load(name: str, device: str, dtype: str, cache: str = "full") -> Model:
+    from guidedgen.api import load  # late: brings torch
+    from guidedgen.sampler.named_views import CACHES, view_named
+
+    view = view_named(cache, CACHES)
     with loading_bars() as told:
-        return load(name, device=device, dtype=dtype, progress=told)
+        return load(name, device=device, dtype=dtype, progress=told, cache=view)
 
 
 _FILES: Mapping[str, Callable[[str], Any]] = {"--schema": JsonSchema, "--lark": Lark, "--gbnf": Gbnf, "--ebnf": Ebnf}

@@ -84,9 +84,11 @@ class Call:
         self._sampling = sampling
         self._cancel = cancel or threading.Event()
         self._deadline = None if request.timeout is None else time.monotonic() + request.timeout
-        self._strategy = _strategy(request.strategy)
+        self._strategy = _strategy(request)
         self._tools: Tools | None = None
         self._output: Output = engine.outputs.get(self._settled(output), request.limits)
+        if sampling.penalised and not sampling.exempt:
+            self._sampling = replace(sampling, exempt=self._output.structural(self._vocabulary))
 
     def _settled(self, output: Any) -> Any:
         """The output type in the model's own forms of tools and of thinking."""
@@ -224,7 +226,10 @@ def _too_small(shortest: int, *, wanted: int, left: int) -> BudgetTooSmall:
     )
 
 
-def _strategy(wanted: Strategy | str | None) -> Strategy:
+def _strategy(request: Request) -> Strategy:
+    if request.align != "local":
+        return strategy_named(f"conditioned:{request.align}")
+    wanted: Strategy | str | None = request.strategy
     return strategy_named(wanted or "plain") if wanted is None or isinstance(wanted, str) else wanted
 
 

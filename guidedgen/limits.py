@@ -24,7 +24,8 @@ class Limits:
         repeat: the largest bound of a counted repetition (`{0,n}`, maxLength, maxItems).
         steps: elementary steps of one call: one mask, one advance, one emptiness check. Each search for a proof that
             an object or array can be completed takes a ten-thousandth of it at most (see `Report.unproved`).
-        milliseconds: processor time of one call of the native kernel; only calls of many steps are timed.
+        milliseconds: processor time of one call of the native kernel, or of reading one pattern; only calls of many
+            steps are timed.
         cache_bytes: memory for memoised states and masks of one compiled constraint; beyond it they are evicted.
 
     Raises:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 OnBudget = Literal["complete", "truncate"]
+Align = Literal["local", "resample", "smc", "asap", "reject"]
 
 
 class Options(TypedDict, total=False):
@@ -28,15 +29,20 @@ class Options(TypedDict, total=False):
         top_k: sample among the k most probable tokens.
         top_p: sample among the most probable tokens that have this mass together.
         min_p: sample among tokens with at least this share of the best one's probability.
+        top_n_sigma, typical_p, epsilon_cutoff, eta_cutoff, mirostat, mirostat_rate: further cuts, see `gg.Sampling`.
         repetition_penalty: above 1 makes tokens of the text so far less likely.
         presence_penalty: subtracted from the logits of tokens generated before.
         frequency_penalty: subtracted once per earlier occurrence.
+        repetition_window: only the last so many tokens count for the three penalties above.
+        no_repeat_ngram: no n-gram of so many chosen tokens comes twice.
         seed: makes sampling repeatable.
         n: number of samples of each prompt.
         stop: texts that end the output where they appear.
         timeout: seconds for the whole call; what is there by then is the result.
         describe: what the prompt says about the output type: `"short"`, `"schema"` or `"none"`.
         strategy: a decoding strategy, or its name.
+        align: what samples follow: "local" (default) renormalises the model at each token under its mask; "resample",
+            "smc", "asap" and "reject" follow the model given that the whole output is valid (see `gg.Conditioned`).
         retries: how often an answer that a validator refuses is asked for again, with the complaint.
         limits: bounds on the work of compiling the output type.
         thinking: let the model reason first, between its own markers: True, or the most tokens of it. Short for
@@ -49,15 +55,24 @@ class Options(TypedDict, total=False):
     top_k: int | None
     top_p: float | None
     min_p: float | None
+    top_n_sigma: float | None
+    typical_p: float | None
+    epsilon_cutoff: float | None
+    eta_cutoff: float | None
+    mirostat: float | None
+    mirostat_rate: float
     repetition_penalty: float
     presence_penalty: float
     frequency_penalty: float
+    repetition_window: int | None
+    no_repeat_ngram: int
     seed: int | None
     n: int
     stop: str | Sequence[str] | None
     timeout: float | None
     describe: Detail
     strategy: Strategy | str | None
+    align: Align
     retries: int
     limits: Limits | None
     thinking: bool | int
@@ -89,6 +104,7 @@ class Request:
     timeout: float | None = None
     describe: Detail = "short"
     strategy: Any = None
+    align: Align = "local"
     retries: int = 0
     limits: Limits | None = None
 
@@ -100,6 +116,9 @@ class Request:
         )
         _require(self.retries >= 0, "retries", self.retries, "at least 0")
         _require(self.describe in get_args(Detail), "describe", self.describe, " or ".join(map(repr, get_args(Detail))))
+        _require(self.align in get_args(Align), "align", self.align, " or ".join(map(repr, get_args(Align))))
+        plain = self.align == "local" or self.strategy in (None, "plain")
+        _require(plain, "strategy", self.strategy, f"left out with align={self.align!r}, which is a strategy itself")
         _require(all(self.stops), "stop", self.stop, "texts that are not empty")
 
     @property

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from typing import Any
 
 from guidedgen.describe import Detail, describe_choice, describe_grammar, describe_pattern, describe_schema
@@ -67,6 +68,10 @@ class Output:
         """The bytes of tokens, with special tokens where they are visible."""
         return visible_bytes(vocabulary, tokens) if self.marked else vocabulary.decode_bytes(tokens)
 
+    def structural(self, vocabulary: Vocabulary) -> frozenset[int]:
+        """Tokens that are the punctuation of its texts: of JSON, where its texts are JSON documents."""
+        return json_punctuation(vocabulary) if isinstance(self.spec, JsonSchema | TypeSpec) else frozenset()
+
     def captures(self, tokens: Iterable[int], vocabulary: Vocabulary) -> dict[str, str | list[str]]:
         """What rules with a capture have read of a finished text."""
         if self.constraint is None or not self.constraint.has_captures:
@@ -76,6 +81,17 @@ class Output:
     def parse(self, text: str) -> Any:
         """The value of a finished text. Raises `ValidationFailed`."""
         return text if self.spec is None else self.spec.parse(text)
+
+
+_PUNCTUATION = re.compile(rb"[\s{}\[\]:,\"]+")
+
+
+@lru_cache(maxsize=4)
+def json_punctuation(vocabulary: Vocabulary) -> frozenset[int]:
+    """The tokens of a vocabulary that consist of JSON's punctuation and white space alone."""
+    return frozenset(
+        token for token in range(vocabulary.size) if _PUNCTUATION.fullmatch(vocabulary.token_bytes(token)) is not None
+    )
 
 
 class OutputCache:

@@ -6,7 +6,7 @@ of the last message, where small models still remember it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -174,6 +174,24 @@ class Prompter:
             list(messages), tools=list(tools) or None, add_generation_prompt=True, tokenize=False
         )
         return str(text)
+
+    def rewrite(self, prompt: Sequence[int], change: Callable[[str], str]) -> list[int]:
+        """The tokens of a prompt whose text, special tokens and all, is changed.
+
+        Raises:
+            ValueError: the change leaves the text as it is.
+        """
+        if self.tokenizer is None or not hasattr(self.tokenizer, "decode"):
+            before = self.vocabulary.decode_bytes(prompt).decode(errors="replace")
+            after = change(before)
+            tokens = list(self.vocabulary.encode(after))
+        else:
+            before = str(self.tokenizer.decode(list(prompt), skip_special_tokens=False))
+            after = change(before)
+            tokens = [int(token) for token in self.tokenizer.encode(after, add_special_tokens=False)]
+        if after == before:
+            raise ValueError(f"rewriting left the prompt as it is. Its text is: {before!r}")
+        return tokens
 
     def _encode_text(self, text: str) -> list[int]:
         if self.tokenizer is None:

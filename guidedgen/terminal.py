@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -99,6 +108,24 @@ def loading_bars() -> Iterator[Callable[[Stage, int, int | None], None]]:
         yield told
 
 
+@contextmanager
+def training_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """One bar for each stage of training a drafter; gone when all is done."""
+    columns = (TextColumn("{task.description:>16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    names = {"write": "writing texts", "ask": "asking the model", "train": "training"}
+    with Progress(*columns, console=logs, transient=True, disable=not logs.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(names[stage], total=total)
+                if not logs.is_terminal:
+                    logs.print(names[stage])
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield told
+
+
 def report_table(report: Report) -> Table:
     """A compile report, one line for each keyword."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -107,7 +134,9 @@ def report_table(report: Report) -> Table:
     table.add_column("note")
     for entry in report:
         colour = _COLOURS[entry.treatment]
-        table.add_row(escape(entry.pointer or "/"), f"[{colour}]{entry.treatment}[/]", escape(entry.note))
+        table.add_row(
+            escape(f"{entry.part}{entry.pointer or '/'}"), f"[{colour}]{entry.treatment}[/]", escape(entry.note)
+        )
     return table
 
 

@@ -16,11 +16,13 @@ import torch
 
 from guidedgen.errors import ModelError
 from guidedgen.masks import Mask, check_mask, mask_words
-from guidedgen.models.base import ModelInfo, Rows, Segment, Store
+from guidedgen.models.base import LayerPlan, ModelInfo, Reading, Rows, Segment, Store
+from guidedgen.models.layer_walk import LayerWalk
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.trace import TraceRecorder
 from guidedgen.vocabulary import Vocabulary
 
+_LAYER_SEEDS = 7919  # between the seeds of two layers
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -62,6 +64,8 @@ class ToyStore:
 class ToyModel:
     """Logits are a fixed random function of the last `order` tokens (of all tokens where `order` is None).
 
+    A subclass of one layer may have another function: `logits_after`.
+
     Args:
         vocabulary: `toy_vocabulary(8)` if not given.
         order: how many tokens matter.
@@ -69,6 +73,7 @@ class ToyModel:
         spread: standard deviation of the logits.
         padding: columns beyond the vocabulary, with logits that no real token reaches: they must never be chosen.
         context_length: see `ModelInfo`.
+        layers: each adds a function of its own to the logits; the later ones half as much as the first.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class ToyModel:
         spread: float = 1.5,
         padding: int = 0,
         context_length: int = 4096,
+        layers: int = 1,
     ) -> None:
         self.vocabulary = vocabulary or toy_vocabulary()
         self.order = order
@@ -92,33 +98,56 @@ class ToyModel:
             context_length=context_length,
             device="cpu",
             dtype="float32",
+            layers=layers,
         )
 
     def new_store(self, capacity: int) -> ToyStore:
         """An empty store."""
         return ToyStore(capacity)
 
-    def logits_after(self, tokens: ListOf[int]) -> torch.Tensor:
-        """Logits [logits_size] after a whole sequence."""
+    def logits_after(self, tokens: ListOf[int], plan: LayerPlan | None = None) -> torch.Tensor:
+        """Logits [logits_size] after a whole sequence, with the layers of a plan or all of them."""
+        layers = (plan or LayerPlan()).running(self.info.layers)
+        return sum((self._layer(layer, tokens) for layer in layers), torch.zeros(self.info.logits_size))
+
+    def _layer(self, layer: int, tokens: ListOf[int]) -> torch.Tensor:
+        """What a layer adds to the logits after a sequence, [logits_size]."""
         context = tuple(tokens if self.order is None else tokens[max(0, len(tokens) - self.order) :])
-        return _toy_logits(self.seed, context, self.vocabulary.size, self.padding) * self.spread
+        values = _toy_logits(self.seed + _LAYER_SEEDS * layer, context, self.vocabulary.size, self.padding)
+        return values * (self.spread if layer == 0 else self.spread / 2)
 
     def forward(self, rows: Rows, store: Store) -> torch.Tensor:
-        """See `LanguageModel.forward`.
+        """See `LanguageModel.forward`. Raises as `read` does."""
+        return self.read(rows, store).logits
+
+    def read(self, rows: Rows, store: Store) -> Reading:
+        """See `LayeredModel.read`; hidden states are sums of the layers so far, [W, logits_size].
 
         Raises:
             ModelError: a wanted row does not see exactly the positions 0 to its own, each once.
         """
         assert isinstance(store, ToyStore)
+        walk = LayerWalk(rows, self.info.layers)
         store.tokens[rows.slots] = rows.tokens
         store.positions[rows.slots] = rows.positions
         owner = {row: segment for segment in rows.segments for row in range(segment.start, segment.stop)}
         if not owner.keys() == set(range(len(rows.tokens))):
             raise ModelError(f"segments do not cover the {len(rows.tokens)} rows. Give each row one segment.")
-        histories = [self._history(int(row), owner[int(row)], rows, store) for row in rows.wanted]
-        if not histories:
-            return torch.empty((0, self.info.logits_size))
-        return torch.stack([self.logits_after(history) for history in histories])
+        hidden = walk.enter(self.embed(rows.tokens, rows.positions)).clone()
+        histories = {int(row): self._history(int(row), owner[int(row)], rows, store) for row in rows.wanted}
+        for layer in walk.layers:
+            for row, history in histories.items():
+                hidden[row] += self.logits_after(history) if self.info.layers == 1 else self._layer(layer, history)
+            walk.after(layer, hidden)
+        return Reading(logits=self.head(hidden[rows.wanted]), hidden=walk.hidden)
+
+    def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Zeros [R, logits_size]: what a token is, its layers find in the store."""
+        return torch.zeros(len(tokens), self.info.logits_size)
+
+    def head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits of hidden states [R, logits_size]: these are logits already."""
+        return hidden.clone()
 
     def _history(self, row: int, segment: Segment, rows: Rows, store: ToyStore) -> list[int]:
         """The tokens that a row sees, oldest first."""

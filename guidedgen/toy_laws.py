@@ -24,9 +24,17 @@ from guidedgen.toy import OneOf, ToyModel
 
 Outcome = tuple[tuple[int, ...], Finish]  # generated tokens without the end, and why they stopped
 
+Mixed = Callable[[tuple[int, ...], tuple[int, ...], ListOf[int]], Mapping[int, float]]
+"""What MIX phases make of the logits, written plainly: scores by prompt, generated tokens and allowed tokens."""
+
 
 def reference_distribution(
-    logits: ListOf[float], allowed: ListOf[int], settings: Sampling, *, prompt: ListOf[int], chosen: ListOf[int]
+    logits: ListOf[float] | Mapping[int, float],
+    allowed: ListOf[int],
+    settings: Sampling,
+    *,
+    prompt: ListOf[int],
+    chosen: ListOf[int],
 ) -> dict[int, float]:
     """The distribution of the next token by the definitions, tokens of probability 0 left out.
 
@@ -38,6 +46,7 @@ def reference_distribution(
         chosen: generated tokens, forced ones left out.
     """
     scores = {token: float(logits[token]) for token in allowed}
+    scores = {token: score for token, score in scores.items() if score > -math.inf}
     for token in scores:
         if token in prompt or token in chosen:
             factor = settings.repetition_penalty
@@ -48,7 +57,7 @@ def reference_distribution(
         return {min(scores, key=lambda token: (-scores[token], token)): 1.0}
     best = max(scores.values())
     masses = {token: math.exp((score - best) / settings.temperature) for token, score in scores.items()}
-    for keep in (_top_k, _top_p, _min_p):
+    for keep in (_top_k, _top_p, _min_p, _typical, _epsilon, _eta):
         masses = keep(masses, settings)
     total = sum(masses.values())
     return {token: mass / total for token, mass in masses.items()}
@@ -74,8 +83,50 @@ def _min_p(masses: dict[int, float], settings: Sampling) -> dict[int, float]:
     return {token: mass for token, mass in masses.items() if mass >= least}
 
 
-def exact_outcomes(model: ToyModel, prompt: ListOf[int], state: State, settings: Sampling) -> dict[Outcome, float]:
-    """Every text that can come out, with its probability; the constraint must allow finitely many."""
+def _shares(masses: dict[int, float]) -> tuple[dict[int, float], float]:
+    """Masses that sum to 1, and their entropy."""
+    total = sum(masses.values())
+    shares = {token: mass / total for token, mass in masses.items()}
+    return shares, -sum(share * math.log(share) for share in shares.values() if share > 0)
+
+
+def _typical(masses: dict[int, float], settings: Sampling) -> dict[int, float]:
+    shares, entropy = _shares(masses)
+    kept: dict[int, float] = {}
+    for token in sorted(masses, key=lambda token: abs(-math.log(shares[token]) - entropy)):
+        if kept and sum(shares[other] for other in kept) >= (settings.typical_p or 1.0):
+            break
+        kept[token] = masses[token]
+    return kept
+
+
+def _epsilon(masses: dict[int, float], settings: Sampling) -> dict[int, float]:
+    return _at_least(masses, settings.epsilon_cutoff or 0.0)
+
+
+def _eta(masses: dict[int, float], settings: Sampling) -> dict[int, float]:
+    eta = settings.eta_cutoff or 0.0
+    return _at_least(masses, min(eta, math.sqrt(eta) * math.exp(-_shares(masses)[1])))
+
+
+def _at_least(masses: dict[int, float], floor: float) -> dict[int, float]:
+    shares, _ = _shares(masses)
+    best = max(shares.values())
+    return {token: mass for token, mass in masses.items() if shares[token] >= floor or shares[token] == best}
+
+
+def exact_outcomes(
+    model: ToyModel, prompt: ListOf[int], state: State, settings: Sampling, mixed: Mixed | None = None
+) -> dict[Outcome, float]:
+    """Every text that can come out, with its probability; the constraint must allow finitely many.
+
+    Args:
+        model: the toy model.
+        prompt: its tokens.
+        state: where the constraint stands after it.
+        settings: penalties and warps.
+        mixed: the scores instead of the model's logits, where MIX phases change them.
+    """
     outcomes: dict[Outcome, float] = {}
     eos = model.vocabulary.eos
     waiting: list[tuple[tuple[int, ...], tuple[int, ...], State, float]] = [((), (), state, 1.0)]
@@ -88,8 +139,12 @@ def exact_outcomes(model: ToyModel, prompt: ListOf[int], state: State, settings:
             continue
         forced = len(following) == 1 and not state.accepting and state.forced() != ()
         ending = eos if state.accepting and len(tokens) >= settings.min_tokens else frozenset()
-        logits = model.logits_after([*prompt, *tokens]).tolist()
         allowed = sorted(following | ending)
+        logits: ListOf[float] | Mapping[int, float]
+        if mixed is None:
+            logits = model.logits_after([*prompt, *tokens]).tolist()
+        else:
+            logits = mixed(tuple(prompt), tokens, allowed)
         for token, chance in reference_distribution(logits, allowed, settings, prompt=prompt, chosen=chosen).items():
             after = None if token in ending else state.advance(token)
             if after is None:
@@ -161,6 +216,7 @@ class StrategyLaws:
     constraint: Constraint
     prompt: tuple[int, ...] = (0, 1)
     make_sampler: Callable[[ToyModel], LogitsSource] = Sampler
+    mixed: Mixed | None = None
 
     def sampler(self) -> LogitsSource:
         """A sampler of its own, with an empty cache."""
@@ -173,7 +229,7 @@ class StrategyLaws:
 
     def exact(self, sampling: Sampling) -> dict[Outcome, float]:
         """The distribution that must come out."""
-        return exact_outcomes(self.model, self.prompt, self.constraint.start(), sampling)
+        return exact_outcomes(self.model, self.prompt, self.constraint.start(), sampling, self.mixed)
 
     def greedy(self) -> None:
         """Temperature 0 gives the one text that following the best allowed token gives."""
@@ -197,10 +253,9 @@ class StrategyLaws:
         assert self.run(seeded, 8) == eight
         assert self.run(seeded, 3) == eight[:3]
 
-    def closable(self) -> None:
+    def closable(self, settings: Sampling) -> None:
         """A run that is dropped half-way leaves the sampler as good as new."""
         sampler = self.sampler()
-        settings = Sampling(temperature=0.0)
         prompt = Sequence.prompt(self.prompt, self.constraint.start())
         broken = iter(self.strategy.run(sampler, [prompt, prompt], settings))
         next(broken, None)
@@ -209,10 +264,10 @@ class StrategyLaws:
             close()
         assert self.run(settings, 2, sampler) == self.run(settings, 2)
 
-    def cancellable(self) -> None:
+    def cancellable(self, settings: Sampling) -> None:
         """A run that is cancelled at once says so for each sequence that had not finished."""
         prompts = [Sequence.prompt(self.prompt, self.constraint.start())] * 2
-        chunks = list(self.strategy.run(self.sampler(), prompts, Sampling(), cancelled=lambda: True))
+        chunks = list(self.strategy.run(self.sampler(), prompts, settings, cancelled=lambda: True))
         assert {finish for _, finish in replay(chunks, prompts)} <= {"cancelled", "stop", "length"}
 
 
@@ -221,6 +276,7 @@ _SETTINGS = (
     Sampling(temperature=0.7, top_k=3, min_tokens=2),
     Sampling(temperature=1.3, top_p=0.8, repetition_penalty=2.0, presence_penalty=1.0, frequency_penalty=0.5),
     Sampling(temperature=0.9, min_p=0.2),
+    Sampling(temperature=1.1, typical_p=0.8, epsilon_cutoff=0.05, eta_cutoff=0.2),
 )
 
 
@@ -233,6 +289,7 @@ def check_strategy(
     samples: int = 2000,
     exact: bool = True,
     make_sampler: Callable[[ToyModel], LogitsSource] = Sampler,
+    mixed: Mixed | None = None,
 ) -> None:
     """Check a strategy's laws on a toy model, exactly where exactness is claimed.
 
@@ -247,15 +304,17 @@ def check_strategy(
         samples: for each of them.
         exact: False for strategies that change the distribution on purpose: only the other laws are checked.
         make_sampler: what drives the model; `FreshSampler` to leave the cache out.
+        mixed: what the strategy's MIX phases do, written plainly; samples then have to follow that.
 
     Raises:
         AssertionError: a law does not hold.
     """
     model = model or ToyModel(padding=2)
     constraint = constraint or toy_constraint(model.vocabulary.size)
-    laws = StrategyLaws(strategy=strategy, model=model, constraint=constraint, make_sampler=make_sampler)
-    laws.closable()
-    laws.cancellable()
+    laws = StrategyLaws(strategy=strategy, model=model, constraint=constraint, make_sampler=make_sampler, mixed=mixed)
+    calm = Sampling(temperature=0.0) if exact else replace(settings[0], seed=3)
+    laws.closable(calm)
+    laws.cancellable(calm)
     if exact:
         laws.greedy()
     for sampling in settings:

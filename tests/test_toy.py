@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from guidedgen.errors import ModelError
 from guidedgen.masks import allowed_tokens
-from guidedgen.models.base import Rows, Segment
+from guidedgen.models.base import LayerPlan, Rows, Segment
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.testing import check_constraint
 from guidedgen.toy import FreshSampler, OneOf, ToyModel, ToyStore, toy_vocabulary
@@ -96,6 +98,23 @@ def test_a_store_keeps_its_content_when_it_grows() -> None:
     assert store.capacity == 100
     follow = rows([1], [3], [99], (Segment(start=0, stop=1, context=torch.tensor([5, 0, 2])),), [0])
     assert torch.equal(MODEL.forward(follow, store)[0], MODEL.logits_after([3, 1, 4, 1]))
+
+
+def test_layers_add_up_and_can_be_left_out_tapped_and_gone_on_from() -> None:
+    model = ToyModel(order=None, layers=3)
+    chain = rows([3, 1, 4], [0, 1, 2], [0, 1, 2], (Segment(start=0, stop=3, context=NONE),), [1, 2])
+    reading = model.read(replace(chain, taps=(0, 1, 2)), model.new_store(3))
+    assert torch.equal(reading.logits[1], model.logits_after([3, 1, 4]))
+    assert torch.equal(model.head(reading.hidden[2]), reading.logits)
+    assert torch.equal(model.head(reading.hidden[0])[1], MODEL.logits_after([3, 1, 4]))
+    skipping = LayerPlan(layers=(0, 2))
+    logits = model.forward(replace(chain, plan=skipping), model.new_store(3))
+    assert torch.equal(logits[1], model.logits_after([3, 1, 4], skipping))
+    assert not torch.equal(logits, reading.logits)
+    states = torch.zeros(3, 8)
+    states[1:] = reading.hidden[1]
+    upper = replace(chain, plan=LayerPlan(layers=(2,)), embeddings=states)
+    assert torch.equal(model.forward(upper, model.new_store(3)), reading.logits)
 
 
 def test_fresh_sampler() -> None:

@@ -1,27 +1,82 @@
 """Decoding strategies: loops over the sampler, one a file. They never see the cache and know no grammar."""
 
-from guidedgen.decoders.base import Chunk, Finish, LogitsSource, Strategy
-from guidedgen.decoders.plain import Plain
-from guidedgen.decoders.speculative import Speculative
+from typing import Any
 
-STRATEGIES: dict[str, type[Strategy]] = {"plain": Plain, "speculative": Speculative}
+from guidedgen.decoders.auto import Auto
+from guidedgen.decoders.base import Chunk, Finish, LogitsSource, Strategy
+from guidedgen.decoders.conditioning import Conditioned
+from guidedgen.decoders.overlapped import Overlapped
+from guidedgen.decoders.plain import Plain
+from guidedgen.decoders.search import Beam
+from guidedgen.decoders.speculative import Speculative
+from guidedgen.decoders.stepwise import RewardGuided
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "auto": Auto,
+    "beam": Beam,
+    "conditioned": Conditioned,
+    "overlapped": Overlapped,
+    "plain": Plain,
+    "reward-guided": RewardGuided,
+    "speculative": Speculative,
+}
 """Every strategy by the name that the command line and settings files use."""
+_DRAFTED: dict[str, type] = {"drafter": str, "verifier": str, "policy": str}
+_PARTS: dict[str, dict[str, type]] = {
+    "auto": {"drafter": str},
+    "beam": {"width": int, "groups": int},
+    "conditioned": {"align": str},
+    "overlapped": _DRAFTED,
+    "reward-guided": {"reward": str, "threshold": float},
+    "speculative": _DRAFTED,
+}
+
+
+def strategy_parts(name: str) -> tuple[str, ...]:
+    """The settings that may follow a strategy's name behind colons."""
+    return tuple(_PARTS.get(name, {}))
 
 
 def strategy_named(text: str) -> Strategy:
-    """A strategy by name: "plain", "speculative", "speculative:DRAFTER" or "speculative:DRAFTER:VERIFIER".
+    """A strategy by name, with its first settings behind colons; one that is left out is the default.
+
+    "plain", "auto[:DRAFTER]", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]",
+    "beam[:WIDTH[:GROUPS]]", "reward-guided[:REWARD[:THRESHOLD]]"; "overlapped" as "speculative". `catalogue.catalogue`
+    lists all names.
 
     Raises:
         ValueError: a name is not known, or there are too many.
     """
-    name, drafter, verifier, *more = [*text.split(":"), "", ""]
+    name, *given = text.split(":")
     if name not in STRATEGIES:
         raise ValueError(f"no strategy is called {name!r}. There are: {', '.join(sorted(STRATEGIES))}")
-    if any(more) or (drafter and name != "speculative"):
-        raise ValueError(f"{text!r} says too much. Only speculative takes names: speculative:drafter:verifier")
-    if not drafter:
-        return STRATEGIES[name]()
-    return Speculative(drafter=drafter, verifier=verifier or "point-mass")
+    parts = _PARTS.get(name, {})
+    if len(given) > len(parts):
+        known = ":".join((name, *parts))
+        raise ValueError(f"{text!r} says too much. It may say {known}")
+    chosen: dict[str, Any] = {}
+    for (part, kind), value in zip(parts.items(), given, strict=False):
+        try:
+            if value:
+                chosen[part] = kind(value)
+        except ValueError as error:
+            raise ValueError(f"{part} in {text!r} must be a number, not {value!r}") from error
+    return STRATEGIES[name](**chosen)
 
 
-__all__ = ["STRATEGIES", "Chunk", "Finish", "LogitsSource", "Plain", "Speculative", "Strategy", "strategy_named"]
+__all__ = [
+    "STRATEGIES",
+    "Auto",
+    "Beam",
+    "Chunk",
+    "Conditioned",
+    "Finish",
+    "LogitsSource",
+    "Overlapped",
+    "Plain",
+    "RewardGuided",
+    "Speculative",
+    "Strategy",
+    "strategy_named",
+    "strategy_parts",
+]

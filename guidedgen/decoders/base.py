@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 
@@ -18,6 +18,7 @@ Finish = Literal["stop", "length", "dead_end", "cancelled"]
 Cancelled = Callable[[], bool]  # polled once a step, for example threading.Event().is_set
 
 
+@runtime_checkable
 class LogitsSource(Protocol):
     """The part of the sampler that strategies use; they never see its cache."""
 

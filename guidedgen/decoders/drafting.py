@@ -66,6 +66,7 @@ def planted(base: Sequence, proposed: DraftTree, *, most: int) -> Draft:
         drawn_from=drawn_from,
         order=order,
         forced=frozenset(grown.dictated),
+        source=proposed.source,
     )
     return Draft(base=base, tree=tree, nodes=tuple(grown.nodes))
 

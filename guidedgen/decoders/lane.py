@@ -156,15 +156,27 @@ class Lane:
         if node is self._root or node.parent is None or self.retries == 0:
             return False
         self.retries -= 1
-        count += 1
         self._forbidden.pop(self.tip, None)
-        self.tip = node.parent
+        self._retract(node.parent, count + 1)
         self._forbidden.setdefault(self.tip, set()).add(node.token)
+        return True
+
+    def rewind(self, tip: Sequence) -> None:
+        """Go back to a sequence on the way to the tip, also from the end of the text, as if what followed never was.
+
+        Args:
+            tip: an earlier tip of this lane.
+        """
+        self.finish = None
+        self._ending = None
+        self._retract(tip, self.tip.length - tip.length)
+
+    def _retract(self, tip: Sequence, count: int) -> None:
+        self.tip = tip
         unseen = min(count, len(self._fresh))
         del self._fresh[len(self._fresh) - unseen :]
         self._retracted += count - unseen
         self.trace.retract(count)
-        return True
 
 
 def finish_of(state: State) -> Finish:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
+from guidedgen.decoders.mix.base import Mix, Phases
 from guidedgen.decoders.score import logits_and_scores
 from guidedgen.sampler.masks import MaskBuffer
-from guidedgen.sampler.pipeline import Mix, choose
+from guidedgen.sampler.pipeline import choose
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
 
@@ -47,17 +48,17 @@ class Plain:
     ) -> Iterator[Chunk]:
         """See `Strategy.run`. Raises ModelError from the pipeline and DeadEnd for a constraint that breaks its laws."""
         lanes = open_lanes(sampler, sequences, seed=sampling.seed, retries=self.retries, complete=self.complete_records)
-        batch = _Batch(sampler, sampling, self.mix)
+        batch = PlainBatch(sampler, sampling, self.mix)
         yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
 
 
-class _Batch:
+class PlainBatch:
     """One step of a batch of lanes, with the memory that steps share."""
 
     def __init__(self, sampler: LogitsSource, sampling: Sampling, mix: tuple[Mix, ...]) -> None:
         self._sampler = sampler
         self._sampling = sampling
-        self._mix = mix
+        self._phases = Phases(mix, sampler)
         self._eos = sampler.model.vocabulary.eos
         self._masks = MaskBuffer.of(sampler.model, min_tokens=sampling.min_tokens)
 
@@ -83,7 +84,7 @@ class _Batch:
             words = words[kept]
         uniforms = [] if self._sampling.greedy else [lane.uniform() for lane in live]
         tips = [lane.tip for lane in live]
-        records = choose(logits, tips, self._masks.bias(words), self._sampling, uniforms, self._mix)
+        records = choose(logits, tips, self._masks.bias(words), self._sampling, uniforms, self._phases.calls)
         for lane, record in zip(live, records, strict=True):
             lane.take(record, self._eos)
 
@@ -94,7 +95,7 @@ class _Batch:
         """
         behind = [(lane, lane.unscored()) for lane in lanes if lane.finish is None or lane.complete]
         forced = [node for _, nodes in behind for node in nodes]
-        logits, scores = logits_and_scores(self._sampler, [lane.tip for lane in asking], forced)
+        logits, scores = logits_and_scores(self._sampler, [lane.tip for lane in asking], forced, self._phases)
         for lane, nodes in behind:
             if nodes:
                 lane.score({node: scores[node] for node in nodes})

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from guidedgen.decoders.base import LogitsSource
+from guidedgen.decoders.mix.base import Phases
 from guidedgen.sampler.pipeline import broken_logits
 from guidedgen.sampler.sequence import Sequence
 
+_NONE = Phases()
 _LOGITS_BYTES = 1 << 26  # logits held at a time: 340 rows of a 49k vocabulary, 110 of a 150k one
 
 
@@ -42,7 +44,7 @@ def _lacks_score(node: Sequence) -> bool:
 
 
 def logits_and_scores(
-    sampler: LogitsSource, tips: ListOf[Sequence], forced: ListOf[Sequence]
+    sampler: LogitsSource, tips: ListOf[Sequence], forced: ListOf[Sequence], phases: Phases = _NONE
 ) -> tuple[torch.Tensor, dict[Sequence, Score]]:
     """Logits after the tips [B, logits_size] and the scores of forced tokens, in one forward unless they are very many.
 
@@ -50,6 +52,7 @@ def logits_and_scores(
         sampler: gives the logits.
         tips: where logits are wanted, B of them; may be none.
         forced: nodes to score; those on the way to a tip cost nothing but their rows of logits.
+        phases: MIX phases, which may want to know more about the tips.
 
     Raises:
         ModelError: from the sampler, or the model's logits are not numbers.
@@ -61,7 +64,7 @@ def logits_and_scores(
         scores |= scores_of(group, sampler.logits(_parents(group)))
     if not tips and not forced:
         return torch.empty(0, sampler.model.info.logits_size), scores
-    logits = sampler.logits([*_parents(forced), *tips])
+    logits = phases.logits(sampler, _parents(forced), tips)
     if forced:
         scores |= scores_of(forced, logits[: len(forced)])
     return logits[len(forced) :], scores

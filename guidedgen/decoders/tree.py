@@ -28,6 +28,7 @@ class DraftTree:
         order: by node its children in the order in which they were drawn, where one of them was drawn more than once
             (with replacement); otherwise that of their numbers.
         forced: nodes that the constraint leaves no alternative to; not counted as drafts.
+        source: which part of a combined drafter made it, for policies that learn; "" for a drafter that is whole.
 
     Raises:
         ValueError: parents do not come before children.
@@ -38,6 +39,7 @@ class DraftTree:
     drawn_from: dict[int, torch.Tensor] = field(default_factory=dict)
     order: dict[int, tuple[int, ...]] = field(default_factory=dict)
     forced: frozenset[int] = frozenset()
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Check what verifiers rely on."""

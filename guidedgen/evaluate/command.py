@@ -1,4 +1,4 @@
-"""`guidedgen evaluate masks`, `grammars` and `report`. What measures and computes is imported when needed."""
+"""`guidedgen evaluate masks`, `grammars`, `decoding`, `report`. What measures and computes is imported when needed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from guidedgen.evaluate.decoding import command as decoding_command
 from guidedgen.evaluate.engine import ENGINES
 from guidedgen.evaluate.settings import Bounds, Checks, EngineChoice
 from guidedgen.terminal import logs, reported, stdout_console
@@ -18,7 +19,8 @@ from guidedgen.terminal import logs, reported, stdout_console
 if TYPE_CHECKING:
     from guidedgen.evaluate.results import Results, ResultsFile
 
-app = typer.Typer(name="evaluate", help="Measure and check mask engines on schemas and grammars.", no_args_is_help=True)
+app = typer.Typer(name="evaluate", help="Measure mask engines and decoding strategies.", no_args_is_help=True)
+app.command(epilog=decoding_command.EXAMPLE)(decoding_command.decoding)
 
 Html = Annotated[Path | None, typer.Option(help="Write tables and plots into this HTML file (extra: evaluate).")]
 Wall = Annotated[bool, typer.Option("--wall", help="Report wall time instead of CPU time.")]

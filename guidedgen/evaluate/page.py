@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from string import Template
 
@@ -17,7 +17,7 @@ _PAGE = Template("""<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Mask engines side by side</title>
+<title>$title</title>
 <style>
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 body { color: #1c2430; background: #fff; }
@@ -31,12 +31,10 @@ figure { margin: 0 0 2rem; }
 </style>
 </head>
 <body>
-<h1>Mask engines side by side</h1>
+<h1>$title</h1>
 <p>$about</p>
 $plots
-<h2>Figures</h2>
-$figures
-$details
+$body
 </body>
 </html>
 """)
@@ -49,13 +47,23 @@ def page(measured: Sequence[Measured], *, cpu: bool, common: bool) -> str:
         EvaluationError: matplotlib is not installed.
     """
     names = labels(measured)
-    plots = draw(measured, names, cpu=cpu)
-    return _PAGE.substitute(
-        about=escape(_about(measured, cpu=cpu, common=common)),
-        plots="\n".join(f"<figure><h2>{escape(title)}</h2>\n{svg}</figure>" for title, svg in plots.items()),
-        figures=_figures(measured, names, cpu=cpu),
-        details="\n".join(_details(name, each) for name, each in zip(names, measured, strict=True)),
-    )
+    details = "\n".join(_details(name, each) for name, each in zip(names, measured, strict=True))
+    body = f"<h2>Figures</h2>\n{_figures(measured, names, cpu=cpu)}\n{details}"
+    about = _about(measured, cpu=cpu, common=common)
+    return document("Mask engines side by side", about, draw(measured, names, cpu=cpu), body)
+
+
+def document(title: str, about: str, plots: Mapping[str, str], body: str) -> str:
+    """An HTML page that needs nothing else.
+
+    Args:
+        title: text.
+        about: text below it.
+        plots: SVG elements by their titles.
+        body: HTML below the plots.
+    """
+    drawn = "\n".join(f"<figure><h2>{escape(name)}</h2>\n{element}</figure>" for name, element in plots.items())
+    return _PAGE.substitute(title=escape(title), about=escape(about), plots=drawn, body=body)
 
 
 def _about(measured: Sequence[Measured], *, cpu: bool, common: bool) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,6 @@ def draw(measured: Sequence[Measured], labels: Sequence[str], *, cpu: bool) -> d
     Raises:
         EvaluationError: matplotlib is not installed.
     """
-    try:
-        figures: Any = importlib.import_module("matplotlib.figure")
-        matplotlib: Any = importlib.import_module("matplotlib")
-    except ImportError as error:
-        raise EvaluationError(
-            f"plots need matplotlib ({error}). Install it: pip install 'guidedgen[evaluate]'."
-        ) from error
     clock = "CPU time" if cpu else "wall time"
     first, second = (
         {label: _use(each, use, cpu=cpu) / 1e3 for label, each in zip(labels, measured, strict=True)}
@@ -48,12 +42,12 @@ def draw(measured: Sequence[Measured], labels: Sequence[str], *, cpu: bool) -> d
     compiled = {label: to_first_mask(each, cpu=cpu) / 1e6 for label, each in zip(labels, measured, strict=True)}
     limits = [copy / 1e3 for each in measured if (copy := mask_copy(each.results, cpu=cpu))]
     limit = float(np.median(limits)) if limits else None
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "guidedgen", "font.size": 9}):
+    with drawing() as figures:
         return {
-            "Coverage": _svg(_bars(figures, measured, labels)),
-            "Time to first mask": _svg(_curves(figures, compiled, f"{clock}, ms", "share of schemas")),
-            "Time between masks, first use": _svg(_curves(figures, first, f"{clock}, µs", "share of tokens", limit)),
-            "Time between masks, second use": _svg(_curves(figures, second, f"{clock}, µs", "share of tokens", limit)),
+            "Coverage": svg(_bars(figures, measured, labels)),
+            "Time to first mask": svg(_curves(figures, compiled, f"{clock}, ms", "share of schemas")),
+            "Time between masks, first use": svg(_curves(figures, first, f"{clock}, µs", "share of tokens", limit)),
+            "Time between masks, second use": svg(_curves(figures, second, f"{clock}, µs", "share of tokens", limit)),
         }
 
 
@@ -113,7 +107,26 @@ def _curves(figures: Any, times: Mapping[str, Times], unit: str, share: str, lim
     return figure
 
 
-def _svg(figure: Any) -> str:
+@contextmanager
+def drawing() -> Iterator[Any]:
+    """matplotlib's module of figures, with the settings that plots here have.
+
+    Raises:
+        EvaluationError: matplotlib is not installed.
+    """
+    try:
+        figures: Any = importlib.import_module("matplotlib.figure")
+        matplotlib: Any = importlib.import_module("matplotlib")
+    except ImportError as error:
+        raise EvaluationError(
+            f"plots need matplotlib ({error}). Install it: pip install 'guidedgen[evaluate]'."
+        ) from error
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "guidedgen", "font.size": 9}):
+        yield figures
+
+
+def svg(figure: Any) -> str:
+    """A figure as the text of an SVG element."""
     written = io.StringIO()
     figure.savefig(written, format="svg", metadata={"Date": None})
     text = written.getvalue()

@@ -1,4 +1,4 @@
-"""The bar of a run: how many schemas are done, how many of them have a defect."""
+"""The bar of a run: how much of it is done, and of schemas how many have a defect."""
 
 from __future__ import annotations
 
@@ -33,3 +33,18 @@ def bar(label: str, *, total: int, done: int) -> Iterator[Callable[[Mapping[str,
             bars.update(task, advance=1, defects=defects)
 
         yield finished
+
+
+@contextmanager
+def counter(label: str, *, total: int, done: int) -> Iterator[Callable[[], None]]:
+    """Yields what is to be called with each finished run. Nothing is shown where stderr is no terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=logs, disable=not logs.is_terminal) as bars:
+        task = bars.add_task(label, total=total, completed=done)
+        yield lambda: bars.update(task, advance=1)

@@ -6,15 +6,12 @@ and `end` (seconds, and whether every schema was finished). A line that was cut 
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from guidedgen.evaluate.engine import EvaluationError
+from guidedgen.evaluate.lines import LinesFile, read_lines
 from guidedgen.evaluate.records import Record
 from guidedgen.evaluate.settings import Bounds, Checks, EngineChoice, from_json, to_json
 
@@ -51,7 +48,7 @@ class Results:
 
 def read_results(path: Path) -> Results:
     """Read a file. Raises EvaluationError where it is no file of results."""
-    lines = _lines(path)
+    lines = read_lines(path)
     if not lines or lines[0].get("kind") != "run":
         raise EvaluationError(f"{path} is not a file of results of `guidedgen evaluate masks`.")
     choice, checks = from_json(lines[0])
@@ -68,19 +65,7 @@ def read_results(path: Path) -> Results:
     )
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    found = []
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
-        if not line.endswith(b"\n"):
-            break  # the run was killed while it wrote this one
-        try:
-            found.append(json.loads(line))
-        except ValueError as error:
-            raise EvaluationError(f"{path}, line {number} is not JSON: {error}.") from error
-    return found
-
-
-class ResultsFile:
+class ResultsFile(LinesFile):
     """A file of results that a run writes; one that exists already is continued."""
 
     def __init__(self, path: Path, choice: EngineChoice, checks: Checks, bounds: Bounds) -> None:
@@ -89,42 +74,5 @@ class ResultsFile:
         Raises:
             EvaluationError: it exists and belongs to a run with other settings.
         """
-        self.finished: frozenset[str] = frozenset()
-        settings = to_json(choice, checks)
-        if path.exists() and path.stat().st_size:
-            self.finished = _finished(path, settings)
-            self._file: BinaryIO = path.open("ab")
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("wb")
-            machine = {"machine": platform.platform(), "cores": os.cpu_count()}
-            self._write({"kind": "run", **settings, "bounds": asdict(bounds), **machine})
-
-    def add(self, kind: str, content: Mapping[str, Any]) -> None:
-        """Append one line."""
-        self._write({"kind": kind, "content": content})
-
-    def _write(self, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close it."""
-        self._file.close()
-
-
-def _finished(path: Path, settings: Mapping[str, Any]) -> frozenset[str]:
-    """Names of the schemas in a file that is continued; cuts off an unfinished line."""
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with path.open("rb+") as file:
-            file.truncate(whole)
-    lines = _lines(path)
-    if lines:
-        there = {name: lines[0].get(name) for name in settings}
-        if lines[0].get("kind") != "run" or there != json.loads(json.dumps(settings)):
-            raise EvaluationError(
-                f"{path} holds results of other settings: name another file with --out, or remove it."
-            )
-    return frozenset(line["content"]["name"] for line in lines if line["kind"] == "schema")
+        super().__init__(path, to_json(choice, checks), {"bounds": asdict(bounds)})
+        self.finished = frozenset(line["content"]["name"] for line in self.known if line["kind"] == "schema")

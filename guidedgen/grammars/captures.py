@@ -321,6 +321,19 @@ class _Parse:
             stack += [(*places_so_far, after) for after in sorted(ends) if after in useful[index + 1]]
 
 
+def rules_read(grammar: ir.Grammar, data: bytes, *, native: bool, limits: Limits) -> list[tuple[str, int, int]]:
+    """Which rules of a grammar have read which part of a text: name, start and end, outer ones before inner ones.
+
+    Raises:
+        ValidationFailed: it is no text of the grammar.
+        LimitExceeded: as for compiling the grammar.
+    """
+    rules: dict[str, ir.Node] = {name: ir.Capture(node, name) for name, node in grammar.rules.items()}
+    captures = Captures(ir.Grammar(start=grammar.start, rules=rules), special={}, native=native, limits=limits)
+    found = _Parse(captures, data).captures()
+    return [(node.name, start, end) for node, start, end in found if node.name is not None and rules[node.name] is node]
+
+
 def _run(parse: _Parse, key: Key, start: int, end: int) -> Found | None:
     """Derivations call each other as deep as a text nests: they are kept on a list."""
     open_: set[tuple[Key, int, int]] = set()

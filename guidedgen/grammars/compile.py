@@ -6,7 +6,7 @@ A spec with `compile_native` is asked first where the native kernel runs: what i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -243,7 +243,9 @@ def _read(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) 
         texts = json_texts(translation.grammar)
         if not texts:
             return translation.full_report()
-        entries = [entry for text in texts for entry in report_entries(text, limits, native=native)]
+        entries = [
+            replace(entry, part=text.part) for text in texts for entry in report_entries(text, limits, native=native)
+        ]
         return Report((*translation.full_report(), *entries), compiled.unproved)
 
     return Form(compiled=compiled, report=report, check=translation.check, grammar=translation.grammar)

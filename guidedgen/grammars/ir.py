@@ -273,11 +273,13 @@ class JsonText:
         schema: the schema, or its JSON text.
         options: `json_schema.Options`.
         bounds: `json_schema.bounds.Bounds`; None: none.
+        part: whose text it is, for reports, where there are several.
     """
 
     schema: Any
     options: Any
     bounds: Any = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -124,6 +124,8 @@ def lark_errors(text: str, limits: Limits) -> Iterator[None]:
         raise _syntax_error(text, str(error).splitlines()[0], error.line, error.column) from None
     except (LarkError, ValueError) as error:
         raise _from_message(text, str(error)) from None
+    except TypeError as error:  # lark 1.3 compares a fault with examples of faults, and cannot print what it found
+        raise _syntax_error(text, "lark cannot read the grammar", None, None, hint="Close all brackets.") from error
     except OSError as error:
         message = f"cannot import {error.filename}"
         raise _syntax_error(

@@ -13,18 +13,25 @@ from functools import singledispatch
 from typing import Any, Final, TypeAlias
 
 import lark
+import lark.indenter
 
-from guidedgen.errors import CompileError, LimitExceeded, UnsupportedFeature
+from guidedgen.errors import CompileError, LimitExceeded, UnsupportedFeature, ValidationFailed
 from guidedgen.grammars import char_regex as cr
+from guidedgen.grammars.captures import rules_read
 from guidedgen.grammars.char_set import CharSet
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+from guidedgen.grammars.lark_extensions import extend
+from guidedgen.grammars.lark_lalr import Indentation
 from guidedgen.grammars.rule_grammar import nonrecursive, rules_by_name
 from guidedgen.grammars.rule_tree import Body, Chain, Chars, Either, Except, Name, Times, Token
 from guidedgen.grammars.specs import Lark
+from guidedgen.kernel import default_implementation
 from guidedgen.limits import Limits
 
 Place: TypeAlias = tuple[str, int]
 
+_STOPS: Final = "`guidedgen check --text` says where it stops."
+_LONGEST: Final = 4_000  # bytes that are read rule by rule
 _STEPS: Final = 1_000_000  # parts of rules looked at
 _DEEP: Final = 40  # rules inside each other that are looked at at once
 
@@ -59,14 +66,18 @@ def _(spec: Gbnf | Ebnf, text: str, limits: Limits) -> Tree:
     except RecursionError:
         raise _too_much("depth", limits.depth) from None
     if tree is None:
-        raise CompileError("the text is no text of this grammar", hint="`guidedgen check --text` says where it stops.")
+        raise CompileError("the text is no text of this grammar", hint=_STOPS)
     return tree
 
 
 @parse_tree.register
 def _(spec: Lark, text: str, limits: Limits) -> Tree:
+    if spec.parser == "earley" and (spec.terminals or extend(spec.text).extended):
+        return _of_rules(spec, text, limits)
     try:
         options: dict[str, Any] = {"parser": spec.parser, "lexer": spec.lexer, "maybe_placeholders": False}
+        if spec.indent is not None:
+            options["postlex"] = _indenter(spec.indent)
         parser = lark.Lark(spec.text, start=spec.start, keep_all_tokens=True, **options)
         return _of_lark(parser.parse(text))
     except RecursionError:
@@ -77,10 +88,59 @@ def _(spec: Lark, text: str, limits: Limits) -> Tree:
         ) from error
 
 
+def _of_rules(spec: Lark, text: str, limits: Limits) -> Tree:
+    """The tree of a grammar with more than lark knows: of its rules alone, terminals are pieces of the text."""
+    data = text.encode()
+    if len(data) > _LONGEST:
+        raise _too_much("steps", _LONGEST)
+    grammar = spec.translate(limits).grammar
+    assert grammar is not None
+    native = default_implementation() == "native"
+    try:
+        found = rules_read(grammar, data, native=native, limits=limits)
+    except ValidationFailed:
+        raise CompileError("the text is no text of this grammar", hint=_STOPS) from None
+    named = [entry for entry in found if not entry[0].startswith("_")]
+    tree, rest = _nested(named, 0, data)
+    assert rest == len(named)
+    return tree
+
+
+def _nested(found: Sequence[tuple[str, int, int]], at: int, data: bytes) -> tuple[Tree, int]:
+    """The tree of the rule at a place of a list, outer before inner ones, and the place behind all that is in it."""
+    name, start, end = found[at]
+    children: list[Tree | str] = []
+    at += 1
+    while at < len(found) and found[at][1] >= start and found[at][2] <= end:
+        if found[at][1] > start:
+            children.append(data[start : found[at][1]].decode("utf-8", errors="replace"))
+        start = found[at][2]
+        child, at = _nested(found, at, data)
+        children.append(child)
+    if start < end:
+        children.append(data[start:end].decode("utf-8", errors="replace"))
+    return Tree(name, tuple(children)), at
+
+
+def _indenter(indent: Indentation) -> Any:
+    """lark's own reader of blocks, with the names of ours."""
+    settings = {
+        "NL_type": indent.newline,
+        "INDENT_type": indent.indent,
+        "DEDENT_type": indent.dedent,
+        "OPEN_PAREN_types": list(indent.open),
+        "CLOSE_PAREN_types": list(indent.close),
+        "tab_len": indent.tab,
+    }
+    return type("_Blocks", (lark.indenter.Indenter,), settings)()
+
+
 def _of_lark(tree: Any) -> Tree:
     if not isinstance(tree, lark.Tree):  # a rule that was inlined down to its only terminal
         return Tree(str(tree.type), (str(tree),))
-    children = (_of_lark(child) if isinstance(child, lark.Tree) else str(child) for child in tree.children)
+    children = (
+        _of_lark(child) if isinstance(child, lark.Tree) else str(child) for child in tree.children if child != ""
+    )
     return Tree(str(tree.data), tuple(children))
 
 

@@ -7,6 +7,7 @@ Groups are kept on an explicit stack, so nesting is bounded by `Limits.depth` an
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -16,6 +17,7 @@ from guidedgen.grammars.char_set import CharSet, union_of
 from guidedgen.grammars.regex_tree import Alternatives, Loop, Tree, alternatives, loop, serial
 from guidedgen.limits import Limits
 
+_LOOK: Final = 1 << 12  # steps between looks at the clock
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 ClassItem: TypeAlias = int | CharSet
@@ -53,7 +55,12 @@ class RegexParser:
         self.place = 0
         self._limits = limits
         self._groups = [Group(lambda body: body, 0, in_order)]
+        self._end = time.thread_time() + limits.milliseconds / 1000
         limits.check("schema_bytes", len(pattern))
+
+    def began(self, started: float) -> None:
+        """Count processor time from a moment of `time.thread_time()` before."""
+        self._end = started + self._limits.milliseconds / 1000
 
     def parse(self) -> Tree:
         """Read the whole pattern.
@@ -61,10 +68,15 @@ class RegexParser:
         Raises:
             GrammarSyntaxError: the pattern is not valid.
             UnsupportedFeature: it is valid, but a construct is not regular or not supported.
-            LimitExceeded: groups nest deeper than `Limits.depth`, or a count exceeds `Limits.repeat`.
+            LimitExceeded: groups nest deeper than `Limits.depth`, a count exceeds `Limits.repeat`, or reading takes
+                longer than `Limits.milliseconds`.
         """
+        steps = 0
         while self.place < len(self.text):
             self._step(self.text[self.place])
+            steps += 1
+            if steps % _LOOK == 0 and time.thread_time() > self._end:
+                raise LimitExceeded("milliseconds", self._limits.milliseconds, "processor time of reading one pattern")
         if len(self._groups) > 1:
             raise self.error("missing ), unterminated group", self._groups[-1].place, hint="Close the group.")
         return self._groups[0].body()

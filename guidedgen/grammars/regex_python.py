@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 import unicodedata
 import warnings
 from typing import Final
@@ -70,6 +71,7 @@ def parse_python(pattern: str, limits: Limits, *, keep_lazy: bool = False, in_or
         LimitExceeded: it is nested too deeply, or a count is too large.
     """
     limits.check("schema_bytes", len(pattern))
+    started = time.thread_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -80,7 +82,9 @@ def parse_python(pattern: str, limits: Limits, *, keep_lazy: bool = False, in_or
         raise LimitExceeded("repeat", limits.repeat, "a count of the pattern is beyond what re reads") from None
     except RecursionError:
         raise LimitExceeded("depth", limits.depth, "groups of the pattern are nested deeper than re reads") from None
-    return _PythonParser(pattern, limits, compiled.flags, keep_lazy=keep_lazy, in_order=in_order).parse()
+    reader = _PythonParser(pattern, limits, compiled.flags, keep_lazy=keep_lazy, in_order=in_order)
+    reader.began(started)
+    return reader.parse()
 
 
 class _PythonParser(RegexParser):

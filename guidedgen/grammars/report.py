@@ -19,12 +19,16 @@ Treatment: TypeAlias = Literal["exact", "guarded", "validated", "annotation", "r
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One keyword at one place of the schema; `note` says what a reader should know about it."""
+    """One keyword at one place of the schema; `note` says what a reader should know about it.
+
+    `part` names the part of a larger output whose schema it is: a tool. It is empty where there is one schema.
+    """
 
     pointer: str
     keyword: str
     treatment: Treatment
     note: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
@@ -193,6 +193,8 @@ class _Calls:
     def _named(self, tool: Tool) -> ir.Node:
         """The rest of a call of one tool, from its name on."""
         arguments = self._scope.node(tool.spec)
+        if isinstance(arguments, ir.JsonText):
+            arguments = replace(arguments, part=tool.name)
         return ir.Sequence((self._text(tool.name + self._written.between), arguments, self._text(self._written.after)))
 
     def _text(self, text: str) -> ir.Node:

@@ -114,6 +114,47 @@ class Schema:
     @property
     def memory(self) -> int: ...
 
+def row_kernels() -> list[str]:
+    """Names of the row kernels that run on this processor, best first."""
+
+class PackedMatrix:
+    """A weight matrix in the order in which products read it."""
+
+    @staticmethod
+    def exact(weight: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], bias: object | None = None) -> PackedMatrix:
+        """From float32 [out, in]."""
+
+    @staticmethod
+    def brief(weight: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), order='C', device='cpu', writable=False)], bias: object | None = None) -> PackedMatrix:
+        """From bfloat16 [out, in], given as uint16."""
+
+    @staticmethod
+    def coded(codes: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], scales: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), order='C', device='cpu', writable=False)], offsets: object | None = None, bias: object | None = None) -> PackedMatrix:
+        """
+        From codes [out, in] and float16 scales [out, in / 32], given as uint16: bytes around 128, or with offsets 0 to 15.
+        """
+
+    def multiply(self, rows: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], kernels: str = '', threads: int = 1) -> None:
+        """Writes rows [R, in] times the matrix to out [R, out]."""
+
+class SlotArrays:
+    """Keys and values of all layers, each [slots, heads, dim]."""
+
+    def __init__(self, keys: Sequence[Annotated[NDArray, dict(shape=(None, None, None), order='C', device='cpu')]], values: Sequence[Annotated[NDArray, dict(shape=(None, None, None), order='C', device='cpu')]]) -> None: ...
+
+class LlamaRows:
+    """The layers and the head of a Llama-shaped model over flat rows."""
+
+    def __init__(self, shape: dict, layers: list, norm: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], head: PackedMatrix, kernels: str = '') -> None: ...
+
+    def run(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], slots: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cosines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], segments: list, layers: Sequence[int], store: SlotArrays, taps: dict, threads: int) -> None:
+        """
+        Runs layers over hidden states [R, width] in place; taps: by layer, memory for what stands after it.
+        """
+
+    def head(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], logits: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], threads: int) -> None:
+        """Final norm and head."""
+
 class NumberProbe:
     """For tests: the languages of one conjunction of number keywords."""
 

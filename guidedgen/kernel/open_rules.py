@@ -6,12 +6,15 @@ part that is empty, and names it. Only diagnostics use this; a text costs what i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
 
+from guidedgen.kernel import lalr_table
+from guidedgen.kernel.reference.lalr import Stack
 from guidedgen.kernel.reference.rows import Frame, Item
 from guidedgen.kernel.reference.state import State
 from guidedgen.kernel.reference.structure import Production
@@ -40,6 +43,9 @@ def with_markers(table: GrammarTable) -> tuple[GrammarTable, dict[int, str]]:
         pool.extend([int(symbols[rule, 1]), marker])
         more += [(SymOp.TERMINAL, nothing, 0), (SymOp.SEQUENCE, len(pool) - 2, 2)]
         symbols[rule, 1] = marker + 1
+    for automaton in np.flatnonzero(symbols[:, 0] == SymOp.LALR).tolist():
+        _, lists = lalr_table.unpack(table.pool, int(symbols[automaton, 1]), int(symbols[automaton, 2]))
+        names |= {number: table.labels.get(number, "_") for number in lists["nonterminal_symbol"].tolist()}
     marked = replace(
         table,
         exprs=np.vstack([exprs, np.array([[ExprOp.EPSILON, 0, 0]], dtype=np.int32)]),
@@ -53,22 +59,36 @@ def rules_around(state: State, names: dict[int, str]) -> tuple[tuple[str, ...], 
     """The rules that are open at a state of a marked table, outermost first: one tuple for each way to read."""
     found: dict[tuple[str, ...], tuple[str, ...]] = {}  # by the names without repetition
     items = [item for _, row, part, *_ in state.readings for item in row.terminals[part]]
+    boundary: set[Item] = set()
     if state.row is not None:
-        items += [item for item in state.row.items if not _is_over(item, names)]
+        boundary = {item for item in state.row.items if not _is_over(item, names)}
+        items += [item for item in state.row.items if item in boundary]
     stack: list[tuple[Item, tuple[str, ...], frozenset[Item]]] = [(item, (), frozenset()) for item in reversed(items)]
     for _ in range(_STEPS):
         if not stack or len(found) == _WAYS:
             break
         item, inner, seen = stack.pop()
         production, _, frame = _parts(item)
-        name = None if production is None else names.get(production.parts[-1].symbol)
-        outer = inner if name is None else (name, *inner)
-        if frame is None:
-            ways = tuple(name for name, _ in groupby(outer))
-            found[ways] = min(found.get(ways, outer), outer, key=len)
-        elif item not in seen:  # a left-recursive rule is open any number of times at one place: once is enough
-            stack.extend((caller, outer, seen | {item}) for caller in reversed(frame[0].callers[frame[1]]))
+        for outer in _around(item, production, names, over=not seen and item in boundary):
+            whole = (*outer, *inner)
+            if frame is None:
+                ways = tuple(name for name, _ in groupby(whole))
+                found[ways] = min(found.get(ways, whole), whole, key=len)
+            elif item not in seen:  # a left-recursive rule is open any number of times at one place: once is enough
+                stack.extend((caller, whole, seen | {item}) for caller in reversed(frame[0].callers[frame[1]]))
     return tuple(found.values())
+
+
+def _around(
+    item: Any, production: Production | None, names: dict[int, str], *, over: bool
+) -> Iterator[tuple[str, ...]]:
+    """The rules of one item; several ways for a stack of an automaton, whose own helpers have no names."""
+    if isinstance(item, Stack):
+        for symbols in item.automaton.open_rules(item.states, over=over):
+            yield tuple(names[symbol] for symbol in symbols if not names.get(symbol, "_").startswith("_"))
+        return
+    name = None if production is None else names.get(production.parts[-1].symbol)
+    yield () if name is None else (name,)
 
 
 def _parts(item: Any) -> tuple[Production | None, int, Frame]:

@@ -127,6 +127,9 @@ def _check_symbols(
     limited = op == SymOp.LIMITED
     _require("symbols", ~((op == SymOp.TERMINAL) | limited) | terminal_ok, "no such expression")
     _require("symbols", ~limited | (b > 0), "a limit of less than one token")
+    longest = np.zeros(len(rows), dtype=bool)
+    longest[limited] = table.exprs[a[limited], 0] == ExprOp.LONGEST
+    _require("symbols", ~longest, "LONGEST is the whole of a terminal without a limit")
     _require("symbols", (op != SymOp.RULE) | ((a >= 0) & (a < len(rows))), "no such symbol")
     _require("symbols", (op != SymOp.JSON) | ((a >= 0) & (a < len(table.texts))), "no such JSON text")
     repeats = op == SymOp.REPETITION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guidedgen.models.base import LanguageModel, ModelInfo, Rows, Segment, Store
+from guidedgen.models.base import LanguageModel, LayeredModel, LayerPlan, ModelInfo, Reading, Rows, Segment, Store
 from guidedgen.models.known import KNOWN, KnownModel
 from guidedgen.models.loading import load
 from guidedgen.models.progress import Progress, Stage
@@ -12,8 +12,11 @@ __all__ = [
     "KNOWN",
     "KnownModel",
     "LanguageModel",
+    "LayerPlan",
+    "LayeredModel",
     "ModelInfo",
     "Progress",
+    "Reading",
     "Rows",
     "Segment",
     "Stage",

@@ -19,15 +19,17 @@ class Span:
     def __init__(self, segment: Segment, rows: Rows, store: SlotStore, dtype: torch.dtype) -> None:
         self.start, self.stop = segment.start, segment.stop
         self._segment = segment
+        self.old = segment.old
         self._dtype = dtype
         self._device = rows.tokens.device
         own = rows.slots[segment.start : segment.stop]
+        self._own = own
         self.slots: slice | torch.Tensor = _consecutive(segment.context, own)
         if self.slots is _NOT_CONSECUTIVE:
             self.slots = torch.cat((segment.context, own))
         self._row_positions = rows.positions[segment.start : segment.stop]
-        self._store_positions = store.positions
-        self._masks: dict[tuple[int | None, int], torch.Tensor | None] = {}
+        self._store = store
+        self._masks: dict[tuple[int | None, int, int], torch.Tensor | None] = {}
 
     @property
     def rows(self) -> int:
@@ -38,17 +40,22 @@ class Span:
         """The slots' rows of a store tensor: [S, ...] -> [C + n, ...]."""
         return tensor[self.slots] if isinstance(self.slots, slice) else tensor.index_select(0, self.slots)
 
-    def mask(self, window: int | None, groups: int) -> torch.Tensor | None:
+    @property
+    def order(self) -> torch.Tensor:
+        """The slots as the segment names them: its context, then its rows."""
+        return torch.cat((self._segment.context, self._own))
+
+    def mask(self, layer: int, window: int | None, groups: int) -> torch.Tensor | None:
         """Additive mask [groups * n, C + n], 0 where visible; None where every row sees everything.
 
         A row at position p sees positions above p - window (the convention of the transformers library).
         """
-        key = (window, groups)
+        key = (window, groups, 0 if window is None or self._store.uneven is None else layer)
         if key not in self._masks:
-            self._masks[key] = self._build(window, groups)
+            self._masks[key] = self._build(layer, window, groups)
         return self._masks[key]
 
-    def _build(self, window: int | None, groups: int) -> torch.Tensor | None:
+    def _build(self, layer: int, window: int | None, groups: int) -> torch.Tensor | None:
         count = self.rows
         context = self._segment.context.shape[0]
         narrow = window is not None and self._beyond(window)
@@ -62,7 +69,7 @@ class Span:
             own.copy_(self._segment.ancestors)
         if narrow:
             assert window is not None
-            keys = self.take(self._store_positions)
+            keys = self.take(self._store.positions_in(layer))
             visible &= keys[None, :] > self._row_positions[:, None] - window
         mask = torch.zeros(visible.shape, dtype=self._dtype, device=self._device)
         mask.masked_fill_(~visible, float("-inf"))
@@ -101,7 +108,8 @@ class AttentionPlan:
 
     def __init__(self, rows: Rows, store: SlotStore, *, dtype: torch.dtype) -> None:
         self.store = store
-        store.positions[rows.slots] = rows.positions
+        store.place(rows.slots, rows.positions)
+        self._watch, self._look = rows.watch, rows.look
         self.spans = [Span(segment, rows, store, dtype) for segment in rows.segments]
         only = self.spans[0].slots if len(self.spans) == 1 else None
         count = rows.slots.shape[0]
@@ -140,15 +148,42 @@ class AttentionPlan:
         store.write(layer, self.slots, key, value)
         keys, values = store.keys[layer], store.values[layer]
         outputs = []
-        for span in self.spans:
+        for number, span in enumerate(self.spans):
             part = query if len(self.spans) == 1 else query[span.start : span.stop]
-            mask = span.mask(window, part.shape[1] // keys.shape[1])
+            mask = span.mask(layer, window, part.shape[1] // keys.shape[1])
             near, far = span.take(keys), span.take(values)
+            if self._look is not None and span.old and window is None:
+                near, far = keys[span.order], values[span.order]
+                mask = _with_hidden(self._look.hide(layer, part, near[: span.old], scale), mask, part, near)
             if softcap is None and sinks is None:
                 outputs.append(_fused(part, near, far, mask, scale))
             else:
                 outputs.append(_explicit(part, near, far, mask, scale, softcap, sinks))
+            if self._watch is not None and number in self._watch.weights:
+                seen = self._seen(span, layer, window)
+                weights = _weights(part[-1:], keys[span.order], seen, scale, softcap, sinks)
+                self._watch.weights[number][layer] = weights.mean((0, 1))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def _seen(self, span: Span, layer: int, window: int | None) -> torch.Tensor | None:
+        """Additive mask [1, C + n] of a chain's last row, in the order in which the segment names what it sees."""
+        if window is None:
+            return None
+        positions = self.store.positions_of(layer, span.order)
+        mask = torch.zeros(1, positions.shape[0], device=positions.device)
+        return mask.masked_fill_((positions <= positions[-1] - window)[None], float("-inf"))
+
+
+def _with_hidden(
+    hidden: torch.Tensor | None, mask: torch.Tensor | None, query: torch.Tensor, keys: torch.Tensor
+) -> torch.Tensor | None:
+    """An additive mask [G * n, C + n], and besides it what a look hides [KV, n, M]: [KV, G * n, C + n]."""
+    if hidden is None:
+        return mask
+    groups = query.shape[1] // keys.shape[1]
+    extra = torch.zeros(keys.shape[1], groups * query.shape[0], keys.shape[0], dtype=query.dtype, device=query.device)
+    extra[..., : hidden.shape[2]].masked_fill_(hidden.repeat(1, groups, 1), float("-inf"))
+    return extra if mask is None else extra + mask
 
 
 def _packed(query: torch.Tensor, heads: int) -> torch.Tensor:
@@ -182,16 +217,27 @@ def _explicit(
     softcap: float | None,
     sinks: torch.Tensor | None,
 ) -> torch.Tensor:
+    weights = _weights(query, keys, mask, scale, softcap, sinks)
+    return _unpacked(weights.to(values.dtype) @ values.transpose(0, 1), query.shape[0])
+
+
+def _weights(
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    mask: torch.Tensor | None,
+    scale: float,
+    softcap: float | None,
+    sinks: torch.Tensor | None,
+) -> torch.Tensor:
+    """Attention weights [KV, G * n, C + n], float32."""
     heads = keys.shape[1]
-    scores = _packed(query, heads) @ keys.permute(1, 2, 0) * scale  # [KV, G * n, C + n]
+    scores = _packed(query, heads) @ keys.permute(1, 2, 0) * scale
     if softcap is not None:
         scores = torch.tanh(scores / softcap) * softcap
     if mask is not None:
         scores = scores + mask
     scores = scores.float()
-    if sinks is not None:
-        extra = sinks.float().view(heads, -1, 1).repeat_interleave(query.shape[0], 1)  # [KV, G * n, 1]
-        weights = torch.cat((scores, extra), -1).softmax(-1)[..., :-1]
-    else:
-        weights = scores.softmax(-1)
-    return _unpacked(weights.to(values.dtype) @ values.transpose(0, 1), query.shape[0])
+    if sinks is None:
+        return scores.softmax(-1)
+    extra = sinks.float().view(heads, -1, 1).repeat_interleave(query.shape[0], 1)  # [KV, G * n, 1]
+    return torch.cat((scores, extra), -1).softmax(-1)[..., :-1]

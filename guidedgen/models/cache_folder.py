@@ -57,6 +57,24 @@ def build_once(folder: Path, source: str, build: Callable[[Path], None]) -> Path
     return folder
 
 
+def build_again(folder: Path, source: str, build: Callable[[Path], None]) -> Path:
+    """Build `folder` whether or not it is there; an old one stays until the new one is whole.
+
+    Raises:
+        ModelError: the cache cannot be written; whatever `build` raises.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f".{folder.name}.lock"):
+            _build(folder, source, build)
+    except OSError as error:
+        raise ModelError(
+            f"cannot write the model cache {folder}: {error}. "
+            "Free some space, or point GUIDEDGEN_CACHE to a folder that can be written."
+        ) from error
+    return folder
+
+
 def is_complete(folder: Path, source: str) -> bool:
     """Whether the manifest is there, from this source, and the files look as it says."""
     try:

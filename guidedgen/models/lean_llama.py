@@ -13,13 +13,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
 from guidedgen.models.attention import AttentionPlan
-from guidedgen.models.base import Rows
+from guidedgen.models.base import Reading, Rows
+from guidedgen.models.layer_walk import LayerWalk
 from guidedgen.models.linear import HEAD_FORMATS, ROUNDED, Linear, fused
 from guidedgen.models.store import LayerShape, SlotStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Layer:
+class Layer:
+    """The matrices and norms of one layer."""
+
     attention_norm: torch.Tensor
     query_key_value: Linear
     output: Linear
@@ -62,21 +65,25 @@ class LeanLlama:
     Args:
         model: a transformers `LlamaForCausalLM`; its embedding and head are shared, the other matrices are copied.
         weights: format of the matrices, a name in `linear.FORMATS`.
+        dtype: of everything else, keys and values among it; default: the model's.
     """
 
-    def __init__(self, model: Any, *, weights: str = "dense") -> None:
+    watches = True
+    selects = True
+
+    def __init__(self, model: Any, *, weights: str = "dense", dtype: torch.dtype | None = None) -> None:
         config = model.config
         self._heads = int(config.num_attention_heads)
         self._kv_heads = int(config.num_key_value_heads)
         base = model.model
-        self._embedding: torch.Tensor = base.embed_tokens.weight.detach()
+        self._embedding: torch.Tensor = base.embed_tokens.weight.detach().to(dtype or model.dtype)
         self._dtype, self._device = self._embedding.dtype, self._embedding.device
         self._dim = int(base.layers[0].self_attn.head_dim)
         self._scale = float(base.layers[0].self_attn.scaling)
         self._eps = float(config.rms_norm_eps)
         self._rotary = RotaryTable(base.rotary_emb, dtype=self._dtype, device=self._device)
-        self._layers = [_layer(module, weights) for module in base.layers]
-        self._norm: torch.Tensor = base.norm.weight.detach()
+        self._layers: list[Layer] = [_layer(module, weights, self._dtype) for module in base.layers]
+        self._norm: torch.Tensor = base.norm.weight.detach().to(self._dtype)
         self._head = fused(HEAD_FORMATS[weights], [model.lm_head.weight.detach()], [None])
 
     @staticmethod
@@ -96,22 +103,48 @@ class LeanLlama:
         shapes = (shape,) * len(self._layers)
         return SlotStore(shapes, capacity=capacity, dtype=self._dtype, device=self._device)
 
-    @torch.inference_mode()
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return len(self._layers)
+
+    def matrices(self) -> tuple[list[Layer], Linear]:
+        """What the layers and the head multiply with."""
+        return self._layers, self._head
+
     def forward(self, rows: Rows, store: SlotStore) -> torch.Tensor:
         """Logits of the wanted rows, [W, logits_size] in the model's dtype."""
+        return self.read(rows, store).logits
+
+    @torch.inference_mode()
+    def read(self, rows: Rows, store: SlotStore) -> Reading:
+        """Logits of the wanted rows, [W, logits_size] in the model's dtype, and what is tapped."""
+        walk = LayerWalk(rows, len(self._layers))
         plan = AttentionPlan(rows, store, dtype=self._dtype)
         cosines, sines = self._rotary.at(rows.positions)
-        hidden = F.embedding(rows.tokens, self._embedding)  # [R, E]
-        for index, layer in enumerate(self._layers):
+        hidden = walk.enter(F.embedding(rows.tokens, self._embedding))  # [R, E]
+        for index in walk.layers:
+            layer = self._layers[index]
             hidden = hidden + self._attention(index, layer, hidden, plan, cosines, sines)
             hidden = hidden + self._mlp(layer, hidden)
+            walk.after(index, hidden)
         final = hidden if rows.wanted.shape[0] == hidden.shape[0] else hidden[rows.wanted]
-        return self._head(F.rms_norm(final, self._norm.shape, self._norm, self._eps))
+        return Reading(logits=self.head(final), hidden=walk.hidden)
+
+    @torch.inference_mode()
+    def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """What enters the first layer, [R, E]; positions do not matter here."""
+        return F.embedding(tokens, self._embedding)
+
+    @torch.inference_mode()
+    def head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits of hidden states [R, E], in the model's dtype."""
+        return self._head(F.rms_norm(hidden, self._norm.shape, self._norm, self._eps))
 
     def _attention(
         self,
         index: int,
-        layer: _Layer,
+        layer: Layer,
         hidden: torch.Tensor,
         plan: AttentionPlan,
         cosines: torch.Tensor,
@@ -127,19 +160,19 @@ class LeanLlama:
         mixed = plan.attend(index, query, key, value, scale=self._scale)  # [R, H, D]
         return layer.output(mixed.reshape(count, -1))
 
-    def _mlp(self, layer: _Layer, hidden: torch.Tensor) -> torch.Tensor:
+    def _mlp(self, layer: Layer, hidden: torch.Tensor) -> torch.Tensor:
         normed = F.rms_norm(hidden, layer.mlp_norm.shape, layer.mlp_norm, self._eps)
         gate, up = layer.gate_up(normed).chunk(2, -1)
         return layer.down(F.silu(gate) * up)
 
 
-def _layer(module: Any, weights: str) -> _Layer:
+def _layer(module: Any, weights: str, dtype: torch.dtype) -> Layer:
     attention, mlp = module.self_attn, module.mlp
-    return _Layer(
-        attention_norm=module.input_layernorm.weight.detach(),
+    return Layer(
+        attention_norm=module.input_layernorm.weight.detach().to(dtype),
         query_key_value=_fused(weights, attention.q_proj, attention.k_proj, attention.v_proj),
         output=_fused(weights, attention.o_proj),
-        mlp_norm=module.post_attention_layernorm.weight.detach(),
+        mlp_norm=module.post_attention_layernorm.weight.detach().to(dtype),
         gate_up=_fused(weights, mlp.gate_proj, mlp.up_proj),
         down=_fused(weights, mlp.down_proj),
     )

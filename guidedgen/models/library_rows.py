@@ -1,7 +1,8 @@
 """Flat rows through the transformers library's own modules: its layers, our attention.
 
 The function is registered with the library's `AttentionInterface`; the running forward's plan reaches it through a
-thread-local, because not every family hands keyword arguments down to its attention.
+thread-local, because not every family hands keyword arguments down to its attention. Layers are stepped over, entered
+and tapped by a function around each layer's own forward; the self-test at load shows whether a family allows it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any
 import torch
 
 from guidedgen.models.attention import AttentionPlan
-from guidedgen.models.base import Rows
+from guidedgen.models.base import LayerPlan, Reading, Rows
+from guidedgen.models.layer_walk import LayerWalk
 from guidedgen.models.store import LayerShape, SlotStore
 
 ATTENTION = "guidedgen"  # name of our function in the library's registry
@@ -34,12 +36,40 @@ _running = threading.local()
 
 
 @contextmanager
-def _forward_with(plan: AttentionPlan | _Probe) -> Iterator[None]:
-    _running.plan = plan
+def _forward_with(plan: AttentionPlan | _Probe | None, walk: LayerWalk | None = None) -> Iterator[None]:
+    _running.plan, _running.walk = plan, walk
     try:
         yield
     finally:
-        del _running.plan
+        del _running.plan, _running.walk
+
+
+def _steer(layer: Any, number: int) -> None:
+    """Let a decoder layer of the library follow the running forward's `LayerWalk`."""
+    own = layer.forward
+
+    def forward(hidden: torch.Tensor, *arguments: Any, **names: Any) -> Any:  # hidden: [1, R, E]
+        walk: LayerWalk | None = getattr(_running, "walk", None)
+        if walk is None:
+            return own(hidden, *arguments, **names)
+        if number == 0:
+            hidden = walk.enter(hidden[0])[None]
+        if walk.runs(number):
+            hidden = own(hidden, *arguments, **names)
+            walk.after(number, hidden[0])
+        return hidden
+
+    layer.forward = forward
+
+
+def _decoder_layers(model: Any, count: int) -> list[Any]:
+    """The decoder layers, each with its attention inside; empty where they are not one list of modules."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            numbers = [{getattr(part, "layer_idx", None) for part in layer.modules()} - {None} for layer in module]
+            if numbers == [{number} for number in range(count)]:
+                return list(module)
+    return []
 
 
 def _attention(
@@ -91,6 +121,9 @@ class LibraryRows:
         ValueError: why this model cannot take flat rows.
     """
 
+    watches = True
+    selects = True
+
     def __init__(self, model: Any) -> None:
         register()
         self._model = model
@@ -102,22 +135,85 @@ class LibraryRows:
             token = torch.zeros(1, 1, dtype=torch.int64, device=self._device)
             model(input_ids=token, position_ids=token, use_cache=False)
         self._shapes = _layer_shapes(model.config.get_text_config(), probe)
+        self._decoder_layers = _decoder_layers(model, len(self._shapes))
+        for number, layer in enumerate(self._decoder_layers):
+            _steer(layer, number)
+
+    @property
+    def layers(self) -> int:
+        """Number of layers that plans and taps can name; 0 where they were not found."""
+        return len(self._decoder_layers)
 
     def new_store(self, capacity: int) -> SlotStore:
         """An empty store with `capacity` slots."""
         return SlotStore(self._shapes, capacity=capacity, dtype=self._dtype, device=self._device)
 
-    @torch.inference_mode()
     def forward(self, rows: Rows, store: SlotStore) -> torch.Tensor:
         """Logits of the wanted rows, [W, logits_size] in the model's dtype."""
-        plan = AttentionPlan(rows, store, dtype=self._dtype)
-        extra = {"logits_to_keep": rows.wanted} if self._keeps else {}
-        with _forward_with(plan):
-            output = self._model(
-                input_ids=rows.tokens[None], position_ids=rows.positions[None], use_cache=False, **extra
-            )
+        return self.read(rows, store).logits
+
+    @torch.inference_mode()
+    def read(self, rows: Rows, store: SlotStore) -> Reading:
+        """Logits of the wanted rows, [W, logits_size] in the model's dtype, and what is tapped."""
+        walk = LayerWalk(rows, self.layers) if rows.layered else None
+        logits = self._run(
+            rows.tokens, rows.positions, rows.wanted, AttentionPlan(rows, store, dtype=self._dtype), walk
+        )
+        return Reading(logits=logits, hidden={} if walk is None else walk.hidden)
+
+    @torch.inference_mode()
+    def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """What enters the first layer, [R, E], scaled and with positions as the family does."""
+        rows = _detached(tokens, positions, None)
+        walk = _Entrance(rows, self.layers)
+        self._run(tokens, positions, rows.wanted, None, walk)
+        assert walk.seen is not None
+        return walk.seen
+
+    @torch.inference_mode()
+    def head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits of hidden states [R, E], in the model's dtype: a forward in which no layer runs."""
+        none = torch.zeros(hidden.shape[0], dtype=torch.int64, device=self._device)
+        rows = _detached(none, none, hidden)
+        return self._run(none, none, rows.wanted, None, LayerWalk(rows, self.layers))
+
+    def _run(
+        self,
+        tokens: torch.Tensor,
+        positions: torch.Tensor,
+        wanted: torch.Tensor,
+        plan: AttentionPlan | None,
+        walk: LayerWalk | None,
+    ) -> torch.Tensor:
+        extra = {"logits_to_keep": wanted} if self._keeps else {}
+        with _forward_with(plan, walk):
+            output = self._model(input_ids=tokens[None], position_ids=positions[None], use_cache=False, **extra)
         logits: torch.Tensor = output.logits[0]
-        return logits if self._keeps else logits[rows.wanted]
+        return logits if self._keeps else logits[wanted]
+
+
+class _Entrance(LayerWalk):
+    """A walk in which no layer runs, that keeps what would have entered the first."""
+
+    seen: torch.Tensor | None = None
+
+    def runs(self, layer: int) -> bool:
+        """No layer does."""
+        return False
+
+    def enter(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Note what enters, [R, E]."""
+        self.seen = hidden.clone()
+        return hidden
+
+
+def _detached(tokens: torch.Tensor, positions: torch.Tensor, hidden: torch.Tensor | None) -> Rows:
+    """Rows that see nothing and pass no layer."""
+    wanted = torch.arange(tokens.shape[0], device=tokens.device)
+    plan = LayerPlan(layers=())
+    return Rows(
+        tokens=tokens, positions=positions, slots=wanted, segments=(), wanted=wanted, plan=plan, embeddings=hidden
+    )
 
 
 def _layer_shapes(config: Any, probe: _Probe) -> tuple[LayerShape, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
+from guidedgen.models.packed import packed_linear
 from guidedgen.models.quantised import Int4Linear, Int8Linear
 
 
@@ -46,8 +48,13 @@ def _four_bits_rounded(weight: torch.Tensor) -> torch.Tensor:
     return Int4Linear.rounded(weight) if Int4Linear.fits(weight) else Int8Linear.rounded(weight)
 
 
-FORMATS: dict[str, LinearFormat] = {"dense": DenseLinear, "int8": Int8Linear, "int4": _four_bits}
-"""How matrices are kept, by name."""
+FORMATS: dict[str, LinearFormat] = {
+    "dense": DenseLinear,
+    "int8": Int8Linear,
+    "int4": _four_bits,
+    **{f"packed {name}": partial(packed_linear, name) for name in ("dense", "int8", "int4")},
+}
+"""How matrices are kept, by name; the packed ones are the native kernel's."""
 
 ROUNDED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "dense": lambda weight: weight,
@@ -56,7 +63,14 @@ ROUNDED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 """By format: a matrix [out, in] to the values that are in fact used."""
 
-HEAD_FORMATS = {"dense": "dense", "int8": "int8", "int4": "int8"}
+HEAD_FORMATS = {
+    "dense": "dense",
+    "int8": "int8",
+    "int4": "int8",
+    "packed dense": "packed dense",
+    "packed int8": "packed int8",
+    "packed int4": "packed int8",
+}
 """By format of the layers: that of the output head, where four bits cost more quality than they save time."""
 
 

@@ -36,6 +36,7 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     lean: bool = True,
+    native: bool = True,
 ) -> TransformersModel:
     """Load a model with its tokenizer.
 
@@ -47,7 +48,8 @@ def load(
         progress: told about download, conversion and load.
         revision: branch, tag or commit of a hub id.
         token: access token for a hub id; default: the one that the hub client has stored.
-        lean: whether guidedgen's own forward may replace the library's where it applies.
+        lean: whether guidedgen's own forwards may replace the library's where they apply.
+        native: whether the compiled one of them may; selections of attention need another.
 
     Raises:
         ModelError: the model cannot be found, read or run; says what to do.
@@ -55,21 +57,33 @@ def load(
     report = progress or silent
     where = choose_device(device)
     weights = str(dtype) if dtype in WEIGHTS else "dense"
-    number_format = torch.bfloat16 if weights != "dense" else choose_dtype(dtype, where)
+    number_format = "auto" if weights != "dense" else choose_dtype(dtype, where)  # the file's own is rounded best
     source, local = _source(name, report)
     options = {"revision": revision, "token": token, "local_files_only": local, "trust_remote_code": False}
     report("load", 0, _STEPS)
-    with _quiet_library():
+    with quiet_library():
         tokenizer = _from_library(name, "tokenizer", lambda: _tokenizer(source, options))
         report("load", 1, _STEPS)
         model = _from_library(name, "model", lambda: _weights(source, options, number_format, where))
         report("load", 2, _STEPS)
         vocabulary = _vocabulary(name, tokenizer, model)
-        wrapped = TransformersModel.wrap(model, tokenizer, vocabulary, name=name, lean=lean, weights=weights)
+        wrapped = TransformersModel.wrap(
+            model, tokenizer, vocabulary, name=name, lean=lean, native=native, weights=weights
+        )
     report("load", _STEPS, _STEPS)
     if wrapped.info.reason:
         _log.warning("%s: %s", name, wrapped.info.reason)
     return wrapped
+
+
+def load_parts(name: str, dtype: torch.dtype) -> tuple[Any, Any, Vocabulary]:
+    """The transformers model on the CPU, its tokenizer and vocabulary, for those who train. Raises what `load` does."""
+    source, local = _source(name, silent)
+    options = {"revision": None, "token": None, "local_files_only": local, "trust_remote_code": False}
+    with quiet_library():
+        tokenizer = _from_library(name, "tokenizer", lambda: _tokenizer(source, options))
+        model = _from_library(name, "model", lambda: _weights(source, options, dtype, torch.device("cpu")))
+        return model, tokenizer, _vocabulary(name, tokenizer, model)
 
 
 def _source(name: str, progress: Progress) -> tuple[str, bool]:
@@ -119,7 +133,7 @@ def _tokenizer(source: str, options: dict[str, Any]) -> Any:
     return AutoTokenizer.from_pretrained(source, **options)
 
 
-def _weights(source: str, options: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Any:
+def _weights(source: str, options: dict[str, Any], dtype: torch.dtype | str, device: torch.device) -> Any:
     from transformers import AutoModelForCausalLM
 
     model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)
@@ -149,7 +163,7 @@ def _end_tokens(tokenizer: Any, model: Any, width: int) -> list[int] | None:
 
 
 @contextmanager
-def _quiet_library() -> Iterator[None]:
+def quiet_library() -> Iterator[None]:
     """Keep the transformers library from drawing its own bars and advice; restores what was set before."""
     from transformers.utils import logging as library_logging
 

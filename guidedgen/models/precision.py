@@ -21,7 +21,7 @@ _FORMATS = {
 
 
 WEIGHTS = ("int8", "int4")
-"""Formats of weights alone; activations are bfloat16 then."""
+"""Formats of weights; keys and values are bfloat16 then."""
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,18 +1,19 @@
 """The self-test at load: a few random tokens through a backend, as segments and a tree, against the library's forward.
 
-What passes is allowed (`Abilities`); what does not is switched off and said. Cost: about four forwards.
+What passes is allowed (`Abilities`); what does not is switched off and said. Cost: about eight forwards.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
 
-from guidedgen.models.base import Rows, Segment
+from guidedgen.errors import ModelError
+from guidedgen.models.base import LayerPlan, Reading, Rows, Segment
 
 TOLERANCE = {torch.float64: 1e-5, torch.float32: 2e-3}  # of the spread of the logits
 QUANTISED_TOLERANCE = 0.5  # 16-bit activations against the same weights in float32
@@ -29,16 +30,34 @@ class Backend(Protocol):
         """Logits of the wanted rows, [W, logits_size]."""
 
 
+class LayeredBackend(Backend, Protocol):
+    """A backend whose layers can be told apart; see `LayeredModel`."""
+
+    @property
+    def layers(self) -> int:
+        """Number of layers, 0 where they cannot be told apart after all."""
+
+    def read(self, rows: Rows, store: Any) -> Reading:
+        """Logits and what is tapped."""
+
+    def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """What enters the first layer, [R, E]."""
+
+    def head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits of hidden states."""
+
+
 Reference = Callable[[torch.Tensor], torch.Tensor]  # tokens [B, n] -> logits [B, n, logits_size], the library's own
 
 
 @dataclass(frozen=True, kw_only=True)
 class Abilities:
-    """What the self-test allowed. `reason` says what failed, None where all passed."""
+    """What the self-test allowed. `reason` says what failed, None where all passed; `layers` as in `ModelInfo`."""
 
     plain: bool
     batch: bool
     tree: bool
+    layers: int = 0
     reason: str | None = None
 
 
@@ -77,6 +96,42 @@ class SelfTest:
         failed = " and ".join(name for name, passed in (("several sequences", batch), ("trees", tree)) if not passed)
         return Abilities(plain=True, batch=batch, tree=tree, reason=f"rows of {failed or 'both'} disturb each other")
 
+    def layers(self, backend: LayeredBackend, dtype: torch.dtype) -> int:
+        """How many layers plans and taps may name; 0 where hidden states do not carry everything from layer to layer.
+
+        Going on from tapped states, entering through embeddings and the head on the last states must give the logits of
+        a forward in one go, and a layer that is left out must change them.
+        """
+        try:
+            errors, change = self._layer_errors(backend)
+        except (ValueError, RuntimeError, TypeError, IndexError, KeyError, AttributeError, ModelError):
+            return 0
+        tolerance = TOLERANCE.get(dtype, HALF_TOLERANCE)
+        return backend.layers if max(errors) <= tolerance and change > 0 else 0
+
+    def _layer_errors(self, backend: LayeredBackend) -> tuple[list[float], float]:
+        count, store = backend.layers, backend.new_store(8)
+        if count == 0:
+            return [float("inf")], 0.0
+        middle = (count - 1) // 2
+        rows, _ = self._rows([_Part(0, list(range(8)))], [], self._tokens)
+        whole = backend.read(replace(rows, taps=tuple({middle, count - 1})), store)
+        embedded = backend.embed(rows.tokens, rows.positions)
+        upper = LayerPlan(layers=tuple(range(middle + 1, count)))
+        nothing = torch.zeros_like(rows.tokens)  # tokens must not matter where embeddings are given
+        again = [
+            backend.read(replace(rows, tokens=nothing, embeddings=embedded), store).logits,
+            backend.read(replace(rows, tokens=nothing, embeddings=whole.hidden[middle], plan=upper), store).logits,
+            backend.head(whole.hidden[count - 1]),
+        ]
+        shorter = backend.read(replace(rows, plan=LayerPlan(layers=tuple(range(count - 1)))), store).logits
+        errors = [self._mean_error(logits, whole.logits) for logits in again]
+        return errors, self._mean_error(shorter, whole.logits)
+
+    def _mean_error(self, logits: torch.Tensor, expected: torch.Tensor) -> float:
+        deviation = float((logits.float() - expected.float()).abs().mean(-1).max()) / self._spread
+        return deviation if math.isfinite(deviation) else float("inf")
+
     def _error(self, backend: Backend, *, batch: bool, tree: bool) -> float:
         """Largest mean deviation of a row's logits, in units of their spread; infinite where the backend raises."""
         try:
@@ -94,10 +149,7 @@ class SelfTest:
             branch = list(range(start, stop)) if tree and start else []
             rows, expected = self._rows(parts, branch, tokens)
             logits = backend.forward(rows, store).float()
-            deviation = float((logits - expected).abs().mean(-1).max()) / self._spread
-            if not math.isfinite(deviation):
-                return float("inf")
-            worst = max(worst, deviation)
+            worst = max(worst, self._mean_error(logits, expected))
         return worst
 
     def _rows(self, parts: list[_Part], branch: list[int], tokens: torch.Tensor) -> tuple[Rows, torch.Tensor]:

@@ -71,13 +71,13 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
 """Families that do not: recurrent layers, attention code of their own."""
 
 
-def library_model(family: str, *, dtype: torch.dtype = torch.float32, seed: int = 0) -> Any:
+def library_model(family: str, *, dtype: torch.dtype = torch.float32, seed: int = 0, layers: int = 2) -> Any:
     """A random transformers model of a family in `FAMILIES` or `OTHERS`."""
     import transformers
 
     class_name, settings = {**FAMILIES, **OTHERS}[family]
     model_class = getattr(transformers, class_name)
-    config = model_class.config_class(**{**_SHAPE, **settings})
+    config = model_class.config_class(**_deep({**_SHAPE, **settings}, layers))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = model_class(config)
@@ -87,10 +87,32 @@ def library_model(family: str, *, dtype: torch.dtype = torch.float32, seed: int 
     return model.eval().to(dtype)
 
 
-def load(family: str, *, dtype: torch.dtype = torch.float32, seed: int = 0, lean: bool = True) -> TransformersModel:
+def _deep(settings: dict[str, Any], layers: int) -> dict[str, Any]:
+    """Settings for a number of layers; where they differ in kind, the kinds alternate."""
+    own: dict[str, Any] = {name: layers for name in ("num_hidden_layers", "n_layer") if name in settings}
+    kinds = settings.get("layer_types")
+    if kinds:
+        own["layer_types"] = [kinds[number % len(kinds)] for number in range(layers)]
+    return {**settings, **own}
+
+
+def load(
+    family: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+    lean: bool = True,
+    native: bool = True,
+    layers: int = 2,
+) -> TransformersModel:
     """A random model of a family, wrapped as `load` does; its tokens are single bytes, token 2 ends a text."""
     tokens = [b"" if number < 3 else bytes([number + 61]) for number in range(VOCABULARY_SIZE)]
     vocabulary = Vocabulary.from_tokens(tokens, eos=(2,))
     return TransformersModel.wrap(
-        library_model(family, dtype=dtype, seed=seed), None, vocabulary, name=f"tiny {family}", lean=lean
+        library_model(family, dtype=dtype, seed=seed, layers=layers),
+        None,
+        vocabulary,
+        name=f"tiny {family}",
+        lean=lean,
+        native=native,
     )

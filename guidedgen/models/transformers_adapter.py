@@ -1,26 +1,30 @@
 """TransformersModel: a model of the transformers library behind the `LanguageModel` protocol.
 
-Chooses the fastest backend that passes the self-test: the lean forward, flat rows through the library's modules, or
-plain decoding through the library's own cache.
+Chooses the fastest backend that passes the self-test: the native forward, the lean one in torch, flat rows through the
+library's modules, or plain decoding through the library's own cache.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import torch
 
 from guidedgen.errors import ModelError
-from guidedgen.models.base import ModelInfo, Rows
-from guidedgen.models.lean_llama import LeanLlama, round_weights
+from guidedgen.models import lean_llama, native_llama
+from guidedgen.models.base import ModelInfo, Reading, Rows
+from guidedgen.models.lean_llama import LeanLlama
 from guidedgen.models.library_plain import LibraryPlain
 from guidedgen.models.library_rows import LibraryRows
-from guidedgen.models.self_test import QUANTISED_TOLERANCE, Abilities, Backend, SelfTest
+from guidedgen.models.native_llama import NativeLlama
+from guidedgen.models.self_test import QUANTISED_TOLERANCE, Abilities, Backend, LayeredBackend, SelfTest
 from guidedgen.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
 
+_OWN_WAYS: dict[str, type[NativeLlama | LeanLlama]] = {"native": NativeLlama, "lean": LeanLlama}  # fastest first
 _STATIC_ROTARY = ("default", "linear", "llama3", "yarn", "proportional")  # do not depend on the length of the text
 
 
@@ -31,7 +35,7 @@ class TransformersModel:
         info: what the sampler must know.
         vocabulary: bytes of every token.
         tokenizer: the transformers tokenizer (chat template, encode, decode).
-        backend: which way through the model is used: "lean", "rows" or "plain".
+        backend: which way through the model is used: "native", "lean", "rows" or "plain".
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class TransformersModel:
         *,
         name: str,
         lean: bool = True,
+        native: bool = True,
         weights: str = "dense",
     ) -> TransformersModel:
         """Take a transformers causal language model into service.
@@ -60,7 +65,8 @@ class TransformersModel:
             tokenizer: its tokenizer.
             vocabulary: of that tokenizer, as wide as the logits.
             name: for messages.
-            lean: whether the lean forward may be used where it applies.
+            lean: whether guidedgen's own forwards may be used where they apply.
+            native: whether the compiled one of them may be; it honours no selections of attention.
             weights: "dense" keeps the model's format; "int8" and "int4" need the lean forward and a CPU.
 
         Raises:
@@ -68,7 +74,7 @@ class TransformersModel:
                 forward, or it has no causal language head.
         """
         model.eval()
-        backend, backend_name, abilities = _choose(model, name, lean, weights)
+        backend, backend_name, abilities = _choose(model, name, weights, lean=lean, native=native)
         context, shortened = _context_length(model.config.get_text_config())
         reasons = [reason for reason in (abilities.reason, shortened) if reason]
         info = ModelInfo(
@@ -79,6 +85,9 @@ class TransformersModel:
             dtype=weights if weights != "dense" else str(model.dtype).removeprefix("torch."),
             tree=abilities.tree,
             batch=abilities.batch,
+            layers=abilities.layers,
+            watches=getattr(backend, "watches", False),
+            selects=getattr(backend, "selects", False),
             reason="; ".join(reasons) or None,
         )
         return TransformersModel(
@@ -91,8 +100,36 @@ class TransformersModel:
 
     def forward(self, rows: Rows, store: Any) -> torch.Tensor:
         """Logits of the wanted rows, float32 [W, logits_size]; writes keys and values of all rows to their slots."""
-        logits = self._backend.forward(rows, store)
-        return logits.to(torch.float32, copy=True)  # a copy made here is no inference tensor: callers may change it
+        if rows.layered:
+            self._layered()
+        return _owned(self._backend.forward(rows, store))
+
+    def read(self, rows: Rows, store: Any) -> Reading:
+        """See `LayeredModel.read`. Raises ModelError where the layers cannot be told apart."""
+        reading = self._layered().read(rows, store)
+        hidden = {layer: states.clone() for layer, states in reading.hidden.items()}
+        return Reading(logits=_owned(reading.logits), hidden=hidden)
+
+    def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """See `LayeredModel.embed`."""
+        return self._layered().embed(tokens, positions).clone()
+
+    def head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """See `LayeredModel.head`."""
+        return _owned(self._layered().head(hidden))
+
+    def _layered(self) -> LayeredBackend:
+        if not self.info.layers:
+            raise ModelError(
+                f"{self.info.name}: its layers cannot be told apart here, so plans, taps and embeddings are not "
+                "possible. Use a strategy that needs none, or another model."
+            )
+        return cast(LayeredBackend, self._backend)
+
+
+def _owned(logits: torch.Tensor) -> torch.Tensor:
+    """In float32, and no inference tensor, so that callers may change it: what a backend gave, or a copy."""
+    return logits.to(torch.float32, copy=logits.is_inference())
 
 
 def logits_size(model: Any) -> int:
@@ -101,25 +138,26 @@ def logits_size(model: Any) -> int:
     return int(head.weight.shape[0] if head is not None else model.config.get_text_config().vocab_size)
 
 
-def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, str, Abilities]:
+def _choose(model: Any, name: str, weights: str, *, lean: bool, native: bool) -> tuple[Backend, str, Abilities]:
     if weights != "dense":
-        return _quantised(model, name, lean, weights)
+        return _quantised(model, name, weights, lean=lean, native=native)
     with torch.inference_mode():
         reference = _library_forward(model)
         test = SelfTest(reference, logits_size=logits_size(model), device=model.device)
-        if lean and LeanLlama.accepts(model):
-            backend: Backend = LeanLlama(model)
-            abilities = test.run(backend, model.dtype)
-            if abilities.tree and abilities.batch:
-                return backend, "lean", abilities
-            _log.warning("%s: the lean forward failed its self-test (%s); using the library's", name, abilities.reason)
+        for way, own in _OWN_WAYS.items() if lean else ():
+            if own.accepts(model) and (native or own is not NativeLlama):
+                backend = own(model)
+                abilities = test.run(backend, model.dtype)
+                if abilities.tree and abilities.batch:
+                    return backend, way, replace(abilities, layers=test.layers(backend, model.dtype))
+                _log.warning("%s: the %s forward failed its self-test (%s)", name, way, abilities.reason)
         own_attention = model.config._attn_implementation
         reason: str | None
         try:
             rows = LibraryRows(model)
             abilities = test.run(rows, model.dtype)
             if abilities.plain:
-                return rows, "rows", abilities
+                return rows, "rows", replace(abilities, layers=test.layers(rows, model.dtype))
             reason = abilities.reason
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as error:
             reason = str(error)
@@ -127,7 +165,7 @@ def _choose(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, s
         return _plain(model, name, test, reason)
 
 
-def _quantised(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend, str, Abilities]:
+def _quantised(model: Any, name: str, weights: str, *, lean: bool, native: bool) -> tuple[Backend, str, Abilities]:
     """The lean forward on quantised weights, tested against the library's on the values that those stand for."""
     if not lean or not LeanLlama.accepts(model) or model.device.type != "cpu":
         raise ModelError(
@@ -135,14 +173,21 @@ def _quantised(model: Any, name: str, lean: bool, weights: str) -> tuple[Backend
             "Load it with dtype='auto'."
         )
     with torch.inference_mode():
-        backend = LeanLlama(model, weights=weights)
-        round_weights(model, weights)
-        model.float()  # so that the comparison sees the rounding of one side alone
+        backend: LayeredBackend
+        if native and NativeLlama.accepts(model, weights):
+            way, backend = "native", NativeLlama(model, weights=weights)
+            native_llama.round_weights(model, weights)
+        else:
+            model.to(torch.bfloat16)
+            way, backend = "lean", LeanLlama(model, weights=weights)
+            lean_llama.round_weights(model, weights)
+            model.float()  # so that the comparison sees the rounding of one side alone
         test = SelfTest(_library_forward(model), logits_size=logits_size(model), device=model.device)
         abilities = test.within(backend, QUANTISED_TOLERANCE)
+        abilities = replace(abilities, layers=test.layers(backend, torch.bfloat16))
     if not (abilities.tree and abilities.batch):
         raise ModelError(f"{name}: {weights} weights do not work here ({abilities.reason}). Load it with dtype='auto'.")
-    return backend, "lean", abilities
+    return backend, way, abilities
 
 
 def _plain(model: Any, name: str, test: SelfTest, reason: str | None) -> tuple[Backend, str, Abilities]:

@@ -5,7 +5,7 @@ Pure bookkeeping over cache nodes and row numbers; computes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 
@@ -23,8 +23,9 @@ class Job:
         missing: tokens of the rows that are left.
         answers: by row, counted from the job's first: which entries of the call its logits answer.
         parents: of a tree: by row the row before it, -1 for the tip; None is a chain.
-        again: cached already, but its logits are wanted: its row is computed once more, in place.
+        again: cached already, but wanted: its row, the first of those missing, is computed once more, in place.
         done: rows of a chain that earlier forwards computed.
+        ahead: nobody waits for its answers: it takes the rows that others leave.
     """
 
     tip: Node
@@ -33,6 +34,7 @@ class Job:
     parents: tuple[int, ...] | None = None
     again: Node | None = None
     done: int = 0
+    ahead: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
@@ -65,6 +67,7 @@ class Part:
     job: Job
     tokens: tuple[int, ...]
     slots: list[int]
+    base: list[int] | None = None  # slots for the base that is due behind it
 
     def wanted(self) -> list[int]:
         """Which of its rows answer something, ascending, counted from its first."""
@@ -92,16 +95,19 @@ class Part:
         return seen
 
 
-def waves_of(jobs: Iterable[Job], *, most_rows: int, trees: bool) -> list[Job]:
+def waves_of(
+    jobs: Iterable[Job], *, most_rows: int, trees: bool, room: Callable[[Node], int] = lambda _: 1 << 62
+) -> list[Job]:
     """The jobs that can be computed together: no two of them begin with the same uncached row.
 
     Args:
         jobs: one chain for each sequence.
         most_rows: rows in one forward; larger trees are computed branch by branch instead.
         trees: whether branches below one prefix may share a segment.
+        room: rows on one branch below a node.
     """
     if trees:
-        jobs = _planted(jobs, most_rows)
+        jobs = _planted(jobs, most_rows, room)
     wave: dict[tuple[int, int], Job] = {}
     for job in sorted(jobs, key=lambda job: -len(job.missing)):  # the longest answers those on its way
         first = wave.setdefault(job.key, job)
@@ -110,7 +116,7 @@ def waves_of(jobs: Iterable[Job], *, most_rows: int, trees: bool) -> list[Job]:
     return list(wave.values())[::-1]
 
 
-def _planted(jobs: Iterable[Job], most_rows: int) -> list[Job]:
+def _planted(jobs: Iterable[Job], most_rows: int, room: Callable[[Node], int]) -> list[Job]:
     """The jobs, with those below one prefix joined to a tree where that has branches and fits into one forward."""
     groups: dict[int, list[Job]] = {}
     planted = []
@@ -120,7 +126,8 @@ def _planted(jobs: Iterable[Job], most_rows: int) -> list[Job]:
         else:
             groups.setdefault(id(job.tip), []).append(job)
     for group in groups.values():
-        tree = _tree(group) if len(group) > 1 else None
+        deepest = max(len(job.missing) for job in group)
+        tree = _tree(group) if len(group) > 1 and deepest <= room(group[0].tip) else None
         fits = tree is not None and len(tree.missing) <= most_rows
         planted += [tree] if tree is not None and fits else group
     return planted

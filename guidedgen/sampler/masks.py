@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from guidedgen.constraint import fill_masks
 from guidedgen.masks import Mask, mask_words
 from guidedgen.models.base import LanguageModel
+from guidedgen.sampler.device_masks import expand_words, expand_words_by_kernel, has_kernel
 from guidedgen.sampler.sequence import Sequence
 
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
@@ -109,7 +110,8 @@ class MaskBuffer:
         self._eos = eos
         self._min_tokens = min_tokens
         self._device = torch.device(device)
-        self._table = None if self._device.type == "cpu" else torch.from_numpy(_BIAS).to(self._device)
+        by_kernel = self._device.type == "cuda" and has_kernel()
+        self._expand_there = expand_words_by_kernel if by_kernel else expand_words
 
     @staticmethod
     def of(model: LanguageModel, *, min_tokens: int = 0) -> MaskBuffer:
@@ -148,15 +150,9 @@ class MaskBuffer:
 
     def bias(self, words: NDArray[np.int32]) -> torch.Tensor:
         """The bias [B, logits_size] of packed masks on the logits' device, valid until the next call."""
-        if self._table is not None:
-            return self._expand_on_device(words, self._table)
+        if self._device.type != "cpu":
+            there = torch.from_numpy(words).to(self._device)  # 32 tokens a word: a batch's masks are a few kilobytes
+            return self._expand_there(there, self._width)
         if len(words) > len(self._bias):
             self._bias = bias_memory(len(words), self._width)
         return torch.from_numpy(expand(words, self._width, self._bias))
-
-    def _expand_on_device(self, words: NDArray[np.int32], table: torch.Tensor) -> torch.Tensor:
-        wanted = mask_words(self._width)
-        if wanted > words.shape[1]:
-            words = np.pad(words, ((0, 0), (0, wanted - words.shape[1])))
-        octets = torch.from_numpy(np.ascontiguousarray(words[:, :wanted]).view(np.uint8)).to(self._device)
-        return table[octets.long()].flatten(1)[:, : self._width]

@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 
 from guidedgen.errors import ModelError
-from guidedgen.sampler.penalties import penalise
+from guidedgen.sampler.penalties import mirostat_bound, penalise
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.settings import Sampling
 from guidedgen.sampler.warps import warp
@@ -40,15 +40,31 @@ class Proposal:
 
     Args:
         model: the model's log-probabilities [B, V], temperature 1, no mask.
-        scores: logits after MIX, PENALTY and CONSTRAINT [B, V]; minus infinity where forbidden.
+        unmasked: logits after MIX and PENALTY [B, V].
+        scores: the same after CONSTRAINT [B, V], up to a constant of each row; minus infinity where forbidden.
         log_mass: log of the model's mass on allowed tokens [B].
         margin: the model's best log-probability minus the best allowed one [B].
+        surprises: the most bits of surprise of each row [B, 1], where Mirostat is on.
     """
 
     model: torch.Tensor
+    unmasked: torch.Tensor
     scores: torch.Tensor
     log_mass: torch.Tensor
     margin: torch.Tensor
+    surprises: torch.Tensor | None = None
+
+    def row(self, index: int) -> Proposal:
+        """The proposal of one row."""
+        rows = slice(index, index + 1)
+        return Proposal(
+            model=self.model[rows],
+            unmasked=self.unmasked[rows],
+            scores=self.scores[rows],
+            log_mass=self.log_mass[rows],
+            margin=self.margin[rows],
+            surprises=None if self.surprises is None else self.surprises[rows],
+        )
 
 
 def propose(
@@ -72,10 +88,21 @@ def propose(
     mixed = logits
     for phase in mix:
         mixed = phase(mixed, sequences, bias)
-    penalised = penalise(mixed, sequences, sampling)
+    penalised = penalise(mixed, sequences, bias, sampling)
     scores = allowed if penalised is logits else penalised + bias  # logits and log-probabilities differ by a constant
+    surprises = None
+    if sampling.mirostat is not None:
+        bounds = [mirostat_bound(sequence, sampling) for sequence in sequences]
+        surprises = torch.tensor(bounds, device=logits.device)[:, None]
     margin = model.amax(-1) - allowed.amax(-1)
-    return Proposal(model=model, scores=scores, log_mass=_log_sum(allowed), margin=margin)
+    return Proposal(
+        model=model,
+        unmasked=penalised,
+        scores=scores,
+        log_mass=_log_sum(allowed),
+        margin=margin,
+        surprises=surprises,
+    )
 
 
 def _log_sum(values: torch.Tensor) -> torch.Tensor:
@@ -86,7 +113,7 @@ def _log_sum(values: torch.Tensor) -> torch.Tensor:
 def probabilities(proposal: Proposal, sampling: Sampling) -> torch.Tensor:
     """WARP and renormalise: what the next token is drawn from [B, V]; exactly 0 where forbidden, one-hot if greedy."""
     if not sampling.greedy:
-        return warp(proposal.scores, sampling)
+        return warp(proposal.scores, sampling, proposal.surprises)
     best = first_argmax(proposal.scores)[:, None]
     return torch.zeros_like(proposal.scores).scatter_(-1, best, 1.0)
 
@@ -169,11 +196,21 @@ def choose(
     for start in range(0, len(sequences), rows):
         group = slice(start, start + rows)
         proposal = propose(logits[group], sequences[group], bias[group], sampling, mix)
-        records += _draw(proposal, sampling, uniforms[group])
+        records += draw(proposal, sampling, uniforms[group])
     return records
 
 
-def _draw(proposal: Proposal, sampling: Sampling, uniforms: ListOf[float]) -> list[TokenRecord]:
+def draw(proposal: Proposal, sampling: Sampling, uniforms: ListOf[float]) -> list[TokenRecord]:
+    """WARP, renormalise and draw: the next token of every row, with its record.
+
+    Args:
+        proposal: of B rows.
+        sampling: settings.
+        uniforms: B numbers in [0, 1); not read when greedy.
+
+    Raises:
+        ModelError: the logits are not numbers, or the model rules out every allowed token.
+    """
     if sampling.greedy:
         tokens = first_argmax(proposal.scores)
         possible = proposal.scores.gather(-1, tokens[:, None])[:, 0] > -math.inf  # false for "not a number" too

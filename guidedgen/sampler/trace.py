@@ -4,18 +4,23 @@ and benchmarks read the frozen snapshot. Counting must stay far below the cost o
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from guidedgen.sampler.sequence import TokenRecord
+
+_NOTES = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TraceStep:
     """One step of a strategy: usually one forward, and for every live sequence one chosen token and its forced ones.
 
-    `rows` counts computed rows, `reused` prefix tokens that came from the cache. Seconds are wall time.
+    `rows` counts computed rows, `reused` prefix tokens that came from the cache. Seconds are wall time; `seconds` are
+    all since the step before, or since the recorder was made; `cpu_seconds` is the process's time in them, which other
+    programs do not lengthen.
     `log_masses` has one entry per chosen token: log of the model's mass on the allowed tokens, temperature 1.
-    `drafts` has one entry per drafted tree, forced tokens left out: nodes, depth, and accepted tokens.
+    `drafts` has one entry per drafted tree, forced tokens left out: nodes, tokens of the longest way, accepted tokens.
     """
 
     forwards: int
@@ -28,13 +33,22 @@ class TraceStep:
     forward_seconds: float
     mask_seconds: float
     drafts: tuple[tuple[int, int, int], ...] = ()
+    draft_seconds: float = 0.0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
-    """The steps of one request."""
+    """The steps of one request.
+
+    `approximate` names what made the model's answers differ from its own, if anything; `notes` says what a strategy
+    chose by itself, and why.
+    """
 
     steps: tuple[TraceStep, ...] = ()
+    approximate: str | None = None
+    notes: tuple[str, ...] = ()
 
     def total(self, name: str) -> float:
         """Sum of one numeric field of `TraceStep` over all steps."""
@@ -48,15 +62,22 @@ class Trace:
 
 
 class TraceRecorder:
-    """Collects one request's trace. Not thread-safe: one recorder belongs to one running request."""
+    """Collects one request's trace. Not thread-safe: one recorder belongs to one running request.
+
+    Attributes:
+        approximate: see `Trace`; the sampler sets it.
+    """
 
     def __init__(self) -> None:
+        self.approximate: str | None = None
         self._steps: list[TraceStep] = []
+        self._notes: list[str] = []
+        self._began, self._cpu_began = time.perf_counter(), time.process_time()
         self._reset()
 
     def _reset(self) -> None:
         self._forwards = self._rows = self._reused = self._committed = self._forced = self._retracted = 0
-        self._forward_seconds = self._mask_seconds = 0.0
+        self._forward_seconds = self._mask_seconds = self._draft_seconds = 0.0
         self._log_masses: list[float] = []
         self._drafts: list[tuple[int, int, int]] = []
 
@@ -79,6 +100,15 @@ class TraceRecorder:
         if record.log_mass is not None:
             self._log_masses.append(record.log_mass)
 
+    def note(self, text: str) -> None:
+        """The strategy chose something by itself; the first notes are kept."""
+        if len(self._notes) < _NOTES and text not in self._notes:
+            self._notes.append(text)
+
+    def drafting(self, seconds: float) -> None:
+        """Drafts were made, and what the constraint forbids cut off."""
+        self._draft_seconds += seconds
+
     def draft(self, *, nodes: int, depth: int, accepted: int) -> None:
         """A tree was drafted, with so many nodes on so many levels, and so many tokens of it accepted."""
         self._drafts.append((nodes, depth, accepted))
@@ -91,6 +121,7 @@ class TraceRecorder:
         """Close the current step if anything happened in it."""
         if not (self._forwards or self._committed or self._retracted):
             return
+        now, cpu_now = time.perf_counter(), time.process_time()
         self._steps.append(
             TraceStep(
                 forwards=self._forwards,
@@ -103,11 +134,15 @@ class TraceRecorder:
                 forward_seconds=self._forward_seconds,
                 mask_seconds=self._mask_seconds,
                 drafts=tuple(self._drafts),
+                draft_seconds=self._draft_seconds,
+                seconds=now - self._began,
+                cpu_seconds=cpu_now - self._cpu_began,
             )
         )
+        self._began, self._cpu_began = now, cpu_now
         self._reset()
 
     def snapshot(self) -> Trace:
         """Everything so far, the open step included; frozen."""
         self.end_step()
-        return Trace(steps=tuple(self._steps))
+        return Trace(steps=tuple(self._steps), approximate=self.approximate, notes=tuple(self._notes))

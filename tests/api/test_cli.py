@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 import guidedgen as gg
 from guidedgen import cli, demo
+from guidedgen.models import tiny
 
 Script = Callable[..., tuple[gg.Model, Any]]
 SCHEMA = {
@@ -237,7 +239,20 @@ def test_the_version(run: Any) -> None:
     assert run("--version").stdout == gg.__version__ + "\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["generate"], ["check"], ["demo"], ["models"], ["models", "fetch"]])
+def test_costs_of_rows_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUIDEDGEN_CACHE", str(tmp_path))
+    monkeypatch.setattr(cli, "_load", lambda *_: SimpleNamespace(language_model=tiny.load("llama")))
+    measured = CliRunner().invoke(cli.app, ["models", "costs", "tiny", "--json"])
+    table = json.loads(measured.stdout)
+    assert table["rows"][0] == 1
+    assert len(table["medians"]) == len(table["rows"])
+    lines = CliRunner().invoke(cli.app, ["models", "costs", "tiny"]).stdout.splitlines()
+    assert len(lines) == 2 + len(table["rows"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["generate"], ["check"], ["demo"], ["models"], ["models", "fetch"], ["models", "costs"]]
+)
 def test_help_has_examples(run: Any, arguments: list[str]) -> None:
     result = run(*arguments, "--help")
     assert result.exit_code == 0

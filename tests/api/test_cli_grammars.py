@@ -133,6 +133,25 @@ def test_open_rules_of_every_reading(text: str, opened: set[tuple[str, ...]]) ->
     assert set(checking.accepts(constraint, text + "!").open) == opened
 
 
+@pytest.mark.parametrize(
+    ("text", "opened"),
+    [
+        ("", {()}),
+        ("1+", {("start", "sum")}),
+        ("1+2", {("start", "sum", "product", "atom"), ("start", "sum", "product")}),
+        ("2*(", {("start", "sum", "product", "atom")}),
+        ("(-1", {("start", "sum", "product", "atom", "sum", "product", "atom")}),
+        ("(1)", {("start", "sum", "product")}),
+        ("1,2,", {("start",)}),
+    ],
+)
+def test_open_rules_of_an_automaton(text: str, opened: set[tuple[str, ...]]) -> None:
+    grammar = 'start: sum ("," sum)*\nsum: sum "+" product | product\nproduct: product "*" atom | atom\n'
+    grammar += 'atom: "-" atom | "(" sum ")" | /[0-9]+/\n%ignore " "'
+    constraint = gg.compile(gg.Lark(grammar, parser="lalr"), byte_vocabulary())
+    assert set(checking.accepts(constraint, text + "!").open) == opened
+
+
 def test_a_rule_that_is_its_own_tail_is_open_as_often_as_it_was_begun() -> None:
     constraint = gg.compile(gg.Gbnf('root ::= "a" root | "b" "c"'), byte_vocabulary(), implementation="reference")
     assert checking.accepts(constraint, "aaab").open == (("root",) * 4,)

@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel, Field, field_validator
 
 import guidedgen as gg
+from guidedgen.options import Align
 from guidedgen.result import FieldReport
 
 Script = Callable[..., tuple[gg.Model, Any]]
@@ -377,6 +378,25 @@ def test_strategies_by_value_and_by_name(script: Script) -> None:
         model("?", Order, strategy="magic")
 
 
+@pytest.mark.parametrize("align", ["resample", "smc", "asap", "reject"])
+def test_align_draws_from_the_model_given_that_the_output_is_valid(script: Script, align: Align) -> None:
+    model, _ = script(TEXT)
+    assert model("?", Order, align=align, temperature=0.5, seed=1) == VALUE
+    assert model("?", Order, strategy=f"conditioned:{align}", temperature=0.5, seed=1) == VALUE
+
+
+def test_align_needs_a_temperature_and_no_other_strategy(script: Script) -> None:
+    model, _ = script(TEXT)
+    with pytest.raises(ValueError, match="temperature"):
+        model("?", Order, align="smc")
+    with pytest.raises(ValueError, match="strategy"):
+        model("?", Order, align="smc", strategy="speculative", temperature=1.0)
+    with pytest.raises(ValueError, match="align"):
+        model("?", Order, align="sometimes")  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="align="):
+        model("?", Order, strategy="conditioned:sometimes")
+
+
 def test_long_outputs_get_a_budget_that_holds_them(script: Script) -> None:
     model, _ = script("x" * 2000)
     assert len(model("?", gg.Regex("x{2000}"))) == 2000
@@ -388,3 +408,13 @@ def test_models_and_results_print_shortly(script: Script) -> None:
     result = model.generate("?")
     assert repr(result).startswith("Result(value='x', finish='stop', tokens=1, logprob=")
     assert "error=ValidationFailed" in repr(model.generate("?", gg.Regex("[yz]{9}"), timeout=1e-9))
+
+
+def test_penalties_spare_the_punctuation_of_typed_outputs(script: Script) -> None:
+    """At each quote and comma the script's favourite was generated before; a strong penalty must not move it."""
+    model, _ = script(TEXT)
+    assert model("?", Order, presence_penalty=30.0) == VALUE
+    everything = gg.Sampling(presence_penalty=30.0)
+    assert everything.exempt == frozenset()
+    free = model.generate("?", presence_penalty=30.0, max_tokens=40)
+    assert free.text != TEXT

@@ -75,6 +75,7 @@ FACTS = {
     "the other case of a keyword": ('start: ("a"i | NAME "c")+\nNAME: /[abA]+/', "abAc", 4),
     "empty texts": ("start: A*\nA: /ab*/", "ab", 5),
     "two names for one text": ('start: A "b" | "c" B\nA: "a"\nB: /a/', "abc", 4),
+    "what a test refuses may be all that could follow": ('start: "c" | A B\nA: /a(?!b)/\nB: /b/', "abc", 4),
     "dangling else": ('start: r\nr: "a" r ["b" r] | "c"', "abc", 6),
 }
 

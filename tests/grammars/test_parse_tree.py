@@ -18,6 +18,31 @@ from tests.grammars.test_gbnf_text import JSON
 LIMITS = Limits()
 
 
+EXTENDED = gg.Lark(
+    r"""
+    start: pair+
+    pair[capture]: KEY "=" value ";"
+    value: %json {"type": "array", "items": {"type": "integer"}} | word
+    word[max_tokens=5]: WORD
+    WORD: /[a-z]+/ & ~"if"
+    KEY: /[A-Z]+/ & ~"X"
+    %ignore " "
+    """
+)
+BLOCKS = gg.Lark(
+    r"""
+    start: (_NL | s)*
+    s: NAME _NL | "if" NAME ":" _NL _INDENT s+ _DEDENT
+    NAME: /[a-z]+/
+    _NL: /(\r?\n[\t ]*)+/
+    %ignore " "
+    %declare _INDENT _DEDENT
+    """,
+    parser="lalr",
+    indent=gg.Indentation(newline="_NL"),
+)
+
+
 def text_of(tree: Tree | str) -> str:
     return tree if isinstance(tree, str) else "".join(map(text_of, tree.children))
 
@@ -67,6 +92,8 @@ def test_trees_of_random_grammars(rules: Rules, whole: dv.Body, removed: dv.Body
             "a (xx) x",
             "start(a b(( b(xx) )) b(x))",
         ),
+        (EXTENDED, "AB = [1, 2]; C = de;", "start(pair(AB =  value([1, 2]) ; ) pair(C =  value(word(de)) ;))"),
+        (BLOCKS, "if a:\n  b\n", "start(s(if a : \n      s(b \n)))"),
     ],
 )
 def test_trees(spec: gg.Gbnf | gg.Ebnf | gg.Lark, text: str, expected: str) -> None:
@@ -81,6 +108,10 @@ def test_a_text_of_ordinary_size() -> None:
 def test_what_is_too_large_or_no_grammar_is_refused() -> None:
     with pytest.raises(gg.LimitExceeded, match="Draw a shorter text"):
         parse_tree(gg.Gbnf('root ::= "a" root | "b"'), "a" * 5000 + "b", LIMITS)
+    with pytest.raises(gg.LimitExceeded, match="Draw a shorter text"):
+        parse_tree(EXTENDED, "A=b;" * 2000, LIMITS)
+    with pytest.raises(gg.CompileError, match="no text of this grammar"):
+        parse_tree(EXTENDED, "A=if;", LIMITS)
     with pytest.raises(gg.UnsupportedFeature, match="Regex has no parse trees"):
         parse_tree(gg.Regex("a"), "a", LIMITS)
     with pytest.raises(gg.CompileError, match="lark cannot parse"):

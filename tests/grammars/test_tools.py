@@ -26,7 +26,7 @@ ULM = ("search", {"city": "Ulm"})
 ROOM = ("book", {"id": 3})
 
 
-def compiled(tools: gg.Tools, kernel: str = "native") -> Any:
+def compiled(tools: Any, kernel: str = "native") -> Any:
     return gg.compile(tools, BYTES, implementation=kernel)
 
 
@@ -359,6 +359,13 @@ def test_formats_of_any_characters_are_read_as_they_are_written(made: gg.ToolFor
 def test_the_report_lists_what_is_enforced() -> None:
     entries = compiled(gg.Tools([FIND])).report
     assert {"maxItems", "required"} <= {entry.keyword for entry in entries}
+
+
+def test_the_report_names_the_tool_of_each_schema() -> None:
+    entries = compiled(gg.Tools([search, book], choice="auto")).report
+    listed = {(entry.part, entry.pointer) for entry in entries if entry.keyword == "properties"}
+    assert listed == {("search", "/properties"), ("book", "/properties")}
+    assert {entry.part for entry in compiled(gg.JsonSchema({"type": "object"})).report} == {""}
 
 
 def test_what_may_be_written_is_compiled_once_whatever_is_called() -> None:

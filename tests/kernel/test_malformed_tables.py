@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.grammars import ir
 from guidedgen.grammars.lower import lower
+from guidedgen.grammars.specs import Lark
 from guidedgen.kernel import compile_table
 from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
@@ -72,6 +73,8 @@ MALFORMED = {
     "repetition of itself": table(symbols=[[SymOp.REPETITION, 0, 0]]),
     "token out of range": table(symbols=[[SymOp.TOKEN, 0, 1]], pool=[256]),
     "negative token": table(symbols=[[SymOp.TOKEN, 0, 1]], pool=[-1]),
+    "limit of no token": table(symbols=[[SymOp.LIMITED, 1, 0]]),
+    "limit on a longest match": table(exprs=[[1, 0, 0], [ExprOp.LONGEST, 0, 0]], symbols=[[SymOp.LIMITED, 1, 3]]),
     "members out of the pool": unordered([0, -1, 0, -1, 0, 1], count=2),
     "no room for the bounds": unordered([0, -1, 0], count=0),
     "negative number of members": unordered([0, -1, 0, -1], count=-1),
@@ -119,6 +122,17 @@ def test_items_that_may_be_empty_are_refused(kernel: str, place: str) -> None:
     )
     with pytest.raises(CompileError):
         compile_grammar(ir.Sequence((node, item)), kernel)
+
+
+def test_a_terminal_of_an_automaton_that_may_be_empty_is_refused(kernel: str) -> None:
+    """Found by fuzzing: the shortest completion did not complete."""
+    made = Lark('start: A start | "b"\nA: "a"', parser="lalr").translate(Limits()).grammar
+    assert made is not None
+    assert isinstance(made.start, ir.Lalr)
+    maybe = ir.Terminal(ir.Repeat(ir.Literal(b"a"), 0, 1))
+    node = replace(made.start, terminals=(maybe, *made.start.terminals[1:]))
+    with pytest.raises(CompileError, match="empty"):
+        compile_grammar(node, kernel)
 
 
 def test_strided_and_readonly_arrays_are_fine(kernel: str) -> None:

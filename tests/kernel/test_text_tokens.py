@@ -61,6 +61,8 @@ SCHEMAS = {
     "a word without another": {"type": "string", "pattern": "the", "not": {"pattern": "be|中b"}},
     "two of a few letters": {"type": "string", "pattern": "[aben]{2}", "maxLength": 50},
     "a few words of limited length": {"type": "string", "pattern": "^(?:[^ ]+ ){0,5}[^ ]+$", "maxLength": 45},
+    "more words of limited length": {"type": "string", "pattern": r"^(?:\S+\s+){0,9}\S+$", "maxLength": 70},
+    "one of two words, of limited length": {"type": "string", "pattern": "^[^x]*(?:the|中)[^x]*$", "maxLength": 38},
     "marks in pairs": {"type": "string", "pattern": "^(?:[^-0]|-[^-]*-|0[^0b]*0)*$"},
     "never a letter twice": {"type": "string", "not": {"pattern": "([aben])x?-?(?:aa|bb|ee|nn)"}},
     "names": {
@@ -73,6 +75,11 @@ SCHEMAS = {
         "patternProperties": {"the": STRING, "na": {"type": "null"}},
         "minProperties": 1,
         "additionalProperties": False,
+    },
+    "names with either of two words": {
+        "type": "object",
+        "patternProperties": {"bean": STRING, "nabe-": {"type": "null"}, ".*": {}},
+        "minProperties": 1,
     },
 }
 

@@ -32,7 +32,7 @@ def chat(model: TransformersModel) -> list[int]:
 
 
 def test_it_may_do_everything(model: TransformersModel) -> None:
-    assert (model.backend, model.info.batch, model.info.tree, model.info.reason) == ("lean", True, True, None)
+    assert (model.backend, model.info.batch, model.info.tree, model.info.reason) == ("native", True, True, None)
     assert (model.info.logits_size, model.info.context_length) == (49152, 8192)
 
 

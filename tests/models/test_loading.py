@@ -9,10 +9,12 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+import guidedgen as gg
 from guidedgen.errors import ModelError
 from guidedgen.models import KNOWN, tiny
 from guidedgen.models.loading import load
 from guidedgen.models.precision import choose_device, choose_dtype
+from guidedgen.sampler.sampler import Sampler
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +50,22 @@ def test_a_folder_loads_with_progress(folder: Path, capfd: pytest.CaptureFixture
     assert (model.info.logits_size, model.info.dtype, model.info.device) == (tiny.VOCABULARY_SIZE, "float32", "cpu")
     assert model.vocabulary.size == tiny.VOCABULARY_SIZE  # padded: the tokenizer has 40
     assert model.vocabulary.eos == {2}
-    assert model.backend == "lean"
+    assert model.backend in ("native", "lean")
     assert load(str(folder), device="cpu", dtype="float32", lean=False).backend == "rows"
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_views_that_select_are_loaded_with_a_forward_that_honours_them(folder: Path) -> None:
+    pages = gg.Pages(8, page=4, block=4)
+    model = gg.load(folder, device="cpu", dtype="float32", cache=pages)
+    result = model.generate("!!!", gg.Regex("[!#]{40}"), max_tokens=60, describe="none")
+    assert (len(result.value), result.trace.approximate) == (40, str(pages))
+    plain = load(str(folder), device="cpu", dtype="float32")
+    if plain.backend == "native":
+        with pytest.raises(ModelError, match="native=False"):
+            Sampler(plain).view(attention=pages)
+    Sampler(load(str(folder), device="cpu", dtype="float32", native=False)).view(attention=pages)
 
 
 def test_loading_leaves_global_settings_alone(folder: Path) -> None:

@@ -93,7 +93,7 @@ def test_rows_that_were_never_published_are_recovered() -> None:
     tip = add(cache, cache.root, [1, 2])
     tip.pins += 1
     cache.allocator.take(50, tip.slot)  # provisional rows of a forward that never returned
-    cache.recover()
+    cache.allocator.reset(cache.recover())
     assert cache.allocator.available == 126
     assert tip.pins == 0
     assert add(cache, tip, [3]).slots().tolist()[:2] == tip.slots().tolist()
@@ -105,7 +105,7 @@ def test_a_node_whose_eviction_was_interrupted_is_dropped_with_what_is_below_it(
     dying = add(cache, trunk, [2])
     below = add(cache, dying, [3])
     dying.slot = -1  # as far as an eviction, or `clear`, came
-    cache.recover()
+    cache.allocator.reset(cache.recover())
     assert trunk.live
     assert not below.live
     assert cache.match([1, 2, 3]) is trunk
@@ -118,4 +118,14 @@ def test_clear_forgets_everything() -> None:
     cache.clear()
     assert not tip.live
     assert len(cache) == 0
-    assert cache.allocator.available == 128
+
+
+def test_felling_gives_back_all_slots_below_a_node() -> None:
+    cache = make()
+    trunk = add(cache, cache.root, [1, 2])
+    tips = [add(cache, trunk, [3, 4]), add(cache, trunk, [5])]
+    tips[0].pins += 1
+    cache.fell(trunk)
+    assert not any(tip.live for tip in tips)
+    assert trunk.live
+    assert cache.allocator.available == 126

@@ -17,10 +17,12 @@ import pytest
 import torch
 
 from guidedgen.models import tiny
-from guidedgen.models.base import Rows, Store
+from guidedgen.models.base import LayerPlan, Rows, Store
 from guidedgen.models.transformers_adapter import TransformersModel
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
+from guidedgen.sampler.views import SinkWindow, TopTokens, View
+from tests.sampler.thinned import Thinned
 
 TOLERANCE = 1e-4
 TOKENS = range(3, 7)  # few, so that prefixes are shared by chance
@@ -44,6 +46,16 @@ def fresh(family: str, tokens: tuple[int, ...]) -> torch.Tensor:
     with torch.inference_mode():
         logits: torch.Tensor = library_of(family)(input_ids=torch.tensor([tokens]), use_cache=False).logits[0, -1]
     return logits
+
+
+@cache
+def twin_of(family: str) -> Thinned:
+    return Thinned(family)
+
+
+@cache
+def thinned(family: str, tokens: tuple[int, ...], view: Any) -> torch.Tensor:
+    return twin_of(family).logits(tokens, view)[-1]
 
 
 class Interrupted(BaseException):
@@ -75,15 +87,26 @@ class FragileModel:
 class Walk:
     """A sampler with a small cache, some sequences to ask for, and counts of what happened."""
 
-    def __init__(self, family: str, *, slots: int, chunk: int, seed: int) -> None:
+    def __init__(self, family: str, *, slots: int, chunk: int, seed: int, forgets: View | None = None) -> None:
         self.family = family
+        self.forgets = forgets
         self.random = random.Random(seed)
         inner = model_of(family)
         self.model = FragileModel(inner)
         self.slots = slots
-        self.sampler = Sampler(self.model, cache_bytes=slots * inner.new_store(0).slot_bytes, chunk=chunk)
+        self.sampler = Sampler(
+            self.model, cache_bytes=slots * inner.new_store(0).slot_bytes, chunk=chunk, cache=forgets
+        )
+        self.views = []
+        if inner.info.layers and forgets is None:
+            self.views = [self.sampler.view(plan=LayerPlan(exit=0)), self.sampler.view(attention=TopTokens(6, 4))]
         self.sequences = [self.prompt()]
         self.seen: Counter[str] = Counter()
+
+    def expected(self, sequence: Sequence) -> torch.Tensor:
+        if self.forgets is None:
+            return fresh(self.family, sequence.tokens())
+        return thinned(self.family, sequence.tokens(), self.forgets)
 
     def prompt(self) -> Sequence:
         length = self.random.choice([1, 2, 5, 12, 20])
@@ -117,7 +140,7 @@ class Walk:
         self.seen["evicted"] += self.sampler.cached_tokens < cached
         assert logits.shape == (len(batch), tiny.VOCABULARY_SIZE)
         for row, sequence in zip(logits, batch, strict=True):
-            torch.testing.assert_close(row, fresh(self.family, sequence.tokens()), atol=TOLERANCE, rtol=0)
+            torch.testing.assert_close(row, self.expected(sequence), atol=TOLERANCE, rtol=0)
         self.check_slots()
 
     def draft(self) -> None:
@@ -133,7 +156,7 @@ class Walk:
             self.seen["trees"] += len({draft.tokens() for draft in drafts}) > 1
         logits = self.sampler.logits([base, *drafts])
         for row, sequence in zip(logits, [base, *drafts], strict=True):
-            torch.testing.assert_close(row, fresh(self.family, sequence.tokens()), atol=TOLERANCE, rtol=0)
+            torch.testing.assert_close(row, self.expected(sequence), atol=TOLERANCE, rtol=0)
         keep = self.random.choice([base, *drafts])
         following = keep.extend(self.random.choice(TOKENS), None)  # type: ignore[arg-type]
         self.sampler.discard(drafts, base=base, keep=self.random.choice([keep, following]))
@@ -142,11 +165,12 @@ class Walk:
 
     def check_slots(self) -> None:
         """Each cached token has a slot of its own, and all others are free."""
-        nodes = list(self.sampler._engine.cache._nodes())
-        allocator = self.sampler._engine.cache.allocator
-        assert len({node.slot for node in nodes}) == len(nodes)
-        assert all(node.slot >= 0 and node.pins == 0 for node in nodes)
-        assert len(nodes) + allocator.available == allocator.capacity <= self.slots
+        engine = self.sampler._engine
+        owned = [slot for tree in engine._caches() for node in tree._nodes() for slot in node.owned]
+        assert len(set(owned)) == len(owned)
+        assert min(owned, default=0) >= 0
+        assert all(node.pins == 0 for node in engine.full.cache._nodes())
+        assert len(owned) + engine.allocator.available == engine.allocator.capacity <= self.slots
 
     def interrupt(self) -> None:
         self.model.forwards, self.model.fails_at = 0, self.random.randint(1, 2)
@@ -173,7 +197,8 @@ class Walk:
         batch, before = self.batch(), sys.gettrace()
         sys.settrace(trace)
         try:
-            self.sampler.logits(batch)
+            for asked in self.random.sample([self.sampler, *self.views], k=1 + len(self.views)):
+                asked.logits(batch)
             self.sampler.discard(batch[1:], base=batch[0].prompt_node, keep=batch[0])
         except Interrupted:
             self.seen["interrupted anywhere"] += 1
@@ -202,6 +227,14 @@ def test_law_cache(family: str, slots: int, monkeypatch: pytest.MonkeyPatch) -> 
     expected = {"asked", "nested", "interrupted", "interrupted anywhere"} | ({"evicted"} if slots < 500 else set())
     expected |= {"trees"} if slots == 500 and walk.model.info.tree else set()
     assert expected <= {name for name, count in walk.seen.items() if count}, walk.seen
+
+
+@pytest.mark.parametrize("view", [TopTokens(6, 4), SinkWindow(2, 5, 3)], ids=str)
+def test_law_cache_of_a_cache_that_forgets(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guidedgen.sampler.engine._FIRST_CAPACITY", 16)
+    walk = Walk("llama", slots=70, chunk=7, seed=3, forgets=view)
+    walk.run(120)
+    assert {"asked", "nested", "evicted", "interrupted", "interrupted anywhere"} <= set(+walk.seen), walk.seen
 
 
 @pytest.mark.slow

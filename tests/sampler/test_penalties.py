@@ -5,14 +5,20 @@ from __future__ import annotations
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import RepetitionPenaltyLogitsProcessor
+from transformers import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
 
-from guidedgen.sampler.penalties import penalise
+from guidedgen.sampler import penalties
 from guidedgen.sampler.sequence import Sequence, TokenRecord
-from guidedgen.sampler.settings import Sampling
+from guidedgen.sampler.settings import Penalties, Sampling
 from guidedgen.toy import OneOf
 
 STATE = OneOf([(0,)], 20).start()
+
+
+def penalise(scores: torch.Tensor, sequences: list[Sequence], settings: Penalties) -> torch.Tensor:
+    return penalties.penalise(scores, sequences, torch.zeros_like(scores), settings)
+
+
 TOKENS = st.lists(st.integers(0, 19), max_size=12)
 
 
@@ -74,3 +80,40 @@ def test_tokens_beyond_the_logits_are_ignored() -> None:
     both = Sampling(repetition_penalty=2.0, presence_penalty=1.0)
     penalised = penalise(narrow, [sequence([1, 19], [18, 2])], both)
     assert (penalised != narrow).nonzero()[:, 1].tolist() == [1, 2]
+
+
+def test_a_window_forgets_what_is_further_back() -> None:
+    every = {"repetition_penalty": 1.5, "presence_penalty": 0.5, "frequency_penalty": 0.25}
+    text = sequence([1, 2], [3, 4, 5])
+    for window, kept in ((2, sequence([0], [4, 5])), (3, sequence([0], [3, 4, 5])), (4, sequence([2], [3, 4, 5]))):
+        recent = penalise(logits(), [text], Sampling(repetition_window=window, **every))  # type: ignore[arg-type]
+        whole = penalise(logits(), [kept], Sampling(exempt=frozenset({0}), **every))  # type: ignore[arg-type]
+        assert torch.equal(recent, whole)
+    assert torch.equal(
+        penalise(logits(), [text], Sampling(repetition_window=99, **every)),  # type: ignore[arg-type]
+        penalise(logits(), [text], Sampling(**every)),  # type: ignore[arg-type]
+    )
+
+
+def test_exempt_tokens_are_left_alone() -> None:
+    every = {"repetition_penalty": 1.5, "presence_penalty": 0.5, "frequency_penalty": 0.25, "no_repeat_ngram": 2}
+    text = sequence([1], [2, 3, 2])
+    changed = penalise(logits(), [text], Sampling(exempt=frozenset({2, 3}), **every)) != logits()  # type: ignore[arg-type]
+    assert changed[0].nonzero().flatten().tolist() == [1]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(0, 3), max_size=12), st.integers(2, 4))
+def test_no_ngram_comes_twice_as_transformers_has_it(generated: list[int], size: int) -> None:
+    ours = penalise(logits(), [sequence([9], generated)], Sampling(no_repeat_ngram=size))
+    theirs = NoRepeatNGramLogitsProcessor(size)(torch.tensor([generated or [9]]), logits())
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_an_ngram_may_come_again_where_nothing_else_is_allowed() -> None:
+    text = sequence([9], [1, 2, 1])
+    alone = torch.full((1, 20), float("-inf"))
+    alone[0, 2] = 0
+    assert torch.equal(penalties.penalise(logits(), [text], alone, Sampling(no_repeat_ngram=2)), logits())
+    alone[0, 3] = 0
+    assert penalties.penalise(logits(), [text], alone, Sampling(no_repeat_ngram=2))[0, 2] == float("-inf")

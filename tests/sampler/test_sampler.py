@@ -117,6 +117,49 @@ def test_long_prompts_are_computed_in_chunks(model: Any) -> None:
     torch.testing.assert_close(chunked, Sampler(model).logits([prompt(*tokens), prompt(4)]), atol=1e-4, rtol=0)
 
 
+def test_prompts_are_computed_ahead_in_the_rows_that_decoding_leaves(model: Any) -> None:
+    """No decoding sequence waits for more than one forward, and the budget of rows is kept."""
+    sampler = Sampler(model, chunk=8)
+    running = [prompt(5, 6), prompt(7, 8, 9)]
+    sampler.logits(running)
+    counts(sampler)
+    waiting = prompt(*[3 + index % 40 for index in range(20)])
+    left = []
+    for token in range(10, 14):
+        running = [extend(sequence, token) for sequence in running]
+        logits = sampler.logits(running, ahead=[waiting])
+        forwards, rows, _ = counts(sampler)
+        assert (forwards, rows <= 8) == (1, True)
+        torch.testing.assert_close(logits, Sampler(model).logits(running), atol=1e-4, rtol=0)
+        left.append(sampler.uncached(waiting))
+    assert left == [13, 7, 1, 0]
+    torch.testing.assert_close(sampler.logits([waiting]), Sampler(model).logits([waiting]), atol=1e-4, rtol=0)
+    assert counts(sampler)[:2] == (1, 1)
+
+
+@pytest.mark.parametrize("chunk", [4, 7, 64])
+def test_prompts_ahead_never_get_into_the_way(model: Any, chunk: int) -> None:
+    """Prompts that share tokens with what is asked for, with drafts, and with each other."""
+    sampler = Sampler(model, chunk=chunk)
+    base = prompt(5, 6, 7)
+    asked = [base, extend(base, 8), extend(base, 9), extend(base, 9, 4)]
+    ahead = [extend(base, 8, 3, 3, 3), extend(base, 4, 4), prompt(5, 6), prompt(5, 9, 9, 9), prompt(5, 9, 9, 9, 7, 7)]
+    for _ in range(3):
+        torch.testing.assert_close(sampler.logits(asked, ahead=ahead), Sampler(model).logits(asked), atol=1e-4, rtol=0)
+    torch.testing.assert_close(sampler.logits(ahead), Sampler(model).logits(ahead), atol=1e-4, rtol=0)
+    allocator = sampler._engine.allocator
+    assert allocator.capacity - allocator.available == sampler.cached_tokens
+    assert all(node.pins == 0 for node in sampler._tree.cache._nodes())
+
+
+def test_prompts_ahead_give_way_where_memory_is_short(model: Any) -> None:
+    sampler = Sampler(model, cache_bytes=20 * model.new_store(0).slot_bytes)
+    asked, waiting = prompt(*[5] * 18), prompt(*[6] * 12)
+    torch.testing.assert_close(
+        sampler.logits([asked], ahead=[waiting]), Sampler(model).logits([asked]), atol=1e-4, rtol=0
+    )
+
+
 def test_order_of_the_answers_is_the_order_of_the_sequences(model: Any) -> None:
     batch = [prompt(5, 6, 7, 8, 9), prompt(4), prompt(5, 6), prompt(4), prompt(5, 6, 7)]
     together = Sampler(model).logits(batch)
@@ -220,6 +263,6 @@ def test_dropped_sequences_leave_no_hints_behind(model: Any) -> None:
     for _ in range(10):
         sequence = extend(sequence, 6)
         sampler.logits([sequence])
-    assert len(sampler._engine.hints) == 10
+    assert len(sampler._tree.hints) == 10
     del sequence
-    assert len(sampler._engine.hints) == 0
+    assert len(sampler._tree.hints) == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from guidedgen.sampler.settings import Penalties, Sampling
+from guidedgen.sampler.settings import CUTS, Penalties, Sampling
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,17 @@ def test_default_is_greedy_and_changes_nothing() -> None:
     assert (Sampling().greedy, Sampling().warped, Sampling().penalised) == (True, False, False)
 
 
-@pytest.mark.parametrize("name", ["top_k", "top_p", "min_p"])
+@pytest.mark.parametrize("name", CUTS)
 def test_each_cut_counts_as_a_warp(name: str) -> None:
-    assert Sampling(**{name: 1}).warped
+    assert Sampling(**{name: 0.5 if "cutoff" in name else 1}).warped
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Penalties)])
+PENALTIES = {field.name for field in fields(Penalties)} - {"repetition_window", "exempt"}  # those say of which
+
+
+@pytest.mark.parametrize("name", sorted(PENALTIES))
 def test_each_penalty_counts(name: str) -> None:
-    assert Sampling(**{name: 1.5}).penalised
+    assert Sampling(**{name: 2}).penalised
 
 
 def test_equal_settings_are_equal() -> None:

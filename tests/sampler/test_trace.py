@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from guidedgen.sampler.sequence import TokenRecord
@@ -54,3 +56,21 @@ def test_a_snapshot_does_not_change() -> None:
     recorder.forward(rows=9)
     assert before.total("rows") == 6
     assert recorder.snapshot().total("rows") == pytest.approx(15)
+
+
+def test_seconds_of_steps_are_those_since_the_step_before() -> None:
+    began = time.perf_counter()
+    recorder = TraceRecorder()
+    time.sleep(0.02)
+    recorder.forward(rows=1)
+    recorder.end_step()
+    time.sleep(0.01)
+    recorder.drafting(0.25)
+    recorder.drafting(0.5)
+    recorder.forward(rows=1)
+    first, second = recorder.snapshot().steps
+    assert first.seconds >= 0.02
+    assert second.seconds >= 0.01
+    assert first.seconds + second.seconds <= time.perf_counter() - began
+    assert (first.draft_seconds, second.draft_seconds) == (0.0, 0.75)
+    assert 0 <= first.cpu_seconds < 0.02  # it slept

@@ -9,11 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import (
+    EpsilonLogitsWarper,
+    EtaLogitsWarper,
     LogitsProcessorList,
     MinPLogitsWarper,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 from guidedgen.sampler.settings import Sampling
@@ -35,6 +38,12 @@ def theirs(scores: torch.Tensor, sampling: Sampling) -> torch.Tensor:
         chain.append(TopPLogitsWarper(sampling.top_p))
     if sampling.min_p is not None:
         chain.append(MinPLogitsWarper(sampling.min_p))
+    if sampling.typical_p is not None and sampling.typical_p < 1:
+        chain.append(TypicalLogitsWarper(sampling.typical_p))
+    if sampling.epsilon_cutoff is not None:
+        chain.append(EpsilonLogitsWarper(sampling.epsilon_cutoff))
+    if sampling.eta_cutoff is not None:
+        chain.append(EtaLogitsWarper(sampling.eta_cutoff))
     return chain(torch.zeros(len(scores), 1, dtype=torch.int64), scores).softmax(-1)
 
 
@@ -46,6 +55,40 @@ def test_equal_to_transformers(
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
     scores = logits(seed)
     torch.testing.assert_close(warp(scores, sampling), theirs(scores, sampling), atol=1e-6, rtol=1e-4)
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 2**31), st.floats(0.5, 3.0), MAYBE_K, MAYBE_P, st.none() | st.floats(1e-4, 0.2), st.booleans())
+def test_cuts_by_entropy_equal_transformers(
+    seed: int, temperature: float, top_k: int | None, typical: float | None, cutoff: float | None, eta: bool
+) -> None:
+    cuts = {"eta_cutoff" if eta else "epsilon_cutoff": cutoff}
+    sampling = Sampling(temperature=temperature, top_k=top_k, typical_p=typical, **cuts)  # type: ignore[arg-type]
+    scores = logits(seed)
+    torch.testing.assert_close(warp(scores, sampling), theirs(scores, sampling), atol=1e-6, rtol=1e-4)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**31), st.floats(0.1, 4.0), st.floats(0.2, 3.0))
+def test_top_n_sigma_by_its_definition(seed: int, count: float, temperature: float) -> None:
+    scores = logits(seed, rows=1)
+    scores[0, ::3] = -math.inf
+    finite = [float(score) for score in scores[0] if score > -math.inf]
+    mean = sum(finite) / len(finite)
+    sigma = math.sqrt(sum((score - mean) ** 2 for score in finite) / len(finite))
+    kept = warp(scores, Sampling(temperature=temperature, top_n_sigma=count))[0] > 0
+    edge = max(finite) - count * sigma
+    assert all(
+        bool(keep) == (float(score) >= edge) or abs(float(score) - edge) < 1e-5
+        for keep, score in zip(kept, scores[0], strict=True)
+    )
+
+
+def test_mirostat_cuts_surprises_beyond_its_bound() -> None:
+    scores = torch.tensor([[0.5, 0.25, 0.125, 0.125]]).log()
+    sampling = Sampling(temperature=1.0, mirostat=1.0)
+    assert warp(scores, sampling, torch.tensor([[2.0]]))[0].tolist() == pytest.approx([2 / 3, 1 / 3, 0, 0])
+    assert warp(scores, sampling, torch.tensor([[0.5]]))[0].tolist() == [1.0, 0.0, 0.0, 0.0]  # the best one stays
 
 
 @settings(max_examples=80)

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import torch
 
+from guidedgen.decoders.base import LogitsSource
+from guidedgen.decoders.policies.base import Growth, PolicySession, chain_length
 from guidedgen.decoders.tree import DraftTree
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
@@ -25,11 +27,13 @@ class Setting:
         vocabulary: the target's.
         logits_size: width of its logits.
         sampling: how tokens are drawn.
+        sampler: the target's, for drafters that look at the target in a cheaper way; None where there is none.
     """
 
     vocabulary: Vocabulary
     logits_size: int
     sampling: Sampling
+    sampler: LogitsSource | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,8 @@ class Request:
         most: drafts for it, at most; forced tokens do not count.
         seed: of the sample's random stream.
         sample: number of the sample among those of its prompt.
+        policy: what decides how much is drafted; None leaves it to the drafter.
+        source: which part of a combined drafter is asked; it labels its trees with it.
     """
 
     lane: int
@@ -49,6 +55,22 @@ class Request:
     most: int
     seed: int = 0
     sample: int = 0
+    policy: PolicySession | None = None
+    source: str = ""
+
+    def growth(self, own: Growth, *, level_cost: float = 0.0) -> Growth:
+        """How a tree for this request grows: as the policy says, or as the drafter would by itself.
+
+        Args:
+            own: what the drafter does without a policy.
+            level_cost: see `PolicySession.grow`.
+        """
+        return own if self.policy is None else self.policy.grow(self, level_cost=level_cost)
+
+    def length(self, own: int) -> int:
+        """The same for drafts that are chains whose tokens cost nothing: how many tokens, at most."""
+        most = min(own, self.most)
+        return most if self.policy is None else min(most, chain_length(self.policy.grow(self)))
 
     def uniform(self, depth: int, draw: int) -> float:
         """A number in [0, 1) of the sample's stream, `depth` tokens after the tip; verifiers use others."""

@@ -70,19 +70,25 @@ class _FallbackSession(_Parts):
         """See `DraftSession.propose`."""
         trees: list[DraftTree] = [DraftTree(tokens=(), parents=())] * len(requests)
         waiting = list(range(len(requests)))
-        for part in self._parts:
+        for number, part in enumerate(self._parts):
             if not waiting:
                 break
-            for index, tree in zip(waiting, part.propose([requests[index] for index in waiting]), strict=True):
-                trees[index] = tree
+            asked = [_of_part(requests[index], number) for index in waiting]
+            for index, request, tree in zip(waiting, asked, part.propose(asked), strict=True):
+                trees[index] = replace(tree, source=tree.source or request.source)
             waiting = [index for index in waiting if not len(trees[index])]
         return trees
+
+
+def _of_part(request: Request, number: int) -> Request:
+    """The request as a part of a combined drafter gets it."""
+    return replace(request, source=f"{request.source}{number}.")
 
 
 class _UnionSession(_Parts):
     def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
         """See `DraftSession.propose`."""
-        joined = [_Trie() for _ in requests]
+        joined = [Trie() for _ in requests]
         for part in self._parts:
             asked = [
                 replace(request, most=request.most - len(trie.tokens))
@@ -92,11 +98,19 @@ class _UnionSession(_Parts):
                 break
             for request, tree, trie in zip(asked, part.propose(asked), joined, strict=True):
                 trie.add(tree, request.most)
-        return [DraftTree(tokens=tuple(trie.tokens), parents=tuple(trie.parents)) for trie in joined]
+        return [
+            DraftTree(tokens=tuple(trie.tokens), parents=tuple(trie.parents), source=request.source)
+            for request, trie in zip(requests, joined, strict=True)
+        ]
 
 
-class _Trie:
-    """Ways joined at their common beginnings."""
+class Trie:
+    """Ways joined at their common beginnings.
+
+    Attributes:
+        tokens: by node.
+        parents: by node; parents first.
+    """
 
     def __init__(self) -> None:
         self.tokens: list[int] = []
@@ -106,15 +120,26 @@ class _Trie:
     def add(self, tree: DraftTree, most: int) -> None:
         """Add the nodes of a tree until `most` are new."""
         places = {ROOT: ROOT}
+        most += len(self.tokens)
         for node, (token, parent) in enumerate(zip(tree.tokens, tree.parents, strict=True)):
-            if parent not in places:
-                continue
-            edge = places[parent], token
-            if edge not in self._known:
-                if most < 1:
-                    continue
-                most -= 1
-                self._known[edge] = len(self.tokens)
-                self.tokens.append(token)
-                self.parents.append(places[parent])
-            places[node] = self._known[edge]
+            own = self._child(places[parent], token, most) if parent in places else None
+            if own is not None:
+                places[node] = own
+
+    def add_way(self, tokens: ListOf[int], most: int) -> None:
+        """Add one token after another from the root, until there are `most` nodes in all."""
+        node = ROOT
+        for token in tokens:
+            child = self._child(node, token, most)
+            if child is None:
+                return
+            node = child
+
+    def _child(self, parent: int, token: int, most: int) -> int | None:
+        """The node of a token after another, made where there is room."""
+        known = self._known.get((parent, token))
+        if known is None and len(self.tokens) < most:
+            known = self._known[parent, token] = len(self.tokens)
+            self.tokens.append(token)
+            self.parents.append(parent)
+        return known

@@ -62,7 +62,7 @@ class CopySession:
             first = settings.occurrence == "first"
             history = self._histories[request.lane] = History(settings.shortest, settings.longest, keep_first=first)
         history.follow(request.tip)
-        return history.continuation(min(settings.most, request.most))
+        return history.continuation(request.length(settings.most))
 
     def observe(self, outcome: Outcome) -> None:
         """See `DraftSession.observe`."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guidedgen.decoders.drafters.base import Outcome, Request, Setting
+from guidedgen.decoders.drafters.tables import table_tree
 from guidedgen.decoders.tree import ROOT, DraftTree
 
 _NOTHING = -1
@@ -55,7 +56,18 @@ class RecycleSession:
 
     def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
         """See `DraftSession.propose`."""
-        return [self._tree(request.tip.token, request.most) for request in requests]
+        return [self._for(request) for request in requests]
+
+    def _for(self, request: Request) -> DraftTree:
+        if request.policy is None:
+            return self._tree(request.tip.token, request.most)
+        return table_tree(request, request.policy.grow(request), self._following)
+
+    def _following(self, way: ListOf[int]) -> list[tuple[int, float]]:
+        """The candidates after the last token of a way, with shares that fall by rank as `decay` says."""
+        decay = self._settings.decay
+        known = [int(token) for token in self._after[way[-1]] if token != _NOTHING]
+        return [(token, (1 - decay) * decay**rank) for rank, token in enumerate(known)]
 
     def _tree(self, token: int, most: int) -> DraftTree:
         settings = self._settings

@@ -43,7 +43,7 @@ class Automaton {
     LexState* next(LexState* s, uint8_t byte) {
         prune(s);
         if (s->edge_of) return s->edge_of[byte] ? target(s, s->edge_of[byte] - 1u) : nullptr;
-        if (s->edges.size() > kFewEdges && ++s->asked > kOften) number_edges(s);
+        if (s->edges.size() > kFewEdges && (s->asked += static_cast<int32_t>(s->edges.size())) > kOften) number_edges(s);
         for (size_t i = 0; i < s->edges.size(); ++i)
             if (s->edges[i].bytes.has(byte)) return target(s, i);
         return nullptr;
@@ -292,10 +292,12 @@ class Automaton {
     bool sure(const LexEdge& e) const { return expressions_.at(e.rest).sure && expressions_.at(e.tail).sure; }
 
     void number_edges(LexState* s) {
-        s->edge_of.reset(new uint16_t[256]());
+        s->asked = INT32_MIN;
+        if (s->edges.size() > UINT8_MAX) return;
+        s->edge_of.reset(new uint8_t[256]());
         for (size_t i = 0; i < s->edges.size(); ++i)
-            s->edges[i].bytes.each([&](uint8_t b) { s->edge_of[b] = static_cast<uint16_t>(i + 1); });
-        bytes_ += 512;
+            s->edges[i].bytes.each([&](uint8_t b) { s->edge_of[b] = static_cast<uint8_t>(i + 1); });
+        bytes_ += 256;
     }
 
     // In a sequence each edge is one of its head, before the tail, or one of the tail where the head may be empty: only where
@@ -304,35 +306,59 @@ class Automaton {
         if (s->expanded) return;
         const Expr e = expressions_.at(s->expr);
         bool sequence = e.op == Op::Concat;
-        Partition parts = expressions_.derive(sequence ? e.a : s->expr), behind;
+        expressions_.forget_some();
+        const Partition *parts = &expressions_.derived(sequence ? e.a : s->expr), *behind = nullptr;
         if (sequence && expressions_.at(e.a).nullable) {
-            behind = expressions_.derive(e.b);
-            if (any_common(parts, behind)) {
-                parts = expressions_.derive(s->expr);
-                behind.clear();
+            behind = &expressions_.derived(e.b);
+            if (any_common(*parts, *behind)) {
+                parts = &expressions_.derived(s->expr);
+                behind = nullptr;
                 sequence = false;
             }
         }
         std::vector<LexEdge> edges;
-        edges.reserve(parts.size() + behind.size());
-        for (const auto& [bytes, rest] : parts) add_edge(s, {bytes, nullptr, rest, sequence ? e.b : Expressions::kEpsilon}, sequence ? e.a : s->expr, edges);
-        for (const auto& [bytes, rest] : behind) add_edge(s, {bytes, nullptr, rest, Expressions::kEpsilon}, s->expr, edges);
+        edges.reserve(parts->size() + (behind ? behind->size() : 0));
+        EdgeIndex index(edges);
+        for (const auto& [bytes, rest] : *parts) add_edge(s, {bytes, nullptr, rest, sequence ? e.b : Expressions::kEpsilon}, sequence ? e.a : s->expr, index);
+        if (behind)
+            for (const auto& [bytes, rest] : *behind) add_edge(s, {bytes, nullptr, rest, Expressions::kEpsilon}, s->expr, index);
+        if (edges.capacity() > edges.size() + kSpare) edges.shrink_to_fit();
         bytes_ += static_cast<int64_t>(edges.size() * sizeof(LexEdge));
         s->edges = std::move(edges);
         s->expanded = true;
     }
 
+    static constexpr size_t kSpare = 8;      // edges
     static constexpr int32_t kUnknown = -2;
     static constexpr int kCharacter = 4;     // bytes
+    // Edges by where they lead: there are at most as many as bytes.
+    class EdgeIndex {
+      public:
+        explicit EdgeIndex(std::vector<LexEdge>& edges) : edges_(edges) { places_.fill(-1); }
+
+        // The edge that leads to the same as another; nullptr: there is none yet, and the next one to be added will be it.
+        LexEdge* find(const LexEdge& like) {
+            size_t at = mix(static_cast<uint32_t>(like.rest), static_cast<uint32_t>(like.tail)) % places_.size();
+            for (; places_[at] >= 0; at = (at + 1) % places_.size())
+                if (LexEdge& e = edges_[static_cast<size_t>(places_[at])]; e.rest == like.rest && e.tail == like.tail) return &e;
+            places_[at] = static_cast<int16_t>(edges_.size());
+            return nullptr;
+        }
+        void add(const LexEdge& made) { edges_.push_back(made); }
+
+      private:
+        std::vector<LexEdge>& edges_;
+        std::array<int16_t, 512> places_;
+    };
+
     // `same`: what an edge leads to that leads back to its state.
-    static void add_edge(LexState* s, LexEdge made, int32_t same, std::vector<LexEdge>& edges) {
-        for (LexEdge& e : edges)
-            if (e.rest == made.rest && e.tail == made.tail) {
-                e.bytes = e.bytes | made.bytes;
-                return;
-            }
+    static void add_edge(LexState* s, LexEdge made, int32_t same, EdgeIndex& edges) {
+        if (LexEdge* known = edges.find(made)) {
+            known->bytes = known->bytes | made.bytes;
+            return;
+        }
         if (made.rest == same) made.to = s;
-        edges.push_back(made);
+        edges.add(made);
     }
 
     static bool any_common(const Partition& left, const Partition& right) {
@@ -342,7 +368,7 @@ class Automaton {
     }
 
     static constexpr size_t kFewEdges = 6;   // up to here looking at each beats a table
-    static constexpr int32_t kOften = 64;    // times that an edge is looked for before the table is worth it
+    static constexpr int32_t kOften = 600;   // edges that are looked at before the table is worth it
 
     Paged<LexState, 6> states_;
     Paged<LexState*> by_expr_;

@@ -11,6 +11,7 @@
 #include "bind_text.h"
 #include "bind_schema.h"
 #include "bind_numbers.h"
+#include "bind_rows.h"
 #include "bind_where.h"
 #include "matcher.h"
 
@@ -282,6 +283,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("fingerprint", [](const Handle& h) { return reinterpret_cast<uintptr_t>(h.position); });
 
     bind_schema(m);
+    bind_rows(m);
     bind_numbers(m);
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1, "budgets"_a = nb::none(),
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");

@@ -79,6 +79,12 @@ struct ByteSet {
         return s;
     }
     void add(uint8_t b) { w[b >> 6] |= 1ull << (b & 63); }
+    // How many smaller bytes are in it.
+    uint32_t rank(uint8_t b) const {
+        uint32_t before = 0;
+        for (int i = 0; i < b >> 6; ++i) before += static_cast<uint32_t>(__builtin_popcountll(w[i]));
+        return before + static_cast<uint32_t>(__builtin_popcountll(w[b >> 6] & ((uint64_t{1} << (b & 63)) - 1)));
+    }
     bool has(uint8_t b) const { return (w[b >> 6] >> (b & 63)) & 1; }
     bool empty() const { return !(w[0] | w[1] | w[2] | w[3]); }
     int count() const {

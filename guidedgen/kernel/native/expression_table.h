@@ -77,6 +77,7 @@ class ExpressionTable {
     // concatenation, union and repetition is, too.
     void set_universe(int32_t id) { universe_ = id; }
     void mark_text(int32_t id) { nodes_[id].text = true; }
+    bool of_universe(int32_t part) const { return universe_ >= 0 && nodes_[universe_].op == Op::Repeat && nodes_[universe_].a == part; }
 
     // Whether it is plain to see that each text of the universe begins some text of a language, and is none itself: it has the
     // universe before something, and all its texts end with a byte of `ends`, which texts of the universe do not end with.

@@ -4,6 +4,7 @@
 // Brzozowski, "Derivatives of Regular Expressions", JACM 1964.
 #pragma once
 
+#include <array>
 #include <deque>
 
 #include "expression_longest.h"
@@ -19,9 +20,18 @@ class Expressions : public ExpressionLongest {
     int64_t memory() const { return ExpressionTable::memory() + derived_parts_ * static_cast<int64_t>(sizeof(Partition::value_type)); }
 
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
-    Partition derive(int32_t id) {
-        forget_some();
-        return derive(id, 0);
+    Partition derive(int32_t id) { return derive(id, 0); }
+    // The same in the memo, until some of it is forgotten.
+    const Partition& derived(int32_t id) { return derive(id, 0); }
+
+    // The oldest of the memo goes, a few at a time.
+    void forget_some() {
+        while (derived_parts_ > kDerivedParts && !derived_order_.empty()) {
+            auto& oldest = derived_[derived_order_.front()];
+            derived_parts_ -= static_cast<int64_t>(oldest->size()) + 2;
+            oldest.reset();
+            derived_order_.pop_front();
+        }
     }
 
     // Frees some of the memo, before the rest goes; false: there is none left.
@@ -43,36 +53,32 @@ class Expressions : public ExpressionLongest {
     }
 
     // Parts are shared, also between nested repetitions that are written out: without a memo the work would be exponential.
-    Partition derive(int32_t id, int depth) {
+    const Partition& derive(int32_t id, int depth) {
         const Expr e = nodes_[id];
-        if (e.op == Op::Bytes) return {{sets_[e.a], kEpsilon}};
+        if (e.op == Op::Bytes) return by_bytes(e.a);
         if (is_derived(id)) return *derived_[id];
         deeper(depth);
-        Partition parts = e.op == Op::Concat ? derive_concat(id, depth) : derive_other(e, depth);
-        remember(id, parts);
-        return parts;
+        return remember(id, e.op == Op::Concat ? derive_concat(id, depth) : derive_other(e, depth));
     }
 
-    void remember(int32_t id, const Partition& parts) {
+    const Partition& by_bytes(int32_t set) {
+        by_bytes_.grow(sets_.size());
+        Partition& known = by_bytes_[set];
+        if (known.empty()) known.emplace_back(sets_[set], kEpsilon);
+        return known;
+    }
+
+    const Partition& remember(int32_t id, Partition parts) {
         spend(static_cast<int64_t>(parts.size()) + 1);
         derived_.grow(static_cast<size_t>(size()));
-        if (derived_[id]) return;
+        if (derived_[id]) return *derived_[id];
         derived_parts_ += static_cast<int64_t>(parts.size()) + 2;
-        derived_[id] = std::make_unique<Partition>(parts);
+        derived_[id] = std::make_unique<Partition>(std::move(parts));
         derived_order_.push_back(id);
+        return *derived_[id];
     }
 
     bool is_derived(int32_t id) const { return static_cast<size_t>(id) < derived_.size() && derived_[id]; }
-
-    // The oldest of the memo goes, a few at a time.
-    void forget_some() {
-        while (derived_parts_ > kDerivedParts && !derived_order_.empty()) {
-            auto& oldest = derived_[derived_order_.front()];
-            derived_parts_ -= static_cast<int64_t>(oldest->size()) + 2;
-            oldest.reset();
-            derived_order_.pop_front();
-        }
-    }
 
     // Down the spine as far as its heads may be empty, then back, so that long concatenations cost no stack.
     Partition derive_concat(int32_t id, int depth) {
@@ -89,7 +95,7 @@ class Expressions : public ExpressionLongest {
             const Expr e = nodes_[spine[i]];
             Partition parts = derive(e.a, depth + 1);
             for (auto& part : parts) part.second = concat(part.second, e.b);
-            result = result.empty() ? std::move(parts) : join({std::move(parts), std::move(result)});
+            result = result.empty() ? std::move(parts) : join({&parts, &result});
             if (i > 0) remember(spine[i], result);
         }
         return result;
@@ -104,8 +110,8 @@ class Expressions : public ExpressionLongest {
                 return parts;
             }
             case Op::Or: {
-                std::vector<Partition> all;
-                for (int32_t i = 0; i < e.b; ++i) all.push_back(derive(args_[e.a + i], depth + 1));
+                std::vector<const Partition*> all;
+                for (int32_t i = 0; i < e.b; ++i) all.push_back(&derive(args_[e.a + i], depth + 1));
                 return join(all);
             }
             case Op::And: {
@@ -114,9 +120,9 @@ class Expressions : public ExpressionLongest {
                 return parts;
             }
             case Op::Not: {
-                Partition parts = derive(e.a, depth + 1), result;
+                Partition result;
                 ByteSet rest = ByteSet::all();
-                for (auto& part : parts) {
+                for (const auto& part : derive(e.a, depth + 1)) {
                     rest = rest - part.first;
                     int32_t target = negate(part.second);
                     if (target != kEmpty) result.emplace_back(part.first, target);
@@ -125,7 +131,7 @@ class Expressions : public ExpressionLongest {
                 return result;
             }
             case Op::Longest: {
-                const Partition accepted = derive(e.a, depth + 1);
+                const Partition& accepted = derive(e.a, depth + 1);
                 return meet_longest(e, accepted, derive(e.b, depth + 1));
             }
             case Op::Lazy: return sources_.all[e.a]->derive(e.b);
@@ -134,31 +140,67 @@ class Expressions : public ExpressionLongest {
     }
 
     // Partition of a union: per byte the targets of all parts, grouped by equal target lists.
-    Partition join(const std::vector<Partition>& all) {
-        if (all.size() == 2 && all[0].size() * all[1].size() <= 16) return join_two(all[0], all[1]);
-        std::vector<int32_t> targets[256];
-        for (const auto& parts : all)
-            for (const auto& part : parts)
-                part.first.each([&](uint8_t b) { targets[b].push_back(part.second); });
-        std::vector<std::pair<std::vector<int32_t>, ByteSet>> groups;
-        std::unordered_map<uint64_t, std::vector<size_t>> by_hash;
-        for (int b = 0; b < 256; ++b) {
-            if (targets[b].empty()) continue;
-            uint64_t h = targets[b].size();
-            for (int32_t t : targets[b]) h = mix(h, t);
-            auto& bucket = by_hash[h];
-            size_t at = groups.size();
-            for (size_t g : bucket)
-                if (groups[g].first == targets[b]) at = g;
-            if (at == groups.size()) {
-                bucket.push_back(at);
-                groups.emplace_back(std::move(targets[b]), ByteSet{});
+    Partition join(const std::vector<const Partition*>& all) {
+        if (all.size() == 2 && all[0]->size() * all[1]->size() <= 16) return join_two(*all[0], *all[1]);
+        targets_.assign(1, {});
+        std::array<uint32_t, 256> of{};   // by byte: its targets, in `targets_`
+        uint32_t turn = 0;
+        for (const Partition* parts : all)
+            for (const auto& part : *parts) {
+                ++turn;
+                part.first.each([&](uint8_t b) { of[b] = with_target(of[b], part.second, turn); });
             }
-            groups[at].second.add(static_cast<uint8_t>(b));
+        return by_targets(of);
+    }
+
+    // What bytes lead to in the parts of a union that were looked at so far: the last of the targets, and those before it.
+    struct Targets {
+        int32_t last = -1;
+        uint32_t before = 0, count = 0;
+        uint64_t hash = 0;
+        uint32_t turn = 0, with = 0;   // the last part that some byte of these was in, and what they are with its target
+    };
+
+    uint32_t with_target(uint32_t before, int32_t target, uint32_t turn) {
+        Targets& known = targets_[before];
+        if (known.turn == turn) return known.with;
+        const Targets made{target, before, known.count + 1, mix(known.hash, static_cast<uint64_t>(target)), 0, 0};
+        known.turn = turn;
+        known.with = static_cast<uint32_t>(targets_.size());
+        targets_.push_back(made);
+        return static_cast<uint32_t>(targets_.size()) - 1;
+    }
+
+    bool same_targets(uint32_t one, uint32_t other) const {
+        for (; one != other; one = targets_[one].before, other = targets_[other].before)
+            if (targets_[one].count != targets_[other].count || targets_[one].last != targets_[other].last) return false;
+        return true;
+    }
+
+    Partition by_targets(const std::array<uint32_t, 256>& of) {
+        constexpr size_t kPlaces = 512;
+        std::array<int16_t, kPlaces> places;   // by hash: a place in `groups`
+        places.fill(-1);
+        std::vector<std::pair<uint32_t, ByteSet>> groups;
+        for (int b = 0; b < 256; ++b) {
+            if (!of[b]) continue;
+            const uint64_t hash = targets_[of[b]].hash;
+            size_t at = (hash ^ (hash >> 32)) % kPlaces;
+            while (places[at] >= 0 && !same_targets(groups[places[at]].first, of[b])) at = (at + 1) % kPlaces;
+            if (places[at] < 0) {
+                places[at] = static_cast<int16_t>(groups.size());
+                groups.emplace_back(of[b], ByteSet{});
+            }
+            groups[places[at]].second.add(static_cast<uint8_t>(b));
         }
         Partition result;
-        for (auto& group : groups)
-            result.emplace_back(group.second, group.first.size() == 1 ? group.first[0] : either(std::move(group.first)));
+        result.reserve(groups.size());
+        for (const auto& [last, bytes] : groups) {
+            std::vector<int32_t> list(targets_[last].count);
+            size_t i = list.size();
+            for (uint32_t t = last; i > 0; t = targets_[t].before) list[--i] = targets_[t].last;
+            result.emplace_back(bytes, list.size() == 1 ? list[0] : either(std::move(list)));
+        }
         return result;
     }
 
@@ -221,6 +263,8 @@ class Expressions : public ExpressionLongest {
     std::unordered_map<uint64_t, int32_t> clamped_;
     Paged<std::unique_ptr<Partition>> derived_;   // memo, by expression; the oldest are dropped when it grows large
     std::deque<int32_t> derived_order_;
+    std::vector<Targets> targets_;   // scratch of `join`
+    Paged<Partition, 6> by_bytes_;   // the same of single bytes, by set
     int64_t derived_parts_ = 0;
 };
 

@@ -229,7 +229,7 @@ class JsonMachine : public JsonBranches {
         for (size_t i = 0; i < plan.declared.size(); ++i) {
             const auto place = static_cast<int32_t>(i);
             if (!sat_.available(f.rest, place) || !may_open(s.frame, f, plan.declared[i], place)) continue;
-            add(edges, e.concat(before, key_lexeme(progress_.key(plan.declared[i]))), Step::Key, place);
+            edges.push_back({key_state(before, progress_.key(plan.declared[i])), Step::Key, place});
         }
         for (size_t i = 0; i < plan.others.size(); ++i) {
             const int32_t id = plan.others[i];
@@ -241,12 +241,14 @@ class JsonMachine : public JsonBranches {
         close(f, first ? layout_.close_empty('}') : layout_.close(s.level, '}'), edges);
     }
 
-    // A member's name in quotes, up to its value.
-    int32_t key_lexeme(int32_t text) {
-        int32_t& known = key_lexemes_[text];
-        if (known == 0) {
+    // A member's name in quotes, up to its value, and what stands before it.
+    LexState* key_state(int32_t before, int32_t text) {
+        LexState*& known = key_states_[(static_cast<uint64_t>(before) << 32) | static_cast<uint32_t>(text)];
+        if (!known) {
             Expressions& e = lexer_.expressions();
-            known = e.concat(quote_, e.concat(meaning_.spelled({meaning_.table().text(text)}), e.concat(quote_, layout_.colon())));
+            int32_t& key = key_lexemes_[text];
+            if (key == 0) key = e.concat(quote_, e.concat(meaning_.spelled({meaning_.table().text(text)}), e.concat(quote_, layout_.colon())));
+            known = lexer_.state(e.concat(before, key));
         }
         return known;
     }
@@ -336,6 +338,7 @@ class JsonMachine : public JsonBranches {
     bool all_containers_;
     int32_t quote_, root_ = 0;
     std::unordered_map<int32_t, int32_t> key_lexemes_;    // memo, by the name's text
+    std::unordered_map<uint64_t, LexState*> key_states_;  // the same behind what stands before it, by both
     std::unordered_map<int32_t, int32_t> item_origins_;   // of states after an item whose text is known: where it was read
 };
 

@@ -58,8 +58,10 @@ class JsonValues {
                 const size_t from = at_;
                 while (at_ < text_->size() && std::strchr("+-.0123456789eE", (*text_)[at_])) ++at_;
                 if (at_ == from) throw std::logic_error("an item that is no JSON");
+                const std::string numeral = normalised(text_->substr(from, at_ - from), kLargestWritten);
+                if (numeral.empty()) throw fixed_limit("exponent", kLargestWritten, "numbers that have to differ");
                 Value v(Value::Kind::Number);
-                v.text = table_.intern(normalised(text_->substr(from, at_ - from)));
+                v.text = table_.intern(numeral);
                 return table_.intern(std::move(v));
             }
         }

@@ -9,10 +9,11 @@ namespace guidedgen {
 // The one numeral that stands for all equal ones: digits without leading or trailing zeros, with a minus sign where it is
 // negative, and behind `e` the power of ten where that is not 0: -12.5 -> "-125e-1", 1200 -> "12e2", 0.0 and -0 -> "0".
 // Takes every JSON numeral and the texts of Python's int, float and Decimal; "" where it is none (nan) or its power of ten
-// is beyond `kLargestPower`.
-constexpr int64_t kLargestPower = 1'000'000'000;
+// is beyond `largest`.
+constexpr int64_t kLargestPower = 1'000'000'000;             // of a schema
+constexpr int64_t kLargestWritten = 100'000'000'000'000'000;   // of a text; ten times as much fits 64 bits
 
-inline std::string normalised(std::string_view text) {
+inline std::string normalised(std::string_view text, int64_t largest = kLargestPower) {
     size_t at = 0;
     bool negative = !text.empty() && text[0] == '-';
     if (negative || (!text.empty() && text[0] == '+')) ++at;
@@ -39,7 +40,7 @@ inline std::string normalised(std::string_view text) {
         if (at == text.size()) return "";
         for (; at < text.size(); ++at) {
             if (text[at] < '0' || text[at] > '9') return "";
-            if (given <= kLargestPower) given = given * 10 + (text[at] - '0');
+            if (given <= largest) given = given * 10 + (text[at] - '0');
         }
         power += below ? -given : given;
     }
@@ -48,7 +49,7 @@ inline std::string normalised(std::string_view text) {
         ++power;
     }
     if (digits.empty()) return "0";
-    if (power > kLargestPower || power < -kLargestPower) return "";
+    if (power > largest || power < -largest) return "";
     std::string result = (negative ? "-" : "") + digits;
     return power ? result + "e" + std::to_string(power) : result;
 }

@@ -19,6 +19,9 @@ class LalrLexemes {
 
     int32_t accepted(int32_t terminal) { return lexer_.expressions().accepted(exprs_[terminal]); }
 
+    // What would stand in the way of an end of its texts where it went on so.
+    int32_t tracked(int32_t terminal) { return lexer_.expressions().tracked(exprs_[terminal]); }
+
     // The texts of a terminal, whatever stands around them. The last line of a newline is blank: a column is where it ends.
     int32_t texts(int32_t terminal) { return terminal == machine_.newline ? lexer_.expressions().both({accepted(terminal), blank_line()}) : accepted(terminal); }
 
@@ -51,6 +54,15 @@ class LalrLexemes {
         }
         lexer_.expressions().work().hold(kUnder);
         return under_.emplace(key, std::move(made)).first->second;
+    }
+
+    // Texts that a terminal takes a beginning of. What it tracks besides its texts are beginnings that it takes nothing of.
+    int32_t matched(int32_t terminal) {
+        Expressions& e = lexer_.expressions();
+        const int32_t texts = accepted(terminal), tracked = e.tracked(exprs_[terminal]), begun = e.concat(texts, Expressions::kAll);
+        if (tracked == texts || tracked == Expressions::kEmpty) return begun;
+        const int32_t broken = e.both({tracked, e.negate(texts)});
+        return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
     }
 
     int64_t memory() const { return static_cast<int64_t>(known_.size() * 128 + columns_.size() * 64 + under_.size() * kUnder); }
@@ -121,15 +133,6 @@ class LalrLexemes {
         if (!gone.empty()) parts.push_back(e.negate(e.either(std::move(gone))));
         LexState* made = lexer_.state(e.longest(e.both(std::move(parts)), e.either(std::move(tracked))));
         return lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
-    }
-
-    // Texts that a terminal takes a beginning of. What it tracks besides its texts are beginnings that it takes nothing of.
-    int32_t matched(int32_t terminal) {
-        Expressions& e = lexer_.expressions();
-        const int32_t texts = accepted(terminal), tracked = e.tracked(exprs_[terminal]), begun = e.concat(texts, Expressions::kAll);
-        if (tracked == texts || tracked == Expressions::kEmpty) return begun;
-        const int32_t broken = e.both({tracked, e.negate(texts)});
-        return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
     }
 
     // Texts whose last line is blank and so many columns wide: after any lines, w columns are a blank and w - 1, or a tab and w - tab.

@@ -1,7 +1,8 @@
 // A proof, once for an automaton, that whatever its scanners leave of a text can be completed.
 //
 // Each terminal has a sample, its shortest text, that every scanner reads as it where nothing before stands in the way. What an end of
-// some terminal may oblige the rest to is bounded by the bytes that any terminal could go on with. From that follows which samples
+// some terminal may oblige the rest to is bounded by the bytes with which it, or what a scanner tries before it, could go on: also
+// those that a test in its pattern refuses. Terminals that no scanner has both do not matter. From that follows which samples
 // may come after a terminal, straight away or behind a blank that is ignored; terminals that agree in this are one class. A least
 // fixpoint over the rules tells by which class the texts of a nonterminal that consist of samples can begin and end. A state is clean
 // if one of its places can be completed by samples whatever the last terminal was, and the states behind its nonterminals are
@@ -24,10 +25,14 @@ class LalrProof {
         const int32_t n = m_.terminals();
         text_.resize(n);
         any_.resize(n);
+        tracked_.resize(n);
+        matched_.resize(n);
         for (int32_t t = 0; t < n; ++t) {
             if (m_.terminal_symbol[t] < 0) continue;
             text_[t] = lexer_.state(lexemes.texts(t));
             any_[t] = lexer_.state(lexemes.accepted(t));
+            tracked_[t] = lexer_.state(lexemes.tracked(t));
+            matched_[t] = lexer_.state(lexemes.matched(t));
         }
         holds_ = m_.scans() && brackets_hold() && newline_holds();
         if (!holds_) return;
@@ -109,8 +114,10 @@ class LalrProof {
     void find_samples() {
         const size_t n = text_.size();
         sample_.resize(n);
-        std::vector<std::vector<uint8_t>> earlier(n, std::vector<uint8_t>(n, 0)), owners(n, std::vector<uint8_t>(n, 0));
-        for (int32_t s = 0; s < m_.scanners(); ++s) find_competitors(s, earlier, owners);
+        std::vector<std::vector<uint8_t>> owners(n, std::vector<uint8_t>(n, 0));
+        earlier_.assign(n, std::vector<uint8_t>(n, 0));
+        places_.assign(n, std::vector<uint8_t>(n, 0));
+        for (int32_t s = 0; s < m_.scanners(); ++s) find_competitors(s, owners);
         for (size_t t = 0; t < n; ++t) {
             if (!text_[t] || !lexer_.alive(text_[t])) continue;
             std::string text;
@@ -118,21 +125,24 @@ class LalrProof {
                 text.push_back(static_cast<char>(lexer_.nearest_byte(now)));
             bool good = !text.empty();
             for (size_t other = 0; other < n && good; ++other) {
-                if (earlier[t][other] && other != t) good = !begins(any_[other], text, false);
-                if (owners[t][other] && other != t) good = good && !begins(any_[other], text, true);
+                if (earlier_[t][other] && other != t) good = !takes(matched_[other], text);
+                if (owners[t][other] && other != t) good = good && !takes(any_[other], text);
             }
             if (good) sample_[t] = text;
         }
     }
 
-    // `earlier[t]`: what is tried before t somewhere, or before a terminal that t owns texts of; `owners[t]`: what owns texts before t does.
-    void find_competitors(int32_t scanner, std::vector<std::vector<uint8_t>>& earlier, std::vector<std::vector<uint8_t>>& owners) {
+    // `earlier_[t]`: what is tried before t somewhere, or before a terminal that t owns texts of; `places_[t]`: itself or those terminals;
+    // `owners[t]`: what owns texts before t does.
+    void find_competitors(int32_t scanner, std::vector<std::vector<uint8_t>>& owners) {
         std::vector<int32_t> before;
         m_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
-            for (int32_t other : before) earlier[ordered][other] = 1;
+            for (int32_t other : before) earlier_[ordered][other] = 1;
+            places_[ordered][ordered] = 1;
             std::vector<int32_t> owning;
             m_.each_owner(place, [&](int32_t owner) {
-                for (int32_t other : before) earlier[owner][other] = 1;
+                for (int32_t other : before) earlier_[owner][other] = 1;
+                places_[owner][ordered] = 1;
                 for (int32_t other : owning) owners[owner][other] = 1;
                 owners[ordered][owner] = 1;
                 owning.push_back(owner);
@@ -142,24 +152,24 @@ class LalrProof {
         });
     }
 
-    // Whether a terminal matches the text, or (`whole`: not) a beginning of it.
-    bool begins(LexState* now, const std::string& text, bool whole) {
-        for (size_t i = 0; i < text.size() && now; ++i) {
-            now = lexer_.next(now, static_cast<uint8_t>(text[i]));
-            if (now && now->accepting && (!whole || i + 1 == text.size())) return true;
-        }
-        return false;
+    // Whether a text is among those of a state.
+    bool takes(LexState* now, const std::string& text) {
+        for (size_t i = 0; i < text.size() && now; ++i) now = lexer_.next(now, static_cast<uint8_t>(text[i]));
+        return now && now->accepting;
     }
 
     // --- what may follow
 
-    // `barred_[t]`: bytes with which some terminal could go on where a text of t ends.
+    // `barred_[t]`: bytes with which a terminal that is tried before t somewhere, or t itself, could go on where a text of t ends.
     void find_barred() {
         barred_.assign(text_.size(), ByteSet{});
         for (size_t t = 0; t < text_.size(); ++t)
             for (size_t other = 0; other < text_.size() && text_[t]; ++other)
-                if (any_[other] && !(lexer_.first(text_[t]) & lexer_.first(any_[other])).empty() && !read_both(text_[t], any_[other], barred_[t]))
-                    barred_[t] = ByteSet::all();
+                if ((earlier_[t][other] && !bar(t, any_[other])) || (places_[t][other] && !bar(t, tracked_[other]))) barred_[t] = ByteSet::all();
+    }
+
+    bool bar(size_t t, LexState* other) {
+        return !other || (lexer_.first(text_[t]) & lexer_.first(other)).empty() || read_both(text_[t], other, barred_[t]);
     }
 
     bool read_both(LexState* one, LexState* other, ByteSet& barred) {
@@ -195,6 +205,8 @@ class LalrProof {
                 ByteSet behind;
                 for (size_t other = 0; other < text_.size(); ++other) {
                     LexState* rest = any_[other] ? lexer_.next(any_[other], static_cast<uint8_t>(byte)) : nullptr;
+                    LexState* tracked = tracked_[other] ? lexer_.next(tracked_[other], static_cast<uint8_t>(byte)) : nullptr;
+                    if (tracked) behind = behind | lexer_.first(tracked);
                     if (!rest) continue;
                     taken = taken || (rest->accepting && !only_ignored(static_cast<int32_t>(other)));
                     behind = behind | lexer_.first(rest);
@@ -438,7 +450,10 @@ class LalrProof {
     Lalr& m_;
     bool holds_ = false;
     std::vector<LexState*> text_, any_;     // where the texts of a terminal begin, and those that it could match; nullptr: it has none
+    std::vector<LexState*> tracked_;        // those that would stand in the way of its end, such as longer ones and what a test refuses
+    std::vector<LexState*> matched_;        // texts that it takes a beginning of
     std::vector<std::string> sample_;       // empty: there is none
+    std::vector<std::vector<uint8_t>> earlier_, places_;
     std::vector<ByteSet> barred_;
     std::vector<std::pair<uint8_t, ByteSet>> blanks_;
     int classes_ = 0;

@@ -30,6 +30,7 @@ struct LalrTrial {
 
     // Reads a terminal after all reductions that it calls for; false: it cannot come.
     bool read(int32_t terminal) {
+        Reductions reductions(*this);
         for (;;) {
             const int32_t action = machine.action(top(), terminal);
             if (action == Lalr::kNone) return false;
@@ -37,7 +38,7 @@ struct LalrTrial {
                 pushed.push_back(action);
                 return true;
             }
-            if (!reduce(-1 - action)) return false;
+            if (!reduce(-1 - action) || reductions.endless()) return false;
         }
     }
 
@@ -45,9 +46,9 @@ struct LalrTrial {
     bool end() {
         for (; machine.blocks.outer(blocks) >= 0; blocks = machine.blocks.outer(blocks))
             if (!read(machine.dedent)) return false;
-        for (;;) {
+        for (Reductions reductions(*this);;) {
             const int32_t action = machine.action(top(), machine.end_of_text());
-            if (action == Lalr::kNone || action >= 0 || !reduce(-1 - action)) return false;
+            if (action == Lalr::kNone || action >= 0 || !reduce(-1 - action) || reductions.endless()) return false;
             if (top() == machine.end) return machine.state_of(base.slot) == machine.start && pushed.size() == 1;
         }
     }
@@ -75,6 +76,38 @@ struct LalrTrial {
     }
 
   private:
+    // Reductions that one terminal calls for. Rules of high priority can call for each other for ever: no text is read so.
+    class Reductions {
+      public:
+        explicit Reductions(const LalrTrial& trial) : trial_(trial), kept_(trial.pushed.size()) {}
+
+        // After a reduction: whether it has come back to where it was, or to the same state on top of what is still there.
+        bool endless() {
+            const std::vector<int32_t>& now = trial_.pushed;
+            kept_ = std::min(kept_, now.size() - 1);
+            if (std::find(now.begin() + static_cast<std::ptrdiff_t>(kept_), now.end() - 1, now.back()) != now.end() - 1) return true;
+            if (++count_ < kFew) return false;
+            if (count_ > kMost) throw fixed_limit("steps", kMost, "reductions before a single terminal");
+            if (now == before_ && trial_.base.row == row_ && trial_.base.slot == slot_) return true;
+            if ((count_ & (count_ - 1)) == 0) {
+                before_ = now;
+                row_ = trial_.base.row;
+                slot_ = trial_.base.slot;
+            }
+            return false;
+        }
+
+      private:
+        static constexpr int64_t kFew = 16, kMost = 1 << 22;
+
+        const LalrTrial& trial_;
+        size_t kept_;                    // states from here on were pushed for this terminal
+        int64_t count_ = 0;
+        std::vector<int32_t> before_;    // what was pushed some time ago, and on which row
+        const void* row_ = nullptr;
+        int32_t slot_ = 0;
+    };
+
     bool reduce(int32_t rule) {
         ++steps;
         for (int32_t left = machine.length(rule); left > 0; --left) {

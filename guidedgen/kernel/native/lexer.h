@@ -8,14 +8,14 @@
 #include <unordered_map>
 
 #include "farthest.h"
-#include "remainders.h"
+#include "bounded_walks.h"
 
 namespace guidedgen {
 
-class Lexer : public Remainders {
+class Lexer : public BoundedWalks {
   public:
     Lexer(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text = nullptr)
-        : Remainders(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
+        : BoundedWalks(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
 
     std::mutex& mutex() { return mutex_; }
     int64_t memory() const { return automaton_memory() + contents_.memory() + text_->memory(); }
@@ -148,7 +148,7 @@ class Lexer : public Remainders {
         const Opening parts = opening(owner->expr);
         if (parts.expr < 0 || expressions_.at(parts.rest).nullable) return false;
         LexMask& shared = mask(state(parts.expr));
-        if (!shared.is_list()) return false;
+        if (!shared.is_list() || shared.opening) return false;
         LexState* rest = state(parts.rest);
         Found found = new_walk(owner);
         each_after(shared, first(rest), [&](uint32_t node) {
@@ -156,12 +156,10 @@ class Lexer : public Remainders {
             walk_nodes(node, trie_->nodes[node].skip, found);
         });
         finish(found, out);
-        if (out.dense.empty()) {
-            out.list.insert(out.list.begin(), shared.list.begin(), shared.list.end());
-            out.opening = &shared;
-        } else {
+        if (!out.dense.empty())
             for (int32_t t : shared.list) set_bit(out.dense, t);
-        }
+        else if (shared.list.size() < kLongOpening) out.list.insert(out.list.end(), shared.list.begin(), shared.list.end());
+        else out.opening = &shared;
         return true;
     }
 
@@ -222,9 +220,13 @@ class Lexer : public Remainders {
         out.like = whole;
         if (base.is_list()) {
             if (!std::is_sorted(base.list.begin(), base.list.end())) std::sort(base.list.begin(), base.list.end());
-            base.opening = nullptr;
             std::sort(found.gone.begin(), found.gone.end());
-            std::set_difference(base.list.begin(), base.list.end(), found.gone.begin(), found.gone.end(), std::back_inserter(out.list));
+            std::vector<int32_t> all;
+            if (base.opening && opening(owner->expr).expr == opening(whole->expr).expr) out.opening = base.opening;   // they differ behind it only
+            else if (base.opening) base.each_listed([&](int32_t t) { all.push_back(t); });
+            std::sort(all.begin(), all.end());
+            const std::vector<int32_t>& before = all.empty() ? base.list : all;
+            std::set_difference(before.begin(), before.end(), found.gone.begin(), found.gone.end(), std::back_inserter(out.list));
             out.list.insert(out.list.end(), found.come.begin(), found.come.end());
         } else if (!base.wide && holds_more(base.dense, base.dense.size() + found.gone.size())) {
             out.wide = &base;
@@ -403,11 +405,13 @@ class Lexer : public Remainders {
         if (!long_tokens_) long_tokens_ = std::make_unique<Content>(*trie_, kShortToken);
         Found found = new_walk(owner);
         found.stack[0] = owner;
-        walk_odd(*long_tokens_, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
+        if (!walk_bounded(*long_tokens_, owner, found)) walk_odd(*long_tokens_, 1, static_cast<uint32_t>(trie_->nodes.size()), found);
         if (!base.is_list()) out.dense = base.bits();
         for (size_t w = 0; w < out.dense.size(); ++w) out.dense[w] &= long_tokens_->dense[w];
-        for (int32_t t : base.list)
-            if (base.is_list() && ((long_tokens_->dense[t >> 5] >> (t & 31)) & 1)) out.list.push_back(t);
+        if (base.is_list())
+            base.each_listed([&](int32_t t) {
+                if ((long_tokens_->dense[t >> 5] >> (t & 31)) & 1) out.list.push_back(t);
+            });
         for (auto& range : found.inside)
             for (uint32_t r = range.first; r < range.second; ++r) {
                 if (out.dense.empty()) out.list.push_back(trie_->tokens[r]);
@@ -428,6 +432,7 @@ class Lexer : public Remainders {
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kManyPairs = 400;    // of edges
     static constexpr size_t kHeads = 8;          // of an expression, before its first conjunction
+    static constexpr size_t kLongOpening = 48;   // tokens: from here on an opening is referred to
     static constexpr int kContentBytes = 16;   // bytes that have to lead back before a class is worth its memory
 
     Contents contents_;

@@ -1,7 +1,7 @@
 // What a lexer state holds, and its share of the token mask; `lexer.h` fills both in.
 #pragma once
 
-#include <deque>
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -20,9 +20,25 @@ struct Remainder {
     uint32_t nodes_below = 0;      // of all its subtrees, once `listed`
     std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
-    ByteSet known;                 // where not all of them are there yet: the bytes of those that are
+    ByteSet known;                 // their bytes; where not all of them are there yet, the bytes that were asked for
     std::vector<uint32_t> trie_nodes;
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
+
+    // The child by a byte that one has, where all of them are there.
+    uint32_t child(uint8_t byte) const { return children[known.rank(byte)].at; }
+};
+
+// Remainders that stay where they are as more of them come; most states have none, and then they take no memory.
+class RemainderList {
+  public:
+    bool empty() const { return all_.empty(); }
+    size_t size() const { return all_.size(); }
+    Remainder& operator[](size_t i) { return *all_[i]; }
+    const Remainder& operator[](size_t i) const { return *all_[i]; }
+    Remainder& add() { return *all_.emplace_back(std::make_unique<Remainder>()); }
+
+  private:
+    std::vector<std::unique_ptr<Remainder>> all_;
 };
 
 // What the vocabulary looks like from one lexer state.
@@ -31,15 +47,21 @@ struct LexMask {
     std::vector<int32_t> list;           // in no order
     const LexMask* wide = nullptr;       // where there is one, its `dense` less `gone`, and `list` beside it, are the tokens inside
     std::vector<int32_t> gone;
-    std::deque<Remainder> remainders;    // [0]: the ends themselves; empty where no token crosses
+    RemainderList remainders;            // [0]: the ends themselves; empty where no token crosses
     std::vector<std::pair<int32_t, uint32_t>> obliged;   // ends that leave an obligation: the obligation, and their place in `remainders`
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
-    const LexMask* opening = nullptr;    // `list` begins with all of the list of this one, which other masks share
+    const LexMask* opening = nullptr;    // the list of this one, which other masks share, belongs to that of this mask
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest
 
     bool is_list() const { return dense.empty() && !wide; }
+    // Calls `f` with each token of a mask that is a list.
+    template <class F>
+    void each_listed(F f) const {
+        if (opening) std::for_each(opening->list.begin(), opening->list.end(), f);
+        std::for_each(list.begin(), list.end(), f);
+    }
     // The bit set of the tokens inside, where they are no list.
     std::vector<uint32_t> bits() const {
         std::vector<uint32_t> made = wide ? wide->dense : dense;
@@ -84,9 +106,9 @@ struct alignas(64) LexState {
     bool pruned = false;      // transitions into empty languages are gone
     int32_t obligation = -1;  // what the rest must not begin with where a text ends here, an expression; -1: nothing, -2: not known yet
     int8_t alive = -1;        // 1: some text is accepted from here, 0: none, -1: not known yet
-    int32_t asked = 0;                 // how often an edge was looked for
+    int32_t asked = 0;                 // how many edges were looked at for one
     std::vector<LexEdge> edges;        // of disjoint bytes
-    std::unique_ptr<uint16_t[]> edge_of;   // by byte: number of its edge, from 1 on; only where there are many, and used often
+    std::unique_ptr<uint8_t[]> edge_of;    // by byte: number of its edge, from 1 on; only where there are many, and used often
     LexState* clamped = nullptr;       // the state whose mask this one shares
     std::unique_ptr<LexMask> mask;
     ByteSet first;                     // bytes with a transition

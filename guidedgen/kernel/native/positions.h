@@ -4,52 +4,12 @@
 // afterwards is rebuilt there, and the old arena is freed with the last position that refers to it.
 #pragma once
 
-#include <atomic>
 #include <functional>
 
 #include "lalr_masks.h"
-#include "viability.h"
+#include "position.h"
 
 namespace guidedgen {
-
-// A terminal that has been read in part: `state` of its automaton, and the row (and its entry there) that expected it.
-struct Reading {
-    LexState* state;
-    Row* row;
-    uint32_t index;
-    int32_t left = -1;            // how many tokens it may still take, the one that is being read included; -1: any number
-    const Text* text = nullptr;   // of a member's name: its bytes so far
-    bool same_place(const Reading& o) const { return state == o.state && row == o.row && index == o.index && text == o.text; }
-    bool operator==(const Reading& o) const { return same_place(o) && left == o.left; }
-    uint8_t flags() const { return row->terminals[index].flags; }
-};
-
-// An unhashed position, reused as scratch while bytes are read.
-struct Front {
-    std::vector<Reading> reading;
-    Row* between = nullptr;   // the row at a boundary between terminals, if this can be one
-    const Register* registers = nullptr;
-    bool dead() const { return reading.empty() && !between; }
-};
-
-struct Position;
-
-// Memo of Budget: the tokens of a mask by the position that they lead to.
-struct Choices {
-    std::vector<std::pair<Position*, TokenSet>> groups;
-};
-
-struct Position {
-    Front front;
-    bool accepting = false;
-    std::unique_ptr<TokenSet> made;
-    std::atomic<const TokenSet*> mask{nullptr};   // published once `made` is complete
-    std::vector<std::pair<int32_t, Position*>> after;   // memo: token -> position
-    std::atomic<int64_t> worst{-1};       // memo of Budget: no allowed token leaves more tokens to come; -1: not known
-    bool in_tokens = false;               // it was worked out in tokens, not only in bytes
-    int32_t need = -1;                    // memo of Shortest
-    std::unique_ptr<Choices> choices;
-};
 
 class Arena {
   public:
@@ -134,7 +94,10 @@ class Arena {
     }
 
     const TokenSet& mask(Position* p) {
-        if (!p->made) {
+        if (const TokenSet* known = p->mask.load(std::memory_order_relaxed)) return *known;
+        if (const TokenSet* alone = alone_mask(p->front)) {
+            p->mask.store(alone, std::memory_order_release);
+        } else {
             auto set = std::make_unique<TokenSet>();
             for (const Reading& r : p->front.reading) {
                 LexMask& part = lexer_->mask(r.state);
@@ -144,11 +107,11 @@ class Arena {
             if (p->front.between) sets_.add(*set, row_mask(p->front.between));
             sets_.finish(*set);
             if (p->front.registers || !set->perhaps.empty()) apply_registers(p->front, *set);   // a token may open what they are for
-            bytes_ += static_cast<int64_t>(set->owned.size() * 4 + set->extra.size() * 4 + sizeof(TokenSet));
+            bytes_ += static_cast<int64_t>((set->owned.size() + set->extra.size() + (set->lacking ? set->lacking->size() : 0)) * 4 + sizeof(TokenSet));
             p->made = std::move(set);
             p->mask.store(p->made.get(), std::memory_order_release);
         }
-        return *p->made;
+        return *p->mask.load(std::memory_order_relaxed);
     }
 
     // Bytes that can come next.
@@ -316,6 +279,13 @@ class Arena {
         reading.erase(std::unique(reading.begin(), reading.end(), [](const Reading& a, const Reading& b) { return a.same_place(b); }), reading.end());
     }
 
+    // The mask of a boundary where nothing else is being read is that of its row; nullptr elsewhere.
+    const TokenSet* alone_mask(const Front& front) {
+        if (!front.reading.empty() || front.registers) return nullptr;
+        const TokenSet& mask = row_mask(front.between);
+        return mask.perhaps.empty() ? &mask : nullptr;
+    }
+
     const TokenSet& row_mask(Row* row) {
         if (row->mask) return *row->mask;
         viability_.settle(row);
@@ -371,27 +341,34 @@ class Arena {
         const bool vast = lexer_->vast(part, at);
         const ByteSet wanted = vast ? allowed(front) : ByteSet{};
         if (vast && wanted.empty()) return;
-        const std::vector<Remainder::Child> some = vast ? lexer_->children(part, at, wanted) : std::vector<Remainder::Child>{};
-        const std::vector<Remainder::Child>& children = vast ? some : lexer_->children(part, at);
-        if (children.empty()) return;
-        const ByteSet first = vast ? wanted : children.size() > 1 ? allowed(front) : ByteSet::all();
-        for (const auto& [byte, child] : children) {
-            if (!first.has(byte)) continue;
-            Front& next = fronts_[depth];
-            uncertain_ = doubtful;
-            step(front, byte, next);
-            if (next.dead()) continue;
-            const bool perhaps = uncertain_;
-            ++walked_;
-            const Remainder& node = lexer_->listed(part, child);
-            auto& tokens = perhaps ? set.perhaps : set.extra;
-            if (!node.tokens.empty() && may_end_token(next)) tokens.insert(tokens.end(), node.tokens.begin(), node.tokens.end());
-            if (node.nodes_below == 0) continue;
-            auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || r.left >= 0; };
-            const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
-            if (!alone && Lexer::many_below(node)) cross_whole(part, child, next, depth, set);
-            else cross(part, child, next, depth + 1, set, perhaps);
+        if (vast) {
+            for (const auto& [byte, child] : lexer_->children(part, at, wanted))
+                if (wanted.has(byte)) cross_to(part, child, byte, front, depth, set, doubtful);
+            return;
         }
+        const size_t children = lexer_->children(part, at).size();
+        if (children == 0) return;
+        const Remainder& parent = part.remainders[at];
+        const ByteSet first = children > 1 ? allowed(front) & parent.known : parent.known;
+        first.each([&](uint8_t byte) { cross_to(part, parent.child(byte), byte, front, depth, set, doubtful); });
+    }
+
+    // The same for what goes on with one byte, which leads to a remainder.
+    void cross_to(LexMask& part, uint32_t child, uint8_t byte, const Front& front, size_t depth, TokenSet& set, bool doubtful) {
+        Front& next = fronts_[depth];
+        uncertain_ = doubtful;
+        step(front, byte, next);
+        if (next.dead()) return;
+        const bool perhaps = uncertain_;
+        ++walked_;
+        const Remainder& node = lexer_->listed(part, child);
+        auto& tokens = perhaps ? set.perhaps : set.extra;
+        if (!node.tokens.empty() && may_end_token(next)) tokens.insert(tokens.end(), node.tokens.begin(), node.tokens.end());
+        if (node.nodes_below == 0) return;
+        auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || r.left >= 0; };
+        const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
+        if (!alone && Lexer::many_below(node)) cross_whole(part, child, next, depth, set);
+        else cross(part, child, next, depth + 1, set, perhaps);
     }
 
     // The same where much lies below: each terminal's share is worked out, and remembered, by the lexer alone.
@@ -435,13 +412,10 @@ class Arena {
             sets_.finish(set);
         }
         if (gone.empty()) return;
-        std::vector<uint32_t> bits(words());
-        TokenSets::write(set, bits.data(), words());
         const ByteSet others = besides_names(front);
-        for (int32_t t : gone)
-            if (!others.has(trie.bytes(t)[0]) || !readable(front, t)) bits[t >> 5] &= ~(1u << (t & 31));
-        set = TokenSet();
-        set.owned = std::move(bits);
+        const auto otherwise = [&](int32_t t) { return others.has(trie.bytes(t)[0]) && readable(front, t); };
+        gone.erase(std::remove_if(gone.begin(), gone.end(), otherwise), gone.end());
+        sets_.take(set, std::move(gone));
     }
 
     // Bytes that what is no member's name begins with, or goes on with: no other token can be read in spite of the name that it

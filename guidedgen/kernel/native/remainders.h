@@ -18,6 +18,7 @@ class Remainders : public TrieWalks {
     const Remainder& listed(LexMask& mask, uint32_t at) {
         Remainder& remainder = mask.remainders[at];
         if (remainder.listed) return remainder;
+        remainder.tokens.reserve(remainder.trie_nodes.size());
         for (uint32_t n : remainder.trie_nodes) {
             const TrieNode& node = trie_->nodes[n];
             remainder.tokens.insert(remainder.tokens.end(), trie_->tokens.begin() + node.tok, trie_->tokens.begin() + node.tok + node.ntok);
@@ -49,6 +50,8 @@ class Remainders : public TrieWalks {
         parent.expanded = true;
         const auto leaf = [this](uint32_t node) { return trie_->leaf(node); };
         if (!std::all_of(parent.trie_nodes.begin(), parent.trie_nodes.end(), leaf)) add_children(mask, parent, ByteSet::all() - parent.known);
+        parent.known = ByteSet();
+        for (const Remainder::Child& child : parent.children) parent.known.add(child.byte);
         return parent.children;
     }
 
@@ -67,7 +70,7 @@ class Remainders : public TrieWalks {
                 if (!bytes.has(b)) continue;
                 if (!where[b]) {
                     where[b] = static_cast<uint32_t>(mask.remainders.size());
-                    mask.remainders.emplace_back();
+                    mask.remainders.add();
                     parent.children.push_back({b, where[b]});
                 }
                 mask.remainders[where[b]].trie_nodes.push_back(c);

@@ -35,13 +35,15 @@ class RowStore {
             return row.complete_before == complete && row.items == items;
         });
         if (known >= 0) return &rows_[static_cast<size_t>(known)];
+        const auto bytes = static_cast<int64_t>(sizeof(Row) + 64 + items.size() * sizeof(Item));
+        symbols_->lexer().expressions().work().hold(bytes);
         rows_.emplace_back();
         Row* row = &rows_.back();
         row->id = static_cast<int32_t>(rows_.size()) - 1;
         row->items = std::move(items);
         row->complete_before = complete;
         index_.insert(h, row->id);
-        bytes_ += static_cast<int64_t>(sizeof(Row) + 64 + row->items.size() * sizeof(Item));
+        bytes_ += bytes;
         return row;
     }
 

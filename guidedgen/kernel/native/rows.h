@@ -96,6 +96,7 @@ class Rows final : public LalrRows {
                 visit(row, Item(work[i]), work);
             }
             for (const Expected& e : row->terminals) row->first = row->first | symbols_->lexer().first(e.start);
+            symbols_->lexer().expressions().work().hold(closed_memory(*row));
         } catch (...) {   // a limit was reached: leave nothing half done
             seen_.clear();
             row->terminals.clear();
@@ -106,8 +107,7 @@ class Rows final : public LalrRows {
         row->closed = true;
         seen_.clear();
         std::sort(row->callers.begin(), row->callers.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-        bytes_ += static_cast<int64_t>(row->callers.size() * sizeof(row->callers[0]) + work.size() * sizeof(Item) +
-                                       row->terminals.size() * sizeof(Expected));
+        bytes_ += closed_memory(*row);
     }
 
     // The row after a terminal that leaves an obligation.
@@ -173,6 +173,15 @@ class Rows final : public LalrRows {
     int32_t limit(const Expected& e) const { return e.terminal < 0 ? -1 : symbols_->limit(e.terminal); }
 
   private:
+    // What closing a row adds to it.
+    static int64_t closed_memory(const Row& row) {
+        size_t items = 0;
+        for (const Expected& e : row.terminals) items += e.after ? e.after->capacity() + 2 : 0;
+        for (const ExpectedTokens& e : row.tokens) items += e.after.capacity() + 2;
+        return static_cast<int64_t>(row.callers.capacity() * sizeof(row.callers[0]) + items * sizeof(Item) +
+                                    row.terminals.capacity() * sizeof(Expected));
+    }
+
     static constexpr int64_t kVisit = 4;   // steps that an item of a row counts for
 
     static constexpr int64_t kObliged = 64;   // bytes that a row after an obligation takes in `obliged_`

@@ -76,12 +76,7 @@ class Subtrees {
     const Below* below(uint32_t node) const { return at_[node] ? &below_[at_[node] - 1] : nullptr; }
 
     // The child of a node that one of the bytes in its `next` leads to.
-    uint32_t child(const Below& at, uint8_t byte) const {
-        uint32_t before = 0;
-        for (int w = 0; w < byte >> 6; ++w) before += static_cast<uint32_t>(__builtin_popcountll(at.next.w[w]));
-        before += static_cast<uint32_t>(__builtin_popcountll(at.next.w[byte >> 6] & ((uint64_t{1} << (byte & 63)) - 1)));
-        return children_[at.children + before];
-    }
+    uint32_t child(const Below& at, uint8_t byte) const { return children_[at.children + at.next.rank(byte)]; }
 
     // Bytes of the longest way down from a node, 255 where it is longer.
     int depth(uint32_t node) const { return depth_[node]; }

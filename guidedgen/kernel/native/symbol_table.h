@@ -184,6 +184,8 @@ class SymbolTable {
         lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
         std::vector<int32_t> exprs;
         for (int32_t symbol : machine.terminal_symbol) exprs.push_back(symbol < 0 ? -1 : expr_[symbol]);
+        for (int32_t expr : exprs)
+            if (expr >= 0 && lexer_->state(expr)->accepting) throw std::invalid_argument("a terminal of an automaton derives the empty text");
         machine.set_costs([&](int32_t terminal) {
             LexState* start = lexer_->state(exprs[terminal]);
             return lexer_->alive(start) ? int64_t{lexer_->distance(start)} : kFar;

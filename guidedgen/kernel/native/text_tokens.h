@@ -24,9 +24,38 @@ class TextTokens {
             if (content_.complete[parent] && (plain().has(trie.nodes[i].byte) || utf8_step(0, trie.nodes[i].byte) >= 0)) at_[trie.nodes[i].byte].push_back(i);
         }
         path_ = {};
+        for (auto& ranks : has_) ranks.assign(trie.tokens.size() / 64 + 1, 0);
+        for (size_t r = 0; r < trie.tokens.size(); ++r)
+            for (size_t i = 0; i < trie.length(trie.tokens[r]); ++i)
+                if (const uint8_t b = trie.bytes(trie.tokens[r])[i]; b < 0x80) has_[b][r / 64] |= uint64_t{1} << (r % 64);
     }
 
     const Content& content() const { return content_; }
+
+    // The outermost nodes below `at` to which the way from there is text that has each of some bytes, ascending; false where they
+    // are too many.
+    bool holding(const Trie& trie, const ByteSet& bytes, uint32_t at, std::vector<uint32_t>& found, size_t most) const {
+        const uint32_t from = trie.nodes[at].tok, to = trie.tokens_end(at);
+        std::vector<const uint64_t*> each;
+        bytes.each([&](uint8_t b) {
+            if (b < 0x80) each.push_back(has_[b].data());
+        });
+        if (each.empty()) return false;
+        for (uint32_t w = from / 64, end = from; w * 64 < to; ++w) {
+            uint64_t all = ~uint64_t{0};
+            for (const uint64_t* ranks : each) all &= ranks[w];
+            for (; all; all &= all - 1) {
+                const uint32_t rank = w * 64 + static_cast<uint32_t>(__builtin_ctzll(all));
+                if (rank < end || rank >= to || !content_.by_rank[rank]) continue;
+                const uint32_t node = first_with(trie, bytes, at, rank);
+                if (node == 0) continue;
+                if (found.size() == most) return false;
+                found.push_back(node);
+                end = trie.tokens_end(node);
+            }
+        }
+        return true;
+    }
 
     // Bytes that characters of a string's text begin with: all but the quote, the backslash and controls (RFC 8259,
     // section 7) in UTF-8.
@@ -98,10 +127,26 @@ class TextTokens {
         return true;
     }
 
-    int64_t memory() const { return content_.memory() * 2; }   // about as much again for the places
+    int64_t memory() const {   // about as much again for the places
+        return content_.memory() * 2 + static_cast<int64_t>(has_.size() * has_[0].size() * 8);
+    }
 
   private:
+    // The node below `at` where a token has each of some bytes of ASCII; 0: there is none.
+    static uint32_t first_with(const Trie& trie, ByteSet bytes, uint32_t at, uint32_t rank) {
+        bytes.w[2] = bytes.w[3] = 0;
+        const int32_t token = trie.tokens[rank];
+        const uint8_t* text = trie.bytes(token);
+        for (size_t i = trie.nodes[at].depth; i < trie.length(token); ++i) {
+            at = trie.child(at, text[i]);
+            bytes = bytes - ByteSet::single(text[i]);
+            if (bytes.empty()) return at;
+        }
+        return 0;
+    }
+
     Content content_;
+    std::array<std::vector<uint64_t>, 0x80> has_;   // by byte of ASCII: the places in Trie::tokens of those that have it, a bit set
     mutable std::vector<uint32_t> inner_;
     mutable std::once_flag once_;
     std::array<std::vector<uint32_t>, 256> at_;   // nodes, ascending

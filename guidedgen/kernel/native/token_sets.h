@@ -1,6 +1,7 @@
 // Sets of tokens that masks are made of: a share of the vocabulary that somebody else holds, and a few tokens beside it.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "lexer_states.h"
@@ -12,12 +13,13 @@ struct TokenSet {
     const std::vector<uint32_t>* base = nullptr;
     const std::vector<int32_t>* less = nullptr;   // tokens of `base` that are not in the set, unless they are in it otherwise
     std::vector<uint32_t> owned;
+    std::unique_ptr<std::vector<int32_t>> lacking;   // where `less` is of this set alone
     std::vector<int32_t> extra;
     std::vector<int32_t> perhaps;    // tokens that depend on registers: in the set only where these allow them
     const LexMask* shared = nullptr;    // all of its list is in the set, and perhaps not in `extra`
-    const LexMask* opening = nullptr;   // all of its list is in the set
+    const LexMask* opening = nullptr;   // the same
     // A base always holds more tokens than the mask has words, and what is shared more than one.
-    bool single() const { return !base && !shared && owned.empty() && extra.size() == 1; }
+    bool single() const { return !base && !shared && !opening && owned.empty() && extra.size() == 1; }
 };
 
 // Unions of token sets of one vocabulary.
@@ -33,6 +35,8 @@ class TokenSets {
         else std::memset(out, 0, words * 4);
         if (set.less)
             for (int32_t t : *set.less) out[t >> 5] &= ~(1u << (t & 31));
+        if (set.opening)
+            for (int32_t t : set.opening->list) out[t >> 5] |= 1u << (t & 31);
         if (set.shared)
             for (int32_t t : set.shared->list) out[t >> 5] |= 1u << (t & 31);
         for (int32_t t : set.extra) out[t >> 5] |= 1u << (t & 31);
@@ -43,10 +47,8 @@ class TokenSets {
             add_base(set, part.wide->dense, &part.gone);
             add(set, part.list);
         } else if (part.dense.empty()) {
-            const bool there = part.opening && part.opening == set.opening;
-            const size_t skipped = there ? part.opening->list.size() : 0;
-            if (there || !share(set, part)) set.extra.insert(set.extra.end(), part.list.begin() + static_cast<ptrdiff_t>(skipped), part.list.end());
-            if (part.opening) set.opening = part.opening;
+            if (part.opening) open(set, *part.opening);
+            if (!share(set, part)) add(set, part.list);
         } else {
             add_base(set, part.dense);
         }
@@ -55,6 +57,7 @@ class TokenSets {
     void add(TokenSet& set, const TokenSet& part) {
         if (!part.owned.empty()) add_base(set, part.owned);
         else if (part.base) add_base(set, *part.base, part.less);
+        if (part.opening) open(set, *part.opening);
         if (part.shared && !share(set, *part.shared)) add(set, part.shared->list);
         add(set, part.extra);
         set.perhaps.insert(set.perhaps.end(), part.perhaps.begin(), part.perhaps.end());
@@ -84,7 +87,33 @@ class TokenSets {
         extra.shrink_to_fit();
     }
 
+    // Takes tokens away.
+    void take(TokenSet& set, std::vector<int32_t> gone) {
+        if (marks_.empty()) marks_.assign(words_, 0);
+        for (int32_t t : gone) marks_[t >> 5] |= 1u << (t & 31);
+        const auto taken = [this](int32_t t) { return (marks_[t >> 5] >> (t & 31)) & 1; };
+        for (const LexMask** part : {&set.shared, &set.opening})
+            if (*part && std::any_of((*part)->list.begin(), (*part)->list.end(), taken)) {
+                add(set, (*part)->list);
+                *part = nullptr;
+            }
+        set.extra.erase(std::remove_if(set.extra.begin(), set.extra.end(), taken), set.extra.end());
+        for (int32_t t : gone) marks_[t >> 5] = 0;
+        if (!set.owned.empty()) {
+            for (int32_t t : gone) set.owned[t >> 5] &= ~(1u << (t & 31));
+        } else if (set.base) {
+            if (set.less) gone.insert(gone.end(), set.less->begin(), set.less->end());
+            set.lacking = std::make_unique<std::vector<int32_t>>(std::move(gone));
+            set.less = set.lacking.get();
+        }
+    }
+
   private:
+    void open(TokenSet& set, const LexMask& opening) {
+        if (!set.opening) set.opening = &opening;
+        else if (set.opening != &opening) add(set, opening.list);
+    }
+
     // Long lists are referred to, the longest of them, rather than copied.
     bool share(TokenSet& set, const LexMask& part) {
         if (&part == set.shared) return true;

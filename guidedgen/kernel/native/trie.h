@@ -75,6 +75,12 @@ struct Trie {
         uint32_t next = nodes[node].skip;
         return next < nodes.size() ? nodes[next].tok : static_cast<uint32_t>(tokens.size());
     }
+    // The child of a node that a byte leads to; it has one.
+    uint32_t child(uint32_t node, uint8_t byte) const {
+        if (const Subtrees::Below* below = subtrees.below(node)) return subtrees.child(*below, byte);
+        for (uint32_t c = node + 1;; c = nodes[c].skip)
+            if (nodes[c].byte == byte) return c;
+    }
     bool leaf(uint32_t node) const { return nodes[node].skip == node + 1; }
     int64_t memory() const {
         return static_cast<int64_t>(nodes.size() * sizeof(TrieNode) + tokens.size() * 4 + offsets.size() * 8 + data.size() + name_starts.size() * 4) +

@@ -60,6 +60,11 @@ class TrieWalks : public TextSafety {
         std::vector<uint32_t> odd;                           // nodes of those inside that are not text
         std::vector<LexState*> reached;
         uint64_t walk = 0;   // number of the walk where `reached` is wanted
+
+        void take(uint32_t from, uint32_t to) {
+            if (!inside.empty() && inside.back().second == from) inside.back().second = to;
+            else inside.emplace_back(from, to);
+        }
     };
 
     Found new_walk(LexState* start) {
@@ -142,19 +147,17 @@ class TrieWalks : public TextSafety {
     void set_crossings(std::vector<uint32_t> crossings, LexMask& out) {
         if (crossings.empty()) return;
         bytes_ += static_cast<int64_t>(sizeof(Remainder) + crossings.size() * 4);
-        out.remainders.emplace_back();
-        out.remainders[0].trie_nodes = std::move(crossings);
+        out.remainders.add().trie_nodes = std::move(crossings);
     }
 
     void set_obliged(std::map<int32_t, std::vector<uint32_t>>& obliged, LexMask& out) {
         if (obliged.empty()) return;
-        if (out.remainders.empty()) out.remainders.emplace_back();
+        if (out.remainders.empty()) out.remainders.add();
         for (auto& [obligation, nodes] : obliged) {
             std::sort(nodes.begin(), nodes.end());
             bytes_ += static_cast<int64_t>(sizeof(Remainder) + nodes.size() * 4);
             out.obliged.emplace_back(obligation, static_cast<uint32_t>(out.remainders.size()));
-            out.remainders.emplace_back();
-            out.remainders.back().trie_nodes = std::move(nodes);
+            out.remainders.add().trie_nodes = std::move(nodes);
         }
     }
 
@@ -212,14 +215,19 @@ class TrieWalks : public TextSafety {
                 i = node.skip;
                 continue;
             }
+            if (node.skip == i + 1) {
+                found.take(node.tok, node.tok + node.ntok);
+                ++i;
+                continue;
+            }
             const Subtrees::Below* whole = trie.subtrees.below(i);
             const Subtrees::Below* below = stays(now, whole) ? whole : nullptr;
             if (below && !found.walk && counts_matter(now, trie.subtrees.depth(i)) && trie.subtrees.depth(i) < 255)
                 found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
-            if (!now->accepting && trie.subtrees.text(i) && node.skip > i + 1) {
+            if (!now->accepting && trie.subtrees.text(i)) {
                 const int deep = trie.subtrees.depth(i);
                 if (below ? safe(now, deep, below->bytes, node.skip - i) : known_safe(now, deep)) {
-                    found.inside.emplace_back(node.tok, trie.tokens_end(i));
+                    found.take(node.tok, trie.tokens_end(i));
                     note(now->safety->around, found);
                     i = node.skip;
                     continue;
@@ -228,7 +236,7 @@ class TrieWalks : public TextSafety {
             if (below) {
                 prune(now);
                 if (takes_all(now, *below, found)) {
-                    found.inside.emplace_back(node.tok, trie.tokens_end(i));
+                    found.take(node.tok, trie.tokens_end(i));
                     i = node.skip;
                     continue;
                 }
@@ -239,7 +247,7 @@ class TrieWalks : public TextSafety {
                     continue;
                 }
             }
-            if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
+            if (node.ntok) found.take(node.tok, node.tok + node.ntok);
             const Subtrees::Below* all = now->accepting ? whole : below;
             const auto descend = [&](uint32_t child) { walk_nodes(child, trie.nodes[child].skip, found); };
             const bool few = all && each_child(i, *all, first(now), descend);
@@ -264,9 +272,14 @@ class TrieWalks : public TextSafety {
         const Trie& trie = *trie_;
         const uint32_t to = trie.nodes[at].skip;
         LexState* s = found.stack[trie.nodes[at].depth];
-        if (s->region && !leaving.empty() && (safe(s, trie.longest, TextTokens::all(), to - at) || known_safe(s, kFewSafe))) return false;   // small trees are taken whole
         std::vector<uint32_t> others;
-        if (!leaving.empty() && !text_->outermost(trie, leaving, at + 1, to, others, s->region ? kMostReadAgain : TextTokens::kMost)) return false;
+        if (s->region && !leaving.empty() && (safe(s, trie.longest, TextTokens::all(), to - at) || known_safe(s, kFewSafe))) {
+            // Small trees are taken whole, unless even less has to be looked at: what has all bytes that any way to the end needs.
+            if (at != 0 || !s->safety || !text_->holding(trie, s->safety->needed, at, others, kMostReadAgain)) return false;
+            note(s->safety->around, found);
+        } else if (!leaving.empty() && !text_->outermost(trie, leaving, at + 1, to, others, s->region ? kMostReadAgain : TextTokens::kMost)) {
+            return false;
+        }
         uint32_t rank = trie.nodes[at].tok;
         for (uint32_t node : others) {
             if (trie.nodes[node].tok > rank) found.text.emplace_back(rank, trie.nodes[node].tok);

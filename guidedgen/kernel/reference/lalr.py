@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
+from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.kernel.lalr_table import unpack
 from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
 from guidedgen.kernel.reference.structure import Cost
@@ -32,6 +33,8 @@ States: TypeAlias = tuple[int, ...]
 # A terminal, of a newline that ends a line the column of the next one, and whether it is ignored.
 Input: TypeAlias = tuple[int, int | None, bool]
 
+_MOST_REDUCTIONS = 5_000
+_MOST_WAYS = 20  # to see which rules are open
 _SPACE, _TAB, _NEWLINE = (1 << ord(character) for character in " \t\n")
 _OTHER_BLANKS = 1 << ord("\f") | 1 << ord("\r")
 
@@ -59,6 +62,9 @@ class Automaton:
         self._make = make
         self.symbols: list[int] = lists["terminal_symbol"]
         self._texts = [expressions.get(symbol) for symbol in self.symbols]
+        if any(text is not None and text.nullable for text in self._texts):
+            raise CompileError(f"symbols[{symbol}]: a terminal of an automaton may be empty")
+        self._names: list[int] = lists["nonterminal_symbol"]
         self._ignored: list[int] = lists["ignored"]
         self._opening, self._closing = set(lists["opening"]), set(lists["closing"])
         self._left: list[int] = lists["rule_left"]
@@ -159,9 +165,10 @@ class Automaton:
         states: States | None = stack.states
         for _ in stack.columns[1:]:
             states = states and self._read(states, self._header["dedent"])
+        seen: list[States] = []
         while states:
             action = self._actions[states[-1]].get(len(self._texts))
-            states = None if action is None else self._reduce(states, -1 - action)
+            states = None if action is None else self._reduce(states, -1 - action, seen)
             if states and states[-1] == self._header["end"]:
                 return True
         return False
@@ -186,19 +193,33 @@ class Automaton:
     def _read(self, states: States, terminal: int) -> States | None:
         """Reduce until the terminal is shifted."""
         now: States | None = states
+        seen: list[States] = []
         while now is not None:
             action = self._actions[now[-1]].get(terminal)
             if action is None:
                 return None
             if action >= 0:
                 return (*now, action)
-            now = self._reduce(now, -1 - action)
+            now = self._reduce(now, -1 - action, seen)
         return None
 
-    def _reduce(self, states: States, rule: int) -> States | None:
+    def _reduce(self, states: States, rule: int, seen: list[States]) -> States | None:
+        """The stack after a reduction; None too where the reductions before one terminal, `seen`, would never end.
+
+        They do not where they come back to a stack, or to the state on top of one that is still there below.
+        """
         kept = states[: len(states) - len(self._bodies[rule])]
         after = self._gotos[kept[-1]].get(self._left[rule]) if kept else None
-        return None if after is None else (*kept, after)
+        if after is None:
+            return None
+        reduced = (*kept, after)
+        if any(old == reduced or (old == kept[: len(old)] and old[-1] == after) for old in seen):
+            return None
+        if len(seen) == _MOST_REDUCTIONS:
+            remedy = "It is not a setting: simplify the grammar, or use the native kernel."
+            raise LimitExceeded("steps", _MOST_REDUCTIONS, "reductions before a single terminal", remedy=remedy)
+        seen.append(reduced)
+        return reduced
 
     def _ends_at(self, column: int) -> Expression:
         """Texts whose last line is blank and so many columns wide."""
@@ -217,6 +238,52 @@ class Automaton:
         make = self._make
         blanks = make.repeat(make.byte_set(_SPACE | _TAB | _OTHER_BLANKS), 0, None)
         return make.concat(make.concat(make.all, make.byte_set(_NEWLINE)), blanks)
+
+    # --- for people
+
+    def open_rules(self, states: States, *, over: bool) -> list[tuple[int, ...]]:
+        """The rules that a stack is in the midst of, outermost first: symbols that name them, for each way to see it.
+
+        The state on top knows the rules whose beginning was read; below that beginning stands the state in which they
+        were predicted, as the first part of the first part... of a rule whose beginning was read there.
+
+        Args:
+            states: the stack.
+            over: whether a rule of which nothing is missing is not open any more.
+        """
+        names = self._names
+        found: list[tuple[int, ...]] = []
+        work: list[tuple[int, int, int, tuple[int, ...]]] = []
+        for rule, place in self._kernels[states[-1]]:
+            done = over and place == len(self._bodies[rule])
+            work.append((len(states) - 1, rule, place, () if done else (names[self._left[rule]],)))
+        while work and len(found) < _MOST_WAYS:
+            height, rule, place, inner = work.pop()
+            if rule == 0:
+                found.append(inner[1:] if inner[:1] == (names[self._left[0]],) else inner)
+                continue
+            height -= place
+            for outer, read in self._kernels[states[height]]:
+                body = self._bodies[outer]
+                if read == len(body) or body[read] >= 0:
+                    continue
+                chain = self._first_parts(-1 - body[read], self._left[rule])
+                if chain is not None:
+                    begun = () if outer == 0 else (names[self._left[outer]],)
+                    work.append((height, outer, read, (*begun, *(names[part] for part in chain), *inner)))
+        return found
+
+    def _first_parts(self, whole: int, part: int) -> tuple[int, ...] | None:
+        """Nonterminals from `whole`, each of which can begin with the next, to `part` (left out): a shortest way."""
+        ways: dict[int, tuple[int, ...]] = {whole: ()}
+        for now in (queue := [whole]):
+            if now == part:
+                return ways[now]
+            for left, body in zip(self._left, self._bodies, strict=True):
+                if left == now and body and body[0] < 0 and -1 - body[0] not in ways:
+                    ways[-1 - body[0]] = (*ways[now], now)
+                    queue.append(-1 - body[0])
+        return None
 
     # --- costs
 

@@ -5,12 +5,7 @@ Each runs in a process with hard limits, in both property orders, with fifty ran
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,10 +16,9 @@ from guidedgen.grammars.specs import JsonSchema
 from guidedgen.limits import Limits
 from guidedgen.masks import allowed_tokens
 from tests.grammars.json_schema.hostile import HOSTILE
-from tests.grammars.json_schema.hostile_worker import SECONDS
+from tests.hostile_process import SECONDS, Ask, worker
 from tests.kernel.small_vocabulary import small_vocabulary
 
-ROOT = Path(__file__).resolve().parents[3]
 ENDS = ("LimitExceeded", "UnsatisfiableSchema", "UnsupportedFeature", "CompileError", "compiled")
 
 # What has to come of some of them; the others may do better one day.
@@ -62,28 +56,11 @@ contains_within_contains if_list satisfiability_of_clauses huge_lengths_with_pat
 """
 LONG = frozenset(_LONG.split())
 
-Ask = Callable[[str], dict[str, Any]]
-
 
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
-    """Has a case run by a process of its own, which forks a child for each."""
-    if importlib.util.find_spec("guidedgen.kernel._native") is None:
-        pytest.skip("the native kernel is not built: run `make native`")
-    command = [sys.executable, "-m", "tests.grammars.json_schema.hostile_worker"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        reading, writing = worker.stdout, worker.stdin
-
-        def answer(name: str) -> dict[str, Any]:
-            writing.write(f"{name}\n")
-            writing.flush()
-            result: dict[str, Any] = json.loads(reading.readline())
-            return result
-
+    with worker("tests.grammars.json_schema.hostile_worker") as answer:
         yield answer
-        writing.close()
 
 
 @pytest.mark.parametrize(

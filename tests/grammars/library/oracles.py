@@ -24,6 +24,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.conformance.uri_checks import is_email, is_uri
+from tests.grammars.library.compilers import errors_of_javac, java_home, syntax_tree
 
 
 def is_json(text: str) -> bool:
@@ -287,6 +288,20 @@ def is_python(text: str) -> bool:
     return True
 
 
+def is_python_but_for_fields(text: str) -> bool:
+    """The grammar takes blanks before the first line and reads fields of f-strings as text, as it says."""
+    plain = text.lstrip(" ")
+    if is_python(plain):
+        return True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ast.parse(plain)
+        except SyntaxError as error:
+            return str(error.msg).startswith("f-string")
+    return False
+
+
 def is_verilog(text: str) -> bool:
     """What Icarus Verilog parses; names that are not declared, and whatever it checks later, are not asked for."""
     if shutil.which("iverilog") is None:
@@ -299,4 +314,16 @@ def is_verilog(text: str) -> bool:
     return not re.search(rb"syntax error|[Mm]alformed|[Ii]nvalid|[Ee]rror in", said.stdout + said.stderr)
 
 
-ORACLES |= {"verilog": is_verilog, "graphql": is_graphql, "sql": is_sql, "python": is_python}
+def is_java(text: str) -> bool:
+    """What javac's parser takes, but for names of constructors, which it compares with the class; else tree-sitter."""
+    if java_home() is None:
+        return not syntax_tree("java", text).has_error
+    return all("invalid.meth.decl" in error for error in errors_of_javac(text))
+
+
+def is_typescript(text: str) -> bool:
+    return not syntax_tree("typescript", text).has_error
+
+
+ORACLES |= {"java": is_java, "typescript": is_typescript}
+ORACLES |= {"verilog": is_verilog, "graphql": is_graphql, "sql": is_sql, "python": is_python_but_for_fields}

@@ -260,6 +260,10 @@ exec "a"
 print "a"
 `a`
 0xfg
+0o17
+0o18
+with 1as x: pass
+with 1 as x: pass
 '''.strip().split("\n")
 
 TEXTS = [
@@ -345,6 +349,9 @@ TEXTS = [
     "a\r\nb\r\n",
     "if a:\r\n  b\r\n",
     "'''a\r\nb'''\n",
+    '"\\N{DIGIT ONE}"\n',
+    '"\\N{DIGIT}"\n',
+    "x = 1\t# a\n\t# b\n",
 ]
 
 # What the grammar leaves out of the language.
@@ -354,8 +361,9 @@ LEFT_OUT = [
     "if a:\n\tb\n",
     "match (x):\n  case 1: pass\n",
     "match not x:\n  case 1: pass\n",
-    '"\\N{DIGIT ONE}"\n',
+    '"\\N{HEAVY CHECK MARK}"\n',
     "with (a, b as c): pass\n",
     "Ḁ̀ = 1\n",
     "x = 1",
+    "x\t= 1\n",
 ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sysconfig
 import warnings
+import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.grammars.library.compilers import java_home, syntax_tree
 from tests.grammars.library.oracles import is_json, is_python, is_sql
 
 STANDARD = Path(sysconfig.get_paths()["stdlib"])
@@ -68,6 +71,36 @@ def _strings(text: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+
+
+def java_texts(every: int) -> Iterator[tuple[str, str]]:
+    """Java files of installed packages, and every so many of those of the JDK, that tree-sitter parses."""
+    home = java_home()
+    sources = home / "lib" / "src.zip" if home is not None else None
+    if sources is not None and sources.is_file():
+        with zipfile.ZipFile(sources) as archive:
+            names = sorted(name for name in archive.namelist() if name.endswith(".java"))
+            for name in names[::every]:
+                yield from _parsed("java", name, archive.read(name))
+    for path in _files(PACKAGES, ".java"):
+        yield from _parsed("java", str(path.relative_to(PACKAGES)), path.read_bytes())
+
+
+def typescript_texts(every: int) -> Iterator[tuple[str, str]]:
+    """The same for TypeScript: installed packages, and the folder that GUIDEDGEN_TYPESCRIPT names."""
+    folders = [PACKAGES, *(Path(name) for name in [os.environ.get("GUIDEDGEN_TYPESCRIPT")] if name)]
+    for folder in folders:
+        for path in _files(folder, ".ts")[::every]:
+            yield from _parsed("typescript", str(path.relative_to(folder)), path.read_bytes())
+
+
+def _parsed(language: str, name: str, content: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return
+    if not syntax_tree(language, text).has_error:
+        yield name, text
 
 
 def json_texts() -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from tests.grammars.library import python_texts, sql_texts
+from tests.grammars.library import java_texts, python_texts, sql_texts, typescript_texts
 
 GRAPHQL_TEXTS = [
     '{a(x: [1 -2.5e3 "s" """b"c""" true null E {k: $v}]) @include(if: $w) { ...f ... on T { b: c } ... @d { e } }}',
@@ -160,4 +160,11 @@ SAMPLES: dict[str, list[str]] = {
     ],
 }
 
-SAMPLES |= {"graphql": GRAPHQL_TEXTS, "sql": sql_texts.TEXTS, "python": python_texts.TEXTS, "verilog": VERILOG_TEXTS}
+SAMPLES |= {
+    "graphql": GRAPHQL_TEXTS,
+    "java": java_texts.TEXTS,
+    "python": [line + "\n" for line in python_texts.LINES] + python_texts.TEXTS,
+    "sql": sql_texts.TEXTS,
+    "typescript": typescript_texts.TEXTS,
+    "verilog": VERILOG_TEXTS,
+}

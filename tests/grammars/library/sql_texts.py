@@ -75,4 +75,22 @@ TEXTS = [
     "select * from t where a in 1",
     "select count(distinct) from t where",
     "begin begin",
+    "sElEct 1 FRom t aS b",
+    "select Key from t",
+    "select SeLect",
+    "seleCta b",
+    "create table 'a b' ('c' int, d)",
+    "create table 'a' as select 1",
+    "\u017felect 1",
+    "select 1 l\u0131mit 1",
+]
+
+# What the grammar leaves out of the dialect.
+LEFT_OUT = [
+    "select \u017f from t",
+    "select a = not b",
+    "create virtual table t using fts4(a)",
+    "select * from 't'",
+    "vacuum",
+    "select 1 /* a",
 ]

@@ -12,9 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from guidedgen.evaluate.engine import Tokenizer
+from guidedgen.grammars.compile import compile
+from guidedgen.grammars.library import library
+from tests.grammars.library.outside import OUTSIDE
 from tests.grammars.library.parsers import parses
-from tests.grammars.library.real_files import csv_texts, json_texts, python_texts, sql_texts
-from tests.grammars.library.walks import reads
+from tests.grammars.library.real_files import (
+    csv_texts,
+    java_texts,
+    json_texts,
+    python_texts,
+    sql_texts,
+    typescript_texts,
+)
+from tests.grammars.library.walks import read_tokens, reads
 
 RATCHET = Path(__file__).with_name("real_files.json")
 
@@ -58,6 +69,27 @@ def test_real_files_are_read_byte_by_byte(name: str, texts: Callable[[], list[tu
     judged = {path: reads(name, text) for path, text in list(texts())[:12]}
     assert [path for path, accepted in judged.items() if not accepted] == []
     assert len(judged) >= least
+
+
+TEXTS = {"java": java_texts, "typescript": typescript_texts}
+EVERY = {"java": 1500, "typescript": 60}
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    ("name", "every"), [*EVERY.items(), *(pytest.param(name, 1, marks=pytest.mark.slow) for name in EVERY)]
+)
+def test_real_files_are_read_token_by_token(name: str, every: int, shared: Path) -> None:
+    """Each file is accepted, or tree-sitter's tree of it has what the grammar leaves out."""
+    tokenizer = Tokenizer.read(str(shared / "data" / "tokenizers" / "llama3_1")).vocabulary
+    compiled = compile(library(name), tokenizer)
+    found = list(TEXTS[name](every))
+    if not found:
+        pytest.skip(f"no {name} files are installed")
+    refused = [
+        path for path, text in found if not read_tokens(compiled, tokenizer.encode(text)) and not OUTSIDE[name](text)
+    ]
+    assert refused == []
 
 
 def update() -> None:

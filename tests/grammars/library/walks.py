@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 
 from guidedgen.constraint import allowed_tokens
@@ -38,6 +39,17 @@ def reads(name: str, text: str | bytes) -> bool:
     """Whether a text is a complete text of a grammar, read byte by byte."""
     state = constraint(name).start().advance_bytes(text.encode() if isinstance(text, str) else text)
     return state is not None and state.accepting
+
+
+def read_tokens(compiled: GrammarConstraint, tokens: Sequence[int]) -> bool:
+    """Whether tokens are a complete text."""
+    state = compiled.start()
+    for token in tokens:
+        after = state.advance(token)
+        if after is None:
+            return False
+        state = after
+    return state.accepting
 
 
 def walk(name: str, seed: int, steps: int = STEPS, start: str | None = None) -> str:

@@ -52,9 +52,9 @@ inline Limits limits() {
 
 class Walk {
   public:
-    // `complete`: asked of every text that is.
-    Walk(std::shared_ptr<Grammar> grammar, std::function<void(const std::string&)> complete)
-        : grammar_(std::move(grammar)), complete_(std::move(complete)), names_(tokens()) {}
+    // `complete`: asked of every text that is; `counted`: tokens are, so that a byte may come as part of a longer token only.
+    Walk(std::shared_ptr<Grammar> grammar, std::function<void(const std::string&)> complete, bool counted = false)
+        : grammar_(std::move(grammar)), complete_(std::move(complete)), counted_(counted), names_(tokens()) {}
 
     void run(const uint8_t* choices, size_t count) {
         Handle at = grammar_->start();
@@ -64,8 +64,10 @@ class Walk {
             const int32_t token = chosen(choices[i]);
             if (token < 0) return;
             text_ += names_[static_cast<size_t>(token)];
+            const Handle before = at;
             at = grammar_->advance(at, token);
             if (!at.position) fail("a token of the mask is refused", text_);
+            if (!counted_) spell(before, at, names_[static_cast<size_t>(token)]);
         }
     }
 
@@ -83,18 +85,32 @@ class Walk {
         return list.empty() ? -1 : list[choice % list.size()];
     }
 
+    // A token leads where its bytes lead one after another.
+    void spell(Handle now, const Handle& after, const std::string& name) {
+        if (name.size() < 2) return;
+        for (char byte : name) {
+            now = grammar_->advance(now, static_cast<uint8_t>(byte));
+            if (!now.position) fail("a byte of a token is refused: " + name, text_);
+        }
+        if (now.position->accepting != after.position->accepting || !(grammar_->allowed(now) == grammar_->allowed(after)))
+            fail("a token leads elsewhere than its bytes: " + name, text_);
+    }
+
     void check(const Handle& at) {
         mask_.assign(at.arena->words(), 0);
         grammar_->fill(at, -1, mask_.data());
         bool any = false;
         const ByteSet next = grammar_->allowed(at);
+        ByteSet begun;
         for (int32_t t = 0; t < grammar_->vocab_size(); ++t) {
             any |= allowed(t);
             const std::string& name = names_[static_cast<size_t>(t)];
             const bool taken = grammar_->advance(at, t).position != nullptr;
             if (taken != allowed(t)) fail(taken ? "a token that is taken is not in the mask: " + name : "a token of the mask is refused: " + name, text_);
-            if (name.size() == 1 && next.has(static_cast<uint8_t>(name[0])) != taken) fail("the allowed bytes are not those of the mask: " + name, text_);
+            if (name.size() == 1 && !counted_ && next.has(static_cast<uint8_t>(name[0])) != taken) fail("the allowed bytes are not those of the mask: " + name, text_);
+            if (taken && !name.empty()) begun.add(static_cast<uint8_t>(name[0]));
         }
+        if (counted_ ? !((begun | next) == next) : !(begun == next)) fail("the allowed bytes are not those that tokens of the mask begin with", text_);
         if (!any && !at.position->accepting) fail("a dead end", text_);
         if (at.position->accepting && complete_) complete_(text_);
         complete(at);
@@ -120,6 +136,7 @@ class Walk {
 
     std::shared_ptr<Grammar> grammar_;
     std::function<void(const std::string&)> complete_;
+    bool counted_;
     std::vector<std::string> names_;
     std::vector<uint32_t> mask_;
     std::string text_;

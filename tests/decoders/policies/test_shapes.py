@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from guidedgen.decoders.drafters.shapes import best_shape, best_size
+from guidedgen.decoders.policies.shapes import Shapes, best_shape, best_size
 
 Forest = tuple[Any, ...]  # of each tree the forest below its root
 
@@ -65,6 +65,23 @@ def test_the_size_depends_on_what_rows_cost() -> None:
     assert free == 12
     assert linear == 0
     assert best_size([0.6, 0.2], lambda rows: 1.0, most=12, depth=6, draft_cost=9.0) == 0
+
+
+def test_levels_of_drafts_cost_too() -> None:
+    """Against all sizes and depths: the more a level costs, the flatter the best tree."""
+    chances, cost = (0.6, 0.2, 0.1), lambda rows: 1 + 0.02 * rows
+    depths = []
+    for level_cost in (0.0, 0.1, 0.4, 9.0):
+
+        def speed(nodes: int, depth: int, level_cost: float = level_cost) -> float:
+            return (1 + best_shape(chances, nodes, depth)[0]) / (cost(1 + nodes) + level_cost * depth)
+
+        nodes, depth = Shapes(chances, 10, 5).fastest(cost, level_cost)
+        best = max(speed(size, levels) for size in range(11) for levels in range(6))
+        assert speed(nodes, depth) == pytest.approx(best)
+        depths.append(depth)
+    assert depths == sorted(depths, reverse=True)
+    assert depths[-1] == 0
 
 
 def test_impossible_chances_are_refused() -> None:

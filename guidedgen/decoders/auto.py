@@ -1,0 +1,167 @@
+"""`Auto`: speculation that watches what it costs and what it gains, and pauses where it does not pay.
+
+A step with drafts costs more than a plain one by what further rows cost on this machine, and gains the accepted tokens.
+Whether that pays depends on the constraint (what is forced), the prompt (what can be copied), the batch (rows that
+others fill already) and the machine; all of them show in two numbers that every step knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass, field, replace
+
+from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
+from guidedgen.decoders.drafters import DRAFTERS, Drafter, DraftSession, Outcome, Request, Setting
+from guidedgen.decoders.mix.base import Mix
+from guidedgen.decoders.policies.base import Cost
+from guidedgen.decoders.speculative import Speculative
+from guidedgen.decoders.tree import ROOT, DraftTree
+from guidedgen.sampler.costs import known_costs
+from guidedgen.sampler.sequence import Sequence
+from guidedgen.sampler.settings import Sampling
+
+_NOTHING = DraftTree(tokens=(), parents=())
+_MEMORY = 0.8  # how much of what was gained before counts beside the last step
+_LOSS = -1.0  # plain steps lost before a lane pauses
+_FIRST_PAUSE, _LONGEST_PAUSE = 4, 64  # steps
+_PROBATION = 0.7
+_TRIAL = 4  # drafted tokens after a pause
+
+
+def assumed_cost(rows: int) -> float:
+    """What is assumed where nothing was measured: each further row costs a twentieth of the first."""
+    return 1 + (rows - 1) / 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auto:
+    """Speculate while it pays.
+
+    The text is plain decoding's. `result.trace.notes` says what was chosen and why. Costs are those that `guidedgen
+    models costs NAME` has measured on this machine; without them a row is assumed to cost a twentieth of the first.
+
+    Args:
+        drafter: what proposes tokens, or its name; one that draws nothing.
+        most: drafted tokens a step for each sequence.
+        mix: see `Plain`.
+
+    Raises:
+        ValueError: the drafter's name is not known.
+    """
+
+    drafter: Drafter | str = "forced+copy+recycle"
+    most: int = 16
+    mix: tuple[Mix, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Check the drafter's name."""
+        Speculative(drafter=self.drafter, most=self.most)
+
+    def run(
+        self,
+        sampler: LogitsSource,
+        sequences: ListOf[Sequence],
+        sampling: Sampling,
+        *,
+        cancelled: Cancelled | None = None,
+    ) -> Iterator[Chunk]:
+        """See `Strategy.run`. Raises what `Plain.run` does."""
+        known = known_costs(sampler.model)
+        cost: Cost = known or assumed_cost
+        rows = 1 + self.most
+        told = "measured" if known is not None else "assumed: `guidedgen models costs` measures it"
+        name = self.drafter if isinstance(self.drafter, str) else type(self.drafter).__name__
+        note = sampler.trace.note
+        note(f"drafts by {name}, up to {self.most}; {rows} rows cost {cost(rows) / cost(1):.2f} of one ({told})")
+        inner = DRAFTERS[self.drafter] if isinstance(self.drafter, str) else self.drafter
+        cautious = Cautious(inner, cost=cost, note=note)
+        strategy = Speculative(drafter=cautious, most=self.most, mix=self.mix)
+        yield from strategy.run(sampler, sequences, sampling, cancelled=cancelled)
+
+
+@dataclass(frozen=True)
+class Cautious:
+    """A drafter that pauses for sequences where drafts cost more than they gain.
+
+    Args:
+        inner: the drafter.
+        cost: rows -> seconds of a forward, in any unit.
+        note: told when a sequence pauses for the first time.
+    """
+
+    inner: Drafter
+    cost: Cost
+    note: Callable[[str], None] = lambda text: None
+
+    def open(self, setting: Setting) -> CautiousSession:
+        """See `Drafter.open`."""
+        return CautiousSession(self.inner.open(setting), self.cost, self.note)
+
+
+@dataclass
+class _Account:
+    """What drafting has brought one sequence lately, in plain steps."""
+
+    score: float = 0.0
+    rest: int = 0  # steps to pause
+    pause: int = _FIRST_PAUSE  # the next one
+    drafted: int = 0
+    accepted: int = 0
+
+
+class CautiousSession:
+    """`Cautious` at work."""
+
+    def __init__(self, inner: DraftSession, cost: Cost, note: Callable[[str], None]) -> None:
+        self._inner = inner
+        self._cost = cost
+        self._note = note
+        self._accounts: dict[int, _Account] = {}
+        self._lanes = 1
+
+    def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
+        """See `DraftSession.propose`."""
+        self._lanes = max(1, len(requests))
+        trees = [_NOTHING] * len(requests)
+        asking: list[int] = []
+        for place, request in enumerate(requests):
+            account = self._accounts.setdefault(request.lane, _Account())
+            account.rest -= 1
+            if account.rest < 0:
+                asking.append(place)
+        if asking:
+            asked = [self._limited(requests[place]) for place in asking]
+            for place, tree in zip(asking, self._inner.propose(asked), strict=True):
+                trees[place] = tree
+        return trees
+
+    def observe(self, outcome: Outcome) -> None:
+        """See `DraftSession.observe`: the account of the sequence, then the drafter."""
+        self._inner.observe(outcome)
+        tree, account = outcome.tree, self._accounts.setdefault(outcome.lane, _Account())
+        if not len(tree):
+            return
+        chosen = 0 if outcome.node == ROOT else sum(node not in tree.forced for node in tree.path(outcome.node))
+        account.drafted += len(tree) - len(tree.forced)
+        account.accepted += chosen
+        own = self._lanes  # rows of a step without drafts
+        extra = self._cost(own * (1 + len(tree))) / self._cost(own) - 1
+        account.score = _MEMORY * account.score + chosen - extra
+        bound = _LOSS * min(1.0, 2 * extra)
+        if account.score < bound:
+            self._pause(account)
+            account.score = _PROBATION * bound  # the next failure pauses again
+        elif account.score > 0:
+            account.pause = _FIRST_PAUSE
+
+    def _limited(self, request: Request) -> Request:
+        """A trial after a pause is a small one."""
+        trial = self._accounts[request.lane].pause > _FIRST_PAUSE
+        return replace(request, most=min(request.most, _TRIAL)) if trial else request
+
+    def _pause(self, account: _Account) -> None:
+        if account.pause == _FIRST_PAUSE:
+            self._note(f"drafts paused: {account.accepted} of {account.drafted} were accepted, too few for their rows")
+        account.rest = account.pause
+        account.pause = min(2 * account.pause, _LONGEST_PAUSE)

@@ -1,0 +1,277 @@
+// The layers of a Llama-shaped model over flat rows, in one call without the interpreter. Rows of several sequences, chains and trees
+// stand beside each other; each sees the slots of its segment's context and of its own ancestors. What is said of the rows (positions,
+// slots, who sees whom) comes from Python; so do the rotary angles.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include "packed_matrix.h"
+#include "workers.h"
+
+namespace guidedgen {
+
+using SharedMatrix = std::shared_ptr<const PackedMatrix>;
+
+struct LlamaLayer {
+    std::vector<float> attention_norm, mlp_norm;
+    SharedMatrix query_key_value, output, gate_up, down;
+};
+
+struct LlamaShape {
+    int64_t width, heads, kv_heads, dim;
+    float epsilon, scale;
+};
+
+// Rows [start, stop) of one sequence. `seen[i * (stop - start) + j]`: row start + i sees row start + j; null is a chain. Of a chain
+// `watched` may take what its last row attends to, [layers that run][key heads][contexts + stop - start], the mean over the queries.
+struct SegmentView {
+    int64_t start, stop;
+    const int64_t* context;
+    int64_t contexts;
+    const uint8_t* seen;
+    float* watched;
+};
+
+struct StepRows {
+    int64_t count;
+    float* hidden;         // [count, width], changed in place
+    const int64_t* slots;  // [count]
+    const float* cosines;  // [count, dim]
+    const float* sines;    // [count, dim], first half negated
+    std::vector<SegmentView> segments;
+};
+
+struct LayerSlots {
+    void* keys;  // [slots, kv_heads, dim]
+    void* values;
+};
+
+// Room for prepared rows of any matrix.
+class PreparedRows {
+  public:
+    RowsView room(Format format, int64_t rows, int64_t width) {
+        const int64_t bytes = format == Format::Float32 ? 4 : format == Format::Bfloat16 ? 2 : 1;
+        const size_t groups = static_cast<size_t>(rows * width / GROUP);
+        grow(data_, static_cast<size_t>(rows * width * bytes));
+        grow(scales_, groups);
+        grow(sums_, groups);
+        grow(shift_, groups);
+        return {data_.data(), scales_.data(), sums_.data(), shift_.data()};
+    }
+
+  private:
+    template <typename Value>
+    static void grow(std::vector<Value>& room, size_t size) {
+        if (room.size() < size) room.resize(size);
+    }
+    std::vector<uint8_t> data_;
+    std::vector<float> scales_, sums_;
+    std::vector<int32_t> shift_;
+};
+
+class LlamaRows {
+  public:
+    LlamaRows(LlamaShape shape, std::vector<LlamaLayer> layers, std::vector<float> norm, SharedMatrix head, const RowKernels& kernels)
+        : shape_(shape), layers_(std::move(layers)), norm_(std::move(norm)), head_(std::move(head)), kernels_(kernels) {
+        const int64_t mixed = shape_.heads * shape_.dim, both = mixed + 2 * shape_.kv_heads * shape_.dim, width = shape_.width;
+        for (const LlamaLayer& layer : layers_) {
+            const int64_t inner = layer.down->inputs();
+            fits(*layer.query_key_value, both, width);
+            fits(*layer.output, width, mixed);
+            fits(*layer.gate_up, 2 * inner, width);
+            fits(*layer.down, width, inner);
+            if (static_cast<int64_t>(std::min(layer.attention_norm.size(), layer.mlp_norm.size())) != width) throw std::invalid_argument("norms");
+        }
+        fits(*head_, head_->outputs(), width);
+        if (shape_.heads / shape_.kv_heads > MOST_QUERIES) throw std::invalid_argument("heads");
+        if (static_cast<int64_t>(norm_.size()) != width || shape_.dim % 2 || shape_.heads % shape_.kv_heads) throw std::invalid_argument("shape");
+    }
+
+    int64_t layers() const { return static_cast<int64_t>(layers_.size()); }
+    int64_t width() const { return shape_.width; }
+    int64_t outputs() const { return head_->outputs(); }
+    const LlamaShape& shape() const { return shape_; }
+
+    // Runs the layers named, in order, over the rows. `after(number)` is called when the layer of that number is done.
+    template <typename After>
+    void run(StepRows& rows, const std::vector<int64_t>& which, const std::vector<LayerSlots>& slots, bool brief, int threads, const After& after) {
+        std::lock_guard<std::mutex> hold(busy_);
+        Workers::Turn turn(Workers::shared(), threads);
+        make_room(rows, threads);
+        find_own(rows);
+        for (size_t turn_of = 0; turn_of < which.size(); ++turn_of) {
+            const int64_t number = which[turn_of];
+            const LlamaLayer& layer = layers_[static_cast<size_t>(number)];
+            attention(turn, rows, layer, slots[static_cast<size_t>(number)], brief, static_cast<int64_t>(turn_of));
+            feed_forward(turn, rows, layer);
+            after(number);
+        }
+    }
+
+    // Final norm and head: logits [count, outputs] of hidden rows [count, width].
+    void head(const float* hidden, int64_t count, float* logits, int threads) {
+        std::lock_guard<std::mutex> hold(busy_);
+        Workers::Turn turn(Workers::shared(), threads);
+        fill(normed_, count * shape_.width);
+        const RowsView given = input_.room(head_->view().format, count, head_->view().width);
+        each_row(turn, count, [&](int64_t row) { prepare_normed(hidden + row * shape_.width, norm_, *head_, given, row); });
+        product(turn, *head_, given, count, logits, head_->outputs(), false);
+    }
+
+  private:
+    static void fits(const PackedMatrix& matrix, int64_t outputs, int64_t inputs) {
+        if (matrix.outputs() != outputs || matrix.inputs() != inputs) throw std::invalid_argument("a matrix of another shape");
+    }
+
+    static void fill(std::vector<float>& room, int64_t size) {
+        if (static_cast<int64_t>(room.size()) < size) room.resize(static_cast<size_t>(size));
+    }
+
+    void make_room(const StepRows& rows, int threads) {
+        int64_t inner = 0, longest = 0;
+        for (const LlamaLayer& layer : layers_) inner = std::max(inner, layer.down->inputs());
+        for (const SegmentView& segment : rows.segments) longest = std::max(longest, segment.contexts + segment.stop - segment.start);
+        const int64_t mixed = shape_.heads * shape_.dim;
+        fill(normed_, rows.count * std::max({shape_.width, inner, mixed}));
+        fill(wide_, rows.count * std::max(2 * inner, mixed + 2 * shape_.kv_heads * shape_.dim));
+        room_ = longest;
+        fill(scores_, std::min(threads, Workers::MOST) * block_rows() * shape_.heads / shape_.kv_heads * room_);
+    }
+
+    // Rows of one segment whose queries are looked at together.
+    struct Block {
+        size_t segment;
+        int64_t start, rows;
+    };
+
+    int64_t block_rows() const { return std::clamp<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 1, 4); }
+
+    // The slots that each row sees besides its segment's context, and which rows are looked at together.
+    void find_own(const StepRows& rows) {
+        own_.clear();
+        own_first_.assign(1, 0);
+        blocks_.clear();
+        for (size_t s = 0; s < rows.segments.size(); ++s) {
+            const SegmentView& segment = rows.segments[s];
+            const int64_t size = segment.stop - segment.start;
+            for (int64_t row = 0; row < size; ++row) {
+                if (row % block_rows() == 0) blocks_.push_back({s, segment.start + row, std::min(block_rows(), size - row)});
+                for (int64_t other = 0; other < size; ++other)
+                    if (segment.seen ? segment.seen[row * size + other] : other <= row) own_.push_back(rows.slots[segment.start + other]);
+                own_first_.push_back(static_cast<int64_t>(own_.size()));
+            }
+        }
+    }
+
+    // One row's own work, in pieces of a few rows where there are many.
+    template <typename Work>
+    static void each_row(Workers::Turn& turn, int64_t count, const Work& work) {
+        constexpr int64_t few = 4;
+        if (count <= few) {
+            for (int64_t row = 0; row < count; ++row) work(row);
+            return;
+        }
+        turn.share((count + few - 1) / few, [&](int64_t piece, int) {
+            for (int64_t row = piece * few; row < std::min(count, (piece + 1) * few); ++row) work(row);
+        });
+    }
+
+    void product(Workers::Turn& turn, const PackedMatrix& matrix, const RowsView& given, int64_t count, float* out, int64_t stride, bool add) const {
+        const MatrixView view = matrix.view();
+        const int64_t panels = view.panels(), size = std::clamp<int64_t>(panels / 64 * 2, 2, 48), pieces = (panels + size - 1) / size;
+        turn.share(pieces, [&](int64_t piece, int) {
+            kernels_.multiply(view, given, count, piece * size, std::min(panels, (piece + 1) * size), out, stride, add);
+        });
+    }
+
+    void prepare_normed(const float* row, const std::vector<float>& weight, const PackedMatrix& matrix, const RowsView& to, int64_t number) {
+        float* room = normed_.data() + number * shape_.width;
+        kernels_.norm(row, weight.data(), shape_.width, shape_.epsilon, room);
+        kernels_.prepare(matrix.view().format, room, shape_.width, matrix.view().width, to, number);
+    }
+
+    void attention(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, LayerSlots slots, bool brief, int64_t turn_of) {
+        const int64_t dim = shape_.dim, mixed = shape_.heads * dim, keys = shape_.kv_heads * dim, both = mixed + 2 * keys;
+        const PackedMatrix &first = *layer.query_key_value, &last = *layer.output;
+        const RowsView given = input_.room(first.view().format, rows.count, first.view().width);
+        each_row(turn, rows.count, [&](int64_t row) {
+            prepare_normed(rows.hidden + row * shape_.width, layer.attention_norm, first, given, row);
+        });
+        product(turn, first, given, rows.count, wide_.data(), both, false);
+        const size_t size = brief ? 2 : 4;
+        each_row(turn, rows.count, [&](int64_t row) {
+            float* own = wide_.data() + row * both;
+            kernels_.rotate(own, shape_.heads + shape_.kv_heads, dim, rows.cosines + row * dim, rows.sines + row * dim);
+            const size_t offset = static_cast<size_t>(rows.slots[row] * keys) * size;
+            kernels_.keep(own + mixed, static_cast<uint8_t*>(slots.keys) + offset, keys, brief);
+            kernels_.keep(own + mixed + keys, static_cast<uint8_t*>(slots.values) + offset, keys, brief);
+        });
+        const int64_t group = shape_.heads / shape_.kv_heads;
+        turn.share(static_cast<int64_t>(blocks_.size()) * shape_.kv_heads, [&](int64_t piece, int worker) {
+            const Block& block = blocks_[static_cast<size_t>(piece / shape_.kv_heads)];
+            const int64_t head = piece % shape_.kv_heads;
+            const SegmentView& segment = rows.segments[block.segment];
+            const size_t offset = static_cast<size_t>(head * dim) * size;
+            float* scores = scores_.data() + worker * block_rows() * group * room_;
+            kernels_.attend({block.rows, group, dim, wide_.data() + block.start * both + head * group * dim, both,
+                             static_cast<uint8_t*>(slots.keys) + offset, static_cast<uint8_t*>(slots.values) + offset, keys, brief,
+                             segment.context, segment.contexts, own_.data(), own_first_.data() + block.start, shape_.scale,
+                             scores, room_, normed_.data() + block.start * mixed + head * group * dim, mixed});
+            if (segment.watched && block.start + block.rows == segment.stop) {
+                const int64_t seen = segment.contexts + segment.stop - segment.start;
+                watch(scores + (block.rows - 1) * group * room_, seen, segment.watched + (turn_of * shape_.kv_heads + head) * seen);
+            }
+        });
+        const RowsView heads = input_.room(last.view().format, rows.count, last.view().width);
+        each_row(turn, rows.count, [&](int64_t row) {
+            kernels_.prepare(last.view().format, normed_.data() + row * mixed, mixed, last.view().width, heads, row);
+        });
+        product(turn, last, heads, rows.count, rows.hidden, shape_.width, true);
+    }
+
+    // The mean over the queries of a key head of what they attend to, from their exponentials [group][room_].
+    void watch(const float* scores, int64_t seen, float* to) const {
+        const int64_t group = shape_.heads / shape_.kv_heads;
+        std::fill_n(to, seen, 0.0f);
+        for (int64_t n = 0; n < group; ++n, scores += room_) {
+            float sum = 0;
+            for (int64_t i = 0; i < seen; ++i) sum += scores[i];
+            for (int64_t i = 0; i < seen; ++i) to[i] += scores[i] / (sum * static_cast<float>(group));
+        }
+    }
+
+    void feed_forward(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer) {
+        const PackedMatrix &first = *layer.gate_up, &last = *layer.down;
+        const int64_t inner = last.inputs();
+        const RowsView given = input_.room(first.view().format, rows.count, first.view().width);
+        each_row(turn, rows.count, [&](int64_t row) {
+            prepare_normed(rows.hidden + row * shape_.width, layer.mlp_norm, first, given, row);
+        });
+        product(turn, first, given, rows.count, wide_.data(), 2 * inner, false);
+        const RowsView gated = input_.room(last.view().format, rows.count, last.view().width);
+        each_row(turn, rows.count, [&](int64_t row) {
+            float* room = normed_.data() + row * inner;
+            kernels_.gate(wide_.data() + row * 2 * inner, inner, room);
+            kernels_.prepare(last.view().format, room, inner, last.view().width, gated, row);
+        });
+        product(turn, last, gated, rows.count, rows.hidden, shape_.width, true);
+    }
+
+    const LlamaShape shape_;
+    const std::vector<LlamaLayer> layers_;
+    const std::vector<float> norm_;
+    const SharedMatrix head_;
+    const RowKernels& kernels_;
+
+    std::mutex busy_;  // the room below belongs to one call at a time
+    PreparedRows input_;
+    std::vector<float> normed_, wide_, scores_;
+    int64_t room_ = 0;  // scores of one query
+    std::vector<int64_t> own_, own_first_;
+    std::vector<Block> blocks_;
+};
+
+}  // namespace guidedgen

@@ -1,0 +1,110 @@
+"""`Auto` writes plain decoding's texts, stops drafting where nothing is accepted, and goes on where drafts are good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as ListOf
+from dataclasses import dataclass
+
+import pytest
+
+from guidedgen.constraint import AllOf, MaxTokens
+from guidedgen.decoders import Auto, Plain, Strategy, strategy_named
+from guidedgen.decoders.drafters import Outcome, Request, Setting
+from guidedgen.decoders.tree import DraftTree
+from guidedgen.grammars.compile import compile as compile_constraint
+from guidedgen.grammars.specs import Regex
+from guidedgen.sampler.sampler import Sampler
+from guidedgen.sampler.sequence import Sequence
+from guidedgen.sampler.settings import Sampling
+from guidedgen.sampler.trace import Trace
+from guidedgen.toy import ToyModel
+from guidedgen.toy_laws import Outcome as Text
+from guidedgen.toy_laws import check_strategy, replay
+from tests.decoders.small_world import CONSTRAINTS, PROMPT, VOCABULARY
+
+MODEL = ToyModel(vocabulary=VOCABULARY, seed=1, order=2, spread=3.0)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A drafter for tests: the right tokens, or wrong ones, as far as a text is known."""
+
+    text: tuple[int, ...]
+    right: bool
+
+    def open(self, setting: Setting) -> Told:
+        return self
+
+    def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
+        return [self._tree(request) for request in requests]
+
+    def _tree(self, request: Request) -> DraftTree:
+        done = request.tip.length - request.tip.prompt_length
+        tokens = list(self.text[done : done + min(4, request.most)])
+        if not self.right and tokens:
+            letters = [token for token in VOCABULARY.encode("abc01") if token != tokens[0]]
+            tokens[0] = letters[0]
+        return DraftTree(tokens=tuple(tokens), parents=tuple(range(-1, len(tokens) - 1)))
+
+    def observe(self, outcome: Outcome) -> None:
+        pass
+
+
+def long_text() -> AllOf:
+    return AllOf([compile_constraint(Regex("[abc01]{60,}"), VOCABULARY), MaxTokens(200, VOCABULARY)])
+
+
+def run(strategy: Strategy, count: int = 1) -> tuple[list[Text], Trace]:
+    sampler = Sampler(MODEL)
+    prompts = [Sequence.prompt(PROMPT, long_text().start())] * count
+    texts = replay(list(strategy.run(sampler, prompts, Sampling(temperature=1.0, seed=2))), prompts)
+    return texts, sampler.trace.snapshot()
+
+
+def test_the_laws() -> None:
+    check_strategy(Auto(drafter="recycle"), samples=400, settings=(Sampling(temperature=1.0),))
+
+
+@pytest.mark.parametrize("kind", CONSTRAINTS)
+def test_texts_are_those_of_plain_decoding(kind: str) -> None:
+    prompts = [Sequence.prompt(PROMPT, CONSTRAINTS[kind]().start())] * 3
+    for sampling in (Sampling(), Sampling(temperature=1.0, seed=4)):
+        plain, auto = (list(each.run(Sampler(MODEL), prompts, sampling)) for each in (Plain(), Auto()))
+        assert replay(auto, prompts) == replay(plain, prompts)
+
+
+def test_bad_drafts_are_paused() -> None:
+    (plain, _) = run(Plain())
+    wrong = Told(plain[0][0], right=False)
+    texts, trace = run(Auto(drafter=wrong))
+    assert texts == plain
+    steps = len(trace.steps)
+    assert sum(len(step.drafts) for step in trace.steps) < steps / 5
+    assert any("paused" in note for note in trace.notes)
+
+
+def test_good_drafts_go_on() -> None:
+    (plain, plain_trace) = run(Plain())
+    texts, trace = run(Auto(drafter=Told(plain[0][0], right=True)))
+    assert texts == plain
+    assert len(trace.steps) < len(plain_trace.steps) / 3
+    assert not any("paused" in note for note in trace.notes)
+    assert "assumed" in trace.notes[0]
+
+
+def test_what_others_fill_counts() -> None:
+    """Drafts that gain one token in four for each sequence pay alone, and not beside many others."""
+    (plain, _) = run(Plain(), 8)
+    helpful = Auto(drafter="recycle")
+    texts, trace = run(helpful, 8)
+    assert texts == plain
+    alone = run(helpful)[1]
+    share = [sum(len(step.drafts) for step in each.steps) / len(each.steps) for each in (alone, trace)]
+    assert share[1] < 8 * share[0]
+
+
+def test_by_name() -> None:
+    assert strategy_named("auto") == Auto()
+    assert strategy_named("auto:copy") == Auto(drafter="copy")
+    with pytest.raises(ValueError, match="no drafter"):
+        strategy_named("auto:magic")

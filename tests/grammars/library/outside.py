@@ -1,0 +1,110 @@
+"""Whether a real file uses what a grammar of the library leaves out, read off tree-sitter's tree of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.grammars.library.compilers import syntax_tree
+
+
+def _nodes(root: Any) -> Iterator[Any]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += node.children
+
+
+def _text(node: Any) -> str:
+    written: str = node.text.decode()
+    return written
+
+
+_COMPARISONS = ("<", ">", "<=", ">=")
+_JAVA_KINDS = ("module_declaration", "receiver_parameter", "annotated_type")
+_JAVA_MODIFIERS = ({"abstract", "default", "native", "transient"}, {"synchronized", "volatile", "strictfp"})
+
+
+def _compares_a_comparison(node: Any) -> bool:
+    left = node.child_by_field_name("left") if node.type == "binary_expression" else None
+    return (
+        left is not None
+        and left.type == "binary_expression"
+        and all(_text(part.child_by_field_name("operator")) in _COMPARISONS for part in (node, left))
+    )
+
+
+def _java_modifiers(node: Any) -> bool:
+    words = [child.type for child in node.children]
+    last = [word for word in words if word not in ("marker_annotation", "annotation")]
+    sealed = any(word in ("sealed", "non-sealed") for word in last[:-1])
+    return sealed or any(len([word for word in words if word in group]) > 1 for group in _JAVA_MODIFIERS)
+
+
+def _java_node(node: Any) -> bool:
+    if node.type == "package_declaration":
+        return any("annotation" in child.type for child in node.children)
+    if node.type == "modifiers":
+        return _java_modifiers(node)
+    if node.type == "identifier":
+        around = node.parent.type if node.parent is not None else ""
+        named = around in ("method_declaration", "method_invocation", "field_access", "scoped_identifier")
+        return not _text(node).isascii() or _text(node) == "sealed" or (_text(node) == "yield" and not named)
+    if node.type == "method_reference":
+        return _text(node.children[0]).endswith((">", ">[]"))
+    if node.type == "cast_expression":
+        return sum(child.type == "&" for child in node.children) > 0
+    if node.type == "assignment_expression":
+        return bool(node.children[0].type == "parenthesized_expression")
+    return _compares_a_comparison(node) or node.type in _JAVA_KINDS
+
+
+def java(text: str) -> bool:
+    """Whether a Java file uses what the grammar's head lists."""
+    escaped = re.search(
+        r"(?<!\\)\\u+00(?:0[aAdD]|2[27aAfF]|5[cC])|\\[ \t]*$|2_147_483|[^\x00-\x7f]\s*\(", text, re.MULTILINE
+    )
+    return escaped is not None or any(_java_node(node) for node in _nodes(syntax_tree("java", text)))
+
+
+_TYPESCRIPT_KINDS = ("type_assertion", "accessor", "hash_bang_line", "using_declaration", "html_comment")
+_ENDED = ("expression_statement", "lexical_declaration", "variable_declaration", "import_statement", "return_statement")
+_NAMES = ("async", "await", "interface", "let", "yield")
+
+
+def _no_semicolon(node: Any) -> bool:
+    following = node.next_sibling
+    return (
+        node.type in _ENDED
+        and not _text(node).endswith(";")
+        and following is not None
+        and following.type not in ("}", ";", "comment")
+    )
+
+
+def _typescript_node(node: Any) -> bool:
+    if node.type in ("identifier", "property_identifier", "type_identifier", "shorthand_property_identifier"):
+        return not _text(node).isascii() or (node.type != "property_identifier" and _text(node) in _NAMES)
+    if node.type == "infer_type":
+        return len(node.named_children) > 1
+    if node.type == "type_arguments" and node.parent.type in ("call_expression", "new_expression"):
+        return _text(node)[1:2].isspace()
+    if node.type == "arrow_function":
+        return _text(node).startswith("(") and node.child_by_field_name("return_type") is not None
+    if node.type == "function_type":
+        return re.match(r"(?:<.*?>)?\(\s*(?:[{\[]|\w+\s*[,)])", _text(node), re.DOTALL) is not None
+    if node.type == "template_substitution":
+        return re.search(r"[<>{}]", _text(node)[2:-1]) is not None
+    if node.type in ("array", "array_pattern"):
+        return re.search(r"[\[,]\s*,", _text(node)) is not None
+    return _compares_a_comparison(node) or _no_semicolon(node) or node.type in _TYPESCRIPT_KINDS
+
+
+def typescript(text: str) -> bool:
+    """Whether a TypeScript file uses what the grammar's head lists."""
+    return any(_typescript_node(node) for node in _nodes(syntax_tree("typescript", text)))
+
+
+OUTSIDE: dict[str, Callable[[str], bool]] = {"java": java, "typescript": typescript}

@@ -1,0 +1,367 @@
+"""Law CACHE over everything at once, as a state machine: growing, asking, drafting, discarding, reading taps, views
+with fewer layers or thinner attention, embeddings, evictions and failures, in any order. Whatever happened before,
+logits and hidden states are those of a computation from the first token. And it fails for each mutant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from guidedgen.models import tiny
+from guidedgen.models.base import LayerPlan, Rows, Segment
+from guidedgen.models.layer_walk import LayerWalk
+from guidedgen.sampler import blocks, trees
+from guidedgen.sampler.jobs import Part
+from guidedgen.sampler.quantised import Quantised
+from guidedgen.sampler.sampler import Sampler
+from guidedgen.sampler.sequence import Sequence
+from guidedgen.sampler.slots import SlotAllocator
+from guidedgen.sampler.views import SinkWindow, TopTokens, View
+from tests.sampler.thinned import Thinned
+
+TOLERANCE = 1e-4
+LONGEST = 24
+LAYERS = 3
+TOKENS = st.integers(3, 6)  # few, so that prefixes are shared by chance
+PLANS = (LayerPlan(layers=(0, 2)), LayerPlan(exit=1))
+THIN = (SinkWindow(2, 5, 4), TopTokens(6, 4))
+
+
+@cache
+def model_of(family: str) -> Any:
+    return tiny.load(family, layers=LAYERS)
+
+
+@cache
+def library_of(family: str) -> Any:
+    return tiny.library_model(family, layers=LAYERS)
+
+
+@cache
+def twin_of(family: str) -> Thinned:
+    return Thinned(family, layers=LAYERS)
+
+
+@lru_cache(maxsize=4096)
+def thinned(family: str, tokens: tuple[int, ...], view: Any, whole: int | None) -> torch.Tensor:
+    return twin_of(family).logits(tokens, view, whole)[-1]
+
+
+@lru_cache(maxsize=4096)
+@torch.inference_mode()
+def fresh(family: str, tokens: tuple[int, ...]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The library's logits after a whole sequence, and its last token's hidden states after each layer but the last."""
+    output = library_of(family)(input_ids=torch.tensor([tokens]), use_cache=False, output_hidden_states=True)
+    return output.logits[0, -1], [states[0, -1] for states in output.hidden_states[1:-1]]
+
+
+@lru_cache(maxsize=4096)
+def mixed(family: str, tokens: tuple[int, ...], whole: int, plan: LayerPlan) -> torch.Tensor:
+    """`whole` tokens through all layers, the others through those of the plan, in slots of their own."""
+    model = model_of(family)
+    store, places, logits = model.new_store(len(tokens)), torch.arange(len(tokens)), torch.zeros(0)
+    for start, stop, part in ((0, whole, LayerPlan()), (whole, len(tokens), plan)):
+        if start < stop:
+            rows = Rows(
+                tokens=torch.tensor(tokens[start:stop]),
+                positions=places[start:stop],
+                slots=places[start:stop],
+                segments=(Segment(start=0, stop=stop - start, context=places[:start]),),
+                wanted=torch.tensor([stop - start - 1]),
+                plan=part,
+            )
+            logits = model.forward(rows, store)
+    return logits[0]
+
+
+class Failing:
+    """A model that writes its rows and then fails, when told so."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.info, self.vocabulary, self.new_store = inner.info, inner.vocabulary, inner.new_store
+        self.embed, self.read = inner.embed, inner.read
+        self.fails = False
+
+    def forward(self, rows: Rows, store: Any) -> torch.Tensor:
+        logits: torch.Tensor = self._inner.forward(rows, store)
+        if self.fails:
+            self.fails = False
+            raise MemoryError("no memory for activations")
+        return logits
+
+
+class Machine(RuleBasedStateMachine):
+    """One sampler, views of it, and sequences to ask for. Subclasses choose model, memory and cache."""
+
+    family = "llama"
+    slots = 500
+    cache: View | None = None
+    chunk = 5
+
+    @initialize(tokens=st.lists(TOKENS, min_size=1, max_size=14))
+    def begin(self, tokens: list[int]) -> None:
+        inner = model_of(self.family)
+        self.model = Failing(inner)
+        slot = inner.new_store(0).slot_bytes
+        self.sampler = Sampler(self.model, cache_bytes=self.slots * slot, chunk=self.chunk, cache=self.cache)
+        self.sequences = [Sequence.prompt(tokens, None)]  # type: ignore[arg-type]
+        self.views: dict[Any, Sampler] = {}
+
+    def pick(self, number: int) -> Sequence:
+        return self.sequences[number % len(self.sequences)]
+
+    def view(self, seen: Any) -> Sampler:
+        if seen not in self.views:
+            named = {"plan": seen} if isinstance(seen, LayerPlan) else {"attention": seen}
+            self.views[seen] = self.sampler.view(**named)
+        return self.views[seen]
+
+    def expect(self, logits: torch.Tensor, sequences: list[Sequence]) -> None:
+        for row, sequence in zip(logits, sequences, strict=True):
+            tokens = sequence.tokens()
+            wanted = fresh(self.family, tokens)[0]
+            if self.cache is not None:
+                wanted = thinned(self.family, tokens, self.cache, None)
+            torch.testing.assert_close(row, wanted, atol=TOLERANCE, rtol=0)
+
+    @rule(tokens=st.lists(TOKENS, min_size=1, max_size=20))
+    def start(self, tokens: list[int]) -> None:
+        self.sequences.append(Sequence.prompt(tokens, None))  # type: ignore[arg-type]
+
+    @rule(number=st.integers(0, 99), tokens=st.lists(TOKENS, min_size=1, max_size=4))
+    def grow(self, number: int, tokens: list[int]) -> None:
+        sequence = self.pick(number)
+        for token in tokens[: LONGEST - sequence.length]:
+            sequence = sequence.extend(token, None)  # type: ignore[arg-type]
+            self.sequences.append(sequence)
+        del self.sequences[:-12]
+
+    @rule(numbers=st.lists(st.integers(0, 99), min_size=1, max_size=4), ahead=st.lists(st.integers(0, 99), max_size=3))
+    def ask(self, numbers: list[int], ahead: list[int]) -> None:
+        asked = [self.pick(number) for number in numbers]
+        self.expect(self.sampler.logits(asked, ahead=[self.pick(number) for number in ahead]), asked)
+
+    @rule(
+        number=st.integers(0, 99),
+        shape=st.lists(st.tuples(st.integers(0, 9), TOKENS), max_size=5),
+        kept=st.integers(0, 9),
+        ahead=st.booleans(),
+    )
+    def draft(self, number: int, shape: list[tuple[int, int]], kept: int, ahead: bool) -> None:
+        base = self.pick(number)
+        drafts: list[Sequence] = []
+        for before, token in shape:
+            parent = [base, *drafts][before % (1 + len(drafts))]
+            if parent.length < LONGEST:
+                drafts.append(parent.extend(token, None))  # type: ignore[arg-type]
+        self.expect(self.sampler.logits([base, *drafts]), [base, *drafts])
+        keep = [base, *drafts][kept % (1 + len(drafts))]
+        self.sequences.append(keep)
+        after = keep.extend(3, None)  # type: ignore[arg-type]
+        if ahead and self.cache is None:
+            self.check_view(PLANS[0], [after])
+        self.sampler.discard(drafts, base=base, keep=keep)
+        if ahead and self.cache is None:  # the kept drafts stand elsewhere now, and others where they stood
+            others = [base.extend(token, None) for token in range(7, 12)]  # type: ignore[arg-type]
+            self.expect(self.sampler.logits(others), others)
+            self.check_view(PLANS[0], [after])
+
+    @precondition(lambda self: self.cache is None)
+    @rule(numbers=st.lists(st.integers(0, 99), min_size=1, max_size=3), layer=st.integers(0, LAYERS - 2))
+    def read(self, numbers: list[int], layer: int) -> None:
+        asked = [self.pick(number) for number in numbers]
+        reading = self.sampler.read(asked, taps=(layer,))
+        self.expect(reading.logits, asked)
+        for row, sequence in zip(reading.hidden[layer], asked, strict=True):
+            wanted = fresh(self.family, sequence.tokens())[1][layer]
+            torch.testing.assert_close(row, wanted, atol=TOLERANCE, rtol=0)
+
+    @precondition(lambda self: self.cache is None)
+    @rule(seen=st.sampled_from([*PLANS, *THIN]), numbers=st.lists(st.integers(0, 99), min_size=1, max_size=3))
+    def look(self, seen: Any, numbers: list[int]) -> None:
+        self.check_view(seen, [self.pick(number) for number in numbers])
+
+    def check_view(self, seen: Any, asked: list[Sequence]) -> None:
+        wholes = [min(self.sampler._tree.locate(one)[0].depth, one.length - 1) for one in asked]
+        logits = self.view(seen).logits(asked)
+        for row, one, whole in zip(logits, asked, wholes, strict=True):
+            slow = mixed if isinstance(seen, LayerPlan) else None
+            wanted = (
+                slow(self.family, one.tokens(), whole, seen)
+                if slow
+                else thinned(self.family, one.tokens(), seen, whole)
+            )
+            torch.testing.assert_close(row, wanted, atol=TOLERANCE, rtol=0)
+
+    @precondition(lambda self: self.cache is None)
+    @rule(number=st.integers(0, 99))
+    def round(self, number: int) -> None:
+        """A coarse view in passing: what it computes is not checked here, what it leaves behind is."""
+        self.view(Quantised(2, 4)).logits([self.pick(number)])
+
+    @precondition(lambda self: self.views)
+    @rule(number=st.integers(0, 99))
+    def drop(self, number: int) -> None:
+        del self.views[list(self.views)[number % len(self.views)]]
+
+    @rule(number=st.integers(0, 99), tokens=st.lists(TOKENS, min_size=1, max_size=3))
+    def embeddings(self, number: int, tokens: list[int]) -> None:
+        base = self.pick(number)
+        if base.length + len(tokens) > LONGEST or self.cache is not None:
+            return
+        places = torch.arange(base.length, base.length + len(tokens))
+        logits = self.sampler.logits_of(self.model.embed(torch.tensor(tokens), places), base=base)
+        sequence, sequences = base, []
+        for token in tokens:
+            sequence = sequence.extend(token, None)  # type: ignore[arg-type]
+            sequences.append(sequence)
+        self.expect(logits, sequences)
+
+    @rule(number=st.integers(0, 99), seen=st.sampled_from([None, *PLANS]))
+    def fail(self, number: int, seen: Any) -> None:
+        asking = self.sampler if seen is None or self.cache is not None else self.view(seen)
+        self.model.fails = True
+        try:
+            asking.logits([self.pick(number)])
+        except MemoryError:
+            pass
+        finally:
+            self.model.fails = False
+
+    @rule()
+    def clear(self) -> None:
+        self.sampler.clear()
+
+    def teardown(self) -> None:
+        """Every slot has one owner; what no tree owns is free."""
+        if not hasattr(self, "sampler"):
+            return
+        self.expect(self.sampler.logits([self.sequences[-1]]), [self.sequences[-1]])
+        engine = self.sampler._engine
+        owned = [slot for tree in engine._caches() for node in tree._nodes() for slot in node.owned]
+        assert len(set(owned)) == len(owned)
+        assert len(owned) + engine.allocator.available == engine.allocator.capacity <= self.slots
+        assert all(node.pins == 0 for node in engine.full.cache._nodes())
+
+
+def machine(family: str, *, slots: int, forgets: View | None = None) -> type[Machine]:
+    return type(f"Machine of {family}", (Machine,), {"family": family, "slots": slots, "cache": forgets})
+
+
+def law(kind: type[Machine], examples: int, *phases: Phase) -> None:
+    phases = phases or tuple(Phase)
+    checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        kind,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=20,
+            derandomize=True,
+            deadline=None,
+            suppress_health_check=checks,
+            phases=phases,
+            report_multiple_bugs=False,
+        ),
+    )
+
+
+CACHES: list[tuple[str, int, View | None]] = [
+    ("llama", 500, None),
+    ("llama", 64, None),
+    ("gemma3", 500, None),
+    ("llama", 500, TopTokens(6, 4)),
+    ("gpt_oss", 40, SinkWindow(2, 6, 4)),
+]
+
+
+@pytest.mark.parametrize(("family", "slots", "forgets"), CACHES, ids=str)
+def test_law_cache_over_everything(
+    family: str, slots: int, forgets: View | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("guidedgen.sampler.engine._FIRST_CAPACITY", 16)
+    law(machine(family, slots=slots, forgets=forgets), 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "slots", "forgets"), CACHES, ids=str)
+def test_law_cache_over_everything_at_length(family: str, slots: int, forgets: View | None) -> None:
+    law(machine(family, slots=slots, forgets=forgets), 300)
+
+
+def _wrong_slot(patch: pytest.MonkeyPatch) -> None:
+    take = SlotAllocator.take
+    patch.setattr(
+        SlotAllocator, "take", lambda self, count, after: [max(0, slot - 1) for slot in take(self, count, after)]
+    )
+
+
+def _stale_tap(patch: pytest.MonkeyPatch) -> None:
+    def after(self: LayerWalk, layer: int, hidden: torch.Tensor) -> None:
+        for tap in self._taps:
+            self.hidden.setdefault(tap, hidden.index_select(0, self._wanted))
+
+    patch.setattr(LayerWalk, "after", after)
+
+
+def _leaking_view(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Sampler, "view", lambda self, *, plan=None, attention=None: self._sibling(self._tree, plan, None))
+
+
+def _wrong_position_in_views(patch: pytest.MonkeyPatch) -> None:
+    detached = trees.Node.detached
+
+    def shifted(node: Any, slots: Any = None) -> Any:
+        root = detached(node, slots)
+        root.depth += slots is not None and len(slots) < node.depth
+        return root
+
+    patch.setattr(trees.Node, "detached", shifted)
+
+
+def _moved_slots_unnoticed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(trees.np, "array_equal", lambda *_: True)
+
+
+def _last_row_read_from_the_cache(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(trees.Overlay, "_anchor", lambda self, sequence: self._full.locate(sequence))
+
+
+def _bases_by_length(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(blocks, "_hashed", lambda key, tokens: blocks._KEYS + (key % blocks._KEYS) + len(tokens))
+
+
+def _newest_rows_only(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(TopTokens, "keep", lambda self, places, _: torch.arange(len(places) - self.budget, len(places)))
+
+
+def _branches_see_each_other(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Part, "ancestors", lambda self: None)
+
+
+MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], View | None] = {
+    _wrong_slot: None,
+    _stale_tap: None,
+    _leaking_view: None,
+    _wrong_position_in_views: None,
+    _moved_slots_unnoticed: None,
+    _last_row_read_from_the_cache: None,
+    _bases_by_length: TopTokens(6, 4),
+    _newest_rows_only: TopTokens(6, 4),
+    _branches_see_each_other: None,
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__.strip("_"))
+def test_the_law_kills(mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    mutant(monkeypatch)
+    with pytest.raises((AssertionError, AttributeError, IndexError, KeyError, RuntimeError)):
+        law(machine("llama", slots=500, forgets=MUTANTS[mutant]), 40, Phase.generate)
