@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -33,6 +35,17 @@ class KBNF:
         return _Matcher(kbnf.InternalEngine(grammar, self._vocabulary), self._end)
 
 
+@contextmanager
+def _panics_are_errors() -> Iterator[None]:
+    """A panic of the engine is no `Exception`, so that it would end the whole run."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise RuntimeError(f"panic: {error}") from error
+        raise
+
+
 class _Matcher:
     def __init__(self, unused: Any, end: int) -> None:
         self._unused, self._end = unused, end
@@ -42,13 +55,15 @@ class _Matcher:
         return _Matcher(self._unused, self._end)
 
     def fill(self, mask: Mask) -> None:
-        self._engine.compute_allowed_token_ids()
+        with _panics_are_errors():
+            self._engine.compute_allowed_token_ids()
         mask.fill(0)
         self._engine.fill_torch_bitmask(mask.ctypes.data)
 
     def commit(self, token: int) -> bool:
         try:
-            self._engine.try_accept_new_token(token)
+            with _panics_are_errors():
+                self._engine.try_accept_new_token(token)
         except ValueError:
             return False
         return True

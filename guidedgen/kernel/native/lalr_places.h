@@ -120,7 +120,7 @@ class LalrPlaces {
             lexer_.expressions().spend(1);
             if ((lexer_.first(start) & place.bytes).empty()) continue;
             LexMask& share = place.part ? lexer_.below(*place.part, place.at, start) : lexer_.mask(start);
-            if (!share.is_list() || !share.list.empty() || !share.remainders.empty()) made.push_back(&share);
+            if (!share.is_list() || share.opening || !share.list.empty() || !share.remainders.empty()) made.push_back(&share);
         }
         return made;
     }

@@ -207,7 +207,7 @@ class LalrReadings {
     }
 
     static void add(Result& made, const LexMask& share) {
-        if (share.is_list() && share.list.size() <= kFewTokens) made.tokens.insert(made.tokens.end(), share.list.begin(), share.list.end());
+        if (share.is_list() && !share.opening && share.list.size() <= kFewTokens) made.tokens.insert(made.tokens.end(), share.list.begin(), share.list.end());
         else made.shares.push_back(&share);
     }
 
