@@ -157,9 +157,9 @@ def test_the_embedded_model_writes_the_same(embedded: Any, task: str, constraint
     sampler = Sampler(model)
     ((plain, _),) = replay(list(Plain().run(sampler, [prompt], Sampling())), [prompt])
     assert len(plain) > 10
-    for drafter in ("forced+copy", "forced+copy+few-bits"):
+    for drafter in ("forced+copy+recycle", "skip-layers"):
         fast = sampler.request()
         ((tokens, _),) = replay(list(Speculative(drafter=drafter).run(fast, [prompt], Sampling())), [prompt])
         place = parting(plain, tokens)
         assert place is None or gap_at(model, read, plain, tokens, place) <= NEAR
-        assert fast.trace.snapshot().total("forwards") < len(plain)
+        assert sum(accepted for step in fast.trace.snapshot().steps for _, _, accepted in step.drafts) > 0
