@@ -30,8 +30,8 @@ RIGHT = {
     "query": ["SELECT * FROM users WHERE age > 30;"],
     "cities": [
         [
-            {"city": "New York", "country": "USA"},
             {"city": "London", "country": "UK"},
+            {"city": "New York", "country": "USA"},
             {"city": "Paris", "country": "France"},
         ]
     ],
@@ -53,7 +53,10 @@ def test_the_demo_gets_it_right(model: gg.Model, act: object) -> None:
     from pydantic_core import to_jsonable_python
 
     results = act.run(model, Console(file=StringIO()))  # type: ignore[attr-defined]
-    assert [to_jsonable_python(result.value) for result in results] == RIGHT[act.name]  # type: ignore[attr-defined]
+    values = [to_jsonable_python(result.value) for result in results]
+    if act.name == "cities":  # type: ignore[attr-defined]
+        values = [sorted(cities, key=lambda city: city["city"]) for cities in values]  # which comes first is a near-tie
+    assert values == RIGHT[act.name]  # type: ignore[attr-defined]
 
 
 def test_the_prompt_is_in_the_chat_format(model: gg.Model) -> None:

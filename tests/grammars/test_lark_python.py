@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import random
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,7 +16,7 @@ from lark.indenter import PythonIndenter
 
 from guidedgen.grammars import lark_lalr
 from guidedgen.kernel import Compiled
-from tests.kernel.helpers import compile_grammar
+from tests.kernel.helpers import LIMITS, compile_grammar
 
 pytest.importorskip("guidedgen.kernel._native", reason="the native kernel is not built: run `make native`")
 
@@ -33,7 +34,8 @@ def grammar_text() -> str:
 @cache
 def compiled() -> Compiled:
     grammar = lark_lalr.parse(grammar_text(), start="file_input", indent=lark_lalr.Indentation())
-    return compile_grammar(grammar, "native")
+    # Completing a long file searches through many stacks: more than the memory of one call by default.
+    return compile_grammar(grammar, "native", limits=replace(LIMITS, cache_bytes=2**30))
 
 
 @cache

@@ -136,10 +136,16 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         return settle(from.arena, next);
     }
 
+    // A long text is read in pieces: limits are for each, and the arena may be renewed between them.
     Handle advance_bytes(const Handle& from, const uint8_t* bytes, size_t length) {
-        Turn turn(*lexer_);
-        Position* next = from.arena->advance(from.position, bytes, length, false);
-        return next ? settle(from.arena, next) : Handle{};
+        Handle at = from;
+        for (size_t begin = 0; begin == 0 || begin < length; begin += kPiece) {
+            Turn turn(*lexer_);
+            Position* next = at.arena->advance(at.position, bytes + begin, std::min(kPiece, length - begin), false);
+            if (!next) return {};
+            at = settle(at.arena, next);
+        }
+        return at;
     }
 
     const TokenSet& mask(const Handle& at) {
@@ -221,6 +227,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
   private:
     static constexpr size_t kMemo = 16;   // successors remembered per position
+    static constexpr size_t kPiece = 64;   // bytes of a text that are read in one turn
 
     void renew() {
         if (arena_->memory() <= limits_.cache_bytes) return;
