@@ -16,6 +16,7 @@ from tests.grammars.library.walks import reads, walk
 
 WALKS = 60
 MUTANTS = 150
+SLOW = ("java", "typescript")  # a step of theirs costs some ten times another's: fewer of them
 
 # The start rules that are not the first, with texts that they do and do not derive.
 STARTS = {
@@ -78,6 +79,7 @@ def test_samples_of_subsets(name: str) -> None:
     assert [(text, judge(text), reads(name, text)) for text in left_out] == [(text, True, False) for text in left_out]
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", SUBSETS)
 @pytest.mark.parametrize("count", [MUTANTS, pytest.param(20 * MUTANTS, marks=pytest.mark.slow)])
 def test_mutations_that_are_accepted_belong_to_the_language(name: str, count: int) -> None:
@@ -88,13 +90,14 @@ def test_mutations_that_are_accepted_belong_to_the_language(name: str, count: in
     assert len(accepted) > count // 10
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", LIBRARY)
 def test_walks_end_in_texts_of_the_language(name: str) -> None:
     judge = oracle(name)
-    texts = [walk(name, seed) for seed in range(WALKS)]
+    texts = [walk(name, seed) for seed in range(WALKS // 3 if name in SLOW else WALKS)]
     refused = [text for text in texts if not judge(text)]
     assert len(refused) <= TREE_SITTER.get(name, 0) * len(texts), refused
-    assert len(set(texts)) > WALKS // 2
+    assert len(set(texts)) > len(texts) // 2
 
 
 @pytest.mark.slow
