@@ -50,7 +50,7 @@ class Auto:
         ValueError: the drafter's name is not known.
     """
 
-    drafter: Drafter | str = "forced+copy+recycle"
+    drafter: Drafter | str = "forced+copy"
     most: int = 16
     mix: tuple[Mix, ...] = field(default=())
 
