@@ -6,14 +6,13 @@ from functools import cache
 from typing import Any
 
 import pytest
-import torch
 
 from guidedgen.errors import LimitExceeded, ModelError
 from guidedgen.models import tiny
 from guidedgen.sampler.sampler import Sampler
-from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
 from tests.sampler.thinned import Thinned, View
+from tests.sampler.tokens import close, extend, prompt, some_tokens
 
 FAMILIES = ["llama", "gemma2", "gpt_oss", "gpt2"]
 VIEWS: list[View] = [
@@ -34,24 +33,6 @@ def model_of(family: str) -> Any:
 @cache
 def twin_of(family: str) -> Thinned:
     return Thinned(family)
-
-
-def prompt(*tokens: int) -> Sequence:
-    return Sequence.prompt(tokens, None)  # type: ignore[arg-type]
-
-
-def extend(sequence: Sequence, *tokens: int) -> Sequence:
-    for token in tokens:
-        sequence = sequence.extend(token, None)  # type: ignore[arg-type]
-    return sequence
-
-
-def some_tokens(count: int, seed: int = 1) -> list[int]:
-    return torch.randint(3, 48, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-def close(actual: torch.Tensor, expected: torch.Tensor) -> None:
-    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from guidedgen.models import tiny
-from guidedgen.models.base import LayerPlan, Rows, Segment
+from guidedgen.models.base import LayerPlan, Rows
 from guidedgen.models.layer_walk import LayerWalk
 from guidedgen.sampler import blocks, trees
 from guidedgen.sampler.jobs import Part
@@ -26,6 +26,7 @@ from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.slots import SlotAllocator
 from guidedgen.sampler.views import SinkWindow, TopTokens, View
 from tests.sampler.thinned import Thinned
+from tests.sampler.tokens import mixed as plainly_mixed
 
 TOLERANCE = 1e-4
 LONGEST = 24
@@ -66,20 +67,7 @@ def fresh(family: str, tokens: tuple[int, ...]) -> tuple[torch.Tensor, list[torc
 @lru_cache(maxsize=4096)
 def mixed(family: str, tokens: tuple[int, ...], whole: int, plan: LayerPlan) -> torch.Tensor:
     """`whole` tokens through all layers, the others through those of the plan, in slots of their own."""
-    model = model_of(family)
-    store, places, logits = model.new_store(len(tokens)), torch.arange(len(tokens)), torch.zeros(0)
-    for start, stop, part in ((0, whole, LayerPlan()), (whole, len(tokens), plan)):
-        if start < stop:
-            rows = Rows(
-                tokens=torch.tensor(tokens[start:stop]),
-                positions=places[start:stop],
-                slots=places[start:stop],
-                segments=(Segment(start=0, stop=stop - start, context=places[:start]),),
-                wanted=torch.tensor([stop - start - 1]),
-                plan=part,
-            )
-            logits = model.forward(rows, store)
-    return logits[0]
+    return plainly_mixed(model_of(family), tokens, whole, plan)
 
 
 class Failing:

@@ -11,22 +11,12 @@ from guidedgen.errors import LimitExceeded, ModelError
 from guidedgen.models import tiny
 from guidedgen.models.base import Rows
 from guidedgen.sampler.sampler import Sampler
-from guidedgen.sampler.sequence import Sequence
+from tests.sampler.tokens import extend, prompt
 
 
 @pytest.fixture(scope="module")
 def model() -> Any:
     return tiny.load("llama")
-
-
-def prompt(*tokens: int) -> Sequence:
-    return Sequence.prompt(tokens, None)  # type: ignore[arg-type]
-
-
-def extend(sequence: Sequence, *tokens: int) -> Sequence:
-    for token in tokens:
-        sequence = sequence.extend(token, None)  # type: ignore[arg-type]
-    return sequence
 
 
 def counts(sampler: Sampler) -> tuple[int, int, int]:

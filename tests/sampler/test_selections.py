@@ -16,6 +16,7 @@ from guidedgen.models import tiny
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.selections import Channels, Pages, Selection
 from guidedgen.sampler.sequence import Sequence
+from tests.sampler.tokens import close, some_tokens
 
 FAMILIES = ["llama", "gemma2", "gpt_oss"]
 CHANNELS = (((0, 3, 5), (1, 2, 7)), ((4, 5, 6), (0, 1, 2)))  # by layer and key head
@@ -111,14 +112,6 @@ def twin_of(family: str) -> Twin:
 
 def prompt(tokens: list[int]) -> Sequence:
     return Sequence.prompt(tokens, None)  # type: ignore[arg-type]
-
-
-def some_tokens(count: int, seed: int = 1) -> list[int]:
-    return torch.randint(3, 48, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-def close(actual: torch.Tensor, expected: torch.Tensor) -> None:
-    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=["channels", "pages", "streaming"])

@@ -12,9 +12,9 @@ from guidedgen.errors import ModelError
 from guidedgen.models import tiny
 from guidedgen.models.base import LayerPlan
 from guidedgen.sampler.sampler import Sampler
-from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
 from tests.sampler.thinned import Thinned, View
+from tests.sampler.tokens import close, extend, prompt, some_tokens
 
 FAMILIES = ["llama", "gemma2", "gpt_oss"]
 VIEWS: list[View] = [SinkWindow(2, 5, 4), TopTokens(6, 4), TopTokens(3, 1), Regions(4, 3, 2, 4)]
@@ -28,24 +28,6 @@ def model_of(family: str) -> Any:
 @cache
 def twin_of(family: str) -> Thinned:
     return Thinned(family)
-
-
-def prompt(*tokens: int) -> Sequence:
-    return Sequence.prompt(tokens, None)  # type: ignore[arg-type]
-
-
-def extend(sequence: Sequence, *tokens: int) -> Sequence:
-    for token in tokens:
-        sequence = sequence.extend(token, None)  # type: ignore[arg-type]
-    return sequence
-
-
-def some_tokens(count: int, seed: int = 1) -> list[int]:
-    return torch.randint(3, 48, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-def close(actual: torch.Tensor, expected: torch.Tensor) -> None:
-    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)

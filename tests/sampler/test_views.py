@@ -11,10 +11,10 @@ import torch
 
 from guidedgen.errors import ModelError
 from guidedgen.models import tiny
-from guidedgen.models.base import LayerPlan, Rows, Segment
+from guidedgen.models.base import LayerPlan, Rows
 from guidedgen.sampler.sampler import Sampler
-from guidedgen.sampler.sequence import Sequence
 from guidedgen.toy import ToyModel
+from tests.sampler.tokens import close, extend, mixed, prompt
 
 LAYERS = 4
 SKIPPING = LayerPlan(layers=(0, 3))
@@ -24,39 +24,6 @@ NONE = torch.empty(0, dtype=torch.int64)
 @pytest.fixture(scope="module", params=["llama", "gemma3", "gpt2"])
 def model(request: pytest.FixtureRequest) -> Any:
     return tiny.load(request.param, layers=LAYERS)
-
-
-def prompt(*tokens: int) -> Sequence:
-    return Sequence.prompt(tokens, None)  # type: ignore[arg-type]
-
-
-def extend(sequence: Sequence, *tokens: int) -> Sequence:
-    for token in tokens:
-        sequence = sequence.extend(token, None)  # type: ignore[arg-type]
-    return sequence
-
-
-def mixed(model: Any, tokens: tuple[int, ...], whole: int, plan: LayerPlan) -> torch.Tensor:
-    """The plain way: `whole` tokens through all layers, the others through those of the plan; logits of the last."""
-    store = model.new_store(len(tokens))
-    places = torch.arange(len(tokens))
-    logits = torch.zeros(0)
-    for start, stop, part in ((0, whole, LayerPlan()), (whole, len(tokens), plan)):
-        if start < stop:
-            rows = Rows(
-                tokens=torch.tensor(tokens[start:stop]),
-                positions=places[start:stop],
-                slots=places[start:stop],
-                segments=(Segment(start=0, stop=stop - start, context=places[:start]),),
-                wanted=torch.tensor([stop - start - 1]),
-                plan=part,
-            )
-            logits = model.forward(rows, store)
-    return logits[0]
-
-
-def close(actual: torch.Tensor, expected: torch.Tensor) -> None:
-    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)
 
 
 def test_a_view_reads_the_cached_prefix_and_computes_the_rest_its_own_way(model: Any) -> None:
