@@ -13,9 +13,8 @@ from typing import Self
 import torch
 
 from guidedgen.decoders.base import Finish, LogitsSource
-from guidedgen.decoders.lane import finish_of
+from guidedgen.decoders.lane import extended, finish_of
 from guidedgen.decoders.mix.base import Mix, Phases
-from guidedgen.errors import DeadEnd
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import Proposal, propose
 from guidedgen.sampler.sequence import Sequence, TokenRecord
@@ -68,7 +67,7 @@ class Branch:
         if record.token in eos and self.tip.state.accepting:
             self.end("stop", record)
         else:
-            self._extend(record)
+            self.tip = extended(self.tip, record)
             self._stopped(room)
 
     def settle(self, room: int) -> None:
@@ -78,7 +77,7 @@ class Branch:
             if not forced:
                 return
             for token in forced:
-                self._extend(TokenRecord(token=token, proposal_logprob=0.0, forced=True))
+                self.tip = extended(self.tip, TokenRecord(token=token, proposal_logprob=0.0, forced=True))
                 self._forced.append(self.tip)
                 if self._stopped(room):
                     return
@@ -91,15 +90,6 @@ class Branch:
     def end(self, finish: Finish, ending: TokenRecord | None = None) -> None:
         """The text is over."""
         self.finish, self.ending = finish, ending
-
-    def _extend(self, record: TokenRecord) -> None:
-        state = self.tip.state.advance(record.token)
-        if state is None:
-            raise DeadEnd(
-                f"the constraint allowed token {record.token} after {self.tip.length} tokens and then refused it. "
-                "Run guidedgen.testing.check_constraint on it."
-            )
-        self.tip = self.tip.extend(record.token, state, record)
 
     def _stopped(self, room: int) -> bool:
         if self.finish is not None:

@@ -138,13 +138,7 @@ class Lane:
         return self.finish is not None
 
     def _append(self, record: TokenRecord) -> None:
-        state = self.tip.state.advance(record.token)
-        if state is None:
-            raise DeadEnd(
-                f"the constraint allowed token {record.token} after {self.tip.length} tokens and then refused it. "
-                "Run guidedgen.testing.check_constraint on it."
-            )
-        self.tip = self.tip.extend(record.token, state, record)
+        self.tip = extended(self.tip, record)
         self._fresh.append(record.token)
         self.trace.commit(record)
 
@@ -177,6 +171,21 @@ class Lane:
         del self._fresh[len(self._fresh) - unseen :]
         self._retracted += count - unseen
         self.trace.retract(count)
+
+
+def extended(tip: Sequence, record: TokenRecord) -> Sequence:
+    """The sequence with one more token.
+
+    Raises:
+        DeadEnd: the constraint refuses a token that its mask allowed.
+    """
+    state = tip.state.advance(record.token)
+    if state is None:
+        raise DeadEnd(
+            f"the constraint allowed token {record.token} after {tip.length} tokens and then refused it. "
+            "Run guidedgen.testing.check_constraint on it."
+        )
+    return tip.extend(record.token, state, record)
 
 
 def finish_of(state: State) -> Finish:
