@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.compile_cache import compile_cache
     from guidedgen.grammars.date_specs import Date, DateTime, Time
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+    from guidedgen.grammars.json_schema.bounds import Bounds
     from guidedgen.grammars.lark_lalr import Indentation
     from guidedgen.grammars.library import library
     from guidedgen.grammars.number_specs import Integer, Number
@@ -75,6 +76,7 @@ __all__ = [
     "Auto",
     "BayesAttribute",
     "Beam",
+    "Bounds",
     "BudgetTooSmall",
     "Channels",
     "Choice",
@@ -213,6 +215,7 @@ _SOURCES = {
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.compile_cache": ("compile_cache",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
+    "guidedgen.grammars.json_schema.bounds": ("Bounds",),
     "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.date_specs": ("Date", "DateTime", "Time"),
     "guidedgen.grammars.lark_lalr": ("Indentation",),

@@ -406,6 +406,7 @@ def _facts(result: Result[Any]) -> dict[str, Any]:
         "logprob": result.logprob,
         "damage": result.report.damage,
         "fields": [dataclasses.asdict(entry) for entry in result.report.fields],
+        "bounded": list(result.report.bounded),
     }
 
 
@@ -420,6 +421,8 @@ def _print_result(result: Result[Any], *, as_json: bool) -> None:
             calls = calls_of(sample)
             plain = sample.text if sample.answer is None else sample.answer
             typer.echo(plain if calls is None else "\n".join(call_lines(calls)))
+            for place in sample.report.bounded:
+                typer.echo(f"bounded: {place}", err=True)
     failed = next((sample.error for sample in result.samples if sample.error is not None), None)
     if failed is not None:
         _end_with(failed)

@@ -26,6 +26,7 @@ from guidedgen.outcomes import outcome
 from guidedgen.outputs import Output, OutputCache
 from guidedgen.prompting import Conversation, Prompter, add_description, add_feedback
 from guidedgen.result import Result
+from guidedgen.runaways import STEERING
 from guidedgen.sampler.sequence import Sequence as Tokens
 from guidedgen.stop_text import StopTrimmer
 
@@ -86,7 +87,8 @@ class Call:
         self._deadline = None if request.timeout is None else time.monotonic() + request.timeout
         self._strategy = _strategy(request)
         self._tools: Tools | None = None
-        self._output: Output = engine.outputs.get(self._settled(output), request.limits)
+        bounds = STEERING if request.bounds == "auto" else request.bounds
+        self._output: Output = engine.outputs.get(self._settled(output), request.limits, bounds)
         if sampling.penalised and not sampling.exempt:
             self._sampling = replace(sampling, exempt=self._output.structural(self._vocabulary))
 

@@ -12,6 +12,7 @@ from guidedgen.events import pointer_of
 from guidedgen.grammars.marked_text import decode, without_marks
 from guidedgen.outputs import complaint
 from guidedgen.result import OutputReport, Result, TokenNote, field_reports
+from guidedgen.runaways import bounds_of, reached
 from guidedgen.stop_text import cut_at
 from guidedgen.thinking_streaming import ThinkingScanner
 
@@ -69,7 +70,7 @@ def outcome(
         logprob=sum(note.logprob for note in notes),
         finish=finish,
         prompt_tokens=sequence.prompt_length,
-        report=_report(output, notes, scanner),
+        report=_report(output, notes, scanner, data),
         trace=trace,
         attempts=(*attempts, text),
         thinking=scanner.thinking if isinstance(scanner, ThinkingScanner) else None,
@@ -87,10 +88,12 @@ def _plain(data: bytes) -> str:
     return without_marks(data).decode("utf-8", errors="replace")
 
 
-def _report(output: Output, notes: Sequence[TokenNote], scanner: Scanner) -> OutputReport:
+def _report(output: Output, notes: Sequence[TokenNote], scanner: Scanner, data: bytes) -> OutputReport:
     spans = [(span.path, span.start, span.stop) for span in scanner.spans]
     damage = 0.0 - sum(note.log_mass for note in notes)
-    return OutputReport(compile=output.report, fields=field_reports(notes, spans), damage=damage)
+    bounds, start = bounds_of(output.spec), scanner.base if isinstance(scanner, ThinkingScanner) else 0
+    bounded = () if bounds is None else tuple(reached(data, scanner.spans, bounds, start=start))
+    return OutputReport(compile=output.report, fields=field_reports(notes, spans), damage=damage, bounded=bounded)
 
 
 def _parsed(result: Result[Any], data: bytes, output: Output) -> Result[Any]:

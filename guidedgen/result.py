@@ -38,11 +38,15 @@ class FieldReport:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputReport:
-    """What was enforced (`compile`, keyword by keyword; None for free text), and the fields of this output."""
+    """What was enforced (`compile`, keyword by keyword; None for free text), and the fields of this output.
+
+    `bounded` says where the text is as long as `bounds` let it be: there the model was turned away from going on.
+    """
 
     compile: Report | None = None
     fields: tuple[FieldReport, ...] = ()
     damage: float = 0.0
+    bounded: tuple[str, ...] = ()
 
     def __getitem__(self, path: str | int | tuple[str | int, ...]) -> FieldReport:
         """The report of one field, by path; `report["name"]` is short for `report[("name",)]`.
