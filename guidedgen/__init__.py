@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.tool_specs import Tool
     from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
-    from guidedgen.result import FieldReport, Result
+    from guidedgen.result import FieldReport, OutputReport, Result, TokenReport
     from guidedgen.sampler.selections import Channels, Pages
     from guidedgen.sampler.settings import Sampling
     from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
@@ -119,6 +119,7 @@ __all__ = [
     "Named",
     "NoisyInstruction",
     "Number",
+    "OutputReport",
     "Overlapped",
     "Pages",
     "Plain",
@@ -144,6 +145,7 @@ __all__ = [
     "Thinking",
     "ThinkingDelta",
     "Time",
+    "TokenReport",
     "Tool",
     "ToolCall",
     "ToolCalls",
@@ -229,7 +231,7 @@ _SOURCES = {
     "guidedgen.grammars.tool_specs": ("Tool",),
     "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
-    "guidedgen.result": ("FieldReport", "Result"),
+    "guidedgen.result": ("FieldReport", "OutputReport", "Result", "TokenReport"),
     "guidedgen.sampler.selections": ("Channels", "Pages"),
     "guidedgen.sampler.settings": ("Sampling",),
     "guidedgen.sampler.views": ("Regions", "SinkWindow", "TopTokens"),
