@@ -220,7 +220,7 @@ class Automaton:
         return reduced
 
     def _deeper(self, column: int) -> Iterator[int]:
-        """Columns at which a line may be deeper; they have tabs and blanks where `tab` is 0 (see `Lalr::each_deeper`)."""
+        """Columns at which a line may be deeper: of tabs and blanks, where `tab` is 0 (see `Lalr::each_deeper`)."""
         deepest = self._header["deepest"]
         yield from range(column + 1, column + 1 + deepest)
         if self._header["tab"] == 0 and column % _TAB_COLUMN == 0:

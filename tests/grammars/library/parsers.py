@@ -30,7 +30,7 @@ class Blocks(Indenter):
     CLOSE_PAREN_types = ["RPAR", "RSQB", "RBRACE"]  # noqa: RUF012
     tab_len = TAB
 
-    def handle_NL(self, token: Token) -> Iterator[Token]:
+    def handle_NL(self, token: Token) -> Iterator[Token]:  # noqa: N802  # as in the class above
         """As lark does, where tabs are so wide that columns tell them from blanks; other mixtures are refused."""
         if self.paren_level == 0:
             width = token.rsplit("\n", 1)[1].lstrip("\f")
