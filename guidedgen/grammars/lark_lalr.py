@@ -45,8 +45,8 @@ class Indentation:
         dedent: declared by `%declare`, what a block ends with.
         open: terminals that open brackets.
         close: terminals that close brackets.
-        tab: how many columns a tab stands for. None: lines begin with tabs, then blanks, and those of a block with all that
-            the line around begins with, so that no width decides; other mixtures are refused. lark always counts.
+        tab: how many columns a tab stands for. None: lines begin with tabs, then blanks, and those of a block with all
+            that the line around begins with, so that no width decides; other mixtures are refused. lark always counts.
         deepest: the most columns by which a block may stand to the right of the one around it. lark has no such bound.
 
     Raises:
