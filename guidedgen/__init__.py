@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.compile_cache import compile_cache
     from guidedgen.grammars.date_specs import Date, DateTime, Time
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+    from guidedgen.grammars.json_schema.bounds import Bounds
     from guidedgen.grammars.lark_lalr import Indentation
     from guidedgen.grammars.library import library
     from guidedgen.grammars.number_specs import Integer, Number
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.tool_specs import Tool
     from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
-    from guidedgen.result import FieldReport, Result
+    from guidedgen.result import FieldReport, OutputReport, Result, TokenReport
     from guidedgen.sampler.selections import Channels, Pages
     from guidedgen.sampler.settings import Sampling
     from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
@@ -75,6 +76,7 @@ __all__ = [
     "Auto",
     "BayesAttribute",
     "Beam",
+    "Bounds",
     "BudgetTooSmall",
     "Channels",
     "Choice",
@@ -117,6 +119,7 @@ __all__ = [
     "Named",
     "NoisyInstruction",
     "Number",
+    "OutputReport",
     "Overlapped",
     "Pages",
     "Plain",
@@ -142,6 +145,7 @@ __all__ = [
     "Thinking",
     "ThinkingDelta",
     "Time",
+    "TokenReport",
     "Tool",
     "ToolCall",
     "ToolCalls",
@@ -213,6 +217,7 @@ _SOURCES = {
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.compile_cache": ("compile_cache",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
+    "guidedgen.grammars.json_schema.bounds": ("Bounds",),
     "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.date_specs": ("Date", "DateTime", "Time"),
     "guidedgen.grammars.lark_lalr": ("Indentation",),
@@ -226,7 +231,7 @@ _SOURCES = {
     "guidedgen.grammars.tool_specs": ("Tool",),
     "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
-    "guidedgen.result": ("FieldReport", "Result"),
+    "guidedgen.result": ("FieldReport", "OutputReport", "Result", "TokenReport"),
     "guidedgen.sampler.selections": ("Channels", "Pages"),
     "guidedgen.sampler.settings": ("Sampling",),
     "guidedgen.sampler.views": ("Regions", "SinkWindow", "TopTokens"),

@@ -73,6 +73,31 @@ class Lalr {
     void each_goto(int32_t state, F f) const {
         for (int32_t k = goto_first_[state]; k < goto_first_[state + 1]; ++k) f(goto_[k]);
     }
+    // Puts the state that `f` says in the place of each one that follows a state; `f` may make copies.
+    template <class F>
+    void replace_next(int32_t state, F f) {
+        auto replace = [&](std::vector<int32_t>& list, int32_t at) {
+            const int32_t now = list[at] >= 0 ? f(list[at]) : list[at];
+            list[at] = now;
+        };
+        for (int32_t k = action_first_[state]; k < action_first_[state + 1]; ++k) replace(action_, k);
+        for (int32_t k = goto_first_[state]; k < goto_first_[state + 1]; ++k) replace(goto_, k);
+    }
+
+    // A new state that does what another one does.
+    int32_t copy(int32_t state) {
+        auto append = [state](std::vector<int32_t>& first, std::initializer_list<std::vector<int32_t>*> lists) {
+            for (std::vector<int32_t>* list : lists)
+                for (int32_t k = first[state]; k < first[state + 1]; ++k) list->push_back(int32_t{(*list)[k]});
+            first.push_back(first.back() + first[state + 1] - first[state]);
+        };
+        append(action_first_, {&action_terminal_, &action_});
+        append(goto_first_, {&goto_nonterminal_, &goto_});
+        append(kernel_first_, {&kernel_rule_, &kernel_place_});
+        if (scans()) scanner_of_.push_back(int32_t{scanner_of_[state]});
+        return states_++;
+    }
+
     int32_t terminals() const { return terminals_; }
     int32_t end_of_text() const { return terminals_; }
     bool scans() const { return !scanner_of_.empty(); }

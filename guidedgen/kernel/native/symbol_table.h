@@ -38,7 +38,7 @@ class SymbolTable {
     const LalrProof& proof(const Lalr& machine) {
         const size_t number = static_cast<size_t>(lalr_of_state_[kLalr - machine.slot(machine.start)]);
         auto& known = lalr_proofs_[number];
-        if (!known) known = std::make_unique<LalrProof>(*lexer_, *lalr_[number], lexemes(machine));
+        if (!known) known = std::make_unique<LalrProof>(*lexer_, *lalr_[number], lexemes(machine), lalr_fates_[number]);
         return *known;
     }
     LalrLexemes& lexemes(const Lalr& machine) { return *lalr_lexemes_[lalr_of_state_[kLalr - machine.slot(machine.start)]]; }
@@ -189,7 +189,6 @@ class SymbolTable {
     void read_lalr(const int32_t* row) {
         lalr_.push_back(std::make_unique<Lalr>(row, static_cast<int32_t>(lalr_of_state_.size())));
         Lalr& machine = *lalr_.back();
-        lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
         std::vector<int32_t> exprs;
         for (int32_t symbol : machine.terminal_symbol) exprs.push_back(symbol < 0 ? -1 : expr_[symbol]);
         for (int32_t expr : exprs)
@@ -198,6 +197,8 @@ class SymbolTable {
             LexState* start = lexer_->state(exprs[terminal]);
             return lexer_->alive(start) ? int64_t{lexer_->distance(start)} : kFar;
         });
+        lalr_fates_.emplace_back(machine, lexer_->expressions().work());
+        lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
         lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, obligations_, machine, std::move(exprs)));
         lalr_proofs_.emplace_back();
         lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.resolved.empty();
@@ -268,6 +269,7 @@ class SymbolTable {
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<int32_t> lalr_of_state_;
     std::vector<std::unique_ptr<LalrLexemes>> lalr_lexemes_;
+    std::deque<LalrFates> lalr_fates_;
     std::vector<std::unique_ptr<LalrProof>> lalr_proofs_;   // made on demand
 };
 
