@@ -142,6 +142,9 @@ def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Express
             keyword=name,
             hint="Let it match at least one character, and make it optional in the rules.",
         )
+    if found.looks_for_more and lexes:
+        message = f"terminal {name} says what must follow it, which LALR lexers do not enforce"
+        raise UnsupportedFeature(message, keyword=name, hint='Use parser="earley", or say it in the rules.')
     accepted = cr.to_utf8(found.texts)
     if not lexes or found.alone:
         return accepted
