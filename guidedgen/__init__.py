@@ -12,7 +12,19 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Auto, Beam, Conditioned, Overlapped, Plain, RewardGuided, Speculative
+    from guidedgen.decoders import (
+        Auto,
+        Beam,
+        BestFirst,
+        ConditionalBeam,
+        Conditioned,
+        ExactTopK,
+        Overlapped,
+        Plain,
+        RewardGuided,
+        Speculative,
+        StochasticBeam,
+    )
     from guidedgen.decoders.mix import (
         AgainstRepetition,
         BayesAttribute,
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
         NoisyInstruction,
         SafetyMix,
     )
+    from guidedgen.decoders.search.lattice import Lattice
     from guidedgen.errors import (
         BudgetTooSmall,
         CompileError,
@@ -75,10 +88,12 @@ __all__ = [
     "Auto",
     "BayesAttribute",
     "Beam",
+    "BestFirst",
     "BudgetTooSmall",
     "Channels",
     "Choice",
     "CompileError",
+    "ConditionalBeam",
     "Conditioned",
     "Constraint",
     "Contrast",
@@ -92,6 +107,7 @@ __all__ = [
     "Either",
     "EndingFloor",
     "EndingPenalty",
+    "ExactTopK",
     "Excerpt",
     "FieldClosed",
     "FieldReport",
@@ -105,6 +121,7 @@ __all__ = [
     "Integrative",
     "JsonSchema",
     "Lark",
+    "Lattice",
     "LayerContrast",
     "LayerCorrection",
     "LimitExceeded",
@@ -134,6 +151,7 @@ __all__ = [
     "SpecialToken",
     "Speculative",
     "State",
+    "StochasticBeam",
     "StopOn",
     "Substring",
     "Tag",
@@ -179,7 +197,19 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Auto", "Beam", "Conditioned", "Overlapped", "Plain", "RewardGuided", "Speculative"),
+    "guidedgen.decoders": (
+        "Auto",
+        "Beam",
+        "BestFirst",
+        "ConditionalBeam",
+        "Conditioned",
+        "ExactTopK",
+        "Overlapped",
+        "Plain",
+        "RewardGuided",
+        "Speculative",
+        "StochasticBeam",
+    ),
     "guidedgen.decoders.mix": (
         "AgainstRepetition",
         "BayesAttribute",
@@ -193,6 +223,7 @@ _SOURCES = {
         "NoisyInstruction",
         "SafetyMix",
     ),
+    "guidedgen.decoders.search.lattice": ("Lattice",),
     "guidedgen.errors": (
         "BudgetTooSmall",
         "CompileError",
