@@ -12,7 +12,19 @@ from guidedgen.guided import guided
 if TYPE_CHECKING:
     from guidedgen.api import Model, load
     from guidedgen.constraint import AllOf, AnyText, Constraint, Deadline, MaxTokens, State, StopOn, fill_masks
-    from guidedgen.decoders import Auto, Beam, Conditioned, Overlapped, Plain, RewardGuided, Speculative
+    from guidedgen.decoders import (
+        Auto,
+        Beam,
+        BestFirst,
+        ConditionalBeam,
+        Conditioned,
+        ExactTopK,
+        Overlapped,
+        Plain,
+        RewardGuided,
+        Speculative,
+        StochasticBeam,
+    )
     from guidedgen.decoders.mix import (
         AgainstRepetition,
         BayesAttribute,
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
         NoisyInstruction,
         SafetyMix,
     )
+    from guidedgen.decoders.search.lattice import Lattice
     from guidedgen.errors import (
         BudgetTooSmall,
         CompileError,
@@ -76,11 +89,13 @@ __all__ = [
     "Auto",
     "BayesAttribute",
     "Beam",
+    "BestFirst",
     "Bounds",
     "BudgetTooSmall",
     "Channels",
     "Choice",
     "CompileError",
+    "ConditionalBeam",
     "Conditioned",
     "Constraint",
     "Contrast",
@@ -94,6 +109,7 @@ __all__ = [
     "Either",
     "EndingFloor",
     "EndingPenalty",
+    "ExactTopK",
     "Excerpt",
     "FieldClosed",
     "FieldReport",
@@ -107,6 +123,7 @@ __all__ = [
     "Integrative",
     "JsonSchema",
     "Lark",
+    "Lattice",
     "LayerContrast",
     "LayerCorrection",
     "LimitExceeded",
@@ -137,6 +154,7 @@ __all__ = [
     "SpecialToken",
     "Speculative",
     "State",
+    "StochasticBeam",
     "StopOn",
     "Substring",
     "Tag",
@@ -183,7 +201,19 @@ _SOURCES = {
         "StopOn",
         "fill_masks",
     ),
-    "guidedgen.decoders": ("Auto", "Beam", "Conditioned", "Overlapped", "Plain", "RewardGuided", "Speculative"),
+    "guidedgen.decoders": (
+        "Auto",
+        "Beam",
+        "BestFirst",
+        "ConditionalBeam",
+        "Conditioned",
+        "ExactTopK",
+        "Overlapped",
+        "Plain",
+        "RewardGuided",
+        "Speculative",
+        "StochasticBeam",
+    ),
     "guidedgen.decoders.mix": (
         "AgainstRepetition",
         "BayesAttribute",
@@ -197,6 +227,7 @@ _SOURCES = {
         "NoisyInstruction",
         "SafetyMix",
     ),
+    "guidedgen.decoders.search.lattice": ("Lattice",),
     "guidedgen.errors": (
         "BudgetTooSmall",
         "CompileError",
