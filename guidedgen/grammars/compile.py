@@ -18,6 +18,7 @@ from guidedgen.grammars.compile_cache import SameVocabulary, compile_cache
 from guidedgen.grammars.content import key_of
 from guidedgen.grammars.dynamic import Dynamics, DynamicState, Thread
 from guidedgen.grammars.embedding import dynamic_terminals, json_texts
+from guidedgen.grammars.heated import HeatedState
 from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
 from guidedgen.grammars.marked_text import encode, special_names
@@ -72,6 +73,11 @@ class GrammarConstraint:
 
     def start(self) -> InspectableState:
         """The position before the first token."""
+        start = self._first()
+        table = self.compiled.table
+        return start if table is None or not table.heats else HeatedState(start, table.heats)
+
+    def _first(self) -> InspectableState:
         start = self.compiled.start()
         if self._dynamics is not None:
             first = DynamicState.at([Thread(start)], self._dynamics, b"")

@@ -94,6 +94,9 @@ def _assembled(
     grammar = ir.Grammar(start=whole, rules=rules)
     for name in extended.attributes.keys() & rules.keys():
         rules[name] = _with_attributes(name, origins[name], bare, grammar, extended, named, lexemes.ignored)
+    for name, attributes in extended.attributes.items():
+        if attributes.temperature is not None and name in rules:
+            rules[name] = ir.Heated(rules[name], attributes.temperature)
     return grammar
 
 

@@ -213,7 +213,6 @@ def test_errors_name_line_and_column_of_the_text_that_was_given(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('start: x\nx[temperature=0.5]: "a"', "sets a temperature"),
         ('%lark {}\nstart: "a"', "%lark is not supported"),
         ('%llguidance {"allow_invalid_utf8": true}\nstart: "a"', "'allow_invalid_utf8' of %llguidance"),
         (
