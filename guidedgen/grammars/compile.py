@@ -55,6 +55,7 @@ class GrammarConstraint:
     limits: Limits = _DEFAULT_LIMITS
     _read_report: Callable[[], Report] = field(repr=False)
     _grammar: ir.Grammar | None = field(default=None, repr=False)
+    _captured: ir.Grammar | None = field(default=None, repr=False)
 
     @cached_property
     def report(self) -> Report:
@@ -117,13 +118,12 @@ class GrammarConstraint:
 
     @cached_property
     def _captures(self) -> Captures | None:
-        if self._grammar is None:
+        grammar = self._captured or self._grammar
+        if grammar is None:
             return None
         special = {token: name for name, token in self.vocabulary.special.items()}
         native = self.implementation == "native"
-        return Captures(
-            grammar=self._grammar, special=special, native=native, limits=self.limits, dynamics=self._dynamics
-        )
+        return Captures(grammar=grammar, special=special, native=native, limits=self.limits, dynamics=self._dynamics)
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""
@@ -186,6 +186,7 @@ def compile(
         limits=bounds,
         _read_report=form.report,
         _grammar=form.grammar,
+        _captured=form.captured,
     )
     made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
     return made_of
@@ -254,7 +255,13 @@ def _read(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) 
         ]
         return Report((*translation.full_report(), *entries), compiled.unproved)
 
-    return Form(compiled=compiled, report=report, check=translation.check, grammar=translation.grammar)
+    return Form(
+        compiled=compiled,
+        report=report,
+        check=translation.check,
+        grammar=translation.grammar,
+        captured=translation.captured,
+    )
 
 
 def _short(spec: Spec[Any]) -> str:
