@@ -10,6 +10,8 @@ from guidedgen.decoders.plain import Plain
 from guidedgen.decoders.search import Beam
 from guidedgen.decoders.speculative import Speculative
 from guidedgen.decoders.stepwise import RewardGuided
+from guidedgen.decoders.triggers import Resample, Switch, Trigger, Widen
+from guidedgen.decoders.watched import Watched
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "auto": Auto,
@@ -19,6 +21,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "plain": Plain,
     "reward-guided": RewardGuided,
     "speculative": Speculative,
+    "watched": Watched,
 }
 """Every strategy by the name that the command line and settings files use."""
 _DRAFTED: dict[str, type] = {"drafter": str, "verifier": str, "policy": str}
@@ -29,6 +32,7 @@ _PARTS: dict[str, dict[str, type]] = {
     "overlapped": _DRAFTED,
     "reward-guided": {"reward": str, "threshold": float},
     "speculative": _DRAFTED,
+    "watched": {"damage": float},
 }
 
 
@@ -41,8 +45,8 @@ def strategy_named(text: str) -> Strategy:
     """A strategy by name, with its first settings behind colons; one that is left out is the default.
 
     "plain", "auto[:DRAFTER]", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]",
-    "beam[:WIDTH[:GROUPS]]", "reward-guided[:REWARD[:THRESHOLD]]"; "overlapped" as "speculative". `catalogue.catalogue`
-    lists all names.
+    "beam[:WIDTH[:GROUPS]]", "reward-guided[:REWARD[:THRESHOLD]]", "watched[:DAMAGE]"; "overlapped" as "speculative".
+    `catalogue.catalogue` lists all names.
 
     Raises:
         ValueError: a name is not known, or there are too many.
@@ -74,9 +78,14 @@ __all__ = [
     "LogitsSource",
     "Overlapped",
     "Plain",
+    "Resample",
     "RewardGuided",
     "Speculative",
     "Strategy",
+    "Switch",
+    "Trigger",
+    "Watched",
+    "Widen",
     "strategy_named",
     "strategy_parts",
 ]
