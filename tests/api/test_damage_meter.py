@@ -182,7 +182,8 @@ def test_watched_outputs_through_the_api(script: Script) -> None:
     *events, last = model.stream("?", Order, max_tokens=60, strategy=watched, seed=1)
     assert isinstance(last, gg.Done)
     assert last.result.text == result.text
-    assert [event.value for event in events if isinstance(event, gg.FieldClosed)][0] == json.loads(result.text)["buyer"]
+    first = next(event for event in events if isinstance(event, gg.FieldClosed))
+    assert first.value == json.loads(result.text)["buyer"]
 
 
 def test_watched_by_name(script: Script) -> None:
