@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from guidedgen.decoders import (
         Auto,
         Beam,
+        BestFirst,
+        ConditionalBeam,
         Conditioned,
+        ExactTopK,
         Overlapped,
         Plain,
         Resample,
         RewardGuided,
         Speculative,
+        StochasticBeam,
         Switch,
         Trigger,
         Watched,
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
         SafetyMix,
         WithNGrams,
     )
+    from guidedgen.decoders.search.lattice import Lattice
     from guidedgen.errors import (
         BudgetTooSmall,
         CompileError,
@@ -64,6 +69,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.compile_cache import compile_cache
     from guidedgen.grammars.date_specs import Date, DateTime, Time
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+    from guidedgen.grammars.json_schema.bounds import Bounds
     from guidedgen.grammars.lark_lalr import Indentation
     from guidedgen.grammars.library import library
     from guidedgen.grammars.number_specs import Integer, Number
@@ -92,10 +98,13 @@ __all__ = [
     "Auto",
     "BayesAttribute",
     "Beam",
+    "BestFirst",
+    "Bounds",
     "BudgetTooSmall",
     "Channels",
     "Choice",
     "CompileError",
+    "ConditionalBeam",
     "Conditioned",
     "Constraint",
     "Contrast",
@@ -110,6 +119,7 @@ __all__ = [
     "Either",
     "EndingFloor",
     "EndingPenalty",
+    "ExactTopK",
     "Excerpt",
     "FieldClosed",
     "FieldReport",
@@ -123,6 +133,7 @@ __all__ = [
     "Integrative",
     "JsonSchema",
     "Lark",
+    "Lattice",
     "LayerContrast",
     "LayerCorrection",
     "LayerFusion",
@@ -156,6 +167,7 @@ __all__ = [
     "SpecialToken",
     "Speculative",
     "State",
+    "StochasticBeam",
     "StopOn",
     "Substring",
     "Switch",
@@ -210,12 +222,16 @@ _SOURCES = {
     "guidedgen.decoders": (
         "Auto",
         "Beam",
+        "BestFirst",
+        "ConditionalBeam",
         "Conditioned",
+        "ExactTopK",
         "Overlapped",
         "Plain",
         "Resample",
         "RewardGuided",
         "Speculative",
+        "StochasticBeam",
         "Switch",
         "Trigger",
         "Watched",
@@ -238,6 +254,7 @@ _SOURCES = {
         "SafetyMix",
         "WithNGrams",
     ),
+    "guidedgen.decoders.search.lattice": ("Lattice",),
     "guidedgen.errors": (
         "BudgetTooSmall",
         "CompileError",
@@ -258,6 +275,7 @@ _SOURCES = {
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.compile_cache": ("compile_cache",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
+    "guidedgen.grammars.json_schema.bounds": ("Bounds",),
     "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.date_specs": ("Date", "DateTime", "Time"),
     "guidedgen.grammars.lark_lalr": ("Indentation",),

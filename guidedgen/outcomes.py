@@ -13,6 +13,7 @@ from guidedgen.grammars.marked_text import decode, without_marks
 from guidedgen.meter import Note, note_of, notes_of, output_report
 from guidedgen.outputs import complaint
 from guidedgen.result import OutputReport, Result
+from guidedgen.runaways import bounds_of, reached
 from guidedgen.stop_text import cut_at
 from guidedgen.thinking_streaming import ThinkingScanner
 
@@ -72,7 +73,7 @@ def outcome(
         logprob=sum(note.logprob for note in notes),
         finish=finish,
         prompt_tokens=sequence.prompt_length,
-        report=_report(output, notes, scanner, text),
+        report=_report(output, notes, scanner, data),
         trace=trace,
         attempts=(*attempts, text),
         thinking=scanner.thinking if isinstance(scanner, ThinkingScanner) else None,
@@ -90,9 +91,13 @@ def _plain(data: bytes) -> str:
     return without_marks(data).decode("utf-8", errors="replace")
 
 
-def _report(output: Output, notes: Sequence[Note], scanner: Scanner, text: str) -> OutputReport:
+def _report(output: Output, notes: Sequence[Note], scanner: Scanner, data: bytes) -> OutputReport:
     spans = [(span.path, span.start, span.stop) for span in scanner.spans]
-    return output_report(notes, spans, compiled=output.report, spec=output.spec, text=text)
+    report = output_report(notes, spans, compiled=output.report, spec=output.spec, text=_plain(data))
+    bounds, start = bounds_of(output.spec), scanner.base if isinstance(scanner, ThinkingScanner) else 0
+    return (
+        report if bounds is None else replace(report, bounded=tuple(reached(data, scanner.spans, bounds, start=start)))
+    )
 
 
 def _parsed(result: Result[Any], data: bytes, output: Output) -> Result[Any]:

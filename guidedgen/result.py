@@ -79,12 +79,14 @@ class OutputReport:
         fields: of this output, in order.
         tokens: of this output, in order; the last one may be the end of the text.
         damage: of all tokens together, see `FieldReport`.
+        bounded: where the text is as long as `bounds` let it be; there the model was turned away from going on.
     """
 
     compile: Report | None = None
     fields: tuple[FieldReport, ...] = ()
     tokens: tuple[TokenReport, ...] = ()
     damage: float = 0.0
+    bounded: tuple[str, ...] = ()
     _by_rule: Callable[[], tuple[FieldReport, ...]] = field(default=tuple, compare=False, repr=False)
 
     @property

@@ -40,6 +40,7 @@ def facts_of(result: Result[Any], *, report: bool) -> dict[str, Any]:
         "logprob": result.logprob,
         "damage": found.damage,
         "fields": [dataclasses.asdict(entry) for entry in found.fields],
+        "bounded": list(found.bounded),
         **({"report": [dataclasses.asdict(entry) for entry in found.tokens]} if report else {}),
     }
 
@@ -56,6 +57,8 @@ def print_result(result: Result[Any], *, as_json: bool, report: bool) -> None:
             calls = calls_of(sample)
             plain = sample.text if sample.answer is None else sample.answer
             typer.echo(plain if calls is None else "\n".join(call_lines(calls)))
+            for place in sample.report.bounded:
+                typer.echo(f"bounded: {place}", err=True)
             if report:
                 print_report(sample.report)
     failed = next((sample.error for sample in result.samples if sample.error is not None), None)

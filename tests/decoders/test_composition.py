@@ -11,7 +11,16 @@ from dataclasses import replace
 
 import pytest
 
-from guidedgen.decoders import Beam, Conditioned, Plain, Speculative, Strategy
+from guidedgen.decoders import (
+    Beam,
+    BestFirst,
+    ConditionalBeam,
+    Conditioned,
+    Plain,
+    Speculative,
+    StochasticBeam,
+    Strategy,
+)
 from guidedgen.decoders.mix import (
     Contrast,
     ContrastiveSearch,
@@ -45,7 +54,7 @@ def texts(strategy: Strategy, kind: str, sampling: Sampling, count: int = 1) -> 
     Searches and particles do not back up: they may all run into the dead ends of a combination, or into a cut of a MIX
     method that knows no mask.
     """
-    searched = isinstance(strategy, Beam | Conditioned)
+    searched = isinstance(strategy, Beam | BestFirst | Conditioned | StochasticBeam)
     model = ToyModel(vocabulary=VOCABULARY, seed=3, order=3, spread=2.0, layers=4)
     constraint = CONSTRAINTS[kind]()
     prompts = [Sequence.prompt(PROMPT, constraint.start())] * count
@@ -74,6 +83,10 @@ def test_a_column_of_the_matrix(name: str, kind: str) -> None:
     if kind != "dead ends":
         assert texts(Beam(width=1, mix=mix), kind, greedy) == plain
     assert len(texts(Beam(width=3, mix=mix), kind, greedy, 2)) == 2
+    assert len(texts(ConditionalBeam(width=2, mix=mix), kind, greedy, 2)) == 2
+    assert len(texts(BestFirst(expansions=8, width=2, merge=2, mix=mix), kind, greedy, 2)) == 2
+    drawn = [text for text in texts(StochasticBeam(width=3, mix=mix), kind, warm, 3) if text[1] != "dead_end"]
+    assert len(set(drawn)) == len(drawn)
     samples = texts(Plain(mix=mix), kind, warm, 3)
     assert texts(drafted, kind, warm, 3) == samples
     assert texts(Plain(mix=mix), kind, warm, 1) == samples[:1]
