@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.compile_cache import compile_cache
     from guidedgen.grammars.date_specs import Date, DateTime, Time
     from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+    from guidedgen.grammars.json_schema.bounds import Bounds
     from guidedgen.grammars.lark_lalr import Indentation
     from guidedgen.grammars.library import library
     from guidedgen.grammars.number_specs import Integer, Number
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.tool_specs import Tool
     from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
-    from guidedgen.result import FieldReport, Result
+    from guidedgen.result import FieldReport, OutputReport, Result, TokenReport
     from guidedgen.sampler.selections import Channels, Pages
     from guidedgen.sampler.settings import Sampling
     from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
@@ -89,6 +90,7 @@ __all__ = [
     "BayesAttribute",
     "Beam",
     "BestFirst",
+    "Bounds",
     "BudgetTooSmall",
     "Channels",
     "Choice",
@@ -134,6 +136,7 @@ __all__ = [
     "Named",
     "NoisyInstruction",
     "Number",
+    "OutputReport",
     "Overlapped",
     "Pages",
     "Plain",
@@ -160,6 +163,7 @@ __all__ = [
     "Thinking",
     "ThinkingDelta",
     "Time",
+    "TokenReport",
     "Tool",
     "ToolCall",
     "ToolCalls",
@@ -244,6 +248,7 @@ _SOURCES = {
     "guidedgen.grammars.compile": ("compile",),
     "guidedgen.grammars.compile_cache": ("compile_cache",),
     "guidedgen.grammars.grammar_specs": ("Ebnf", "Gbnf"),
+    "guidedgen.grammars.json_schema.bounds": ("Bounds",),
     "guidedgen.grammars.library": ("library",),
     "guidedgen.grammars.date_specs": ("Date", "DateTime", "Time"),
     "guidedgen.grammars.lark_lalr": ("Indentation",),
@@ -257,7 +262,7 @@ _SOURCES = {
     "guidedgen.grammars.tool_specs": ("Tool",),
     "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
-    "guidedgen.result": ("FieldReport", "Result"),
+    "guidedgen.result": ("FieldReport", "OutputReport", "Result", "TokenReport"),
     "guidedgen.sampler.selections": ("Channels", "Pages"),
     "guidedgen.sampler.settings": ("Sampling",),
     "guidedgen.sampler.views": ("Regions", "SinkWindow", "TopTokens"),

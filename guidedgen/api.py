@@ -66,7 +66,7 @@ def load(
             None keeps and reads everything.
         native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, but for rows
             under views that select (`gg.Pages`, `gg.Channels`), which its twin in torch computes: with such a
-            `cache` all rows are.
+            `cache` all rows are. On a GPU: whether steps may be recorded as CUDA graphs and replayed.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.

@@ -15,8 +15,8 @@ from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.mix.base import Mix, Phases
 from guidedgen.decoders.score import logits_and_scores
+from guidedgen.sampler.choice import choose_masked
 from guidedgen.sampler.masks import MaskBuffer
-from guidedgen.sampler.pipeline import choose
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
 
@@ -84,7 +84,7 @@ class PlainBatch:
             words = words[kept]
         uniforms = [] if self._sampling.greedy else [lane.uniform() for lane in live]
         tips = [lane.tip for lane in live]
-        records = choose(logits, tips, self._masks.bias(words), self._sampling, uniforms, self._phases.calls)
+        records = choose_masked(logits, tips, words, self._masks, self._sampling, uniforms, self._phases.calls)
         for lane, record in zip(live, records, strict=True):
             lane.take(record, self._eos)
 

@@ -18,7 +18,7 @@ from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.embedded import native_text, translated
 from guidedgen.grammars.lalr_rows import lalr_row
 from guidedgen.grammars.regular import expression_of, within_chars
-from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
+from guidedgen.kernel.table import END_OF_TERMINAL, END_OF_TEXT, ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def lower(
         limits: `repeat` bounds counts; `expressions` and `symbols` bound the size of the table.
         native: leave `ir.JsonText` to the native kernel; otherwise its translation takes its place.
         vocabulary: what `ir.TokenSet` needs.
-        counted: whether limits on tokens hold; texts that are finished do not show their tokens.
+        counted: whether limits on tokens hold, and what looks for the end of the text finds it. Parts of a finished
+            text do not show their tokens, and end where the text may go on.
 
     Raises:
         CompileError: an undefined rule, an unknown special token, or a malformed node.
@@ -80,7 +81,7 @@ class _Lowering:
         self._labels: dict[int, str] = {}
         self._texts: list[tuple[Schema, dict[str, int]]] = []
         self._sources: list[object] = []
-        self._grammars: dict[ir.Grammar, int] = {}  # grammars within the grammar, as rules
+        self._grammars: dict[tuple[ir.Grammar, bool], int] = {}  # grammars within the grammar, as rules
         self._rule_ids: dict[tuple[ir.Grammar, str], int] = {}
         self._pending: list[tuple[ir.Grammar, ir.Node, int]] = []  # bodies, whose names they use, and for which rule
 
@@ -190,7 +191,9 @@ class _Lowering:
 
     def emit_expressions(self, op: ExprOp, parts: tuple[ir.Expression, ...]) -> int:
         """CONCAT, OR and AND."""
-        children = [self._ids[part] for part in parts]
+        return self._joined(op, [self._ids[part] for part in parts])
+
+    def _joined(self, op: ExprOp, children: list[int]) -> int:
         key = (op, *children)
         if key not in self._known:
             self._known[key] = self._expression(op, *self._list(children))
@@ -205,11 +208,24 @@ class _Lowering:
         return self._known[key]
 
     def emit_longest(self, node: ir.Longest) -> int:
-        """LONGEST."""
-        key = (ExprOp.LONGEST, self._ids[node.accepted], self._ids[node.tracked])
+        """LONGEST; the end of the terminal and that of the text are bytes that no text has."""
+        tracked = self._either([node.tracked], node.unended)
+        barred = [] if node.barred is None else [node.barred]
+        if barred or node.unfinished is not None:
+            behind = [self._ids[node.accepted], self._emit_byte_set(END_OF_TERMINAL)]
+            behind.append(self._either(barred, node.unfinished))
+            tracked = self._joined(ExprOp.OR, [tracked, self._joined(ExprOp.CONCAT, behind)])
+        key = (ExprOp.LONGEST, self._ids[node.accepted], tracked)
         if key not in self._known:
             self._known[key] = self._expression(*key)
         return self._known[key]
+
+    def _either(self, parts: list[ir.Expression], unended: ir.Expression | None) -> int:
+        """Any of them, or `unended` at the end of the text."""
+        options = [self._ids[part] for part in parts]
+        if unended is not None and self._counted:
+            options.append(self._joined(ExprOp.CONCAT, [self._ids[unended], self._emit_byte_set(END_OF_TEXT)]))
+        return options[0] if len(options) == 1 else self._joined(ExprOp.OR, options)
 
     def emit_repeat(self, node: ir.Repeat) -> int:
         """REPEAT; impossible bounds give the empty language."""
@@ -275,13 +291,14 @@ class _Lowering:
 
     def emit_scope(self, node: ir.Scope) -> int:
         """RULE without a name, whose body has names of its own."""
-        return self._emit_grammar(node.grammar)
+        return self._emit_grammar(node.grammar, node.fenced)
 
-    def _emit_grammar(self, grammar: ir.Grammar) -> int:
-        if grammar not in self._grammars:
-            rule = self._grammars[grammar] = self._symbol(SymOp.RULE)
+    def _emit_grammar(self, grammar: ir.Grammar, fenced: bool = False) -> int:
+        key = (grammar, fenced)
+        if key not in self._grammars:
+            rule = self._grammars[key] = self._symbol(SymOp.RULE, 0, int(fenced))
             self._pending.append((grammar, grammar.start, rule))
-        return self._grammars[grammar]
+        return self._grammars[key]
 
     def emit_limited(self, node: ir.Limited) -> int:
         """LIMITED, or a TERMINAL where tokens are not counted."""
@@ -360,6 +377,11 @@ def _no_children(_node: _AnyNode) -> tuple[_AnyNode, ...]:
     return ()
 
 
+def _languages(node: ir.Longest) -> tuple[_AnyNode, ...]:
+    more = (node.unended, node.barred, node.unfinished)
+    return (node.accepted, node.tracked, *(part for part in more if part is not None))
+
+
 def _items(node: ir.Unordered) -> tuple[_AnyNode, ...]:
     rest = () if node.rest is None else (node.rest,)
     return (node.separator, *rest, *(member.node for member in node.members))
@@ -377,7 +399,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Complement: (lambda node: (node.inner,), _Lowering.emit_complement),
     ir.Repeat: (lambda node: (node.inner,), _Lowering.emit_repeat),
     ir.Automaton: (_no_children, _Lowering.emit_automaton),
-    ir.Longest: (lambda node: (node.accepted, node.tracked), _Lowering.emit_longest),
+    ir.Longest: (_languages, _Lowering.emit_longest),
     ir.Terminal: (lambda node: (node.expression,), _Lowering.emit_terminal),
     ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
     ir.Choice: (lambda node: node.options, lambda low, node: low.emit_symbols(SymOp.CHOICE, node.options)),

@@ -255,13 +255,13 @@ class JsonSchema(Translated):
 
     def translate(self, limits: Limits) -> Translation:
         """Raises every kind of `CompileError`, with a JSON pointer, and `LimitExceeded`."""
-        translation = translate_schema(self.schema, options=self._options(), limits=limits, bounds=self._bounds())
+        translation = translate_schema(self.schema, options=self._options(), limits=limits, bounds=self.bounds)
         self.__dict__["_check"] = translation.check
         return translation
 
     def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
         """The native JSON machine's form; None: the schema is translated to a grammar."""
-        options, bounds = self._options(), self._bounds()
+        options, bounds = self._options(), self.bounds
         form = native_form(self.schema, vocabulary, options=options, limits=limits, bounds=bounds)
         if form is not None:
             self.__dict__["_check"] = form.check
@@ -269,9 +269,11 @@ class JsonSchema(Translated):
 
     def node(self, limits: Limits) -> ir.Node:
         """The text as a part of a grammar."""
-        return ir.JsonText(self.schema, self._options(), self._bounds())
+        return ir.JsonText(self.schema, self._options(), self.bounds)
 
-    def _bounds(self) -> Bounds:
+    @property
+    def bounds(self) -> Bounds:
+        """The four of them."""
         return Bounds(
             whitespace=self.max_whitespace, digits=self.max_digits, string=self.max_string, items=self.max_items
         )

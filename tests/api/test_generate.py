@@ -147,7 +147,9 @@ def test_damage_is_the_mass_that_the_mask_removed(script: Script) -> None:
     forced = math.log(size)  # the second letter: off the script too
     assert result.report.damage == pytest.approx(-math.log(2 * probability) + forced, abs=1e-3)
     assert result.report.fields == (
-        FieldReport(path=(), tokens=2, forced=1, logprob=result.logprob, damage=result.report.damage),
+        FieldReport(
+            path=(), tokens=2, forced=1, logprob=result.logprob, damage=result.report.damage, margin=pytest.approx(20.0)
+        ),
     )
 
 
