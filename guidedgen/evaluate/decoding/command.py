@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from guidedgen.evaluate.decoding.records import DecodingFile
     from guidedgen.evaluate.decoding.runner import Plan
 
-_STRATEGIES = "speculative:forced,speculative:copy,speculative:forced+copy,speculative:forced+copy+recycle"
+_STRATEGIES = "auto,speculative:forced,speculative:copy,speculative:forced+copy,speculative:forced+copy+recycle"
 _PEERS = "transformers:generate,transformers:prompt-lookup,transformers:assisted"
 
 EXAMPLE = "Example: guidedgen evaluate decoding --tasks editing --prompts 2 --dtypes bf16,int4 --out figures/"
@@ -117,6 +117,8 @@ def show(out: Path, *, cpu: bool, html: bool, as_json: bool) -> None:
         typer.echo(told)
     else:
         print_rows(stdout_console(), report.COLUMNS, [report.row(found) for found in figures])
+        for line in report.promises(figures):
+            stdout_console().print(line, markup=False, highlight=False, soft_wrap=True)
     if html:
         (out / "report.html").write_text(report.page(results, figures), encoding="utf-8")
     logs.print(f"wrote {out}", markup=False, soft_wrap=True)
