@@ -284,9 +284,19 @@ class AllOfState:
 
     @property
     def budget(self) -> int | None:
-        """The tokens that are left, where a part is a `MaxTokens(complete=True)`; of several such parts the fewest."""
-        left = [part.left for part in self.parts if isinstance(part, CountState) and part.complete]
-        return min(left, default=None)
+        """The tokens that are left, where a part is a `MaxTokens(complete=True)`; of several such parts the fewest.
+
+        None while the end is further off than the part's `ahead` says.
+        """
+        counts = [part for part in self.parts if isinstance(part, CountState) and part.complete]
+        tightest = min(counts, key=lambda part: part.left, default=None)
+        if tightest is None or (tightest.ahead is not None and self._needed() + tightest.ahead < tightest.left):
+            return None
+        return tightest.left
+
+    def _needed(self) -> int:
+        """Tokens of the longest of the parts' shortest completions."""
+        return max((len(part.shortest()) for part in self.masking if hasattr(part, "shortest")), default=0)
 
     def advance(self, token: int) -> AllOfState | None:
         """Every part after `token`, or None where one does not allow it."""

@@ -1,6 +1,7 @@
 """What the model is told about the output type: a mask keeps the text valid, but only a description makes it sensible.
 
-`short` lists names, types and descriptions of the fields, `schema` gives the JSON Schema itself, `none` says nothing.
+`short` lists names, types and descriptions of the fields, `schema` gives the JSON Schema or grammar itself, `none` says
+nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _DEPTH = 6  # nesting of listed fields
 _LINES = 120
 _VISITS = 1000  # of subschemas: unions of unions multiply
 _OPTIONS = 40  # of an enumeration
+_GRAMMAR = 4_000  # characters
 _NAME_DEPTH, _BRANCHES = 3, 12  # of a type's name
 _NAMES = {
     "object": "object",
@@ -40,9 +42,20 @@ def describe_pattern(pattern: str) -> str:
     return f"Answer only with text that matches the regular expression {pattern}"
 
 
-def describe_grammar(text: str) -> str:
-    """A grammar in full: there is no shorter description of it."""
-    return f"Answer only with text of this grammar:\n{text.strip()}"
+def describe_grammar(text: str, *, about: str | None = None, detail: Detail = "short") -> str:
+    """Text for a prompt about texts of a grammar.
+
+    Args:
+        text: the grammar.
+        about: what its texts are, where that is known.
+        detail: `short` is `about`, or the grammar's first lines; `schema` the grammar in full.
+    """
+    if detail == "short" and about is not None:
+        return f"Answer only with {about}"
+    shown = text.strip()
+    if detail == "short" and len(shown) > _GRAMMAR:
+        shown = shown[: shown.rfind("\n", 0, _GRAMMAR) + 1 or _GRAMMAR] + "..."
+    return f"Answer only with text of this grammar:\n{shown}"
 
 
 def describe_schema(schema: Schema, *, detail: Detail = "short") -> str:

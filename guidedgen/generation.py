@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_TOKENS = 1024  # more than any value that a person reads; a runaway of a small model stays bearable
 
+_AHEAD = 16  # tokens: more than one token adds to the shortest completion, nearly always
+
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
@@ -230,7 +232,9 @@ class Call:
         if shortest > budget:
             raise _too_small(shortest, wanted=wanted, left=left)
         parts: list[Constraint] = [] if grammar is None else [grammar]
-        parts.append(MaxTokens(budget, self._vocabulary, complete=self._request.length.on_budget == "complete"))
+        dear = grammar is not None and grammar.compiled.table is not None and grammar.compiled.table.looks_ahead
+        complete, ahead = self._request.length.on_budget == "complete", _AHEAD if dear else None
+        parts.append(MaxTokens(budget, self._vocabulary, complete=complete, ahead=ahead))
         if self._request.stops:
             parts.append(StopOn(self._request.stops, self._vocabulary))
         return AllOf(parts)

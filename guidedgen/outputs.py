@@ -259,17 +259,17 @@ def _(spec: Regex, detail: Detail) -> str:
 
 @describe_spec.register
 def _(spec: Gbnf, detail: Detail) -> str:
-    return describe_grammar(spec.text)
+    return describe_grammar(spec.text, detail=detail)
 
 
 @describe_spec.register
 def _(spec: Ebnf, detail: Detail) -> str:
-    return describe_grammar(spec.text)
+    return describe_grammar(spec.text, detail=detail)
 
 
 @describe_spec.register
 def _(spec: Lark, detail: Detail) -> str:
-    return describe_grammar(spec.text)
+    return describe_grammar(spec.text, about=spec.about, detail=detail)
 
 
 @describe_spec.register

@@ -90,10 +90,11 @@ class CountState(TextState):
 
     left: int
     complete: bool = False
+    ahead: int | None = None
 
     def observe(self, token: int) -> CountState:
         """One token fewer left, down to none."""
-        return CountState(self.text, max(0, self.left - 1), self.complete)
+        return CountState(self.text, max(0, self.left - 1), self.complete, self.ahead)
 
     @property
     def fingerprint(self) -> Hashable:
@@ -109,22 +110,29 @@ class CountState(TextState):
 class MaxTokens(AnyText):
     """Ends with `"length"` after a number of tokens; special tokens count."""
 
-    def __init__(self, limit: int, vocabulary: Vocabulary, *, complete: bool = False) -> None:
+    def __init__(self, limit: int, vocabulary: Vocabulary, *, complete: bool = False, ahead: int | None = None) -> None:
         """Count to `limit`. Raises ValueError where it is not a whole number from 1 up.
 
         With `complete` the sampler takes what is left as the budget of the other parts (`AllOfState.budget`), so that
         their text is complete before it is cut; masks that are asked for without a budget stay the same.
+
+        With `ahead` there is no budget as long as more tokens are left than a completion takes, and `ahead` besides:
+        for parts whose masks under a budget are dear. A token that makes completions longer than what is left, all at
+        once, leads to a position without tokens, and is taken back as from any dead end.
         """
         given: object = limit
         if not isinstance(given, int | np.integer) or given < 1:
             raise ValueError(f"MaxTokens({limit!r}): give a whole number, at least 1.")
+        if ahead is not None and ahead < 1:
+            raise ValueError(f"MaxTokens(ahead={ahead!r}): the last token is always under a budget. Give at least 1.")
         super().__init__(vocabulary)
         self.limit = limit
         self._complete = complete
+        self._ahead = ahead
 
     def start(self) -> CountState:
         """No token yet."""
-        return CountState(self._text, self.limit, self._complete)
+        return CountState(self._text, self.limit, self._complete, self._ahead)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,7 +49,7 @@ def key_of(spec: Any) -> object:
 
 def fields_of(spec: Any) -> dict[str, Any]:
     """The fields of a spec that make its language."""
-    return {entry.name: getattr(spec, entry.name) for entry in dataclasses.fields(spec) if entry.init}
+    return {entry.name: getattr(spec, entry.name) for entry in dataclasses.fields(spec) if entry.init and entry.compare}
 
 
 @content_of.register

@@ -149,6 +149,7 @@ class Lark(Translated):
         indent: for LALR, where blocks are told by indentation.
         terminals: what terminals stand for that the grammar names with `%declare`: lists of texts, specs or types.
         json: options of `JsonSchema` for the texts of `%json`.
+        about: what its texts are, in a few words: models are told this instead of the grammar's text.
     """
 
     text: str
@@ -158,6 +159,7 @@ class Lark(Translated):
     indent: Indentation | None = field(default=None, kw_only=True)
     terminals: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
     json: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    about: str | None = field(default=None, kw_only=True, compare=False)
 
     def translate(self, limits: Limits) -> Translation:
         """Raises `GrammarSyntaxError` with line and column, and `UnsupportedFeature`."""

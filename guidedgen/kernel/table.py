@@ -120,3 +120,8 @@ class GrammarTable:
     texts: tuple[tuple[Schema, dict[str, int]], ...] = ()
     sources: tuple[object, ...] = ()
     heats: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether what follows a text in it may be told by it: it has LONGEST expressions or LALR symbols."""
+        return bool((self.exprs[:, 0] == ExprOp.LONGEST).any() or (self.symbols[:, 0] == SymOp.LALR).any())

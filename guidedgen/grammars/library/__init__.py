@@ -131,4 +131,4 @@ def library(name: str, *, start: str | None = None) -> Lark:
     if start is not None and start not in grammar.starts:
         known = ", ".join(grammar.starts)
         raise CompileError(f"the grammar {name!r} does not start with {start!r}", hint=f"It starts with {known}.")
-    return Lark(grammar.text, start=start or grammar.starts[0], **grammar.options)
+    return Lark(grammar.text, start=start or grammar.starts[0], about=grammar.about, **grammar.options)
