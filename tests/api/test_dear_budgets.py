@@ -50,12 +50,12 @@ class Eager(ToyModel):
 
 def test_a_token_that_leads_too_far_is_taken_back() -> None:
     """A token of three brackets is allowed while two tokens are left over, and then nothing fits."""
-    vocabulary = gg.Vocabulary.from_tokens([*(bytes([byte]) for byte in b"(1)+"), b"(((", b""], eos=[5])
+    vocabulary = gg.Vocabulary.from_tokens([*(bytes([byte]) for byte in b"(0)+"), b"(((", b""], eos=[5])
     grammar = gg.compile(gg.library("arithmetic"), vocabulary)
     constraint = gg.AllOf([grammar, gg.MaxTokens(4, vocabulary, complete=True, ahead=1)])
     sampler = Sampler(Eager(vocabulary=vocabulary))
     (chunk,) = gg.Plain().run(sampler, [Sequence.prompt((0,), constraint.start())], gg.Sampling())
-    assert (vocabulary.decode_bytes(chunk.sequence.generated()), chunk.finish) == (b"1", "stop")
+    assert (vocabulary.decode_bytes(chunk.sequence.generated()), chunk.finish) == (b"0", "stop")
     assert sampler.trace.snapshot().total("retracted") > 0
 
 
