@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, _ProtocolMeta, cast, runtime_checkable
@@ -46,6 +46,7 @@ __all__ = [
     "check_mask",
     "fill_masks",
     "fill_within",
+    "fingerprint_of",
     "mask_words",
 ]
 
@@ -172,6 +173,15 @@ class Observer(State, Protocol):
 
     def observe(self, token: int) -> Observer:
         """The position after any token that the other parts allow."""
+
+
+def fingerprint_of(state: State) -> Hashable | None:
+    """What two positions of one constraint share only if the same texts may follow; None where the state cannot tell.
+
+    It is optional for a constraint to have `fingerprint`. Positions that differ in it may still be alike. It means
+    something while both states are alive.
+    """
+    return getattr(state, "fingerprint", None)
 
 
 def fill_within(state: State, out: Mask, budget: int | None) -> None:
@@ -312,6 +322,12 @@ class AllOfState:
             if not run or len(state.plan.masking) == 1 or len(tokens) >= _FORCED_AT_MOST:
                 break
         return tuple(tokens)
+
+    @property
+    def fingerprint(self) -> tuple[Hashable, ...] | None:
+        """What equal positions share: those of all parts; None where a part has none."""
+        found = tuple(fingerprint_of(part) for part in self.parts)
+        return None if None in found else found
 
     def explain(self, token: int) -> Explanation | None:
         """Why `token` is not allowed: of the first part that refuses it and can say why; None where none does."""

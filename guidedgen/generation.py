@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from guidedgen.constraint import AllOf, Constraint, MaxTokens, StopOn
-from guidedgen.decoders import strategy_named
+from guidedgen.decoders import BestFirst, strategy_named
 from guidedgen.decoders.base import Chunk, Strategy
 from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError
 from guidedgen.events import Done, Event
@@ -32,6 +32,7 @@ from guidedgen.sampler.sequence import Sequence as Tokens
 from guidedgen.stop_text import StopTrimmer
 
 if TYPE_CHECKING:
+    from guidedgen.decoders.search.lattice import Lattice
     from guidedgen.sampler.sampler import Sampler
     from guidedgen.sampler.settings import Sampling
 
@@ -157,6 +158,20 @@ class Call:
                 if result.error is None or _refused(result):
                     yield from meter.told(scanner.finish())
                 yield Done(_grouped([result], 1)[0])
+
+    def lattice(self, conversation: Conversation) -> Lattice:
+        """All texts that a best-first search meets.
+
+        Raises:
+            BudgetTooSmall: max_tokens cannot hold any valid output.
+            ModelError: the prompt is longer than the model's context.
+            ValueError: the strategy is another one.
+        """
+        strategy = BestFirst() if self._request.strategy is None else self._strategy
+        if not isinstance(strategy, BestFirst):
+            raise ValueError(f"a lattice comes from strategy=gg.BestFirst(...), not {strategy!r}. Leave it out.")
+        start = self._start(self._told(conversation))
+        return strategy.lattice(self._sampler, start, self._sampling, cancelled=self._stopped)
 
     def _told(self, conversation: Conversation) -> Conversation:
         return add_description(conversation, self._output.describe(self._request.describe))

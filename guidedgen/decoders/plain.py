@@ -49,8 +49,11 @@ class Plain:
     ) -> Iterator[Chunk]:
         """See `Strategy.run`. Raises ModelError from the pipeline and DeadEnd for a constraint that breaks its laws."""
         lanes = open_lanes(sampler, sequences, seed=sampling.seed, retries=self.retries, complete=self.complete_records)
-        batch = PlainBatch(sampler, sampling, self.mix)
-        yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
+        yield from run_lanes(lanes, self.opened(sampler, sampling).step, sampler.trace, cancelled)
+
+    def opened(self, sampler: LogitsSource, sampling: Sampling) -> PlainBatch:
+        """The steps of one run."""
+        return PlainBatch(sampler, sampling, self.mix)
 
 
 class PlainBatch:

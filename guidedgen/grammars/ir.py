@@ -209,7 +209,7 @@ class Indentation:
         newline: its text ends in the blanks that stand before the next line's text, if it is not inside of brackets.
         indent, dedent: read nothing; they follow a newline that begins or ends a block.
         opening, closing: brackets.
-        tab: how many columns a tab counts for.
+        tab: how many columns a tab counts for; 0: columns have tabs and blanks, see `Lalr::each_deeper` in the kernel.
         deepest: the most columns by which a block may stand to the right of the one around it.
     """
 

@@ -46,7 +46,8 @@ class Indentation:
         dedent: declared by `%declare`, what a block ends with.
         open: terminals that open brackets.
         close: terminals that close brackets.
-        tab: how many columns a tab stands for.
+        tab: how many columns a tab stands for. None: lines begin with tabs, then blanks, and those of a block with all
+            that the line around begins with, so that no width decides; other mixtures are refused. lark always counts.
         deepest: the most columns by which a block may stand to the right of the one around it. lark has no such bound.
 
     Raises:
@@ -58,13 +59,15 @@ class Indentation:
     dedent: str = "_DEDENT"
     open: tuple[str, ...] = field(default=("LPAR", "LSQB", "LBRACE"))
     close: tuple[str, ...] = field(default=("RPAR", "RSQB", "RBRACE"))
-    tab: int = 8
+    tab: int | None = 8
     deepest: int = 16
 
     def __post_init__(self) -> None:
         """Check the widths."""
         for name in ("tab", "deepest"):
             value = getattr(self, name)
+            if name == "tab" and value is None:
+                continue
             if type(value) is not int or not 1 <= value <= _MOST_COLUMNS:
                 hint = f"Give a number of columns from 1 to {_MOST_COLUMNS}."
                 raise CompileError(f"Indentation({name}={value!r}) makes no sense", hint=hint)
@@ -188,7 +191,7 @@ def _blocks(indent: Indentation, loaded: Loaded, text: str) -> Blocks:
         dedent=indent.dedent,
         opening=indent.open,
         closing=indent.close,
-        tab=indent.tab,
+        tab=indent.tab or 0,
         deepest=indent.deepest,
     )
 

@@ -380,6 +380,19 @@ def test_strategies_by_value_and_by_name(script: Script) -> None:
         model("?", Order, strategy="magic")
 
 
+def test_searches_give_several_values_and_a_lattice_holds_all(script: Script) -> None:
+    model, _ = script(TEXT)
+    for strategy in ("beam:3", "conditional-beam:3:not-empty", "best-first:40", gg.ExactTopK()):
+        assert model.generate("?", Order, strategy=strategy, n=2).values[0] == VALUE
+    drawn = model.generate("?", Order, strategy="stochastic-beam:3", n=3, temperature=1.0, seed=1)
+    assert len({sample.tokens for sample in drawn.samples}) == 3
+    lattice = model.lattice("?", Order, strategy=gg.BestFirst(expansions=40))
+    assert lattice.best()[0].text == TEXT
+    assert model.lattice("?", Order).count() > 1
+    with pytest.raises(ValueError, match="BestFirst"):
+        model.lattice("?", Order, strategy="beam")
+
+
 @pytest.mark.parametrize("align", ["resample", "smc", "asap", "reject"])
 def test_align_draws_from_the_model_given_that_the_output_is_valid(script: Script, align: Align) -> None:
     model, _ = script(TEXT)
