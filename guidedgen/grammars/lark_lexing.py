@@ -25,12 +25,14 @@ from guidedgen.grammars.char_emptiness import is_empty
 from guidedgen.grammars.char_promises import Way
 from guidedgen.grammars.char_set import ANY, CharSet
 from guidedgen.grammars.lark_loader import in_order, without_warnings
+from guidedgen.grammars.looking_back import ANYTHING, Marks
 from guidedgen.grammars.preferred import Preferred
 
 DynamicLexer: TypeAlias = Literal["dynamic", "dynamic_complete"]
 
 _NO_CHARS: Final = CharSet(())
 _NO_LABELS: Final[Mapping[str, str]] = {}
+_NO_MARKS: Final = Marks(())
 _NO_OTHERS: Final[Mapping[str, Preferred]] = {}
 
 
@@ -63,10 +65,13 @@ def dynamic(
         lexer: "dynamic" or "dynamic_complete".
         labels: what people call them, where that is not their names.
     """
-    skipped = _run([_terminal(taken[name], name, shorter=False) for name in ignored if name in taken])
+    marks = Marks(found.before for found in taken.values())
+    if marks and lexer == "dynamic_complete":
+        raise _looks_back(taken)
+    skipped = _run([_terminal(taken[name], name, shorter=False, marks=marks) for name in ignored if name in taken])
     bare: dict[str, ir.Node] = {}
     for name, found in taken.items():
-        terminal = _terminal(found, labels.get(name, name), shorter=lexer == "dynamic_complete")
+        terminal = _terminal(found, labels.get(name, name), shorter=lexer == "dynamic_complete", marks=marks)
         maybe = found.nullable and not (isinstance(terminal, ir.Terminal) and not _looks(terminal))
         bare[name] = ir.Repetition(terminal, 0, 1) if maybe else terminal
     return _lexemes(bare, skipped)
@@ -91,6 +96,8 @@ def basic(
     Raises:
         UnsupportedFeature: whether a terminal takes a text depends on how another one looks at what follows.
     """
+    if any(found.before != ANYTHING for found in taken.values()):
+        raise _looks_back(taken)
     ways: dict[str, list[ir.Node]] = {definition.name: [] for definition in definitions}
     skipped: list[ir.Node] = []
     for entry in scanner(definitions):
@@ -259,18 +266,29 @@ def _first(root: cr.Regex) -> CharSet:
     return cr.fold(root, combine)
 
 
-def _terminal(found: Preferred, name: str, *, shorter: bool) -> ir.Node:
+def _looks_back(taken: Mapping[str, Preferred]) -> UnsupportedFeature:
+    name = next(name for name, found in taken.items() if found.before != ANYTHING)
+    message = f"terminal {name} tests the text before it, which this lexer does not enforce"
+    return UnsupportedFeature(message, keyword=name, hint='Use parser="earley" and lexer="dynamic".')
+
+
+def _terminal(found: Preferred, name: str, *, shorter: bool, marks: Marks = _NO_MARKS) -> ir.Node:
     """A terminal that is read where it is expected; `shorter` ones than those it prefers are taken as well."""
     if shorter and found.looks_for_more:
         message = f"terminal {name} says what must follow it, which shorter texts of it need not keep to"
         raise UnsupportedFeature(message, keyword=name, hint='Use lexer="dynamic".')
     if shorter:
         return _longest(found.texts, name, tracked=found.broken, alone=cr.is_nothing(found.broken))
-    options: list[ir.Node] = [_followed(way.texts, name, tracked=cr.NOTHING, way=way) for way in found.ways]
+    options = [(way.texts, _followed(way.texts, name, tracked=cr.NOTHING, way=way)) for way in found.ways]
     if not (options and cr.is_nothing(found.texts)):
         tracked = cr.union([found.texts, found.broken])
-        options.insert(0, _longest(found.texts, name, tracked=tracked, alone=found.alone, unmet=found.unmet))
-    return options[0] if len(options) == 1 else ir.Choice(tuple(options))
+        plain = _longest(found.texts, name, tracked=tracked, alone=found.alone, unmet=found.unmet)
+        options.insert(0, (found.texts, plain))
+    if marks:
+        nodes = [part for texts, whole in options for part in marks.spread(whole, texts, found.before)]
+    else:
+        nodes = [whole for _, whole in options]
+    return nodes[0] if len(nodes) == 1 else ir.Choice(tuple(nodes))
 
 
 def _longest(

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Final, TypeAlias
 
@@ -27,6 +27,7 @@ from guidedgen.grammars.char_emptiness import are_equal, is_empty, next_characte
 from guidedgen.grammars.char_promises import Promise, Way, has_one_place, longest_ways, promise
 from guidedgen.grammars.char_proofs import fixed_width, is_prefix_free
 from guidedgen.grammars.char_set import ANY, CharSet, partition
+from guidedgen.grammars.looking_back import ANYTHING, Before, without_tests_before
 from guidedgen.grammars.looking_beyond import broken_texts, condition_of, promised_texts, without_settled_tests
 from guidedgen.grammars.regex_assertions import is_empty_width, without_tests
 from guidedgen.grammars.regex_parser import unsupported_error
@@ -65,6 +66,7 @@ class Preferred:
         alone: whether it is plain that no text begins another.
         unmet: texts that must not be the last ones: more has to follow.
         ways: further texts, of which what follows says which one is taken.
+        before: what may stand before them.
     """
 
     texts: cr.Regex
@@ -72,6 +74,7 @@ class Preferred:
     alone: bool = False
     unmet: cr.Regex = cr.NOTHING
     ways: tuple[Way, ...] = ()
+    before: Before = ANYTHING
 
     @property
     def looks_for_more(self) -> bool:
@@ -100,11 +103,9 @@ def preferred(pattern: str, *, limits: Limits) -> Preferred:
     """
     tree = parse_python(pattern, limits, keep_lazy=True, in_order=True)
     refuse = partial(unsupported_error, pattern)
-    if places := edge_tests(tree, left=True):
-        hint = "Say in the grammar what may stand there."
-        raise unsupported_error(pattern, "a test of the text before the terminal", min(places), hint=hint)
     try:
-        return _of(tree, refuse)
+        before, tree = without_tests_before(tree, partial(refuse, hint="Say in the grammar what may stand there."))
+        return replace(_of(tree, refuse), before=before)
     except RecursionError:
         raise LimitExceeded("depth", limits.depth, "groups of a pattern are nested too deep") from None
 
