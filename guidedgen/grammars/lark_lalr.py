@@ -140,7 +140,7 @@ def has_captures(text: str) -> bool:
 
 
 def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Expression | ir.Longest:
-    if found.texts.nullable:
+    if found.whole.nullable:
         line, column = place_of(text, name)
         raise GrammarSyntaxError(
             f"terminal {name} matches the empty text, which no lexer reads",

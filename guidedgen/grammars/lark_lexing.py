@@ -72,7 +72,7 @@ def dynamic(
     bare: dict[str, ir.Node] = {}
     for name, found in taken.items():
         terminal = _terminal(found, labels.get(name, name), shorter=lexer == "dynamic_complete", marks=marks)
-        maybe = found.nullable and not (isinstance(terminal, ir.Terminal) and not _looks(terminal))
+        maybe = found.whole.nullable and not (isinstance(terminal, ir.Terminal) and not _looks(terminal))
         bare[name] = ir.Repetition(terminal, 0, 1) if maybe else terminal
     return _lexemes(bare, skipped)
 
@@ -165,11 +165,11 @@ def _takes_whole(pattern: re.Pattern[str], string: TerminalDef) -> bool:
 def _ways(entry: Entry, taken: Mapping[str, Preferred], *, skip: bool) -> list[tuple[str, ir.Terminal]]:
     """What an entry of the scanner takes, by the terminal that it then is."""
     own = taken[entry.name]
-    if own.nullable:
+    if own.whole.nullable:
         hint = 'Let it match at least one character, and make it optional in the rules; or use lexer="dynamic".'
         raise UnsupportedFeature(f"terminal {entry.name} matches the empty text", keyword=entry.name, hint=hint)
-    first = _first(cr.union([own.texts, *(way.texts for way in own.ways)]))
-    rivals = [taken[one.name] for one in entry.earlier if first & _first(taken[one.name].texts)]
+    first = _first(own.whole)
+    rivals = [taken[one.name] for one in entry.earlier if first & _first(taken[one.name].whole)]
     for rival in rivals:
         check_rival(entry.name, own, rival)
     before = cr.union(rival.texts for rival in rivals)

@@ -330,7 +330,7 @@ def _odd_terminals(loaded: Loaded, extended: Extended, limits: Limits) -> list[t
     notes: list[tuple[str, str]] = []
     for terminal in loaded.terminals:
         try:
-            nullable = taken_texts(terminal, extended, limits).texts.nullable
+            nullable = taken_texts(terminal, extended, limits).whole.nullable
         except CompileError as error:
             notes.append((terminal.name, str(error)))
             continue

@@ -82,9 +82,9 @@ class Preferred:
         return bool(self.ways) or not cr.is_nothing(self.unmet)
 
     @property
-    def nullable(self) -> bool:
-        """Whether it takes the empty text."""
-        return self.texts.nullable or any(way.texts.nullable for way in self.ways)
+    def whole(self) -> cr.Regex:
+        """All texts that it may take."""
+        return cr.union([self.texts, *(way.texts for way in self.ways)]) if self.ways else self.texts
 
 
 def preferred_literal(text: str) -> Preferred:
