@@ -16,6 +16,7 @@ from guidedgen.grammars.char_emptiness import Terms
 from guidedgen.grammars.char_set import CharSet, partition
 
 _MOST_STATES = 400
+_MOST_ENDS = 16
 _MOST_BLOCKS = 64
 
 
@@ -27,36 +28,38 @@ class Promise:
         condition: the rests that meet it.
         kept: the shortest texts after which every rest does.
         broken: the shortest texts after which none does.
-        unmet: texts that are open, and do not meet it.
+        met: texts that are open, and meet it as they are.
+        unmet: texts that are open, and do not.
     """
 
     condition: cr.Regex
     kept: cr.Regex
+    broken: cr.Regex
+    met: cr.Regex
+    unmet: cr.Regex
+
+
+@dataclass(frozen=True)
+class Way:
+    """Texts with what must not follow them, wherever they end.
+
+    Attributes:
+        texts: the texts.
+        broken: what must not begin the rest.
+        unmet: what must not be all of it.
+    """
+
+    texts: cr.Regex
     broken: cr.Regex
     unmet: cr.Regex
 
 
 def promise(condition: cr.Regex) -> Promise | None:
     """What a condition says; None where it takes too long to find out."""
-    terms = _terms_of(condition)
-    if terms is None:
+    found = _automaton(condition)
+    if found is None:
         return None
-    first = terms.read(condition)
-    states = [first]
-    moves: list[dict[int, int]] = []
-    numbers = {first: 0}
-    for state in states:
-        moves.append({})
-        if state in (terms.nothing, terms.any_text):
-            continue
-        for block in range(len(terms.blocks)):
-            after = terms.derive(state, block)
-            if after not in numbers:
-                numbers[after] = len(states)
-                states.append(after)
-            moves[-1][block] = numbers[after]
-        if len(states) > _MOST_STATES:
-            return None
+    terms, states, moves = found
     met = [terms.nullable[state] for state in states]
     live = _backwards(moves, met)
     certain = [not hope for hope in _backwards(moves, [not here for here in met])]  # no way to a rest that does not
@@ -66,13 +69,67 @@ def promise(condition: cr.Regex) -> Promise | None:
             moves[number] = {}
 
     def language(accepting: list[bool]) -> cr.Regex | None:
-        return expression_of_automaton(Automaton(terms.blocks, moves, accepting))
+        return _written(terms, moves, accepting)
 
     kept, broken = language(certain), language([not hope for hope in live])
     unmet = language([hope and not here for hope, here in zip(live, met, strict=True)])
-    if kept is None or broken is None or unmet is None:
+    fine = language([here and not sure for here, sure in zip(met, certain, strict=True)])
+    if kept is None or broken is None or unmet is None or fine is None:
         return None
-    return Promise(condition, kept, broken, unmet)
+    return Promise(condition, kept, broken, fine, unmet)
+
+
+def longest_ways(texts: cr.Regex, given: Promise) -> tuple[Way, ...] | None:
+    """The longest of the texts that is followed as promised, whichever that is: one way for each state of the texts.
+
+    No longer one may come about that is followed so, either. None where that is too much to write out.
+    """
+    found = _automaton(texts)
+    if found is None:
+        return None
+    terms, states, moves = found
+    accepting = [terms.nullable[state] for state in states]
+    ends = [number for number, end in enumerate(accepting) if end]
+    if len(ends) > _MOST_ENDS:
+        return None
+    ways = []
+    onward = [{block: after + 1 for block, after in steps.items()} for steps in moves]
+    for end in ends:
+        own = texts if len(ends) == 1 else _written(terms, moves, [number == end for number in range(len(states))])
+        more = _written(terms, [onward[end], *onward], [False, *accepting])  # what makes a longer one
+        if own is None or more is None:
+            return None
+        broken = cr.union([given.broken, cr.concat([more, given.kept])])
+        ways.append(Way(own, broken, cr.union([given.unmet, cr.concat([more, given.met])])))
+    return tuple(ways)
+
+
+def _automaton(root: cr.Regex) -> tuple[Terms, list[int], list[dict[int, int]]] | None:
+    """The derivatives of an expression, the first one being itself, and what leads from one to another."""
+    terms = _terms_of(root)
+    if terms is None:
+        return None
+    states = [terms.read(root)]
+    numbers = {states[0]: 0}
+    moves: list[dict[int, int]] = []
+    for state in states:
+        moves.append({})
+        for block in range(len(terms.blocks)) if state not in (terms.nothing, terms.any_text) else ():
+            after = terms.derive(state, block)
+            if after not in numbers:
+                numbers[after] = len(states)
+                states.append(after)
+            moves[-1][block] = numbers[after]
+        if len(states) > _MOST_STATES:
+            return None
+    return terms, states, moves
+
+
+def _written(terms: Terms, moves: list[dict[int, int]], accepting: list[bool]) -> cr.Regex | None:
+    """The language of an automaton; what does not lead to an end is left out."""
+    live = _backwards(moves, accepting)
+    kept = [{block: to for block, to in steps.items() if live[to]} for steps in moves]
+    return expression_of_automaton(Automaton(terms.blocks, kept, accepting))
 
 
 def _backwards(moves: list[dict[int, int]], ends: list[bool]) -> list[bool]:

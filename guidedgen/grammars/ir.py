@@ -101,6 +101,8 @@ class Longest:
             to the next special token, or the end of the text. None: nothing.
         barred: what follows begins with no non-empty text of it, wherever w ends. None: anything may.
         unfinished: what follows up to the next special token, or the end of the text, is none of its texts.
+        marks: names; what has one of them in `apart` does not follow straight behind. None has bytes from 0xFC up.
+        apart: names, see `marks`.
     """
 
     accepted: Expression
@@ -108,6 +110,8 @@ class Longest:
     unended: Expression | None = None
     barred: Expression | None = None
     unfinished: Expression | None = None
+    marks: tuple[bytes, ...] = ()
+    apart: tuple[bytes, ...] = ()
 
 
 Expression: TypeAlias = (

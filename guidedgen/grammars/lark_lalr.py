@@ -22,6 +22,7 @@ from guidedgen.grammars.lark_extensions import Extended, extend
 from guidedgen.grammars.lark_lexing import check_rival
 from guidedgen.grammars.lark_loader import Loaded, lark_errors, load, place_of
 from guidedgen.grammars.lark_text import label_of_terminal, taken_texts
+from guidedgen.grammars.looking_back import ANYTHING
 from guidedgen.grammars.preferred import Preferred
 from guidedgen.limits import Limits
 
@@ -139,7 +140,7 @@ def has_captures(text: str) -> bool:
 
 
 def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Expression | ir.Longest:
-    if found.texts.nullable:
+    if found.whole.nullable:
         line, column = place_of(text, name)
         raise GrammarSyntaxError(
             f"terminal {name} matches the empty text, which no lexer reads",
@@ -149,6 +150,9 @@ def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Express
             keyword=name,
             hint="Let it match at least one character, and make it optional in the rules.",
         )
+    if found.before != ANYTHING:
+        message = f"terminal {name} tests the text before it, which LALR lexers do not enforce"
+        raise UnsupportedFeature(message, keyword=name, hint='Use parser="earley", or say it in the rules.')
     if found.looks_for_more and lexes:
         message = f"terminal {name} says what must follow it, which LALR lexers do not enforce"
         raise UnsupportedFeature(message, keyword=name, hint='Use parser="earley", or say it in the rules.')

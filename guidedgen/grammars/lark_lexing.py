@@ -11,7 +11,7 @@ end; in "basic" they compete with all others. Source: lark 1.2, `parsers/xearley
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal, TypeAlias
@@ -22,14 +22,17 @@ from guidedgen.errors import UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.char_emptiness import is_empty
+from guidedgen.grammars.char_promises import Way
 from guidedgen.grammars.char_set import ANY, CharSet
 from guidedgen.grammars.lark_loader import in_order, without_warnings
+from guidedgen.grammars.looking_back import ANYTHING, Marks
 from guidedgen.grammars.preferred import Preferred
 
 DynamicLexer: TypeAlias = Literal["dynamic", "dynamic_complete"]
 
 _NO_CHARS: Final = CharSet(())
 _NO_LABELS: Final[Mapping[str, str]] = {}
+_NO_MARKS: Final = Marks(())
 _NO_OTHERS: Final[Mapping[str, Preferred]] = {}
 
 
@@ -62,11 +65,14 @@ def dynamic(
         lexer: "dynamic" or "dynamic_complete".
         labels: what people call them, where that is not their names.
     """
-    skipped = _run([_terminal(taken[name], name, shorter=False) for name in ignored if name in taken])
+    marks = Marks(found.before for found in taken.values())
+    if marks and lexer == "dynamic_complete":
+        raise _looks_back(taken)
+    skipped = _run([_terminal(taken[name], name, shorter=False, marks=marks) for name in ignored if name in taken])
     bare: dict[str, ir.Node] = {}
     for name, found in taken.items():
-        terminal = _terminal(found, labels.get(name, name), shorter=lexer == "dynamic_complete")
-        maybe = found.texts.nullable and isinstance(terminal.expression, ir.Longest)
+        terminal = _terminal(found, labels.get(name, name), shorter=lexer == "dynamic_complete", marks=marks)
+        maybe = found.whole.nullable and not (isinstance(terminal, ir.Terminal) and not _looks(terminal))
         bare[name] = ir.Repetition(terminal, 0, 1) if maybe else terminal
     return _lexemes(bare, skipped)
 
@@ -90,6 +96,8 @@ def basic(
     Raises:
         UnsupportedFeature: whether a terminal takes a text depends on how another one looks at what follows.
     """
+    if any(found.before != ANYTHING for found in taken.values()):
+        raise _looks_back(taken)
     ways: dict[str, list[ir.Node]] = {definition.name: [] for definition in definitions}
     skipped: list[ir.Node] = []
     for entry in scanner(definitions):
@@ -157,28 +165,46 @@ def _takes_whole(pattern: re.Pattern[str], string: TerminalDef) -> bool:
 def _ways(entry: Entry, taken: Mapping[str, Preferred], *, skip: bool) -> list[tuple[str, ir.Terminal]]:
     """What an entry of the scanner takes, by the terminal that it then is."""
     own = taken[entry.name]
-    if own.texts.nullable:
+    if own.whole.nullable:
         hint = 'Let it match at least one character, and make it optional in the rules; or use lexer="dynamic".'
         raise UnsupportedFeature(f"terminal {entry.name} matches the empty text", keyword=entry.name, hint=hint)
-    first = _first(own.texts)
-    rivals = [taken[one.name] for one in entry.earlier if first & _first(taken[one.name].texts)]
+    first = _first(own.whole)
+    rivals = [taken[one.name] for one in entry.earlier if first & _first(taken[one.name].whole)]
     for rival in rivals:
         check_rival(entry.name, own, rival)
-    tracked = cr.union([own.tracked, *(rival.texts for rival in rivals)])
-    left = own.texts
+    before = cr.union(rival.texts for rival in rivals)
     lost = cr.union(_matched(rival) for rival in rivals)
-    if not cr.is_nothing(lost):
-        left = cr.intersection([left, cr.complement(lost)])
-    alone = own.alone and not rivals
-    made = partial(_longest, tracked=tracked, alone=alone, own=own)
-    if skip:
-        return [(entry.name, made(left, name=entry.name))]
+    found: list[tuple[str, ir.Terminal]] = []
+    if not (own.ways and cr.is_nothing(own.texts)):
+        tracked, alone = cr.union([own.texts, own.broken, before]), own.alone and not rivals
+        made = partial(_longest, tracked=tracked, alone=alone, unmet=own.unmet)
+        found += _shared(entry, taken, _less(own.texts, lost), made, skip=skip)
+    for way in own.ways:
+        found += _shared(entry, taken, _less(way.texts, lost), partial(_followed, tracked=before, way=way), skip=skip)
+    return found
+
+
+def _less(texts: cr.Regex, lost: cr.Regex) -> cr.Regex:
+    return texts if cr.is_nothing(lost) else cr.intersection([texts, cr.complement(lost)])
+
+
+def _shared(
+    entry: Entry,
+    taken: Mapping[str, Preferred],
+    left: cr.Regex,
+    made: Callable[[cr.Regex, str], ir.Terminal],
+    *,
+    skip: bool,
+) -> list[tuple[str, ir.Terminal]]:
+    """Texts that an entry takes, for the terminals that own some of them and for itself."""
     ways = []
+    if skip:
+        return [(entry.name, made(left, entry.name))]
     for string in entry.strings:
         texts = taken[string.name].texts
-        ways.append((string.name, made(_both(left, texts), name=string.name)))
+        ways.append((string.name, made(_both(left, texts), string.name)))
         left = cr.intersection([left, cr.complement(texts)])
-    return [*ways, (entry.name, made(left, name=entry.name))]
+    return [*ways, (entry.name, made(left, entry.name))]
 
 
 def _matched(rival: Preferred) -> cr.Regex:
@@ -240,30 +266,54 @@ def _first(root: cr.Regex) -> CharSet:
     return cr.fold(root, combine)
 
 
-def _terminal(found: Preferred, name: str, *, shorter: bool) -> ir.Terminal:
+def _looks_back(taken: Mapping[str, Preferred]) -> UnsupportedFeature:
+    name = next(name for name, found in taken.items() if found.before != ANYTHING)
+    message = f"terminal {name} tests the text before it, which this lexer does not enforce"
+    return UnsupportedFeature(message, keyword=name, hint='Use parser="earley" and lexer="dynamic".')
+
+
+def _terminal(found: Preferred, name: str, *, shorter: bool, marks: Marks = _NO_MARKS) -> ir.Node:
     """A terminal that is read where it is expected; `shorter` ones than those it prefers are taken as well."""
     if shorter and found.looks_for_more:
         message = f"terminal {name} says what must follow it, which shorter texts of it need not keep to"
         raise UnsupportedFeature(message, keyword=name, hint='Use lexer="dynamic".')
     if shorter:
-        return _longest(found.texts, found.broken, name, alone=cr.is_nothing(found.broken))
-    return _longest(found.texts, found.tracked, name, alone=found.alone, own=found)
+        return _longest(found.texts, name, tracked=found.broken, alone=cr.is_nothing(found.broken))
+    options = [(way.texts, _followed(way.texts, name, tracked=cr.NOTHING, way=way)) for way in found.ways]
+    if not (options and cr.is_nothing(found.texts)):
+        tracked = cr.union([found.texts, found.broken])
+        plain = _longest(found.texts, name, tracked=tracked, alone=found.alone, unmet=found.unmet)
+        options.insert(0, (found.texts, plain))
+    if marks:
+        nodes = [part for texts, whole in options for part in marks.spread(whole, texts, found.before)]
+    else:
+        nodes = [whole for _, whole in options]
+    return nodes[0] if len(nodes) == 1 else ir.Choice(tuple(nodes))
 
 
 def _longest(
-    texts: cr.Regex, tracked: cr.Regex, name: str, *, alone: bool, own: Preferred | None = None
+    texts: cr.Regex, name: str, *, tracked: cr.Regex, alone: bool, unmet: cr.Regex = cr.NOTHING
 ) -> ir.Terminal:
     accepted = cr.to_utf8(texts)
     if alone:
         return ir.Terminal(accepted, name)
-    given = None if own is None else own.promise
-    promised = (cr.NOTHING, cr.NOTHING) if given is None else (given.broken, given.unmet)
-    unended, barred, unfinished = (
-        None if cr.is_nothing(part) else cr.to_utf8(part)
-        for part in (cr.NOTHING if own is None else own.unmet, *promised)
-    )
     before = accepted if tracked is texts else cr.to_utf8(tracked)
-    return ir.Terminal(ir.Longest(accepted, before, unended, barred, unfinished), name)
+    return ir.Terminal(ir.Longest(accepted, before, _unless_empty(unmet)), name)
+
+
+def _followed(texts: cr.Regex, name: str, *, tracked: cr.Regex, way: Way) -> ir.Terminal:
+    """Texts behind which something must, and something must not come."""
+    barred, unfinished = _unless_empty(way.broken), _unless_empty(way.unmet)
+    accepted = cr.to_utf8(texts)
+    return ir.Terminal(ir.Longest(accepted, cr.to_utf8(tracked), barred=barred, unfinished=unfinished), name)
+
+
+def _unless_empty(texts: cr.Regex) -> ir.Expression | None:
+    return None if cr.is_nothing(texts) else cr.to_utf8(texts)
+
+
+def _looks(terminal: ir.Terminal) -> bool:
+    return isinstance(terminal.expression, ir.Longest)
 
 
 def _run(terminals: Sequence[ir.Node]) -> ir.Node | None:

@@ -23,6 +23,7 @@ from guidedgen.grammars.lark_extensions import Extended, extend
 from guidedgen.grammars.lark_hints import place_of_pattern
 from guidedgen.grammars.lark_loader import Loaded, check_text, load, place_of, without_comments
 from guidedgen.grammars.lark_rules import Terminals, placeholder_nodes, with_attributes
+from guidedgen.grammars.looking_back import ANYTHING
 from guidedgen.grammars.preferred import Preferred, preferred, preferred_literal
 from guidedgen.grammars.regex_text import parse_terminal
 from guidedgen.limits import Limits
@@ -81,7 +82,7 @@ def _assembled(
     """The grammar of what lark has read; see `parse`."""
     nodes = {**terminals, **placeholder_nodes(extended, json, limits)}
     named = _terminals(extended, loaded, terminals, limits)
-    lexemes = _lexemes(extended, loaded, named, lexer, limits)
+    lexemes = _lexemes(extended, loaded, named, lexer, start, limits)
     bare = {**lexemes.bare, **nodes}
     followed = {
         **lexemes.nodes,
@@ -101,7 +102,7 @@ def _assembled(
 
 
 def _lexemes(
-    extended: Extended, loaded: Loaded, named: Terminals, lexer: EarleyLexer, limits: Limits
+    extended: Extended, loaded: Loaded, named: Terminals, lexer: EarleyLexer, start: str, limits: Limits
 ) -> lark_lexing.Lexemes:
     """The terminals that rules name, as the lexer reads them."""
     names = {str(s.name) for rule in loaded.rules for s in rule.expansion if not isinstance(s, NonTerminal)}
@@ -111,9 +112,48 @@ def _lexemes(
     composite = [name for name in extended.terminals if name in {*names, *loaded.ignored}]
     if lexer != "basic":
         taken.update((name, Preferred(named(name))) for name in composite)
+        _check_tests_before(taken, extended, loaded, start)
         return lark_lexing.dynamic(taken, loaded.ignored, lexer, labels)
     beside = {name: Preferred(named(name)) for name in composite}
     return lark_lexing.basic(used, taken, loaded.ignored, labels, beside)
+
+
+def _check_tests_before(taken: Mapping[str, Preferred], extended: Extended, loaded: Loaded, start: str) -> None:
+    """Refuse tests of the character before a terminal where that is not known."""
+    for name, found in taken.items():
+        if found.before == ANYTHING:
+            continue
+        held = any(not attributes.captures_only for attributes in extended.attributes.values())
+        if extended.placeholders or extended.declared or held:
+            what = "JSON, special tokens, declared terminals, and rules with limits or ends"
+            message = f"terminal {name} tests the text before it, beside {what}"
+            raise UnsupportedFeature(message, keyword=name, hint="Say in the grammar what may stand there.")
+        if not found.before.at_start and name in {*_beginnings(loaded.rules, start), *loaded.ignored}:
+            message = f"terminal {name} needs a text before it, and may begin the text"
+            raise UnsupportedFeature(message, keyword=name, hint="Let another terminal come first.")
+
+
+def _beginnings(rules: Iterable[Rule], start: str) -> set[str]:
+    """The terminals that a text of a rule may begin with."""
+    options = _by_origin(rules)
+    empty: set[str] = set()
+    changed = True
+    while changed:
+        found = {name for name, ways in options.items() if any(all(str(s.name) in empty for s in way) for way in ways)}
+        changed, empty = found != empty, found
+    seen, work, first = {start}, [start], set[str]()
+    while work:
+        for way in options.get(work.pop(), []):
+            for symbol in way:
+                name = str(symbol.name)
+                if not isinstance(symbol, NonTerminal):
+                    first.add(name)
+                elif name not in seen:
+                    seen.add(name)
+                    work.append(name)
+                if name not in empty:
+                    break
+    return first
 
 
 def _with_attributes(
@@ -290,7 +330,7 @@ def _odd_terminals(loaded: Loaded, extended: Extended, limits: Limits) -> list[t
     notes: list[tuple[str, str]] = []
     for terminal in loaded.terminals:
         try:
-            nullable = taken_texts(terminal, extended, limits).texts.nullable
+            nullable = taken_texts(terminal, extended, limits).whole.nullable
         except CompileError as error:
             notes.append((terminal.name, str(error)))
             continue

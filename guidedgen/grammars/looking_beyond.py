@@ -123,13 +123,13 @@ class _Search:
         """Look at the tests in `tree`, which stands between `before` and `after`; `others` are read in its place."""
         if isinstance(tree, Serial):
             for place, part in enumerate(tree.parts):
-                left = cr.concat([before, *map(_without, tree.parts[:place])])
-                right = cr.concat([*map(_without, tree.parts[place + 1 :]), after])
+                left = cr.concat([before, *map(language_of, tree.parts[:place])])
+                right = cr.concat([*map(language_of, tree.parts[place + 1 :]), after])
                 self.collect(part, left, right, others)
         elif isinstance(tree, Alternatives):
             options = [option for option in tree.options if not _is_ruled_out(option, before)]
             for option in options:
-                beside = [cr.concat([before, _without(other), after]) for other in options if other is not option]
+                beside = [cr.concat([before, language_of(other), after]) for other in options if other is not option]
                 self.collect(option, before, after, [*others, *beside])
         elif isinstance(tree, Loop):
             for test in _tests(tree.inner):
@@ -201,14 +201,14 @@ def _tests(tree: Tree) -> list[Ahead | LookAhead]:
     return [tree] if isinstance(tree, Ahead | LookAhead) else []
 
 
-def _without(tree: Tree) -> cr.Regex:
+def language_of(tree: Tree) -> cr.Regex:
     """The language of a tree whose tests all hold."""
     if isinstance(tree, Serial):
-        return cr.concat(map(_without, tree.parts))
+        return cr.concat(map(language_of, tree.parts))
     if isinstance(tree, Alternatives):
-        return cr.union(map(_without, tree.options))
+        return cr.union(map(language_of, tree.options))
     if isinstance(tree, Loop):
-        return cr.repeat(_without(tree.inner), tree.low, tree.high)
+        return cr.repeat(language_of(tree.inner), tree.low, tree.high)
     if is_test(tree):
         return cr.EPSILON
     assert not isinstance(tree, Ahead | LookAhead)

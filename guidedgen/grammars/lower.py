@@ -18,7 +18,7 @@ from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.embedded import native_text, translated
 from guidedgen.grammars.lalr_rows import lalr_row
 from guidedgen.grammars.regular import expression_of, within_chars
-from guidedgen.kernel.table import END_OF_TERMINAL, END_OF_TEXT, ExprOp, GrammarTable, SymOp
+from guidedgen.kernel.table import BEGINNING, END_OF_TERMINAL, END_OF_TEXT, ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
 if TYPE_CHECKING:
@@ -220,8 +220,9 @@ class _Lowering:
 
     def emit_longest(self, node: ir.Longest) -> int:
         """LONGEST; the end of the terminal and that of the text are bytes that no text has."""
-        tracked = self._either([node.tracked], node.unended)
-        barred = [] if node.barred is None else [node.barred]
+        tracked = self._either([self._ids[node.tracked], *map(self._mark, node.apart)], node.unended)
+        barred = [self._ids[node.barred]] if node.barred is not None else []
+        barred += map(self._mark, node.marks)
         if barred or node.unfinished is not None:
             behind = [self._ids[node.accepted], self._emit_byte_set(END_OF_TERMINAL)]
             behind.append(self._either(barred, node.unfinished))
@@ -231,9 +232,12 @@ class _Lowering:
             self._known[key] = self._expression(*key)
         return self._known[key]
 
-    def _either(self, parts: list[ir.Expression], unended: ir.Expression | None) -> int:
+    def _mark(self, name: bytes) -> int:
+        return self._joined(ExprOp.CONCAT, [self._emit_byte_set(BEGINNING), self._emit_literal(name)])
+
+    def _either(self, options: list[int], unended: ir.Expression | None) -> int:
         """Any of them, or `unended` at the end of the text."""
-        options = [self._ids[part] for part in parts]
+        options = [*options]
         if unended is not None and self._counted:
             options.append(self._joined(ExprOp.CONCAT, [self._ids[unended], self._emit_byte_set(END_OF_TEXT)]))
         return options[0] if len(options) == 1 else self._joined(ExprOp.OR, options)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Final, TypeAlias
 
@@ -24,9 +24,10 @@ from guidedgen.errors import LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars.automaton_text import Automaton, expression_of_automaton
 from guidedgen.grammars.char_emptiness import are_equal, is_empty, next_characters
-from guidedgen.grammars.char_promises import Promise, has_one_place, promise
+from guidedgen.grammars.char_promises import Promise, Way, has_one_place, longest_ways, promise
 from guidedgen.grammars.char_proofs import fixed_width, is_prefix_free
 from guidedgen.grammars.char_set import ANY, CharSet, partition
+from guidedgen.grammars.looking_back import ANYTHING, Before, without_tests_before
 from guidedgen.grammars.looking_beyond import broken_texts, condition_of, promised_texts, without_settled_tests
 from guidedgen.grammars.regex_assertions import is_empty_width, without_tests
 from guidedgen.grammars.regex_parser import unsupported_error
@@ -60,28 +61,30 @@ class Preferred:
     """What a lexer can take.
 
     Attributes:
-        texts: the preferred language; see the module.
+        texts: the preferred language; see the module. Without those of `ways`.
         broken: texts that must not come about by what follows, besides longer ones of `texts`.
         alone: whether it is plain that no text begins another.
         unmet: texts that must not be the last ones: more has to follow.
-        promise: what follows says which text is taken, the one that this holds behind; longer ones do not matter.
+        ways: further texts, of which what follows says which one is taken.
+        before: what may stand before them.
     """
 
     texts: cr.Regex
     broken: cr.Regex = cr.NOTHING
     alone: bool = False
     unmet: cr.Regex = cr.NOTHING
-    promise: Promise | None = None
+    ways: tuple[Way, ...] = ()
+    before: Before = ANYTHING
 
     @property
     def looks_for_more(self) -> bool:
         """Whether something must follow."""
-        return self.promise is not None or not cr.is_nothing(self.unmet)
+        return bool(self.ways) or not cr.is_nothing(self.unmet)
 
     @property
-    def tracked(self) -> cr.Regex:
-        """All that must not come about by what follows."""
-        return cr.NOTHING if self.promise is not None else cr.union([self.texts, self.broken])
+    def whole(self) -> cr.Regex:
+        """All texts that it may take."""
+        return cr.union([self.texts, *(way.texts for way in self.ways)]) if self.ways else self.texts
 
 
 def preferred_literal(text: str) -> Preferred:
@@ -100,11 +103,9 @@ def preferred(pattern: str, *, limits: Limits) -> Preferred:
     """
     tree = parse_python(pattern, limits, keep_lazy=True, in_order=True)
     refuse = partial(unsupported_error, pattern)
-    if places := edge_tests(tree, left=True):
-        hint = "Say in the grammar what may stand there."
-        raise unsupported_error(pattern, "a test of the text before the terminal", min(places), hint=hint)
     try:
-        return _of(tree, refuse)
+        before, tree = without_tests_before(tree, partial(refuse, hint="Say in the grammar what may stand there."))
+        return replace(_of(tree, refuse), before=before)
     except RecursionError:
         raise LimitExceeded("depth", limits.depth, "groups of a pattern are nested too deep") from None
 
@@ -114,13 +115,12 @@ def _of(tree: Tree, refuse: _Refuse) -> Preferred:
     if options:
         found = [_of(option, refuse) for option in options]
         beginnings = [cr.concat([_form(option).first, cr.ANY_TEXT]) for option in options]
-        if any(part.promise is not None for part in found):
-            raise refuse("a test of what follows in one of several alternatives", 0)
         return Preferred(
             cr.union(part.texts for part in found),
             cr.union(_within(part.broken, own) for part, own in zip(found, beginnings, strict=True)),
             all(part.alone for part in found),
             cr.union(_within(part.unmet, own) for part, own in zip(found, beginnings, strict=True)),
+            tuple(way for part in found for way in part.ways),
         )
     form = _form(tree)
     if has_tests(tree):
@@ -198,8 +198,13 @@ def _with_promises(tree: Tree, form: _Form, refuse: _Refuse) -> Preferred | None
     tests = [test for test in parts[end:] if isinstance(test, _TESTS)]
     body = serial(parts[:end])
     given = promise(condition_of(tests, refuse)) if tests and not has_tests(body) else None
-    texts = cr.NOTHING if given is None else _candidates(body, given, refuse)
-    return Preferred(texts, promise=given) if given is not None and has_one_place(texts, given) else None
+    if given is None:
+        return None
+    texts = _candidates(body, given, refuse)
+    if has_one_place(texts, given):
+        return Preferred(cr.NOTHING, ways=(Way(texts, given.broken, given.unmet),))
+    ways = longest_ways(texts, given) if _form(body).decided else None
+    return None if ways is None else Preferred(cr.NOTHING, ways=ways)
 
 
 def _candidates(body: Tree, given: Promise, refuse: _Refuse) -> cr.Regex:

@@ -49,7 +49,8 @@ longest match; every rule by which a lexer decides is of this form (docs/concept
 a text of its own: to the terminals in it, its end is that of the whole text. (Where it begins before what a terminal in
 front of it tracks is decided, that is not so: then it is read as any other RULE.) Two bytes that are in no text stand
 in `tracked` for ends, of the terminal (0xFE) and of the bytes that follow (0xFF): with w 0xFE v, the bytes from the end
-of a text w do not begin with v, and with w 0xFF, a text w is not the last one.
+of a text w do not begin with v, and with w 0xFF, a text w is not the last one. A third, 0xFC, keeps terminals apart:
+one that tracks 0xFC k does not follow straight behind a text w of one that tracks w 0xFC k.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ if TYPE_CHECKING:
     from guidedgen.kernel._native import Schema
 
 
-END_OF_TERMINAL, END_OF_TEXT = 1 << 0xFE, 1 << 0xFF
-"""The byte sets that stand for ends in what LONGEST tracks. Where others have these bytes, they mean nothing."""
+BEGINNING, END_OF_TERMINAL, END_OF_TEXT = 1 << 0xFC, 1 << 0xFE, 1 << 0xFF
+"""The byte sets that stand for places in what LONGEST tracks. Where others have these bytes, they mean nothing."""
 
 
 class ExprOp(IntEnum):

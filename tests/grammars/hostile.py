@@ -211,6 +211,17 @@ def keywords_in_a_pattern() -> str:
     return f"start: (KEYWORD | NAME)*\nKEYWORD: {words}\nNAME: /k[0-9x]*/\n%ignore / +/\n"
 
 
+@lark
+def what_must_follow_far_away() -> str:
+    return "start: (A | B | C)*\nA: /[a-z]{1,300}(?=.{300}x)/\nB: /(?=.{400}y)[0-9]+/\nC: /[ab]+(?=(?:a|b){40}c)/\n"
+
+
+@lark
+def words_that_something_must_follow() -> str:
+    words = "|".join(f"w{number}" for number in range(400))
+    return f"start: (WORD | BEFORE | /./)*\nWORD: /(?:{words})+(?=[^w]|w[0-9]{{1,60}}$)/\nBEFORE: /(?<![{words}])x/\n"
+
+
 @gbnf
 def deep_groups_in_gbnf() -> str:
     return "root ::= " + "(" * 5000 + '"a"' + ")*" * 5000 + "\n"

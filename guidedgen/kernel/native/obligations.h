@@ -8,7 +8,7 @@ namespace guidedgen {
 
 class Obligations {
   public:
-    static constexpr uint8_t kEndOfText = 0xFF;
+    static constexpr uint8_t kBeginning = 0xFC, kEndOfText = 0xFF;
 
     explicit Obligations(Lexer& lexer) : lexer_(lexer) {}
 
@@ -35,6 +35,7 @@ class Obligations {
     // Whether some obligations speak of the end of the text.
     bool marks_ends() const { return marks_ends_; }
     void note_marks_ends() { marks_ends_ = true; }
+    void note_marks_beginnings() { marks_beginnings_ = true; }
 
     // A nonterminal that is predicted under an obligation: whoever waits for it without that obligation waits for another one.
     int32_t frame(int32_t nonterminal, int32_t obligation) {
@@ -51,7 +52,16 @@ class Obligations {
     static constexpr int64_t kEach = 64;
     static constexpr int32_t kFrames = 1 << 30;   // above all nonterminals
 
+    // Whether a mark keeps a lexeme from beginning: one that what it tracks and the obligation have.
+    bool kept_out(LexState* plain, int32_t obligation) {
+        const int32_t tracked = lexer_.expressions().tracked(plain->expr);
+        if (!marks_beginnings_ || tracked == Expressions::kEmpty) return false;
+        LexState *own = lexer_.next(lexer_.state(tracked), kBeginning), *left = lexer_.next(lexer_.state(obligation), kBeginning);
+        return own && left && lexer_.alive(lexer_.state(lexer_.expressions().both({own->expr, left->expr})));
+    }
+
     LexState* begin(LexState* plain, int32_t obligation) {
+        if (kept_out(plain, obligation)) return nullptr;
         if ((lexer_.first(plain) & lexer_.first(lexer_.state(obligation))).empty()) return plain;
         Expressions& e = lexer_.expressions();
         const int32_t broken = e.concat(obligation, Expressions::kAll);
@@ -61,7 +71,7 @@ class Obligations {
     }
 
     Lexer& lexer_;
-    bool marks_ends_ = false;
+    bool marks_ends_ = false, marks_beginnings_ = false;
     std::map<std::pair<int32_t, int32_t>, LexState*> starts_;
     std::map<std::pair<int32_t, int32_t>, int32_t> frames_;
 };

@@ -119,6 +119,7 @@ class SymbolTable {
                     std::memcpy(set.w.data(), t.byte_sets + 32 * int64_t{a}, 32);
                     id = e.bytes(set);
                     if (set == ByteSet::single(Obligations::kEndOfText)) obligations_.note_marks_ends();
+                    if (set == ByteSet::single(Obligations::kBeginning)) obligations_.note_marks_beginnings();
                     if (set == ByteSet::single(Lexer::kEndOfTerminal)) lexer_->note_marks_terminals();
                     break;
                 }

@@ -15,7 +15,7 @@ from guidedgen.kernel.reference.derivatives import Derivatives, evaluate
 from guidedgen.kernel.reference.expressions import Expression, Expressions, Length, Op
 
 End = tuple[Expression, Expression | None, Length]  # what is tracked, the obligation, bytes of the shortest such text
-_END_OF_TERMINAL, _END_OF_TEXT = 0xFE, 0xFF
+_BEGINNING, _END_OF_TERMINAL, _END_OF_TEXT = 0xFC, 0xFE, 0xFF
 Steps = tuple[Expression | None, ...]  # [256] next state by byte, None where the end is out of reach
 
 
@@ -155,8 +155,13 @@ class Lexemes:
         """The state in which a terminal begins under an obligation, None where it cannot.
 
         No beginning of it may be one of the obligation's texts, and what is left of these after it goes on beside its
-        own. Where the first byte of either rules out the other, nothing changes.
+        own. Where the first byte of either rules out the other, nothing changes. A mark that both have keeps it out.
         """
+        if obligation is not None and plain.op is Op.LONGEST:
+            marks = [self.steps(text)[_BEGINNING] for text in (plain.args[1], obligation)]
+            known = [mark for mark in marks if mark is not None]
+            if len(known) == 2 and self.distance(self._make.intersection(known)) != math.inf:
+                return None
         if obligation is None or not self.live_bytes(plain) & self.live_bytes(obligation):
             return plain
         make = self._make
