@@ -50,8 +50,8 @@ def record(method: str, prompt: str, text: str = "a b c d", *, part: str = OPEN,
 def test_figures_of_texts_by_hand() -> None:
     assert words("It's 5, it's late.") == ["it", "'", "s", "5", ",", "it", "'", "s", "late", "."]
     assert ngrams("abab", 2) == {("a", "b"): 2, ("b", "a"): 1}
-    assert distinct(["abab", "ab"], 2) == 2 / 4
-    assert distinct(["a"], 2) is None
+    assert distinct("abab", 2) == 2 / 3
+    assert distinct("a", 2) is None
     assert repeated("abcabcabc", 3) == 1 - 3 / 7
     assert repeated("ab", 3) == 0.0
     assert perplexity([(-2.0, 1), (-4.0, 2)]) == pytest.approx(math.exp(2.0))
@@ -162,6 +162,8 @@ def test_claims_are_judged_by_intervals() -> None:
     assert {found.verdict for found in judgements(turned) if found.method == SAMPLE} == {"contradicted"}
     same = [record(SAMPLE, one.prompt, one.text) for one in looping]
     assert {found.verdict for found in judgements([*looping, *same]) if found.method == SAMPLE} == {"open"}
+    few = [found.verdict for found in judgements([*looping[:4], *fresh[:4]]) if found.method == SAMPLE]
+    assert few == ["open"]
     lonely = [found.verdict for found in judgements(fresh)]
     assert lonely == ["run only"]
 
@@ -184,7 +186,7 @@ def test_figures_and_tables() -> None:
     assert told["settings"] == {"model": "m"}
     assert len(told["open"]) == 2
     text = report.markdown(records)
-    assert "| extraction | beam | 1 | 100 | 100 (100 to 100) |" in text
+    assert "| extraction | beam | 1 | 100 | 100 |" in text
     assert "### What the sources claim" in text
     pytest.importorskip("matplotlib")
     assert report.page({"model": "m", "dtype": "bf16"}, records).count("<svg") == 2
