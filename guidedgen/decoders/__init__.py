@@ -10,6 +10,8 @@ from guidedgen.decoders.plain import Plain
 from guidedgen.decoders.search import Beam, BestFirst, ConditionalBeam, ExactTopK, StochasticBeam
 from guidedgen.decoders.speculative import Speculative
 from guidedgen.decoders.stepwise import RewardGuided
+from guidedgen.decoders.triggers import Resample, Switch, Trigger, Widen
+from guidedgen.decoders.watched import Watched
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "auto": Auto,
@@ -23,6 +25,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "reward-guided": RewardGuided,
     "speculative": Speculative,
     "stochastic-beam": StochasticBeam,
+    "watched": Watched,
 }
 """Every strategy by the name that the command line and settings files use."""
 _DRAFTED: dict[str, type] = {"drafter": str, "verifier": str, "policy": str}
@@ -37,6 +40,7 @@ _PARTS: dict[str, dict[str, type]] = {
     "reward-guided": {"reward": str, "threshold": float},
     "speculative": _DRAFTED,
     "stochastic-beam": {"width": int},
+    "watched": {"damage": float},
 }
 
 
@@ -50,8 +54,8 @@ def strategy_named(text: str) -> Strategy:
 
     "plain", "auto[:DRAFTER[:LOSS]]", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]",
     "beam[:WIDTH[:GROUPS]]", "conditional-beam[:WIDTH[:PREDICATE]]", "stochastic-beam[:WIDTH]",
-    "best-first[:EXPANSIONS[:WIDTH]]", "exact-top-k[:LIMIT]", "reward-guided[:REWARD[:THRESHOLD]]"; "overlapped" as
-    "speculative". `catalogue.catalogue` lists all names.
+    "best-first[:EXPANSIONS[:WIDTH]]", "exact-top-k[:LIMIT]", "reward-guided[:REWARD[:THRESHOLD]]", "watched[:DAMAGE]";
+    "overlapped" as "speculative". `catalogue.catalogue` lists all names.
 
     Raises:
         ValueError: a name is not known, or there are too many.
@@ -86,10 +90,15 @@ __all__ = [
     "LogitsSource",
     "Overlapped",
     "Plain",
+    "Resample",
     "RewardGuided",
     "Speculative",
     "StochasticBeam",
     "Strategy",
+    "Switch",
+    "Trigger",
+    "Watched",
+    "Widen",
     "strategy_named",
     "strategy_parts",
 ]

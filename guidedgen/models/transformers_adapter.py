@@ -123,6 +123,10 @@ class TransformersModel:
         """See `LayeredModel.head`."""
         return _owned(self._layered().head(hidden))
 
+    def routers(self) -> list[Any]:
+        """The modules that choose experts; none where there are none that can be told to choose otherwise."""
+        return self._backend.routers() if isinstance(self._backend, LibraryRows) else []
+
     def _layered(self) -> LayeredBackend:
         if not self.info.layers:
             raise ModelError(

@@ -167,3 +167,25 @@ def test_the_command_line_streams_it(script: Script, monkeypatch: pytest.MonkeyP
     shown = CliRunner().invoke(cli.app, [*command, "--report"])
     assert shown.stdout == "/0: 1\n/1: 2\n"
     assert "/0" in shown.stderr
+
+
+def test_watched_outputs_through_the_api(script: Script) -> None:
+    """The script wants numbers where strings have to come: what is drawn again hurts no more than before."""
+    model, _ = script('{"buyer": 3}')
+    plain = model.generate("?", Order, max_tokens=60)
+    trigger = gg.Trigger(damage=1.0, where="/buyer", then=gg.Resample(tries=2))
+    watched = gg.Watched(strategy=gg.Speculative(), triggers=(trigger,))
+    result = model.generate("?", Order, max_tokens=60, strategy=watched, seed=1)
+    assert result.report["buyer"].damage <= plain.report["buyer"].damage
+    assert result.trace is not None
+    assert any("/buyer: drawn again" in note for note in result.trace.notes)
+    *events, last = model.stream("?", Order, max_tokens=60, strategy=watched, seed=1)
+    assert isinstance(last, gg.Done)
+    assert last.result.text == result.text
+    first = next(event for event in events if isinstance(event, gg.FieldClosed))
+    assert first.value == json.loads(result.text)["buyer"]
+
+
+def test_watched_by_name(script: Script) -> None:
+    model, _ = script(TEXT)
+    assert model.generate("?", Order, strategy="watched:2.5").text == TEXT

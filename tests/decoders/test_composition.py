@@ -21,7 +21,14 @@ from guidedgen.decoders import (
     StochasticBeam,
     Strategy,
 )
-from guidedgen.decoders.mix import Contrast, Integrative, LayerContrast, MixMethod
+from guidedgen.decoders.mix import (
+    Contrast,
+    ContrastiveSearch,
+    Integrative,
+    LayerContrast,
+    MixMethod,
+    WithNGrams,
+)
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
@@ -34,6 +41,8 @@ MIXES: dict[str, tuple[MixMethod, ...]] = {
     "contrast": (Contrast(amateur=ToyModel(vocabulary=VOCABULARY, seed=9)),),
     "layer contrast": (LayerContrast(layers=(0, 1)),),
     "integrative": (Integrative(prompts=lambda prompt: ((*PROMPT, 1), (2, *PROMPT), (3, 3))),),
+    "contrastive search": (ContrastiveSearch(alpha=0.5, top_k=3),),
+    "n-grams": (WithNGrams(texts=("(ab)", "ba0"), weight=0.6),),
     "penalties": (),
 }
 PENALTIES = Sampling(repetition_penalty=1.3, presence_penalty=0.4, repetition_window=12, no_repeat_ngram=5)
