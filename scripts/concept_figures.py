@@ -1,4 +1,4 @@
-"""Draws the figures of the concept pages on damage and mixing into docs/figures, from runs of the embedded model.
+"""Draws the figures of the concept pages on damage and search into docs/figures, from runs of the embedded model.
 
     python scripts/concept_figures.py [NAME ...]
 
@@ -20,6 +20,7 @@ import matplotlib.pyplot as plt
 from typing_extensions import TypedDict
 
 import guidedgen as gg
+from guidedgen.decoders.search.lattice import LatticeEdge
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "figures"
 MAIL = "Hello, since Monday the export to CSV gives us an empty file. Our customer Acme is waiting for it. Regards, Ada"
@@ -53,7 +54,50 @@ def damage(model: gg.Model) -> Any:
     return figure
 
 
-FIGURES: dict[str, Callable[[gg.Model], Any]] = {"damage": damage}
+def lattice(model: gg.Model) -> Any:
+    """The ways of a small lattice: merged edges dashed, ends ringed, the width of an edge by its probability."""
+    prompt, output = "What do you see?", gg.Regex(r"(It|This) (is|was) (a|the) (big|red) house\.")
+    search = gg.BestFirst(expansions=22, branching=2, merge=1)
+    found = model.lattice(prompt, output, strategy=search, describe="none")
+    edges = [(node, edge) for node, leaving in enumerate(found.edges) for edge in leaving]
+    useful = {node for node, end in enumerate(found.ends) if end is not None}
+    while more := {node for node, edge in edges if edge.target in useful} - useful:
+        useful |= more  # what leads to an end
+    edges = [(node, edge) for node, edge in edges if {node, edge.target} <= useful]
+    places = _placed(edges)
+    figure, axis = plt.subplots(figsize=(8, 3.4))
+    for node, edge in edges:
+        (left, low), (right, high) = places[node], places[edge.target]
+        style = {"linestyle": "--", "color": "#d1495b"} if edge.merged else {"color": "#777777"}
+        axis.plot([left, right], [low, high], linewidth=0.6 + 3 * math.exp(edge.logprob), zorder=1, **style)
+        text = model.vocabulary.decode_bytes(edge.tokens).decode(errors="replace")
+        axis.text(0.45 * left + 0.55 * right, 0.45 * low + 0.55 * high + 0.08, text.strip(), ha="center", fontsize=7)
+    for node, place in places.items():
+        end = found.ends[node] is not None
+        axis.plot(*place, "o", markersize=7, color="#2a9d5c" if end else "white", markeredgecolor="#555555", zorder=2)
+    axis.axis("off")
+    figure.tight_layout()
+    return figure
+
+
+def _placed(edges: Sequence[tuple[int, LatticeEdge]]) -> dict[int, tuple[float, float]]:
+    """Every node behind all that lead to it; those of one column spread evenly."""
+    columns = {0: 0}
+    for _ in edges:
+        for node, edge in edges:
+            if node in columns:
+                columns[edge.target] = max(columns.get(edge.target, 0), columns[node] + 1)
+    nodes: dict[int, list[int]] = {}
+    for node, column in sorted(columns.items()):
+        nodes.setdefault(column, []).append(node)
+    return {
+        node: (float(column), (len(others) - 1) / 2 - row)
+        for column, others in nodes.items()
+        for row, node in enumerate(others)
+    }
+
+
+FIGURES: dict[str, Callable[[gg.Model], Any]] = {"damage": damage, "lattice": lattice}
 
 
 def main(names: Sequence[str]) -> int:

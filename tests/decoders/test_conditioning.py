@@ -61,6 +61,20 @@ def test_distances_to_the_true_conditional_fall_with_the_effort(temperature: flo
     assert distance(Conditioned(align="smc", particles=16), sampling, 300) < 0.12
 
 
+def test_resampling_on_the_way_leaves_the_target_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short texts rarely run out of effective particles; a threshold of 1 resamples where weights differ."""
+    generations = []
+
+    def counted(particles: list[Particle], *, generation: int) -> list[Particle]:
+        generations.append(generation)
+        return resampled(particles, generation=generation)
+
+    monkeypatch.setattr("guidedgen.decoders.conditioning.strategy.resampled", counted)
+    often = Conditioned(align="smc", particles=8, threshold=1.0)
+    assert distance(often, WARM, 100) < 0.18
+    assert generations
+
+
 def test_rejection_is_exact() -> None:
     lenient = ToyModel(vocabulary=MODEL.vocabulary, spread=1.0)  # one text in five is valid
     assert distance(Conditioned(align="reject"), WARM, 600, lenient) < 0.05

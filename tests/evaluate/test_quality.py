@@ -50,8 +50,8 @@ def record(method: str, prompt: str, text: str = "a b c d", *, part: str = OPEN,
 def test_figures_of_texts_by_hand() -> None:
     assert words("It's 5, it's late.") == ["it", "'", "s", "5", ",", "it", "'", "s", "late", "."]
     assert ngrams("abab", 2) == {("a", "b"): 2, ("b", "a"): 1}
-    assert distinct(["abab", "ab"], 2) == 2 / 4
-    assert distinct(["a"], 2) is None
+    assert distinct("abab", 2) == 2 / 3
+    assert distinct("a", 2) is None
     assert repeated("abcabcabc", 3) == 1 - 3 / 7
     assert repeated("ab", 3) == 0.0
     assert perplexity([(-2.0, 1), (-4.0, 2)]) == pytest.approx(math.exp(2.0))
@@ -104,6 +104,9 @@ def test_answers_of_extraction_are_valid_and_right() -> None:
         assert all(item["name"].lower() in prompt.message.lower() for item in answer["items"])
         answer["items"][0]["count"] += 1
         assert 0.9 < score(task, prompt, json.dumps(answer)) < 1.0
+        answer["items"][0]["count"] -= 1
+        answer["items"].append(answer["items"][0])
+        assert score(task, prompt, json.dumps(answer)) < 0.9  # values that nobody asked for count too
     assert score(task, task.prompts[0], "no JSON") == 0.0
 
 
@@ -116,14 +119,16 @@ def test_answers_of_editing_are_the_changed_documents() -> None:
         assert (
             score(task, prompt, json.dumps(wanted)) == score(task, prompt, f"```json\n{json.dumps(wanted)}\n```") == 1
         )
-        assert score(task, prompt, given) == score(task, prompt, given[:-3]) == 0.0
+        assert 0.5 < score(task, prompt, given) < 1.0
+        assert score(task, prompt, given[:-3]) == 0.0
 
 
 def test_programs_have_to_be_programs_and_changed() -> None:
     task = task_named("code")
     for prompt in task.prompts:
         program = prompt.message.partition("```python\n")[2].partition("```")[0]
-        assert score(task, prompt, program) == 0.0
+        assert score(task, prompt, program) < 1.0
+        assert score(task, prompt, program + "(") == 0.0
     renamed = task.prompts[0].message.partition("```python\n")[2].partition("```")[0]
     renamed = renamed.replace("to_celsius", "fahrenheit_to_celsius")
     assert score(task, task.prompts[0], renamed) == score(task, task.prompts[0], f"```python\n{renamed}```") == 1.0
@@ -162,6 +167,8 @@ def test_claims_are_judged_by_intervals() -> None:
     assert {found.verdict for found in judgements(turned) if found.method == SAMPLE} == {"contradicted"}
     same = [record(SAMPLE, one.prompt, one.text) for one in looping]
     assert {found.verdict for found in judgements([*looping, *same]) if found.method == SAMPLE} == {"open"}
+    few = [found.verdict for found in judgements([*looping[:4], *fresh[:4]]) if found.method == SAMPLE]
+    assert few == ["open"]
     lonely = [found.verdict for found in judgements(fresh)]
     assert lonely == ["run only"]
 
@@ -184,7 +191,7 @@ def test_figures_and_tables() -> None:
     assert told["settings"] == {"model": "m"}
     assert len(told["open"]) == 2
     text = report.markdown(records)
-    assert "| extraction | beam | 1 | 100 | 100 (100 to 100) |" in text
+    assert "| extraction | beam | 1 | 100 | 100 |" in text
     assert "### What the sources claim" in text
     pytest.importorskip("matplotlib")
     assert report.page({"model": "m", "dtype": "bf16"}, records).count("<svg") == 2

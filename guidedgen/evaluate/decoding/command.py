@@ -54,8 +54,7 @@ def decoding(
         torch.set_num_threads(threads)
     if quality:
         _quality(out, model, _names(dtypes), _names(tasks), _names(methods), prompts)
-        _show_quality(out, html=html, as_json=as_json)
-        return
+        return _show_quality(out, html=html, as_json=as_json)
     plan = Plan(
         model=model,
         dtypes=_names(dtypes),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from guidedgen.evaluate.quality.methods import METHODS, Claim, Figure
 from guidedgen.evaluate.quality.metrics import Estimate, bootstrap, distinct, perplexity, repeated, self_bleu, words
 from guidedgen.evaluate.quality.records import OPEN, TextRecord
 
+_FEWEST = 5  # prompts that a verdict needs
 Verdict = Literal["shown", "contradicted", "open", "run only"]
 
 
@@ -21,7 +22,7 @@ class OpenFigures:
         method: its name.
         texts: how many.
         length: mean number of tokens.
-        distinct: different bigrams of words over all of them, all texts together.
+        distinct: share of a text's bigrams of words that are different ones.
         repeated: share of 4-grams of tokens that stood in their text before.
         alike: self-BLEU: how much of a text stands in the others.
         perplexity: under the model.
@@ -64,8 +65,8 @@ class Judgement:
     Attributes:
         method: whose.
         claim: which one; None where there is none.
-        verdict: "shown" and "contradicted": the interval of the difference leaves out zero; "open": it does not; "run
-            only": nothing to compare.
+        verdict: "shown" and "contradicted": the interval of the difference leaves out zero; "open": it does not, or
+            there are too few prompts; "run only": nothing to compare.
         difference: to the other method, prompt by prompt.
     """
 
@@ -77,22 +78,18 @@ class Judgement:
 
 def open_figures(records: Sequence[TextRecord]) -> list[OpenFigures]:
     """Of every method that has continuations."""
-    found = []
-    for method, own in _groups(records, OPEN).items():
-        spelled = [words(record.text) for record in own]
-        likeness = self_bleu(spelled)
-        found.append(
-            OpenFigures(
-                method=method,
-                texts=len(own),
-                length=sum(len(record.tokens) for record in own) / len(own),
-                distinct=bootstrap(spelled, _distinct),
-                repeated=bootstrap(own, _repeated),
-                alike=bootstrap(likeness, _mean),
-                perplexity=bootstrap(own, _perplexity),
-            )
+    return [
+        OpenFigures(
+            method=method,
+            texts=len(own),
+            length=sum(len(record.tokens) for record in own) / len(own),
+            distinct=_estimate("distinct", own),
+            repeated=_estimate("repeated", own),
+            alike=bootstrap(self_bleu([words(record.text) for record in own]), _mean),
+            perplexity=_estimate("perplexity", own),
         )
-    return found
+        for method, own in _groups(records, OPEN).items()
+    ]
 
 
 def task_figures(records: Sequence[TextRecord]) -> list[TaskFigures]:
@@ -104,8 +101,8 @@ def task_figures(records: Sequence[TextRecord]) -> list[TaskFigures]:
             part=part,
             texts=len(own),
             valid=sum(record.valid for record in own) / len(own),
-            accuracy=bootstrap(own, _accuracy),
-            perplexity=bootstrap(own, _perplexity),
+            accuracy=_estimate("accuracy", own),
+            perplexity=_estimate("perplexity", own),
         )
         for part in parts
         for method, own in _groups(records, part).items()
@@ -132,17 +129,19 @@ def _judged(method: str, records: Sequence[TextRecord]) -> Judgement:
     pairs = [(own[place], others[place]) for place in own if place in others]
     if not pairs:
         return Judgement(method=method, claim=claim, verdict="run only")
-    figure = _FIGURES[claim.figure]
+    item, fold = _FIGURES[claim.figure]
 
-    def difference(sample: Sequence[tuple[TextRecord, TextRecord]]) -> float | None:
-        first, second = figure([one for one, _ in sample]), figure([other for _, other in sample])
+    def difference(sample: Sequence[tuple[Any, Any]]) -> float | None:
+        first, second = fold([one for one, _ in sample]), fold([other for _, other in sample])
         return None if first is None or second is None else first - second
 
-    found = bootstrap(pairs, difference)
+    found = bootstrap([(item(one), item(other)) for one, other in pairs], difference)
     if found is None:
         return Judgement(method=method, claim=claim, verdict="run only")
     low, high = (found.low, found.high) if claim.more else (-found.high, -found.low)
-    verdict: Verdict = "shown" if low > 0 else "contradicted" if high < 0 else "open"
+    verdict: Verdict = "open"
+    if len(pairs) >= _FEWEST and (low > 0 or high < 0):
+        verdict = "shown" if low > 0 else "contradicted"
     return Judgement(method=method, claim=claim, verdict=verdict, difference=found)
 
 
@@ -160,29 +159,20 @@ def _groups(records: Sequence[TextRecord], part: str) -> dict[str, list[TextReco
     return groups
 
 
-def _distinct(texts: Sequence[list[str]]) -> float | None:
-    return distinct(texts, 2)
+def _estimate(figure: Figure, records: Sequence[TextRecord]) -> Estimate | None:
+    item, fold = _FIGURES[figure]
+    return bootstrap([item(record) for record in records], fold)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
-def _repeated(records: Sequence[TextRecord]) -> float | None:
-    return _mean([repeated(record.tokens, 4) for record in records])
-
-
-def _accuracy(records: Sequence[TextRecord]) -> float | None:
-    return _mean([record.score for record in records if record.score is not None])
-
-
-def _perplexity(records: Sequence[TextRecord]) -> float | None:
-    return perplexity((record.logprob, len(record.tokens)) for record in records)
-
-
-_FIGURES: dict[Figure, Callable[[Sequence[TextRecord]], float | None]] = {
-    "distinct": lambda records: _distinct([words(record.text) for record in records]),
-    "repeated": _repeated,
-    "perplexity": _perplexity,
-    "accuracy": _accuracy,
+_FIGURES: dict[Figure, tuple[Callable[[TextRecord], Any], Callable[[Sequence[Any]], float | None]]] = {
+    "distinct": (lambda record: distinct(words(record.text), 2), _mean),
+    "repeated": (lambda record: repeated(record.tokens, 4), _mean),
+    "perplexity": (lambda record: (record.logprob, len(record.tokens)), perplexity),
+    "accuracy": (lambda record: record.score, _mean),
 }
+"""What is taken of each text, and what becomes of many."""

@@ -24,12 +24,10 @@ def ngrams(items: Sequence[Hashable], size: int) -> Counter[tuple[Hashable, ...]
     return Counter(tuple(items[start : start + size]) for start in range(len(items) - size + 1))
 
 
-def distinct(texts: Iterable[Sequence[Hashable]], size: int) -> float | None:
-    """Different n-grams of all texts together over their number (Li et al. 2016, "distinct-n"); None where none is."""
-    together: Counter[tuple[Hashable, ...]] = Counter()
-    for text in texts:
-        together += ngrams(text, size)
-    return len(together) / together.total() if together else None
+def distinct(text: Sequence[Hashable], size: int) -> float | None:
+    """Different n-grams of a text over their number (Li et al. 2016, "distinct-n"); None where there are none."""
+    found = ngrams(text, size)
+    return len(found) / found.total() if found else None
 
 
 def repeated(text: Sequence[Hashable], size: int) -> float:
@@ -92,7 +90,7 @@ def bootstrap(items: Sequence[_T], figure: Callable[[Sequence[_T]], float | None
         figure: of such items.
         seed: of the samples.
     """
-    value = figure(items)
+    value = figure(items) if items else None
     if value is None:
         return None
     chance = random.Random(seed)

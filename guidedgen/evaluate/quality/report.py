@@ -30,13 +30,13 @@ _SHARES: Final = ("repeated", "distinct", "accuracy")
 
 
 def told(found: Estimate | None, *, percent: bool = False, sign: bool = False) -> str:
-    """A figure with its interval."""
+    """A figure with its interval; alone where all samples agree."""
     if found is None:
         return "-"
     values = [100 * value if percent else value for value in (found.value, found.low, found.high)]
     digits = 0 if percent and not sign else 1
     value, low, high = (f"{value:{'+' if sign else ''}.{digits}f}" for value in values)
-    return f"{value} ({low} to {high})"
+    return value if found.low == found.high else f"{value} ({low} to {high})"
 
 
 def open_row(found: OpenFigures) -> tuple[str, ...]:

@@ -27,8 +27,8 @@ def answers() -> Mapping[str, Mapping[str, Any]]:
 def score(task: Task, prompt: Prompt, text: str) -> float:
     """How right a text is, 0 to 1.
 
-    Extraction: the share of the answer's values that stand in their places. Editing: whether the document is the
-    changed one. Code: whether it is a program that has what it should have, and nothing that it should not.
+    Extraction and editing: the share of the answer's values that stand in their places, and of no others. Code: the
+    share of what the program should have and does, and should not have and does not; 0 where it is no program.
     """
     known = answers()[task.name][prompt.name]
     return _SCORES[task.name](known, prompt, text)
@@ -60,20 +60,25 @@ def changed(document: Any, changes: list[Mapping[str, Any]]) -> Any:
 
 
 def _extraction(known: str, prompt: Prompt, text: str) -> float:
-    wanted = dict(leaves(json.loads(known)))
-    found = dict(leaves(_document(text)))
-    return sum(_alike(found.get(path), value) for path, value in wanted.items()) / len(wanted)
+    return _agreement(json.loads(known), _document(text))
+
+
+def _agreement(wanted: Any, found: Any) -> float:
+    """Values that agree, of all places of either document."""
+    expected, given = dict(leaves(wanted)), dict(leaves(found))
+    agreeing = sum(_alike(given.get(path), value) for path, value in expected.items())
+    return agreeing / len(expected.keys() | given.keys())
 
 
 def _alike(found: object, wanted: object) -> bool:
     if isinstance(wanted, str) and isinstance(found, str):
         return found.strip().casefold() == wanted.casefold()
-    return type(found) in (int, float) and type(wanted) in (int, float) and found == wanted
+    return isinstance(found, bool) == isinstance(wanted, bool) and found == wanted
 
 
 def _editing(known: list[Mapping[str, Any]], prompt: Prompt, text: str) -> float:
     (given,) = (part for part in prompt.message.split("\n\n") if part.startswith("{"))
-    return float(_document(text) == changed(json.loads(given), known))
+    return _agreement(changed(json.loads(given), known), _document(text))
 
 
 def _code(known: Mapping[str, list[str]], prompt: Prompt, text: str) -> float:
@@ -82,8 +87,8 @@ def _code(known: Mapping[str, list[str]], prompt: Prompt, text: str) -> float:
         ast.parse(program)
     except (SyntaxError, ValueError):
         return 0.0
-    right = all(part in program for part in known["has"]) and not any(part in program for part in known["lacks"])
-    return float(right)
+    right = [part in program for part in known["has"]] + [part not in program for part in known["lacks"]]
+    return sum(right) / len(right)
 
 
 def _document(text: str) -> Any:
