@@ -53,7 +53,50 @@ def damage(model: gg.Model) -> Any:
     return figure
 
 
-FIGURES: dict[str, Callable[[gg.Model], Any]] = {"damage": damage}
+def layers(model: gg.Model) -> Any:
+    """Probability of each written token behind each layer, and where it becomes the favourite."""
+    prompt = "Name the capital of France and say one thing about it."
+    readout = model.inspect_layers(prompt, model.generate(prompt, max_tokens=24), top=1)
+    shares = [[token.layers[row].probability for token in readout.tokens] for row in range(len(readout.layers))]
+    figure, axis = plt.subplots(figsize=(8, 4.2))
+    image = axis.imshow(shares, aspect="auto", origin="lower", cmap="viridis", vmin=0, vmax=1)
+    settled = [(at, token.settled) for at, token in enumerate(readout.tokens) if token.settled is not None]
+    axis.plot([at for at, _ in settled], [layer for _, layer in settled], "w.", markersize=5)
+    axis.set_xticks(range(len(readout.tokens)), [token.text for token in readout.tokens], rotation=90, fontsize=7)
+    axis.set_ylabel("layer")
+    axis.set_title("probability of the written token; dots: favourite from here on", loc="left", fontsize=9)
+    figure.colorbar(image)
+    figure.tight_layout()
+    return figure
+
+
+def repetition(model: gg.Model) -> Any:
+    """How many of the four-grams so far came before, along one open continuation by each method."""
+    methods: dict[str, gg.Plain] = {
+        "greedy": gg.Plain(),
+        "ContrastiveSearch": gg.Plain(mix=(gg.ContrastiveSearch(),)),
+        "AgainstRepetition": gg.Plain(mix=(gg.AgainstRepetition(),)),
+        "Momentum": gg.Plain(mix=(gg.Momentum(),)),
+        "LayerContrast": gg.Plain(mix=(gg.LayerContrast(),)),
+    }
+    figure, axis = plt.subplots(figsize=(8, 3.4))
+    for name, strategy in methods.items():
+        tokens = model.generate("Write a long story about a lighthouse.", strategy=strategy, max_tokens=256).tokens
+        grams = list(zip(*(tokens[shift:] for shift in range(4)), strict=False))
+        repeated = [1 - len(set(grams[:count])) / count for count in range(1, len(grams) + 1)]
+        axis.plot(range(4, len(tokens) + 1), repeated, label=name)
+    axis.set_xlabel("tokens")
+    axis.set_ylabel("share of repeated 4-grams")
+    axis.legend(fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+FIGURES: dict[str, Callable[[gg.Model], Any]] = {
+    "damage": damage,
+    "layers": layers,
+    "repetition": repetition,
+}
 
 
 def main(names: Sequence[str]) -> int:
