@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,9 @@ import matplotlib.pyplot as plt
 from typing_extensions import TypedDict
 
 import guidedgen as gg
+from guidedgen.sampler.pipeline import logits_to_probabilities
+from guidedgen.sampler.sampler import Sampler
+from guidedgen.sampler.sequence import Sequence as Tokens
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "figures"
 MAIL = "Hello, since Monday the export to CSV gives us an empty file. Our customer Acme is waiting for it. Regards, Ada"
@@ -92,7 +96,47 @@ def repetition(model: gg.Model) -> Any:
     return figure
 
 
+CUTS: Mapping[str, Mapping[str, float]] = {
+    "top_n_sigma=1": {"top_n_sigma": 1.0},
+    "top_k=40": {"top_k": 40},
+    "top_p=0.95": {"top_p": 0.95},
+    "min_p=0.1": {"min_p": 0.1},
+    "typical_p=0.95": {"typical_p": 0.95},
+    "epsilon_cutoff=3e-4": {"epsilon_cutoff": 3e-4},
+    "eta_cutoff=3e-4": {"eta_cutoff": 3e-4},
+}
+
+
+def cuts(model: gg.Model) -> Any:
+    """Which of the most probable tokens each cut keeps, where the model is sure and where it is not."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), sharey=True)
+    sampler = Sampler(model.language_model)
+    for axis, text in zip(axes, ("The capital of France is", "Yesterday evening I"), strict=True):
+        node = Tokens.prompt(model.vocabulary.encode(text), gg.AnyText(model.vocabulary).start())
+        logits = sampler.logits([node])
+        order = logits[0].argsort(descending=True)
+        for row, settings in enumerate(CUTS.values()):
+            sampling = gg.Sampling(temperature=1.0, **settings)  # type: ignore[arg-type]
+            shares = logits_to_probabilities(logits, [node], logits * 0, sampling)[0]
+            kept = (shares[order] > 0).int().tolist()
+            edges = [at for at, (a, b) in enumerate(pairwise([0, *kept, 0])) if a != b]
+            axis.hlines(
+                [row] * (len(edges) // 2),
+                [start + 1 for start in edges[::2]],
+                [end + 1 for end in edges[1::2]],
+                "#2a6f97",
+                linewidth=6,
+            )
+        axis.set_xscale("log")
+        axis.set_xlabel("rank of the token")
+        axis.set_title(f"{text} …", loc="left", fontsize=9)
+        axis.set_yticks(range(len(CUTS)), list(CUTS))
+    figure.tight_layout()
+    return figure
+
+
 FIGURES: dict[str, Callable[[gg.Model], Any]] = {
+    "cuts": cuts,
     "damage": damage,
     "layers": layers,
     "repetition": repetition,
