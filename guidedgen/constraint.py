@@ -77,6 +77,12 @@ class State(Protocol):
         """The name of the stop rule that fired, or None. Never goes back to None."""
 
 
+def temperature_of(state: State) -> float | None:
+    """The temperature at which a state wants the next token drawn, its own `temperature`; None: that of the run."""
+    found: float | None = getattr(state, "temperature", None)
+    return found
+
+
 class _Loading(_ProtocolMeta):
     """Gives `Constraint` a `load` that is no member of the protocol: nobody who writes a constraint has to have one."""
 
@@ -330,6 +336,11 @@ class AllOfState:
             if hasattr(part, "explain") and (found := part.explain(token)) is not None:
                 return cast(Explanation, found)
         return None
+
+    @property
+    def temperature(self) -> float | None:
+        """The highest that a part sets for the next token; None where none does."""
+        return max((heat for part in self.parts if (heat := temperature_of(part)) is not None), default=None)
 
     @property
     def accepting(self) -> bool:

@@ -176,4 +176,6 @@ class Front:
 
     def log_chances(self, proposal: Proposal) -> torch.Tensor:
         """Log-probabilities without the mask, at the temperature (1 where it is 0) [B, V]."""
-        return (proposal.unmasked / (self.sampling.temperature or 1.0)).log_softmax(-1)
+        if proposal.heats is None:
+            return (proposal.unmasked / (self.sampling.temperature or 1.0)).log_softmax(-1)
+        return (proposal.unmasked / proposal.heats.masked_fill(proposal.heats == 0, 1.0)).log_softmax(-1)

@@ -319,6 +319,14 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Heated:
+    """A node whose tokens are drawn at a temperature of their own; what is heated within it keeps its own."""
+
+    node: Node
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Dynamic:
     """A text that a function of the program allows when generation gets there; see `dynamic.py`.
 
@@ -364,6 +372,7 @@ Node: TypeAlias = (
     | Limited
     | Lalr
     | Capture
+    | Heated
     | Dynamic
 )
 

@@ -17,6 +17,7 @@ from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeatur
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.lalr_tables import Blocks, LalrLexer, build
+from guidedgen.grammars.lark_attributes import Attributes
 from guidedgen.grammars.lark_extensions import Extended, extend
 from guidedgen.grammars.lark_lexing import check_rival
 from guidedgen.grammars.lark_loader import Loaded, lark_errors, load, place_of
@@ -102,7 +103,7 @@ def parse(
     """
     keep = () if indent is None else (indent.newline,)
     extended = _without_extensions(text)
-    loaded = load(text, start=start, import_paths=import_paths, limits=limits, keep=keep)
+    loaded = load(extended.text, start=start, import_paths=import_paths, limits=limits, keep=keep)
     blocks = None if indent is None else _blocks(indent, loaded, text)
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in loaded.terminals}
     terminals = {
@@ -123,12 +124,18 @@ def parse(
 
 
 def _without_extensions(text: str) -> Extended:
-    """Refuse what stands for something that lark's automata know nothing of."""
+    """Refuse what stands for something that lark's automata know nothing of; they do not need to know of captures."""
     extended = extend(text)
-    if extended.placeholders or extended.terminals or extended.attributes:
-        what = "%json, %regex, special tokens, & and ~, and attributes of rules"
+    only_captured = all(found == Attributes(capture=found.capture) for found in extended.attributes.values())
+    if extended.placeholders or extended.terminals or not only_captured:
+        what = "%json, %regex, special tokens, & and ~, and attributes of rules but capture"
         raise UnsupportedFeature(f'parser="lalr" does not know {what}', hint='Use parser="earley".')
     return extended
+
+
+def has_captures(text: str) -> bool:
+    """Whether some rule is captured; raises as `parse` does."""
+    return bool(extend(text).attributes)
 
 
 def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Expression | ir.Longest:

@@ -23,12 +23,14 @@ from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.char_emptiness import is_empty
 from guidedgen.grammars.char_set import ANY, CharSet
+from guidedgen.grammars.lark_loader import in_order, without_warnings
 from guidedgen.grammars.preferred import Preferred
 
 DynamicLexer: TypeAlias = Literal["dynamic", "dynamic_complete"]
 
 _NO_CHARS: Final = CharSet(())
 _NO_LABELS: Final[Mapping[str, str]] = {}
+_NO_OTHERS: Final[Mapping[str, Preferred]] = {}
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,16 @@ def basic(
     taken: Mapping[str, Preferred],
     ignored: Collection[str],
     labels: Mapping[str, str] = _NO_LABELS,
+    beside: Mapping[str, Preferred] = _NO_OTHERS,
 ) -> Lexemes:
     """Terminals that compete for every text.
+
+    Args:
+        definitions: those that do.
+        taken: what each can take, by name.
+        ignored: names of those that are ignored.
+        labels: what people call them, where that is not their names.
+        beside: terminals that lark does not know: they are read where they are expected, and stand in nobody's way.
 
     Raises:
         UnsupportedFeature: whether a terminal takes a text depends on how another one looks at what follows.
@@ -89,6 +99,9 @@ def basic(
     bare: dict[str, ir.Node] = {
         name: found[0] if len(found) == 1 else ir.Choice(tuple(found)) for name, found in ways.items()
     }
+    for name, found in beside.items():
+        bare[name] = _terminal(found, name, shorter=False)
+        skipped += [bare[name]] if name in ignored else []
     return _lexemes(bare, _run(skipped))
 
 
@@ -120,14 +133,15 @@ def scanner(definitions: Sequence[TerminalDef]) -> list[Entry]:
     not tried by itself unless it has flags that the pattern has not. (lark 1.2, `lexer.py`: `BasicLexer.__init__`,
     `_create_unless`.)
     """
-    order = sorted(definitions, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
+    order = in_order(definitions)
     strings = [terminal for terminal in order if isinstance(terminal.pattern, PatternStr)]
     embedded: set[str] = set()
     owners: dict[str, tuple[TerminalDef, ...]] = {}
     for terminal in order:
         if isinstance(terminal.pattern, PatternStr):
             continue
-        pattern = re.compile(terminal.pattern.to_regexp())
+        with without_warnings():
+            pattern = re.compile(terminal.pattern.to_regexp())
         own = [one for one in strings if one.priority == terminal.priority and _takes_whole(pattern, one)]
         embedded.update(one.name for one in own if set(one.pattern.flags) <= set(terminal.pattern.flags))
         owners[terminal.name] = tuple(own)

@@ -189,7 +189,17 @@ class Lark(Translated):
             raise UnsupportedFeature("terminals= and json= do not go with an LALR parser", hint=hint)
         lexer = self._lalr_lexer()
         node = lark_lalr.parse(self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits)
-        return Translation(grammar=node)
+        return Translation(grammar=node, captured=self._captured(lexer, limits))
+
+    def _captured(self, lexer: LalrLexer, limits: Limits) -> ir.Grammar | None:
+        """The rules as they stand: what of a text that the automaton takes was read by which of them."""
+        if not lark_lalr.has_captures(self.text):
+            return None
+        if self.indent is not None:
+            hint = "Leave one of them out."
+            raise UnsupportedFeature("captures do not go with indentation", keyword="capture", hint=hint)
+        read: lark_text.EarleyLexer = "basic" if lexer == "basic" else "dynamic"
+        return lark_text.parse(self.text, start=self.start, lexer=read, limits=limits)
 
     def _lalr_lexer(self) -> LalrLexer:
         lexer = "contextual" if self.lexer == "auto" else self.lexer

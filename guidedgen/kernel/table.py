@@ -106,7 +106,8 @@ class GrammarTable:
 
     `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
     `texts` are the schemas that JSON symbols name, as the native kernel read them, and how their texts are laid out;
-    each serves one compilation. `sources` are what they were read from, to do it again.
+    each serves one compilation. `sources` are what they were read from, to do it again. `heats[i]` is the temperature
+    at which tokens of symbol i are to be drawn; it has no meaning for the language either.
     """
 
     exprs: NDArray[np.int32]  # [E, 3] op, a, b
@@ -118,3 +119,4 @@ class GrammarTable:
     labels: dict[int, str] = field(default_factory=dict)
     texts: tuple[tuple[Schema, dict[str, int]], ...] = ()
     sources: tuple[object, ...] = ()
+    heats: dict[int, float] = field(default_factory=dict)
