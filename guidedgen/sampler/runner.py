@@ -146,7 +146,8 @@ class Runner:
     def attended(self, sequences: ListOf[Sequence]) -> list[torch.Tensor]:
         """What the last token of each sequence attends to, [L, H, length]; its row is computed once more."""
         info = self.model.info
-        if not info.watches or self.tree is not self.engine.full or self.engine.view is not None or self.tree.look:
+        shows = info.watches and info.selects  # head by head it is torch that computes, as it is for rows that look
+        if not shows or self.tree is not self.engine.full or self.engine.view is not None or self.tree.look:
             raise ModelError(
                 f"{info.name} does not show what it attends to here. Load it with cache=None, and ask without a view. "
                 f"{info.reason or ''}"
