@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
 
 from guidedgen import models
+from guidedgen.decoders.inspection import Readout, SpanReport, Thresholds, read_out, track
 from guidedgen.errors import ModelError
 from guidedgen.events import Event
 from guidedgen.generation import Call, Engine
 from guidedgen.grammars.translation import Spec
+from guidedgen.inspecting import written
 from guidedgen.options import Options, split_options
 from guidedgen.outputs import OutputCache
 from guidedgen.prompting import Conversation, Prompter, conversation_of
@@ -26,6 +28,7 @@ from guidedgen.tool_prompts import Message
 if TYPE_CHECKING:
     from guidedgen.decoders.mix.contexts import Prompts
     from guidedgen.decoders.search.lattice import Lattice
+    from guidedgen.describe import Detail
     from guidedgen.models import Progress
     from guidedgen.models.base import LanguageModel, ModelInfo
     from guidedgen.sampler.selections import Selection
@@ -131,6 +134,65 @@ class Model:
             A function for a method's `prompts`. It raises ValueError where a change leaves a prompt as it is.
         """
         return lambda prompt: [self._engine.prompter.rewrite(prompt.tokens(), change) for change in changes]
+
+    def inspect_layers(
+        self,
+        prompt: str | None,
+        continuation: str | Sequence[int] | Result[Any],
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        describe: Detail = "short",
+        layers: Sequence[int] | None = None,
+        top: int = 3,
+    ) -> Readout:
+        """What each layer would say at each token of a continuation, if the model ended there.
+
+        Args:
+            prompt: what was asked.
+            continuation: what was written, or could have been: a text, tokens, or a result of `generate`.
+            output: the type that was asked for, since the prompt describes it.
+            messages: a conversation instead of a prompt.
+            describe: as for `generate`.
+            layers: numbers from 0; None is all.
+            top: favourites to keep.
+
+        Raises:
+            ModelError: the model does not show its layers.
+            ValueError: the continuation is empty.
+        """
+        text = written(self._engine, prompt, continuation, output=output, messages=messages, describe=describe)
+        return read_out(self._engine.sampler, text, layers=layers, top=top)
+
+    def inspect_spans(
+        self,
+        prompt: str | None,
+        continuation: str | Sequence[int] | Result[Any],
+        items: Sequence[str] | Mapping[str, str],
+        *,
+        output: Any = None,
+        messages: Sequence[Message] | None = None,
+        describe: Detail = "short",
+        thresholds: Thresholds | None = None,
+    ) -> SpanReport:
+        """Which parts of the prompt a continuation has used: word for word, or by the attention on them.
+
+        Args:
+            prompt: what was asked.
+            continuation: as for `inspect_layers`.
+            items: texts of the prompt, or texts by name.
+            output: as for `inspect_layers`.
+            messages: a conversation instead of a prompt.
+            describe: as for `generate`.
+            thresholds: which attention counts as a mention.
+
+        Raises:
+            ModelError: the model does not show what it attends to.
+            ValueError: an item is not in the prompt.
+        """
+        text = written(self._engine, prompt, continuation, output=output, messages=messages, describe=describe)
+        named = items if isinstance(items, Mapping) else {item: item for item in items}
+        return track(self._engine.sampler, text, named, thresholds=thresholds)
 
     @overload
     def __call__(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> T: ...

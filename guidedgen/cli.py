@@ -17,6 +17,7 @@ from guidedgen.errors import CompileError
 from guidedgen.evaluate.command import app as evaluate_app
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
+from guidedgen.inspect_command import app as inspect_app
 from guidedgen.result_output import print_result, print_stream
 from guidedgen.terminal import (
     BAD_INPUT,
@@ -45,6 +46,7 @@ app = typer.Typer(
 models_app = typer.Typer(name="models", help="List models, or fetch one ahead of time.", no_args_is_help=True)
 app.add_typer(models_app)
 app.add_typer(evaluate_app)
+app.add_typer(inspect_app)
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -95,6 +95,7 @@ class Call:
         self._output: Output = engine.outputs.get(self._settled(output), request.limits, bounds)
         if sampling.penalised and not sampling.exempt:
             self._sampling = replace(sampling, exempt=self._output.structural(self._vocabulary))
+        self._strategy = _spared(self._strategy, lambda: self._output.structural(self._vocabulary))
 
     def _settled(self, output: Any) -> Any:
         """The output type in the model's own forms of tools and of thinking."""
@@ -255,6 +256,20 @@ def _strategy(request: Request) -> Strategy:
         return strategy_named(f"conditioned:{request.align}")
     wanted: Strategy | str | None = request.strategy
     return strategy_named(wanted or "plain") if wanted is None or isinstance(wanted, str) else wanted
+
+
+def _spared(strategy: Any, structural: Callable[[], frozenset[int]]) -> Any:
+    """The strategy whose MIX methods against repetition leave the punctuation of typed outputs alone."""
+    inner, mix = getattr(strategy, "strategy", None), getattr(strategy, "mix", ())
+    if inner is not None and (spared := _spared(inner, structural)) is not inner:
+        return replace(strategy, strategy=spared)
+    repeating = [getattr(method, "exempt", None) == frozenset() for method in mix]
+    if not any(repeating):
+        return strategy
+    methods = (
+        replace(method, exempt=structural()) if own else method for method, own in zip(mix, repeating, strict=True)
+    )
+    return replace(strategy, mix=tuple(methods))
 
 
 def _refused(result: Result[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Draws the figures of the concept pages on damage and search into docs/figures, from runs of the embedded model.
+"""Draws the figures of the concept pages on decoding into docs/figures, from runs of the embedded model.
 
     python scripts/concept_figures.py [NAME ...]
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,9 @@ from typing_extensions import TypedDict
 
 import guidedgen as gg
 from guidedgen.decoders.search.lattice import LatticeEdge
+from guidedgen.sampler.pipeline import logits_to_probabilities
+from guidedgen.sampler.sampler import Sampler
+from guidedgen.sampler.sequence import Sequence as Tokens
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "figures"
 MAIL = "Hello, since Monday the export to CSV gives us an empty file. Our customer Acme is waiting for it. Regards, Ada"
@@ -50,6 +54,84 @@ def damage(model: gg.Model) -> Any:
             f'describe="{detail}": {result.report.damage:.0f} nats, forced tokens grey', loc="left", fontsize=9
         )
         axis.set_ylabel("nats")
+    figure.tight_layout()
+    return figure
+
+
+def layers(model: gg.Model) -> Any:
+    """Probability of each written token behind each layer, and where it becomes the favourite."""
+    prompt = "Name the capital of France and say one thing about it."
+    readout = model.inspect_layers(prompt, model.generate(prompt, max_tokens=24), top=1)
+    shares = [[token.layers[row].probability for token in readout.tokens] for row in range(len(readout.layers))]
+    figure, axis = plt.subplots(figsize=(8, 4.2))
+    image = axis.imshow(shares, aspect="auto", origin="lower", cmap="viridis", vmin=0, vmax=1)
+    settled = [(at, token.settled) for at, token in enumerate(readout.tokens) if token.settled is not None]
+    axis.plot([at for at, _ in settled], [layer for _, layer in settled], "w.", markersize=5)
+    axis.set_xticks(range(len(readout.tokens)), [token.text for token in readout.tokens], rotation=90, fontsize=7)
+    axis.set_ylabel("layer")
+    axis.set_title("probability of the written token; dots: favourite from here on", loc="left", fontsize=9)
+    figure.colorbar(image)
+    figure.tight_layout()
+    return figure
+
+
+def repetition(model: gg.Model) -> Any:
+    """How many of the four-grams so far came before, along one open continuation by each method."""
+    methods: dict[str, gg.Plain] = {
+        "greedy": gg.Plain(),
+        "ContrastiveSearch": gg.Plain(mix=(gg.ContrastiveSearch(),)),
+        "AgainstRepetition": gg.Plain(mix=(gg.AgainstRepetition(),)),
+        "Momentum": gg.Plain(mix=(gg.Momentum(),)),
+        "LayerContrast": gg.Plain(mix=(gg.LayerContrast(),)),
+    }
+    figure, axis = plt.subplots(figsize=(8, 3.4))
+    for name, strategy in methods.items():
+        tokens = model.generate("Write a long story about a lighthouse.", strategy=strategy, max_tokens=256).tokens
+        grams = list(zip(*(tokens[shift:] for shift in range(4)), strict=False))
+        repeated = [1 - len(set(grams[:count])) / count for count in range(1, len(grams) + 1)]
+        axis.plot(range(4, len(tokens) + 1), repeated, label=name)
+    axis.set_xlabel("tokens")
+    axis.set_ylabel("share of repeated 4-grams")
+    axis.legend(fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+CUTS: Mapping[str, Mapping[str, float]] = {
+    "top_n_sigma=1": {"top_n_sigma": 1.0},
+    "top_k=40": {"top_k": 40},
+    "top_p=0.95": {"top_p": 0.95},
+    "min_p=0.1": {"min_p": 0.1},
+    "typical_p=0.95": {"typical_p": 0.95},
+    "epsilon_cutoff=3e-4": {"epsilon_cutoff": 3e-4},
+    "eta_cutoff=3e-4": {"eta_cutoff": 3e-4},
+}
+
+
+def cuts(model: gg.Model) -> Any:
+    """Which of the most probable tokens each cut keeps, where the model is sure and where it is not."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), sharey=True)
+    sampler = Sampler(model.language_model)
+    for axis, text in zip(axes, ("The capital of France is", "Yesterday evening I"), strict=True):
+        node = Tokens.prompt(model.vocabulary.encode(text), gg.AnyText(model.vocabulary).start())
+        logits = sampler.logits([node])
+        order = logits[0].argsort(descending=True)
+        for row, settings in enumerate(CUTS.values()):
+            sampling = gg.Sampling(temperature=1.0, **settings)  # type: ignore[arg-type]
+            shares = logits_to_probabilities(logits, [node], logits * 0, sampling)[0]
+            kept = (shares[order] > 0).int().tolist()
+            edges = [at for at, (a, b) in enumerate(pairwise([0, *kept, 0])) if a != b]
+            axis.hlines(
+                [row] * (len(edges) // 2),
+                [start + 1 for start in edges[::2]],
+                [end + 1 for end in edges[1::2]],
+                "#2a6f97",
+                linewidth=6,
+            )
+        axis.set_xscale("log")
+        axis.set_xlabel("rank of the token")
+        axis.set_title(f"{text} …", loc="left", fontsize=9)
+        axis.set_yticks(range(len(CUTS)), list(CUTS))
     figure.tight_layout()
     return figure
 
@@ -97,7 +179,13 @@ def _placed(edges: Sequence[tuple[int, LatticeEdge]]) -> dict[int, tuple[float, 
     }
 
 
-FIGURES: dict[str, Callable[[gg.Model], Any]] = {"damage": damage, "lattice": lattice}
+FIGURES: dict[str, Callable[[gg.Model], Any]] = {
+    "lattice": lattice,
+    "cuts": cuts,
+    "damage": damage,
+    "layers": layers,
+    "repetition": repetition,
+}
 
 
 def main(names: Sequence[str]) -> int:

@@ -162,7 +162,9 @@ class AttentionPlan:
             if self._watch is not None and number in self._watch.weights:
                 seen = self._seen(span, layer, window)
                 weights = _weights(part[-1:], keys[span.order], seen, scale, softcap, sinks)
-                self._watch.weights[number][layer] = weights.mean((0, 1))
+                self._watch.weights[number][layer] = (
+                    weights.flatten(0, 1) if self._watch.by_head else weights.mean((0, 1))
+                )
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     def _seen(self, span: Span, layer: int, window: int | None) -> torch.Tensor | None:

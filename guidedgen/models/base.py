@@ -84,12 +84,15 @@ class Watch:
 
     Args:
         segments: numbers of chains.
+        by_head: whether each head is noted by itself; no forward is fast then.
 
     Attributes:
-        weights: by segment and layer, [C + n] float32 over its context and its own rows, the mean over all heads.
+        weights: by segment and layer, float32 over its context and its own rows: the mean over all heads [C + n], or
+            by head [H, C + n].
     """
 
-    def __init__(self, segments: Iterable[int]) -> None:
+    def __init__(self, segments: Iterable[int], *, by_head: bool = False) -> None:
+        self.by_head = by_head
         self.weights: dict[int, dict[int, torch.Tensor]] = {segment: {} for segment in segments}
 
 

@@ -25,7 +25,7 @@ class NativeLlama:
 
     Threads are torch's (`torch.set_num_threads`), asked for at every forward. Nothing of the model is kept but its
     embedding and norms; weights are copied into the kernel's own order, once for this forward and its twin, which
-    computes what this one cannot: rows that look.
+    computes what this one cannot: rows that look, and attention head by head.
 
     Args:
         model: a transformers `LlamaForCausalLM`.
@@ -97,7 +97,7 @@ class NativeLlama:
 
     def read(self, rows: Rows, store: SlotStore) -> Reading:
         """Logits of the wanted rows, float32 [W, logits_size], and what is tapped."""
-        if rows.look is not None:
+        if rows.look is not None or (rows.watch is not None and rows.watch.by_head):
             given = None if rows.embeddings is None else rows.embeddings.to(self._dtype)
             return self._twin.read(replace(rows, embeddings=given), store)
         walk = LayerWalk(rows, self.layers)

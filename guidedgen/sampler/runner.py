@@ -143,6 +143,42 @@ class Runner:
             tip.pins -= 1
             return logits
 
+    def attended(self, sequences: ListOf[Sequence]) -> list[torch.Tensor]:
+        """What the last token of each sequence attends to, [L, H, length]; its row is computed once more."""
+        info = self.model.info
+        shows = info.watches and info.selects  # head by head it is torch that computes, as it is for rows that look
+        if not shows or self.tree is not self.engine.full or self.engine.view is not None or self.tree.look:
+            raise ModelError(
+                f"{info.name} does not show what it attends to here. Load it with cache=None, and ask without a view. "
+                f"{info.reason or ''}"
+            )
+        with self.exclusive(sequences):
+            nodes: list[Node] = []
+            for sequence in sequences:
+                self.check_length(sequence)
+                while (found := self.tree.locate(sequence))[1]:
+                    list(self._run(self._wave([sequence], [0]), [sequence], ()))
+                nodes.append(found[0])
+                found[0].pins += 1
+            weights: list[torch.Tensor] = []
+            step = max(1, self.engine.chunk) if info.batch else 1
+            for start in range(0, len(nodes), step):
+                weights += self._watched(nodes[start : start + step])
+            for node in nodes:
+                node.pins -= 1
+        return weights
+
+    def _watched(self, nodes: ListOf[Node]) -> list[torch.Tensor]:
+        """What the rows of cached nodes attend to, each computed again in its own slot."""
+        watch = Watch(range(len(nodes)), by_head=True)
+        parts = []
+        for node in nodes:
+            assert node.parent is not None
+            parts.append(Part(Job(node.parent, (node.token,), {}, again=node), (node.token,), [node.slot]))
+        self._forward(parts, 0, (), watch=watch, plan=ALL_LAYERS)
+        found = [watch.weights[number] for number in range(len(nodes))]
+        return [torch.stack([each[layer] for layer in sorted(each)]).cpu() for each in found]
+
     def _wave(self, sequences: list[Sequence], pending: list[int], ahead: ListOf[Sequence] = ()) -> list[Job]:
         """The pending sequences that can be computed together: no two jobs begin with the same uncached row."""
         jobs = [self._job(sequences[index], index) for index in pending]

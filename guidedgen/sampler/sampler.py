@@ -179,6 +179,16 @@ class Sampler:
         self._runner.layered()
         return self._runner.ask(sequences, taps)
 
+    def attended(self, sequences: ListOf[Sequence]) -> list[torch.Tensor]:
+        """What the last token of each sequence attends to, for each [L, H, length]: over its tokens, oldest first.
+
+        Weights sum to 1, or to less in models with sinks. Each row is computed once more, head by head.
+
+        Raises:
+            ModelError: the model does not show it, or this sampler's cache or view leaves tokens out.
+        """
+        return self._runner.attended(sequences) if sequences else []
+
     def logits_of(self, embeddings: torch.Tensor, *, base: Sequence) -> torch.Tensor:
         """Logits after each of n embeddings [n, E] that follow `base` instead of tokens, float32 [n, logits_size].
 

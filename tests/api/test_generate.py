@@ -433,3 +433,16 @@ def test_penalties_spare_the_punctuation_of_typed_outputs(script: Script) -> Non
     assert everything.exempt == frozenset()
     free = model.generate("?", presence_penalty=30.0, max_tokens=40)
     assert free.text != TEXT
+
+
+@pytest.mark.parametrize(
+    "method", [gg.Momentum(alpha=5.0), gg.AgainstRepetition(alpha=0.9)], ids=["momentum", "n-grams"]
+)
+def test_methods_against_repetition_spare_it_too(script: Script, method: Any) -> None:
+    """Quotes and commas come again and again; the letters of the script do not."""
+    text = '["k", "l", "m", "n", "o"]'
+    model, _ = script(text)
+    for strategy in (gg.Plain(mix=(method,)), gg.Watched(strategy=gg.Speculative(mix=(method,)), damage=math.inf)):
+        assert model.generate("?", list[str], strategy=strategy, describe="none").text == text
+        free = model.generate("?", strategy=strategy, max_tokens=40, describe="none").text
+        assert free != text

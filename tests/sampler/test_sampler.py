@@ -11,6 +11,7 @@ from guidedgen.errors import LimitExceeded, ModelError
 from guidedgen.models import tiny
 from guidedgen.models.base import Rows
 from guidedgen.sampler.sampler import Sampler
+from guidedgen.toy import ToyModel
 from tests.sampler.tokens import extend, prompt
 
 
@@ -256,3 +257,18 @@ def test_dropped_sequences_leave_no_hints_behind(model: Any) -> None:
     assert len(sampler._tree.hints) == 10
     del sequence
     assert len(sampler._tree.hints) == 0
+
+
+def test_texts_that_go_on_from_a_kept_draft_survive_the_discarding_of_others() -> None:
+    """The kept draft moves to the slots of what is discarded, as far as it may; two texts behind it look there."""
+    model = ToyModel(order=None)  # refuses rows that do not see one gapless history
+    sampler = Sampler(model)
+    base = prompt(0, 1)
+    other, first = extend(base, 2), extend(base, 3)
+    keep = extend(first, 4)
+    left, right = extend(keep, 5), extend(keep, 6)
+    sampler.logits([base, other, first, keep, left, right])
+    sampler.discard([other], base=base, keep=keep)
+    sampler.logits([extend(first, 5)])  # takes the slot that is free now
+    for text in (extend(left, 1), extend(right, 0)):
+        assert torch.equal(sampler.logits([text])[0], model.logits_after(text.tokens()))

@@ -9,6 +9,7 @@ from guidedgen.decoders.mix.interpolation import WithNGrams
 from guidedgen.decoders.mix.layers import LayerContrast, LayerCorrection
 from guidedgen.decoders.mix.ngrams import AgainstRepetition, Momentum
 from guidedgen.decoders.mix.prompted import Integrative, NoisyInstruction, SafetyMix
+from guidedgen.decoders.mix.required import RequiredContent
 from guidedgen.decoders.mix.routes import RouteContrast
 from guidedgen.decoders.mix.similarity import ContrastiveSearch
 
@@ -29,6 +30,7 @@ __all__ = [
     "NoisyInstruction",
     "Phase",
     "Phases",
+    "RequiredContent",
     "RouteContrast",
     "SafetyMix",
     "WithNGrams",

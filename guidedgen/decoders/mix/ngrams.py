@@ -50,10 +50,13 @@ class AgainstRepetition:
     Yang et al. 2023: (1 - alpha) p - alpha p_ngram among the `top_k` best tokens. Published settings: alpha 0.4, k 5,
     n 2 for `raw`; the vectorised form has 0.6, 5, 3.
 
+    Forced tokens are left out of the text: nobody chose them.
+
     Args:
         alpha: weight of the n-gram model; 0 changes nothing but the cut.
         top_k: how many of the best allowed tokens stay.
         size: n.
+        exempt: tokens that lose nothing; for typed outputs the API puts the punctuation of JSON here.
 
     Raises:
         ValueError: a number is out of its range.
@@ -62,6 +65,7 @@ class AgainstRepetition:
     alpha: float = 0.4
     top_k: int = 5
     size: int = 2
+    exempt: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -91,10 +95,9 @@ class AgainstRepetitionPhase(Alone):
         log_chances = allowed_log_chances(logits, bias)
         shares = (1 - alpha) * log_chances.exp()
         for row, sequence in zip(shares, sequences, strict=True):
-            for token, share in following(
-                [*sequence.prompt_node.tokens(), *sequence.generated()], self._settings.size
-            ).items():
-                if token < len(row):
+            text = [*sequence.prompt_node.tokens(), *reversed(chosen_tokens(sequence))]
+            for token, share in following(text, self._settings.size).items():
+                if token < len(row) and token not in self._settings.exempt:
                     row[token] -= alpha * share
         return logarithms(shares).masked_fill(~best(log_chances, self._settings.top_k), -math.inf)
 
@@ -111,6 +114,7 @@ class Momentum:
         top_k: candidates where the best token has come before.
         table: "paper": f(d) = d up to 5, infinite above; "blocking": 0 up to 3, 5 at 4, infinite above, as the authors'
             program has it.
+        exempt: tokens that may come again; for typed outputs the API puts the punctuation of JSON here.
 
     Raises:
         ValueError: a number is out of its range.
@@ -119,6 +123,7 @@ class Momentum:
     alpha: float = 0.2
     top_k: int = 5
     table: Literal["paper", "blocking"] = "paper"
+    exempt: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -152,10 +157,12 @@ class MomentumPhase(Alone):
         scores = log_chances.clone()
         for row, (chances, sequence) in enumerate(zip(log_chances, sequences, strict=True)):
             text = chosen_tokens(sequence)[::-1]
-            if int(chances.argmax()) not in text:
+            favourite, exempt = int(chances.argmax()), self._settings.exempt
+            if favourite not in text or favourite in exempt:
                 continue
             candidates = best(chances[None], self._settings.top_k)[0].nonzero().flatten().tolist()
-            costs = [self._settings.resistance(repeated(text, token)) for token in candidates]
+            lengths = [0 if token in exempt else repeated(text, token) for token in candidates]
+            costs = [self._settings.resistance(length) for length in lengths]
             kept = [(token, cost) for token, cost in zip(candidates, costs, strict=True) if cost < math.inf]
             if not kept:
                 continue  # everything goes in circles: as the model likes it

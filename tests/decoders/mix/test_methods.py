@@ -188,6 +188,21 @@ def test_against_repetition_follows_its_scores() -> None:
     assert alone == pytest.approx(own, abs=1e-4)
 
 
+def test_what_is_exempt_and_what_is_forced_is_not_held_against_a_text() -> None:
+    text, allowed = (0, 1, 3, 2, 3, 2, 3), [0, 1, 2, 4]
+    own = normalised(log_chances(text, allowed))
+    spared = shares(AgainstRepetition(alpha=0.4, top_k=6, exempt=frozenset({2})), text, allowed)
+    others = {token: own[token] - (token != 2) * following(text, 2).get(token, 0.0) * 0.4 / 0.6 for token in allowed}
+    assert following(text, 2) == {2: 1.0}
+    assert spared == pytest.approx(others, abs=1e-4)
+    node = Sequence.prompt(text[:2], STATE)
+    for at, token in enumerate(text[2:]):
+        node = node.extend(token, STATE, TokenRecord(token=token, proposal_logprob=0.0, forced=at in (1, 3)))
+    sampler = Sampler(MODEL)
+    found = AgainstRepetition(alpha=0.4, top_k=6).open(sampler)(sampler.logits([node]), [node], bias_of(allowed))[0]
+    assert found[allowed].softmax(-1).tolist() == pytest.approx([own[token] for token in allowed], abs=1e-4)
+
+
 @given(st.lists(st.integers(0, 2), max_size=9), st.integers(0, 2))
 def test_repeated_is_the_longest_suffix_that_came_before(text: list[int], token: int) -> None:
     whole = [*text, token]
