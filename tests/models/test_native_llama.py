@@ -165,7 +165,7 @@ def test_a_row_is_the_same_bit_for_bit_in_any_company(weights: str, kernel: str)
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_sequences_that_begin_alike_are_as_if_alone(dtype: torch.dtype, kernel: str) -> None:
-    """Samples of a prompt, a chain and a tree behind it, beside one that shares less, another prompt, and a long chain."""
+    """Samples of a prompt, a chain and a tree behind it; one that shares less, another prompt, a long chain."""
     backend = NativeLlama(wide_model(dtype), kernels=kernel)
     store = backend.new_store(400)
     slots = torch.randperm(400, generator=torch.Generator().manual_seed(7))
