@@ -28,7 +28,7 @@ from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Veri
 from guidedgen.errors import LimitExceeded
 from guidedgen.sampler.choice import choose_masked
 from guidedgen.sampler.masks import MaskBuffer
-from guidedgen.sampler.pipeline import Proposal, probabilities, propose, record_of
+from guidedgen.sampler.pipeline import Proposal, draws, probabilities, propose, record_of
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.settings import Sampling
 
@@ -230,7 +230,7 @@ class Batch:
             if words is None:
                 lane.exhaust()
                 break
-            uniforms = [] if self._sampling.greedy else [lane.uniform()]
+            uniforms = [lane.uniform()] if draws([lane.tip], self._sampling) else []
             row = rows[node + 1 : node + 2]
             tips = [lane.tip]
             (record,) = choose_masked(row, tips, words, self._masks, self._sampling, uniforms, self._phases.calls)
@@ -262,10 +262,10 @@ class Batch:
             known[node] = proposal, probabilities(proposal, self._sampling)
             return known[node][1][0]
 
-        draws = StreamDraws(lane.seed, lane.sample, draft.base.length)
+        stream = StreamDraws(lane.seed, lane.sample, draft.base.length)
         bonus: int | None = None
         try:
-            verdict = self._verifier.verify(draft.tree, target, draws)
+            verdict = self._verifier.verify(draft.tree, target, stream)
             end, bonus = verdict.node, verdict.bonus
         except _Ended as found:
             end = found.node

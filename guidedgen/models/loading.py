@@ -50,8 +50,8 @@ def load(
         revision: branch, tag or commit of a hub id.
         token: access token for a hub id; default: the one that the hub client has stored.
         lean: whether guidedgen's own forwards may replace the library's where they apply.
-        native: whether the compiled one of them may; selections of attention need another.
-        kept: format of keys and values, "model" (its own) or "int8" (the compiled forward alone).
+        native: whether the compiled one of them may, or on a GPU the one that is recorded as CUDA graphs.
+        kept: format of keys and values, "model" (its own) or "int8" (the compiled forward on a CPU alone).
 
     Raises:
         ModelError: the model cannot be found, read or run; says what to do.

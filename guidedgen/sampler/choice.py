@@ -1,8 +1,8 @@
 """Choosing tokens from packed masks: by the native kernel in a few passes over the logits, where the settings allow it.
 
 `pipeline.choose` over an expanded mask is the readable twin, and what computes everything else: MIX phases, penalties,
-rarer cuts, logits on a device. Which of the two computes depends on the settings and the device alone, so that all
-strategies of a run draw alike.
+rarer cuts, logits on a device, rows with a temperature of their own. Which of the two computes depends on the settings,
+the device and the row alone, so that all strategies of a run draw alike.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from guidedgen.constraint import temperature_of
 from guidedgen.models.packed import native
 from guidedgen.sampler.masks import MaskBuffer
 from guidedgen.sampler.pipeline import Mix, broken_logits, choose
@@ -42,14 +43,17 @@ def choose_masked(
         words: packed masks with the end-of-sequence bits [B, W].
         masks: the buffer that they come from.
         sampling: settings.
-        uniforms: B numbers in [0, 1); not read when greedy.
+        uniforms: B numbers in [0, 1); not read where nothing is drawn (`pipeline.draws`).
         mix: MIX phases in order.
 
     Raises:
         ModelError: the logits are not numbers, or the model rules out every allowed token.
     """
     kernel = None if mix else _kernel(logits, sampling)
-    if kernel is None:
+    heated = [temperature_of(sequence.state) is not None for sequence in sequences]
+    if kernel is not None and any(heated) and not all(heated):
+        return _apart(heated, logits, sequences, words, masks, sampling, uniforms)
+    if kernel is None or any(heated):
         return choose(logits, sequences, masks.bias(words), sampling, uniforms, mix)
     rows, given = logits.detach().contiguous().numpy(), np.ascontiguousarray(words)
     records = np.empty((len(rows), _FIELDS))
@@ -68,6 +72,25 @@ def choose_masked(
             threads=torch.get_num_threads(),
         )
     return [_record(*fields) for fields in records.tolist()]
+
+
+def _apart(
+    heated: ListOf[bool],
+    logits: torch.Tensor,
+    sequences: ListOf[Sequence],
+    words: NDArray[np.int32],
+    masks: MaskBuffer,
+    sampling: Sampling,
+    uniforms: ListOf[float],
+) -> list[TokenRecord]:
+    """Rows with and rows without a temperature of their own, one kind after the other."""
+    found: dict[int, TokenRecord] = {}
+    for kind in (False, True):
+        rows = [row for row, own in enumerate(heated) if own is kind]
+        drawn = [uniforms[row] for row in rows] if len(uniforms) else []
+        some = [sequences[row] for row in rows]
+        found.update(zip(rows, choose_masked(logits[rows], some, words[rows], masks, sampling, drawn), strict=True))
+    return [found[row] for row in range(len(heated))]
 
 
 def log_sums(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
