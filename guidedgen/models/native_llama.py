@@ -72,7 +72,7 @@ class NativeLlama:
         self._native = kernel.LlamaRows(shape, layers, _numbers(base.norm.weight), _matrix(matrices[1]), kernels)
         self._slot_arrays = kernel.SlotArrays
         self._outputs = int(model.lm_head.weight.shape[0])
-        self._known: tuple[list[torch.Tensor], Any] = ([], None)
+        self._known: tuple[list[torch.Tensor], list[torch.Tensor], Any] = ([], [], None)
         self.coded = False
 
     @staticmethod
@@ -158,13 +158,12 @@ class NativeLlama:
 
     def _arrays(self, store: SlotStore) -> Any:
         """The store's memory for the kernel; made anew where the store, or its tensors since it grew, are others."""
-        tensors = [*store.keys, *store.values]
-        known, arrays = self._known
-        if len(known) == len(tensors) and all(a is b for a, b in zip(known, tensors, strict=True)):
+        keys, values, arrays = self._known
+        if keys is store.keys and values is store.values:
             return arrays
         memory = as_bits if store.dtype == torch.bfloat16 else torch.Tensor.numpy
-        arrays = self._slot_arrays([memory(keys) for keys in store.keys], [memory(values) for values in store.values])
-        self._known = (tensors, arrays)
+        arrays = self._slot_arrays([memory(part) for part in store.keys], [memory(part) for part in store.values])
+        self._known = (store.keys, store.values, arrays)
         return arrays
 
 
