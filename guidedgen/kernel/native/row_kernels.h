@@ -32,11 +32,16 @@ struct MatrixView {
 
     // Scales fill a line of the cache: 16 halves for each of two groups (Int8), or 16 scales and 16 offsets of one (Int4).
     constexpr int64_t together() const { return format == Format::Int8 ? 2 : 1; }
-    constexpr int64_t group_bytes() const { return GROUP * PANEL * (format == Format::Float32 ? 8 : format == Format::Bfloat16 ? 4 : format == Format::Int8 ? 2 : 1) / 2; }
+    constexpr int64_t group_bytes() const {
+        const int64_t bits = format == Format::Float32 ? 32 : format == Format::Bfloat16 ? 16 : format == Format::Int8 ? 8 : 4;
+        return GROUP * PANEL * bits / 8;
+    }
     constexpr int64_t block_bytes() const { return (coded() ? LINE : 0) + together() * group_bytes(); }
     constexpr int64_t panel_bytes() const { return (groups() + together() - 1) / together() * block_bytes(); }
     constexpr int64_t scales_of(int64_t group) const { return group / together() * block_bytes() + group % together() * PANEL * 2; }
-    constexpr int64_t codes_of(int64_t group) const { return group / together() * block_bytes() + (coded() ? LINE : 0) + group % together() * group_bytes(); }
+    constexpr int64_t codes_of(int64_t group) const {
+        return group / together() * block_bytes() + (coded() ? LINE : 0) + group % together() * group_bytes();
+    }
 };
 
 // Rows as a product reads them: in the matrix's number format, or as codes of eight bits with one scale for each row and group.
