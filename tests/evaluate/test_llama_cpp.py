@@ -40,7 +40,7 @@ def parameters() -> SimpleNamespace:
 @pytest.fixture
 def package(monkeypatch: pytest.MonkeyPatch) -> None:
     module = SimpleNamespace(CommonParams=parameters, Server=Server)
-    monkeypatch.setitem(sys.modules, "xllamacpp", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "xllamacpp", module)
 
 
 @pytest.mark.usefixtures("package")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -36,7 +38,7 @@ def coded(model: object, **settings: str) -> NativeLlama:
     return backend
 
 
-def wide_model(dtype: torch.dtype = torch.float32) -> object:
+def wide_model(dtype: torch.dtype = torch.float32) -> Any:
     """Heads of 64 numbers: the widths that have kernels of their own."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -50,7 +52,8 @@ def wide_model(dtype: torch.dtype = torch.float32) -> object:
         num_key_value_heads=2,
         head_dim=64,
     )
-    return LlamaForCausalLM(config).eval().to(dtype)
+    model: Any = LlamaForCausalLM(config)
+    return model.eval().to(dtype)
 
 
 def test_codes_keep_numbers_to_half_a_step() -> None:
