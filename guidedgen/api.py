@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack, overload
 
 from guidedgen import models
 from guidedgen.decoders.inspection import Readout, SpanReport, Thresholds, read_out, track
@@ -50,7 +50,7 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     cache_bytes: int | None = None,
-    cache: View | Selection | None = None,
+    cache: View | Selection | Literal["int8"] | None = None,
     native: bool = True,
 ) -> Model:
     """Load a model, fetching it first where necessary.
@@ -66,6 +66,7 @@ def load(
         cache_bytes: most memory for keys and values that are kept between calls.
         cache: what is kept of long texts, such as `gg.SinkWindow(4, 1020)` or `gg.TopTokens(512)`: approximate, and in
             bounded memory however long the text is. `gg.Pages()` and `gg.Channels.calibrated(...)` read less instead.
+            `"int8"` keeps everything in eight bits, in about half of the memory (Llama-shaped models on a CPU).
             None keeps and reads everything.
         native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, but for rows
             under views that select (`gg.Pages`, `gg.Channels`), which its twin in torch computes: with such a
@@ -73,12 +74,23 @@ def load(
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.
+        ValueError: `cache` is a text other than "int8".
     """
-    native = native and not hasattr(cache, "hide")
+    if isinstance(cache, str) and cache != "int8":
+        raise ValueError(
+            f"cache={cache!r} is no format of keys and values. Give 'int8', a view such as gg.SinkWindow(), or None."
+        )
     loaded = models.load(
-        str(name), device=device, dtype=dtype, progress=progress, revision=revision, token=token, native=native
+        str(name),
+        device=device,
+        dtype=dtype,
+        progress=progress,
+        revision=revision,
+        token=token,
+        native=native and not hasattr(cache, "hide"),
+        kept="int8" if cache == "int8" else "model",
     )
-    return Model(loaded, cache_bytes=cache_bytes, cache=cache)
+    return Model(loaded, cache_bytes=cache_bytes, cache=None if isinstance(cache, str) else cache)
 
 
 class Model:

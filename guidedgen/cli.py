@@ -51,7 +51,7 @@ app.add_typer(inspect_app)
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
 CacheName = Annotated[
-    str, typer.Option("--cache", help="full, or approximate: sink-window:4:1020, top-tokens:512, ...")
+    str, typer.Option("--cache", help="full, or approximate: int8, sink-window:4:1020, top-tokens:512, ...")
 ]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
@@ -353,9 +353,10 @@ def _load(name: str, device: str, dtype: str, cache: str = "full") -> Model:
     from guidedgen.api import load  # late: brings torch
     from guidedgen.sampler.named_views import CACHES, view_named
 
-    view = view_named(cache, CACHES)
     with loading_bars() as told:
-        return load(name, device=device, dtype=dtype, progress=told, cache=view)
+        if cache == "int8":
+            return load(name, device=device, dtype=dtype, progress=told, cache="int8")
+        return load(name, device=device, dtype=dtype, progress=told, cache=view_named(cache, CACHES))
 
 
 _FILES: Mapping[str, Callable[[str], Any]] = {"--schema": JsonSchema, "--lark": Lark, "--gbnf": Gbnf, "--ebnf": Ebnf}

@@ -15,6 +15,7 @@ BEGIN, END = "<!-- figures: written by scripts/strategies_table.py -->", "<!-- e
 sys.path.insert(0, str(ROOT))
 
 from guidedgen.evaluate.decoding.figures import ALL, Figures, figures_of  # noqa: E402
+from guidedgen.evaluate.decoding.llama_cpp import PREFIX  # noqa: E402
 from guidedgen.evaluate.decoding.peers import PEERS  # noqa: E402
 from guidedgen.evaluate.decoding.records import DecodingResults, read_decoding  # noqa: E402
 from guidedgen.evaluate.tasks import NAMES, task_named  # noqa: E402
@@ -25,6 +26,11 @@ NOTHING = "-"
 def number(value: float | None, digits: int = 1) -> str:
     """A figure, or a dash."""
     return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def is_peer(way: str) -> bool:
+    """Whether a way is somebody else's."""
+    return way in PEERS or way.startswith(PREFIX)
 
 
 def counted(count: int, noun: str) -> str:
@@ -58,7 +64,7 @@ def overall(figures: Sequence[Figures]) -> Iterator[list[str]]:
             number(found.per_forward, 2),
             number(found.chosen_per_forward, 2),
             " ".join(f"{100 * share:.0f}" for share in found.accepted[:6]) or NOTHING,
-            NOTHING if found.way in PEERS else f"{found.same}, {found.near}, {found.different}",
+            NOTHING if is_peer(found.way) else f"{found.same}, {found.near}, {found.different}",
         ]
 
 
@@ -117,7 +123,7 @@ def body(results: DecodingResults, *, cpu: bool) -> Iterator[str]:
         found
         for found in figures
         if found.task in tasks
-        and (found.way in PEERS or found.constraint == task_named(found.task).constraint_name("own"))
+        and (is_peer(found.way) or found.constraint == task_named(found.task).constraint_name("own"))
     ]
     yield from table(["format", "way", *tasks], by_task(own, tasks), 2)
     yield from ["", "### Milliseconds of a step", ""]

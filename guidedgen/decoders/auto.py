@@ -15,10 +15,10 @@ from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.drafters import DRAFTERS, Drafter, DraftSession, Outcome, Request, Setting
 from guidedgen.decoders.mix.base import Mix
 from guidedgen.decoders.policies.base import Cost
+from guidedgen.decoders.policies.measured import costs_of
 from guidedgen.decoders.precision import fastest
 from guidedgen.decoders.speculative import Speculative
 from guidedgen.decoders.tree import ROOT, DraftTree
-from guidedgen.sampler.costs import known_costs
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
 
@@ -28,11 +28,6 @@ _LOSS = -1.0  # plain steps lost before a lane pauses
 _FIRST_PAUSE, _LONGEST_PAUSE = 4, 64  # steps
 _PROBATION = 0.7
 _TRIAL = 4  # drafted tokens after a pause
-
-
-def assumed_cost(rows: int) -> float:
-    """What is assumed where nothing was measured: each further row costs a twentieth of the first."""
-    return 1 + (rows - 1) / 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +73,7 @@ class Auto:
         rows, note = 1 + self.most, sampler.trace.note
         if self.loss and sequences:
             sampler = fastest(sampler, sequences[0], loss=self.loss, rows=rows, note=note)
-        known = known_costs(sampler.model)
-        cost: Cost = known or assumed_cost
-        told = "measured" if known is not None else "assumed: `guidedgen models costs` measures it"
+        cost, told = costs_of(sampler.model)
         name = self.drafter if isinstance(self.drafter, str) else type(self.drafter).__name__
         note(f"drafts by {name}, up to {self.most}; {rows} rows cost {cost(rows) / cost(1):.2f} of one ({told})")
         inner = DRAFTERS[self.drafter] if isinstance(self.drafter, str) else self.drafter

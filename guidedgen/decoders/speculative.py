@@ -21,7 +21,7 @@ from guidedgen.decoders.drafting import Draft, planted
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.mix.base import Mix, Phases
 from guidedgen.decoders.policies import POLICIES, Policy, PolicySession
-from guidedgen.decoders.policies.measured import MeasuredCost
+from guidedgen.decoders.policies.measured import costs_of
 from guidedgen.decoders.score import logits_and_scores, scores_of
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
@@ -121,7 +121,9 @@ class Batch:
         policy = POLICIES[settings.policy] if isinstance(settings.policy, str) else settings.policy
         nodes = None if policy is None else policy.nodes
         self._most = settings.most if nodes is None else nodes
-        self._policy: PolicySession | None = None if policy is None else policy.open(MeasuredCost(sampler.model))
+        self._policy: PolicySession | None = None
+        if policy is not None:
+            self._policy = policy.open(costs_of(sampler.model, sampler.trace.note)[0])
         self._verifier = verifier
         self._phases = Phases(settings.mix, sampler)
         self._eos = sampler.model.vocabulary.eos

@@ -138,7 +138,9 @@ class PackedMatrix:
         """Writes rows [R, in] times the matrix to out [R, out]."""
 
 class SlotArrays:
-    """Keys and values of all layers, each [slots, heads, dim]."""
+    """
+    Keys and values of all layers, each [slots, heads, dim], or of eight bits [slots, heads, dim + 4].
+    """
 
     def __init__(self, keys: Sequence[Annotated[NDArray, dict(shape=(None, None, None), order='C', device='cpu')]], values: Sequence[Annotated[NDArray, dict(shape=(None, None, None), order='C', device='cpu')]]) -> None: ...
 

@@ -177,7 +177,7 @@ class ModelInfo:
     `tree` and `batch` say what the self-test at load allowed: rows with a tree mask, several segments in one forward.
     `layers` is the number of layers that plans and taps can name; 0 where neither these nor embeddings are possible.
     `watches` and `selects` say whether its forward honours `Rows.watch` and `Rows.look`. `reason` says why not, for
-    people.
+    people; `approximate` what makes its answers differ from those that its weights would give.
     """
 
     name: str
@@ -191,6 +191,7 @@ class ModelInfo:
     watches: bool = False
     selects: bool = False
     reason: str | None = None
+    approximate: str | None = None
 
 
 class LanguageModel(Protocol):

@@ -37,6 +37,7 @@ def load(
     token: str | None = None,
     lean: bool = True,
     native: bool = True,
+    kept: str = "model",
 ) -> TransformersModel:
     """Load a model with its tokenizer.
 
@@ -50,6 +51,7 @@ def load(
         token: access token for a hub id; default: the one that the hub client has stored.
         lean: whether guidedgen's own forwards may replace the library's where they apply.
         native: whether the compiled one of them may, or on a GPU the one that is recorded as CUDA graphs.
+        kept: format of keys and values, "model" (its own) or "int8" (the compiled forward on a CPU alone).
 
     Raises:
         ModelError: the model cannot be found, read or run; says what to do.
@@ -68,7 +70,7 @@ def load(
         report("load", 2, _STEPS)
         vocabulary = _vocabulary(name, tokenizer, model)
         wrapped = TransformersModel.wrap(
-            model, tokenizer, vocabulary, name=name, lean=lean, native=native, weights=weights
+            model, tokenizer, vocabulary, name=name, lean=lean, native=native, weights=weights, kept=kept
         )
     report("load", _STEPS, _STEPS)
     if wrapped.info.reason:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
 from guidedgen.models.base import Reading, Rows, Segment
+from guidedgen.models.coded_store import CodedStore
 from guidedgen.models.layer_walk import LayerWalk
 from guidedgen.models.lean_llama import LeanLlama, RotaryTable
 from guidedgen.models.linear import HEAD_FORMATS, Linear
@@ -31,9 +32,12 @@ class NativeLlama:
         model: a transformers `LlamaForCausalLM`.
         weights: "dense", "int8" or "int4".
         kernels: name of the row kernels, see `_native.row_kernels()`; the best that run here by default.
+
+    Attributes:
+        coded: whether new stores keep keys and values in eight bits. Rows that look are not possible then.
     """
 
-    watches = selects = True
+    watches = True
 
     def __init__(self, model: Any, *, weights: str = "dense", kernels: str = "") -> None:
         kernel, base = native(), model.model
@@ -68,7 +72,8 @@ class NativeLlama:
         self._native = kernel.LlamaRows(shape, layers, _numbers(base.norm.weight), _matrix(matrices[1]), kernels)
         self._slot_arrays = kernel.SlotArrays
         self._outputs = int(model.lm_head.weight.shape[0])
-        self._known: tuple[list[torch.Tensor], Any] = ([], None)
+        self._known: tuple[list[torch.Tensor], list[torch.Tensor], Any] = ([], [], None)
+        self.coded = False
 
     @staticmethod
     def accepts(model: Any, weights: str = "dense") -> bool:
@@ -87,9 +92,15 @@ class NativeLlama:
         """Number of layers."""
         return self._twin.layers
 
+    @property
+    def selects(self) -> bool:
+        """Whether rows may look; what has been rounded is read by the kernel alone."""
+        return not self.coded
+
     def new_store(self, capacity: int) -> SlotStore:
         """An empty store with `capacity` slots."""
-        return self._twin.new_store(capacity)
+        plain = self._twin.new_store(0 if self.coded else capacity)
+        return CodedStore(plain.shapes, capacity=capacity) if self.coded else plain
 
     def forward(self, rows: Rows, store: SlotStore) -> torch.Tensor:
         """Logits of the wanted rows, float32 [W, logits_size]."""
@@ -147,13 +158,12 @@ class NativeLlama:
 
     def _arrays(self, store: SlotStore) -> Any:
         """The store's memory for the kernel; made anew where the store, or its tensors since it grew, are others."""
-        tensors = [*store.keys, *store.values]
-        known, arrays = self._known
-        if len(known) == len(tensors) and all(a is b for a, b in zip(known, tensors, strict=True)):
+        keys, values, arrays = self._known
+        if keys is store.keys and values is store.values:
             return arrays
-        memory = as_bits if self._dtype == torch.bfloat16 else torch.Tensor.numpy
-        arrays = self._slot_arrays([memory(keys) for keys in store.keys], [memory(values) for values in store.values])
-        self._known = (tensors, arrays)
+        memory = as_bits if store.dtype == torch.bfloat16 else torch.Tensor.numpy
+        arrays = self._slot_arrays([memory(part) for part in store.keys], [memory(part) for part in store.values])
+        self._known = (store.keys, store.values, arrays)
         return arrays
 
 

@@ -62,6 +62,7 @@ class TransformersModel:
         lean: bool = True,
         native: bool = True,
         weights: str = "dense",
+        kept: str = "model",
     ) -> TransformersModel:
         """Take a transformers causal language model into service.
 
@@ -73,13 +74,16 @@ class TransformersModel:
             lean: whether guidedgen's own forwards may be used where they apply.
             native: whether the compiled one of them, or on a GPU the recorded one, may be.
             weights: "dense" keeps the model's format; "int8" and "int4" need the lean forward and a CPU.
+            kept: format of keys and values; "model" is the model's own, "int8" needs the native forward.
 
         Raises:
-            ModelError: quantised weights are not possible for this model; its own cache gives other logits than its
-                forward, or it has no causal language head.
+            ModelError: quantised weights, keys or values are not possible for this model; its own cache gives other
+                logits than its forward, or it has no causal language head.
         """
         model.eval()
         backend, backend_name, abilities = _choose(model, name, weights, lean=lean, native=native)
+        if kept == "int8":
+            _keep_codes(backend, name)
         context, shortened = _context_length(model.config.get_text_config())
         reasons = [reason for reason in (abilities.reason, shortened) if reason]
         info = ModelInfo(
@@ -94,6 +98,7 @@ class TransformersModel:
             watches=getattr(backend, "watches", False),
             selects=getattr(backend, "selects", False),
             reason="; ".join(reasons) or None,
+            approximate="keys and values in eight bits" if kept == "int8" else None,
         )
         return TransformersModel(
             backend, info=info, vocabulary=vocabulary, tokenizer=tokenizer, backend_name=backend_name
@@ -209,6 +214,15 @@ def _plain(model: Any, name: str, test: SelfTest, reason: str | None) -> tuple[B
         )
     why = f"plain decoding only, one sequence at a time: {reason}"
     return backend, "plain", Abilities(plain=True, batch=False, tree=False, reason=why)
+
+
+def _keep_codes(backend: Backend, name: str) -> None:
+    if not isinstance(backend, NativeLlama):
+        raise ModelError(
+            f"{name}: keys and values in eight bits need the native forward, for Llama-shaped models on a CPU. "
+            "Load it without cache='int8'; cache=SinkWindow(...) bounds memory for every model that takes flat rows."
+        )
+    backend.coded = True
 
 
 def _library_forward(model: Any) -> Any:

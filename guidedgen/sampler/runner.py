@@ -55,7 +55,7 @@ class Runner:
     def approximation(self) -> str | None:
         """What makes these logits differ from the model's own."""
         seen = self.tree.view or self.tree.look if isinstance(self.tree, Overlay) else None
-        parts = [self.plan if self.plan != ALL_LAYERS else None, seen, self.engine.view]
+        parts = [self.plan if self.plan != ALL_LAYERS else None, seen, self.engine.view, self.model.info.approximate]
         return " with ".join(str(part) for part in parts if part is not None) or None
 
     @contextmanager

@@ -162,6 +162,35 @@ def test_a_row_is_the_same_bit_for_bit_in_any_company(weights: str, kernel: str)
     assert torch.equal(native.forward(beside, store)[9:], alone)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_sequences_that_begin_alike_are_as_if_alone(dtype: torch.dtype, kernel: str) -> None:
+    """Samples of a prompt, a chain and a tree behind it; one that shares less, another prompt, a long chain."""
+    backend = NativeLlama(wide_model(dtype), kernels=kernel)
+    store = backend.new_store(400)
+    slots = torch.randperm(400, generator=torch.Generator().manual_seed(7))
+    backend.forward(chain(tokens(180, 3), EMPTY, slots[:180]), store)
+    tree = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 0, 1]]).bool()
+    contexts = [
+        (torch.cat((slots[:50], slots[60 + 9 * sample : 60 + 9 * sample + length])), count, seen)
+        for sample, (length, count, seen) in enumerate(
+            [(0, 1, None), (1, 1, None), (9, 1, None), (4, 2, None), (7, 3, tree), (9, 1, None)]
+        )
+    ] + [(slots[:37], 1, None), (slots[100:150], 1, None), (slots[:50], 40, None)]
+    segments, positions, start = [], [], 0
+    for context, count, seen in contexts:
+        segments.append(Segment(start=start, stop=start + count, context=context, ancestors=seen))
+        positions += [context.shape[0] + row for row in range(count)]
+        start += count
+    together = rows(tokens(start, 5), torch.tensor(positions), slots[200 : 200 + start], *segments)
+    expected = backend.forward(together, store)
+    for segment in segments:
+        own = slice(segment.start, segment.stop)
+        one = replace(segment, start=0, stop=segment.stop - segment.start)
+        alone = rows(together.tokens[own], together.positions[own], together.slots[own], one)
+        assert torch.equal(backend.forward(alone, store), expected[own])
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_nothing(threads: int) -> None:
     native = NativeLlama(wide_model())
@@ -308,4 +337,4 @@ def test_the_twin_uses_the_same_matrices() -> None:
     step = chain(tokens(12), EMPTY, torch.arange(12))
     alone = native.forward(step, native.new_store(12))
     looking = native.forward(replace(step, look=HidesTheFirst()), native.new_store(12))  # `old` is 0: nothing to hide
-    assert float((alone - looking).abs().mean() / alone.std()) < 0.02
+    assert float((alone - looking).abs().mean() / alone.std()) < 0.03  # both round to bfloat16, each in its own way

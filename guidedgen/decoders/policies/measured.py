@@ -1,36 +1,34 @@
-"""The measured costs of a model's forwards, asked for when they are first needed."""
+"""What the forwards of a model cost here: the one place that says it to policies and to `Auto`, whoever asks."""
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
+from collections.abc import Callable
 
-from guidedgen.decoders.policies.base import Cost, flat_cost
-from guidedgen.errors import ModelError
+from guidedgen.decoders.policies.base import Cost
 from guidedgen.models.base import LanguageModel
-from guidedgen.sampler.costs import cost_table
+from guidedgen.sampler.costs import known_costs
 
-_tables: WeakKeyDictionary[LanguageModel, Cost] = WeakKeyDictionary()
+_SHARE = 20
 
 
-class MeasuredCost:
-    """Rows -> seconds of one forward. The first question reads the table of this machine, or measures it.
+def assumed_cost(rows: int) -> float:
+    """What is assumed where nothing was measured: each further row costs a twentieth of the first."""
+    return 1 + (rows - 1) / _SHARE
 
-    A model that refuses to be measured (one that checks its rows, as the toy model does) counts as `flat_cost`.
+
+def costs_of(model: LanguageModel, note: Callable[[str], None] = lambda text: None) -> tuple[Cost, str]:
+    """Rows -> seconds of a forward in any unit, and where that comes from.
+
+    It is the table that `guidedgen models costs NAME` has measured on this machine, or `assumed_cost`. Nothing is
+    measured in the middle of a request: it takes seconds, and what runs beside it would count.
 
     Args:
         model: the target.
+        note: told where nothing was measured.
     """
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-
-    def __call__(self, rows: int) -> float:
-        """Seconds of a forward over so many rows."""
-        table = _tables.get(self._model)
-        if table is None:
-            try:
-                table = cost_table(self._model)
-            except ModelError:
-                table = flat_cost
-            _tables[self._model] = table
-        return table(rows)
+    known = known_costs(model)
+    if known is not None:
+        return known, "measured"
+    hint = "assumed: `guidedgen models costs` measures it"
+    note(f"what rows cost is {hint}")
+    return assumed_cost, hint

@@ -27,7 +27,9 @@ def decoding(
     tasks: Annotated[str, typer.Option(help="Names, separated by commas; with --quality also open.")] = ",".join(NAMES),
     strategies: Annotated[str, typer.Option(help="Names of strategies; plain is run besides.")] = _STRATEGIES,
     constraints: Annotated[str, typer.Option(help="Names that all tasks have: own, none; or those of a task.")] = "own",
-    peers: Annotated[str, typer.Option(help="Others on the same prompts, free text; empty for none.")] = _PEERS,
+    peers: Annotated[
+        str, typer.Option(help="Others on the same prompts, free text; llama.cpp:FILE is one too; empty for none.")
+    ] = _PEERS,
     peer_tokens: Annotated[int, typer.Option(min=2, help="Most tokens of theirs: rates need no more.")] = 128,
     model: Annotated[str, typer.Option(help="Embedded model, hub id, folder or GGUF file.")] = "smollm2",
     dtypes: Annotated[str, typer.Option(help="Number formats, separated by commas; side by side.")] = "auto",

@@ -10,6 +10,8 @@ import torch
 
 from guidedgen import models
 from guidedgen.decoders import strategy_named
+from guidedgen.evaluate.decoding import llama_cpp
+from guidedgen.evaluate.decoding.llama_cpp import LlamaCpp
 from guidedgen.evaluate.decoding.own import gap_at, parting, prompt_tokens, run_own
 from guidedgen.evaluate.decoding.peers import PEERS, Library
 from guidedgen.evaluate.decoding.records import PLAIN, DecodingFile, Difference, Record
@@ -31,7 +33,8 @@ class Plan:
         tasks: names of tasks.
         constraints: names that each of them has.
         strategies: names of strategies; plain decoding is run besides.
-        peers: names in `PEERS`; they run in the first number format, or in bfloat16 where that is of weights alone.
+        peers: names in `PEERS`, which run in the first number format, or in bfloat16 where that is of weights alone;
+            "llama.cpp:FILE" is llama.cpp on a GGUF file.
         peer_tokens: most tokens of theirs: rates need no more.
         prompts: of each task, the first so many.
         rounds: runs of each.
@@ -52,8 +55,10 @@ class Plan:
         for name in self.strategies:
             strategy_named(name)
         for name in self.peers:
-            if name not in PEERS:
-                raise EvaluationError(f"there is no peer {name!r}. There are: {', '.join(PEERS)}.")
+            if name not in PEERS and not name.startswith(llama_cpp.PREFIX):
+                raise EvaluationError(
+                    f"there is no peer {name!r}. There are: {', '.join(PEERS)}, {llama_cpp.PREFIX}FILE."
+                )
         for task in map(task_named, self.tasks):
             for name in self.constraints:
                 task.constraint_name(name)
@@ -100,6 +105,7 @@ class _Run:
         self._plan, self._file, self._done = plan, file, done
         self._models: dict[str, LanguageModel] = {}
         self._library: Library | None = None
+        self._files: dict[str, LlamaCpp] = {}
 
     def run(self) -> None:
         plan = self._plan
@@ -143,22 +149,30 @@ class _Run:
 
     def _peers(self, task: Task, prompt: Prompt, constraint: str, number: int) -> None:
         """The peers on the prompt that guidedgen reads under its first constraint."""
-        dtype = peer_dtype(self._plan.dtypes)
-        waiting = [
-            way
-            for way in self._plan.peers
-            if (task.name, prompt.name, FREE, dtype, way, number) not in self._file.finished
-        ]
-        if not waiting:
-            return
+        read = prompt_tokens(self._models[self._plan.dtypes[0]], task, prompt, constraint)
+        most = min(task.most_tokens, self._plan.peer_tokens)
+        for way in self._plan.peers:
+            of_file = way.startswith(llama_cpp.PREFIX)
+            dtype = llama_cpp.FORMAT if of_file else peer_dtype(self._plan.dtypes)
+            if (task.name, prompt.name, FREE, dtype, way, number) in self._file.finished:
+                continue
+            if of_file:
+                self._add(self._llama(way).run(task, prompt, read, way=way, number=number, most=most))
+            else:
+                library = self._transformers(dtype)
+                self._add(library.run(task, prompt, read, way=way, dtype=dtype, number=number, most=most))
+
+    def _transformers(self, dtype: str) -> Library:
         if self._library is None:
             name = self._plan.model
             source = str(KNOWN[name].folder(lambda *_: None)) if name in KNOWN else name
             self._library = Library(source, choose_dtype(dtype, torch.device("cpu")))
-        read = prompt_tokens(self._models[self._plan.dtypes[0]], task, prompt, constraint)
-        most = min(task.most_tokens, self._plan.peer_tokens)
-        for way in waiting:
-            self._add(self._library.run(task, prompt, read, way=way, dtype=dtype, number=number, most=most))
+        return self._library
+
+    def _llama(self, way: str) -> LlamaCpp:
+        if way not in self._files:
+            self._files[way] = LlamaCpp(way.removeprefix(llama_cpp.PREFIX), torch.get_num_threads())
+        return self._files[way]
 
     def _add(self, record: Record) -> None:
         self._file.finished[record.key] = record

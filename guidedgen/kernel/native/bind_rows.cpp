@@ -63,20 +63,21 @@ struct SlotArrays {
     std::vector<AnyStore> keys, values;
     std::vector<LayerSlots> layers;
     int64_t capacity = 0, heads = 0, dim = 0;
-    bool brief = false;
+    Kept kept = Kept::Float32;
 
     SlotArrays(std::vector<AnyStore> keys_given, std::vector<AnyStore> values_given) : keys(std::move(keys_given)), values(std::move(values_given)) {
         require(!keys.empty() && keys.size() == values.size(), "as many values as keys");
         const AnyStore& first = keys[0];
-        brief = first.dtype() == nb::dtype<uint16_t>();
+        kept = first.dtype() == nb::dtype<uint8_t>() ? Kept::Int8 : first.dtype() == nb::dtype<uint16_t>() ? Kept::Bfloat16 : Kept::Float32;
         for (size_t i = 0; i < keys.size(); ++i) {
             for (const AnyStore& array : {keys[i], values[i]})
-                require(array.dtype() == (brief ? nb::dtype<uint16_t>() : nb::dtype<float>()) && array.shape(0) == first.shape(0) &&
-                            array.shape(1) == first.shape(1) && array.shape(2) == first.shape(2),
-                        "keys and values are float32, or bfloat16 given as uint16, all of one shape");
+                require((kept != Kept::Float32 || array.dtype() == nb::dtype<float>()) && array.dtype() == first.dtype() &&
+                            array.shape(0) == first.shape(0) && array.shape(1) == first.shape(1) && array.shape(2) == first.shape(2),
+                        "keys and values are float32, bfloat16 given as uint16, or codes with a scale given as uint8, all of one shape");
             layers.push_back({keys[i].data(), values[i].data()});
         }
-        capacity = size_of(first.shape(0)), heads = size_of(first.shape(1)), dim = size_of(first.shape(2));
+        capacity = size_of(first.shape(0)), heads = size_of(first.shape(1));
+        dim = size_of(first.shape(2)) - (kept == Kept::Int8 ? 4 : 0);
     }
 
     void check(const int64_t* slots, size_t count) const {
@@ -151,7 +152,7 @@ void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sine
         copies.at(nb::cast<size_t>(layer)) = into.data();
     }
     nb::gil_scoped_release free;
-    self.run(rows, layers, store.layers, store.brief, std::max(1, threads), [&](int64_t layer) {
+    self.run(rows, layers, store.layers, store.kept, std::max(1, threads), [&](int64_t layer) {
         float* copy = copies[static_cast<size_t>(layer)];
         if (copy) std::copy_n(rows.hidden, count * shape.width, copy);
     });
@@ -193,7 +194,7 @@ void bind_rows(nb::module_& m) {
         .def_static("coded", &coded_matrix, "codes"_a, "scales"_a, "offsets"_a = nb::none(), "bias"_a = nb::none(),
                     "From codes [out, in] and float16 scales [out, in / 32], given as uint16: bytes around 128, or with offsets 0 to 15.")
         .def("multiply", &multiply, "rows"_a, "out"_a, "kernels"_a = "", "threads"_a = 1, "Writes rows [R, in] times the matrix to out [R, out].");
-    nb::class_<SlotArrays>(m, "SlotArrays", "Keys and values of all layers, each [slots, heads, dim].")
+    nb::class_<SlotArrays>(m, "SlotArrays", "Keys and values of all layers, each [slots, heads, dim], or of eight bits [slots, heads, dim + 4].")
         .def(nb::init<std::vector<AnyStore>, std::vector<AnyStore>>(), "keys"_a, "values"_a);
     nb::class_<LlamaRows>(m, "LlamaRows", "The layers and the head of a Llama-shaped model over flat rows.")
         .def("__init__", &make_rows, "shape"_a, "layers"_a, "norm"_a, "head"_a, "kernels"_a = "")

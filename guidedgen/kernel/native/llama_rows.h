@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "packed_matrix.h"
+#include "row_plan.h"
 #include "workers.h"
 
 namespace guidedgen {
@@ -25,27 +26,8 @@ struct LlamaShape {
     float epsilon, scale;
 };
 
-// Rows [start, stop) of one sequence. `seen[i * (stop - start) + j]`: row start + i sees row start + j; null is a chain. Of a chain
-// `watched` may take what its last row attends to, [layers that run][key heads][contexts + stop - start], the mean over the queries.
-struct SegmentView {
-    int64_t start, stop;
-    const int64_t* context;
-    int64_t contexts;
-    const uint8_t* seen;
-    float* watched;
-};
-
-struct StepRows {
-    int64_t count;
-    float* hidden;         // [count, width], changed in place
-    const int64_t* slots;  // [count]
-    const float* cosines;  // [count, dim]
-    const float* sines;    // [count, dim], first half negated
-    std::vector<SegmentView> segments;
-};
-
 struct LayerSlots {
-    void* keys;  // [slots, kv_heads, dim]
+    void* keys;  // [slots, kv_heads, kept_bytes]
     void* values;
 };
 
@@ -97,15 +79,15 @@ class LlamaRows {
 
     // Runs the layers named, in order, over the rows. `after(number)` is called when the layer of that number is done.
     template <typename After>
-    void run(StepRows& rows, const std::vector<int64_t>& which, const std::vector<LayerSlots>& slots, bool brief, int threads, const After& after) {
+    void run(StepRows& rows, const std::vector<int64_t>& which, const std::vector<LayerSlots>& slots, Kept kept, int threads, const After& after) {
         std::lock_guard<std::mutex> hold(busy_);
         Workers::Turn turn(Workers::shared(), threads);
+        plan_.see(rows, block_rows());
         make_room(rows, threads);
-        find_own(rows);
         for (size_t turn_of = 0; turn_of < which.size(); ++turn_of) {
             const int64_t number = which[turn_of];
             const LlamaLayer& layer = layers_[static_cast<size_t>(number)];
-            attention(turn, rows, layer, slots[static_cast<size_t>(number)], brief, static_cast<int64_t>(turn_of));
+            attention(turn, rows, layer, slots[static_cast<size_t>(number)], kept, static_cast<int64_t>(turn_of));
             feed_forward(turn, rows, layer);
             after(number);
         }
@@ -131,40 +113,19 @@ class LlamaRows {
     }
 
     void make_room(const StepRows& rows, int threads) {
-        int64_t inner = 0, longest = 0;
+        int64_t inner = 0;
         for (const LlamaLayer& layer : layers_) inner = std::max(inner, layer.down->inputs());
-        for (const SegmentView& segment : rows.segments) longest = std::max(longest, segment.contexts + segment.stop - segment.start);
         const int64_t mixed = shape_.heads * shape_.dim;
         fill(normed_, rows.count * std::max({shape_.width, inner, mixed}));
         fill(wide_, rows.count * std::max(2 * inner, mixed + 2 * shape_.kv_heads * shape_.dim));
-        room_ = longest;
-        fill(scores_, std::min(threads, Workers::MOST) * block_rows() * shape_.heads / shape_.kv_heads * room_);
+        room_ = (plan_.longest() + TILE - 1) / TILE * TILE;
+        const int64_t scores = std::min(threads, Workers::MOST) * queries() * room_;
+        fill(scores_, scores);
+        if (static_cast<int64_t>(weights_.size()) < scores) weights_.resize(static_cast<size_t>(scores));
     }
 
-    // Rows of one segment whose queries are looked at together.
-    struct Block {
-        size_t segment;
-        int64_t start, rows;
-    };
-
-    int64_t block_rows() const { return std::clamp<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 1, 4); }
-
-    // The slots that each row sees besides its segment's context, and which rows are looked at together.
-    void find_own(const StepRows& rows) {
-        own_.clear();
-        own_first_.assign(1, 0);
-        blocks_.clear();
-        for (size_t s = 0; s < rows.segments.size(); ++s) {
-            const SegmentView& segment = rows.segments[s];
-            const int64_t size = segment.stop - segment.start;
-            for (int64_t row = 0; row < size; ++row) {
-                if (row % block_rows() == 0) blocks_.push_back({s, segment.start + row, std::min(block_rows(), size - row)});
-                for (int64_t other = 0; other < size; ++other)
-                    if (segment.seen ? segment.seen[row * size + other] : other <= row) own_.push_back(rows.slots[segment.start + other]);
-                own_first_.push_back(static_cast<int64_t>(own_.size()));
-            }
-        }
-    }
+    int64_t block_rows() const { return std::min<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 16); }
+    int64_t queries() const { return block_rows() * shape_.heads / shape_.kv_heads; }
 
     // One row's own work, in pieces of a few rows where there are many.
     template <typename Work>
@@ -193,7 +154,7 @@ class LlamaRows {
         kernels_.prepare(matrix.view().format, room, shape_.width, matrix.view().width, to, number);
     }
 
-    void attention(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, LayerSlots slots, bool brief, int64_t turn_of) {
+    void attention(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, LayerSlots slots, Kept kept, int64_t turn_of) {
         const int64_t dim = shape_.dim, mixed = shape_.heads * dim, keys = shape_.kv_heads * dim, both = mixed + 2 * keys;
         const PackedMatrix &first = *layer.query_key_value, &last = *layer.output;
         const RowsView given = input_.room(first.view().format, rows.count, first.view().width);
@@ -201,28 +162,27 @@ class LlamaRows {
             prepare_normed(rows.hidden + row * shape_.width, layer.attention_norm, first, given, row);
         });
         product(turn, first, given, rows.count, wide_.data(), both, false);
-        const size_t size = brief ? 2 : 4;
+        const int64_t head_bytes = kept_bytes(kept, dim), slot_bytes = shape_.kv_heads * head_bytes;
         each_row(turn, rows.count, [&](int64_t row) {
             float* own = wide_.data() + row * both;
             kernels_.rotate(own, shape_.heads + shape_.kv_heads, dim, rows.cosines + row * dim, rows.sines + row * dim);
-            const size_t offset = static_cast<size_t>(rows.slots[row] * keys) * size;
-            kernels_.keep(own + mixed, static_cast<uint8_t*>(slots.keys) + offset, keys, brief);
-            kernels_.keep(own + mixed + keys, static_cast<uint8_t*>(slots.values) + offset, keys, brief);
+            kernels_.keep(own + mixed, static_cast<uint8_t*>(slots.keys) + rows.slots[row] * slot_bytes, shape_.kv_heads, dim, kept);
+            kernels_.keep(own + mixed + keys, static_cast<uint8_t*>(slots.values) + rows.slots[row] * slot_bytes, shape_.kv_heads, dim, kept);
         });
         const int64_t group = shape_.heads / shape_.kv_heads;
-        turn.share(static_cast<int64_t>(blocks_.size()) * shape_.kv_heads, [&](int64_t piece, int worker) {
-            const Block& block = blocks_[static_cast<size_t>(piece / shape_.kv_heads)];
-            const int64_t head = piece % shape_.kv_heads;
-            const SegmentView& segment = rows.segments[block.segment];
-            const size_t offset = static_cast<size_t>(head * dim) * size;
-            float* scores = scores_.data() + worker * block_rows() * group * room_;
+        turn.share(static_cast<int64_t>(plan_.blocks().size()) * shape_.kv_heads, [&](int64_t piece, int worker) {
+            const RowBlock& block = plan_.blocks()[static_cast<size_t>(piece / shape_.kv_heads)];
+            const int64_t head = piece % shape_.kv_heads, place = worker * queries() * room_;
+            float* scores = scores_.data() + place;
             kernels_.attend({block.rows, group, dim, wide_.data() + block.start * both + head * group * dim, both,
-                             static_cast<uint8_t*>(slots.keys) + offset, static_cast<uint8_t*>(slots.values) + offset, keys, brief,
-                             segment.context, segment.contexts, own_.data(), own_first_.data() + block.start, shape_.scale,
-                             scores, room_, normed_.data() + block.start * mixed + head * group * dim, mixed});
-            if (segment.watched && block.start + block.rows == segment.stop) {
+                             static_cast<uint8_t*>(slots.keys) + head * head_bytes, static_cast<uint8_t*>(slots.values) + head * head_bytes,
+                             slot_bytes, kept, plan_.runs(block), block.run_count, plan_.seen() + block.start, shape_.scale,
+                             scores, weights_.data() + place, room_, normed_.data() + block.start * mixed + head * group * dim, mixed});
+            for (size_t number = block.segment; number < block.segment + block.segments; ++number) {
+                const SegmentView& segment = rows.segments[number];
+                if (!segment.watched || segment.stop > block.start + block.rows) continue;
                 const int64_t seen = segment.contexts + segment.stop - segment.start;
-                watch(scores + (block.rows - 1) * group * room_, seen, segment.watched + (turn_of * shape_.kv_heads + head) * seen);
+                watch(scores + (segment.stop - 1 - block.start) * group * room_, seen, segment.watched + (turn_of * shape_.kv_heads + head) * seen);
             }
         });
         const RowsView heads = input_.room(last.view().format, rows.count, last.view().width);
@@ -269,9 +229,9 @@ class LlamaRows {
     std::mutex busy_;  // the room below belongs to one call at a time
     PreparedRows input_;
     std::vector<float> normed_, wide_, scores_;
+    std::vector<uint16_t> weights_;
     int64_t room_ = 0;  // scores of one query
-    std::vector<int64_t> own_, own_first_;
-    std::vector<Block> blocks_;
+    RowPlan plan_;
 };
 
 }  // namespace guidedgen

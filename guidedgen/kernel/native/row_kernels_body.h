@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "lanes.h"
+#include "row_attention_body.h"
 #include "row_choice_body.h"
 #include "row_kernels.h"
 
@@ -107,13 +108,13 @@ inline void finish(const Product& what, const Floats (&sums)[R], int64_t row, in
 template <int64_t R, int64_t P>
 inline void exact_columns(const Product& what, int64_t row, int64_t column) {
     const bool brief = what.matrix.format == Format::Bfloat16;
-    const int64_t width = what.matrix.width, steps = brief ? width / 2 : width;
+    const int64_t width = what.matrix.width, steps = brief ? width / 2 : width, size = what.matrix.panel_bytes();
     constexpr int64_t step = PANEL * 4;  // bytes
     const uint8_t* codes[P];
     int64_t further[P];
     for (int64_t p = 0; p < P; ++p) {
-        codes[p] = what.matrix.codes + (column + p) / COLUMNS * steps * step + (column + p) % COLUMNS * LANES * 4;
-        further[p] = what.ahead.bytes(column + p, steps * step);
+        codes[p] = what.matrix.data + (column + p) / COLUMNS * size + (column + p) % COLUMNS * LANES * 4;
+        further[p] = what.ahead.bytes(column + p, size);
     }
     Floats sums[P][R] = {};
     if (brief) {
@@ -140,13 +141,15 @@ inline void exact_columns(const Product& what, int64_t row, int64_t column) {
 template <int64_t R, bool four>
 inline void coded_column(const Product& what, int64_t row, int64_t column) {
     const int64_t width = what.matrix.width, groups = what.matrix.groups(), panel = column / COLUMNS, part = column % COLUMNS * LANES;
-    constexpr int64_t step = PANEL * 4, kinds = four ? 2 : 1;
-    const int64_t size = width * PANEL / kinds, further = what.ahead.bytes(column, size);
-    const uint8_t* codes = what.matrix.codes + panel * size + part * 4;
-    const uint16_t* scales = what.matrix.scales + panel * groups * PANEL * kinds + part;
+    constexpr MatrixView layout{four ? Format::Int4 : Format::Int8, 0, 0, nullptr, nullptr};
+    constexpr int64_t step = PANEL * 4;
+    const int64_t size = what.matrix.panel_bytes(), further = what.ahead.bytes(column, size);
+    const uint8_t* start = what.matrix.data + panel * size;
     const int8_t* data = reinterpret_cast<const int8_t*>(what.rows.data) + row * width;
     Floats sums[R] = {};
-    for (int64_t g = 0; g < groups; ++g, data += GROUP, scales += PANEL * kinds) {
+    for (int64_t g = 0; g < groups; ++g, data += GROUP) {
+        const uint8_t* codes = start + layout.codes_of(g) + part * 4;
+        const uint16_t* scales = reinterpret_cast<const uint16_t*>(start + layout.scales_of(g)) + part;
         Ints whole[R];
         for (int64_t r = 0; r < R; ++r) whole[r] = four ? Ints{} : splat(what.rows.shift[(row + r) * groups + g]);
         for (int64_t k = 0; k < GROUP; k += four ? 8 : 4, codes += step) {
@@ -161,6 +164,7 @@ inline void coded_column(const Product& what, int64_t row, int64_t column) {
                 for (int64_t r = 0; r < R; ++r) whole[r] = dot4(whole[r], codes, data + r * width + k);
             }
         }
+        __builtin_prefetch(reinterpret_cast<const uint8_t*>(scales) + further, 0, 2);
         const Floats scale = halves(scales), offset = four ? halves(scales + PANEL) : Floats{};
         for (int64_t r = 0; r < R; ++r) {
             const int64_t place = (row + r) * groups + g;
@@ -262,164 +266,6 @@ void rotate(float* heads, int64_t count, int64_t dim, const float* cosines, cons
             head[i + half] = high * cosines[i + half] + low * sines[i + half];
         }
 }
-
-void keep(const float* from, void* to, int64_t count, bool brief) {
-    for (int64_t i = 0; i < count; i += LANES) {
-        const Floats part = load_floats(from + i, count - i);
-        if (brief) store_floats(static_cast<uint16_t*>(to) + i, part, count - i);
-        else store_floats(static_cast<float*>(to) + i, part, count - i);
-    }
-}
-
-// `count` slots of one key head.
-template <typename Number>
-struct SlotList {
-    const Number* first;
-    int64_t stride;
-    const int64_t* slots;
-    int64_t count;
-
-    const Number* operator[](int64_t i) const { return first + slots[i] * stride; }
-};
-
-// Q queries at once over slots of D registers: what is read of a slot serves all of them. scores[q][i] = query q . key i.
-template <int64_t Q, int64_t D, typename Number>
-void score_some(const float* const* queries, const SlotList<Number>& keys, float scale, float* const* scores) {
-    Floats query[Q][D];
-    for (int64_t q = 0; q < Q; ++q)
-        for (int64_t d = 0; d < D; ++d) query[q][d] = load<Floats>(queries[q] + d * LANES);
-    for (int64_t i = 0; i < keys.count; ++i) {
-        Floats key[D];
-        for (int64_t d = 0; d < D; ++d) key[d] = load_floats(keys[i] + d * LANES);
-        for (int64_t q = 0; q < Q; ++q) {
-            Floats products = query[q][0] * key[0];
-            for (int64_t d = 1; d < D; ++d) products += query[q][d] * key[d];
-            scores[q][i] = sum(products) * scale;
-        }
-    }
-}
-
-// out[q] += weights[q][i] * value i.
-template <int64_t Q, int64_t D, typename Number>
-void mix_some(const float* const* weights, const SlotList<Number>& values, float* const* out) {
-    Floats sums[Q][D];
-    for (int64_t q = 0; q < Q; ++q)
-        for (int64_t d = 0; d < D; ++d) sums[q][d] = load<Floats>(out[q] + d * LANES);
-    for (int64_t i = 0; i < values.count; ++i) {
-        Floats value[D];
-        for (int64_t d = 0; d < D; ++d) value[d] = load_floats(values[i] + d * LANES);
-        for (int64_t q = 0; q < Q; ++q)
-            for (int64_t d = 0; d < D; ++d) sums[q][d] += value[d] * weights[q][i];
-    }
-    for (int64_t q = 0; q < Q; ++q)
-        for (int64_t d = 0; d < D; ++d) store(out[q] + d * LANES, sums[q][d]);
-}
-
-// The same for one query of any width.
-template <typename Number>
-void score_one(const float* query, const SlotList<Number>& keys, int64_t dim, float scale, float* scores) {
-    for (int64_t i = 0; i < keys.count; ++i) {
-        Floats products{};
-        for (int64_t d = 0; d < dim; d += LANES) products += load_floats(query + d, dim - d) * load_floats(keys[i] + d, dim - d);
-        scores[i] = sum(products) * scale;
-    }
-}
-
-template <typename Number>
-void mix_one(const float* weights, const SlotList<Number>& values, int64_t dim, float* out) {
-    for (int64_t i = 0; i < values.count; ++i)
-        for (int64_t d = 0; d < dim; d += LANES) {
-            const Floats more = load_floats(values[i] + d, dim - d) * weights[i];
-            store_floats(out + d, load_floats(out + d, dim - d) + more, dim - d);
-        }
-}
-
-#if defined(__AVX512F__)
-constexpr int64_t QUERIES = 24;  // registers for queries, beside those for a slot
-#else
-constexpr int64_t QUERIES = 8;
-#endif
-
-// act(constant Q, first) for `count` queries, as many at once as fit.
-template <int64_t Q, typename Act>
-void in_bunches(int64_t count, const Act& act, int64_t first = 0) {
-    for (; first + Q <= count; first += Q) act(std::integral_constant<int64_t, Q>(), first);
-    if constexpr (Q > 1) in_bunches<(Q + 1) / 2>(count, act, first);
-}
-
-template <typename Number, typename Act>
-void over_slots(const Attention& what, const void* memory, int64_t row, const Act& act) {
-    const Number* first = static_cast<const Number*>(memory);
-    if (row < 0) act(SlotList<Number>{first, what.slot_stride, what.context, what.contexts});
-    else act(SlotList<Number>{first, what.slot_stride, what.own + what.own_first[row], what.own_first[row + 1] - what.own_first[row]});
-}
-
-// Scores (or, `mixing`, weighted sums) of queries [first, first + count) over the context (row < 0) or a row's own slots.
-template <typename Number, bool mixing>
-void pass(const Attention& what, int64_t row, int64_t first, int64_t count) {
-    const float* queries[MOST_QUERIES];
-    float *scores[MOST_QUERIES], *out[MOST_QUERIES];
-    for (int64_t n = 0; n < count; ++n) {
-        const int64_t own_row = (first + n) / what.heads, head = (first + n) % what.heads;
-        queries[n] = what.query + own_row * what.query_stride + head * what.dim;
-        out[n] = what.out + own_row * what.out_stride + head * what.dim;
-        scores[n] = what.scores + (first + n) * what.room + (row < 0 ? 0 : what.contexts);
-    }
-    over_slots<Number>(what, mixing ? what.values : what.keys, row, [&](const SlotList<Number>& slots) {
-        const auto wide = [&](auto depth) {
-            constexpr int64_t D = decltype(depth)::value;
-            in_bunches<(QUERIES / D > 1 ? QUERIES / D : 1)>(count, [&](auto bunch, int64_t start) {
-                constexpr int64_t Q = decltype(bunch)::value;
-                if constexpr (mixing) mix_some<Q, D>(scores + start, slots, out + start);
-                else score_some<Q, D>(queries + start, slots, what.scale, scores + start);
-            });
-        };
-        if (what.dim == 64) return wide(std::integral_constant<int64_t, 64 / LANES>());
-        if (what.dim == 128) return wide(std::integral_constant<int64_t, 128 / LANES>());
-        for (int64_t n = 0; n < count; ++n) {
-            if constexpr (mixing) mix_one(scores[n], slots, what.dim, out[n]);
-            else score_one(queries[n], slots, what.dim, what.scale, scores[n]);
-        }
-    });
-}
-
-// Scores to exponentials; gives one over their sum.
-float soften(float* scores, int64_t seen) {
-    float peak = scores[0];
-    for (int64_t i = 0; i + LANES <= seen; i += LANES) {
-        const float most = largest(load<Floats>(scores + i));
-        peak = most > peak ? most : peak;
-    }
-    for (int64_t i = seen / LANES * LANES; i < seen; ++i) peak = scores[i] > peak ? scores[i] : peak;
-    Floats total{};
-    for (int64_t i = 0; i < seen; i += LANES) {
-        const int64_t count = seen - i;
-        store_floats(scores + i, exponential(load_floats(scores + i, count) - peak), count);
-        total += load_floats(scores + i, count);
-    }
-    return 1 / sum(total);
-}
-
-template <typename Number>
-void attend_all(const Attention& what) {
-    const int64_t heads = what.heads, queries = what.rows * heads;
-    pass<Number, false>(what, -1, 0, queries);
-    for (int64_t row = 0; row < what.rows; ++row) pass<Number, false>(what, row, row * heads, heads);
-    float factors[MOST_QUERIES];
-    for (int64_t n = 0; n < queries; ++n) {
-        const int64_t row = n / heads;
-        factors[n] = soften(what.scores + n * what.room, what.contexts + what.own_first[row + 1] - what.own_first[row]);
-        std::memset(what.out + row * what.out_stride + n % heads * what.dim, 0, static_cast<size_t>(what.dim) * sizeof(float));
-    }
-    pass<Number, true>(what, -1, 0, queries);
-    for (int64_t row = 0; row < what.rows; ++row) pass<Number, true>(what, row, row * heads, heads);
-    for (int64_t n = 0; n < queries; ++n) {
-        float* out = what.out + n / heads * what.out_stride + n % heads * what.dim;
-        for (int64_t d = 0; d < what.dim; d += LANES) store_floats(out + d, load_floats(out + d, what.dim - d) * factors[n], what.dim - d);
-    }
-}
-
-void attend(const Attention& what) { what.brief ? attend_all<uint16_t>(what) : attend_all<float>(what); }
 
 void gate(const float* gate_up, int64_t count, float* to) {
     for (int64_t i = 0; i < count; i += LANES) {

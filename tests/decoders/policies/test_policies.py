@@ -30,9 +30,10 @@ from guidedgen.decoders.policies import (
 )
 from guidedgen.decoders.policies.acceptance import Acceptance
 from guidedgen.decoders.policies.base import chain_length, grow_all
-from guidedgen.decoders.policies.measured import MeasuredCost
+from guidedgen.decoders.policies.measured import assumed_cost, costs_of
 from guidedgen.decoders.tree import ROOT, DraftTree, chain
 from guidedgen.models import tiny
+from guidedgen.sampler.costs import cost_table
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
@@ -283,24 +284,25 @@ def test_drafts_that_are_looked_up(name: str) -> None:
     laws.repeatable(Sampling(temperature=1.0))
 
 
-def test_costs_are_measured_when_they_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_costs_are_what_was_measured_and_nothing_is_measured_in_a_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GUIDEDGEN_CACHE", str(tmp_path))
     model = tiny.load("llama")
     start = Sequence.prompt((5, 6, 7, 5, 6), OneOf([[8, 9, 10, 11]], 48).start())
 
-    def run(policy: str) -> None:
-        strategy = Speculative(drafter="copy", policy=policy)
-        list(strategy.run(Sampler(model), [start], Sampling()))
+    def notes(policy: str) -> tuple[str, ...]:
+        sampler = Sampler(model)
+        list(Speculative(drafter="copy", policy=policy).run(sampler, [start], Sampling()))
+        return sampler.trace.snapshot().notes
 
-    run("tree")
+    assert any("models costs" in note for note in notes("sequoia"))
     assert not (tmp_path / "costs").exists()
-    cost = MeasuredCost(model)
-    assert 0 < cost(1) <= cost(9)
-    (table,) = (tmp_path / "costs").iterdir()
-    table.unlink()
-    run("sequoia")  # still known
-    assert not list((tmp_path / "costs").iterdir())
-    assert MeasuredCost(ToyModel())(33) == flat_cost(33)
+    assert costs_of(model)[0] is assumed_cost
+    table = cost_table(model)
+    assert costs_of(model) == (table, "measured")
+    assert not any("models costs" in note for note in notes("sequoia"))
+    assert costs_of(ToyModel())[0](33) == assumed_cost(33) == 2.6
 
 
 def test_settings_are_checked() -> None:
