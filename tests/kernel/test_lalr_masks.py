@@ -56,6 +56,16 @@ NL: /\n+/
 B.2: "b"
 P: /a[bc]*/
 """
+# After "no" the state behind a name is on a stack that cannot be completed; so is the one behind brackets around names.
+TWO_OUTLOOKS = r"""
+start: (item ";")*
+item: value "=" value | "no" value NEVER | "no" "class" NAME
+value: NAME | "(" value ")" | value "." NAME
+NAME: /[a-z]+/
+NEVER: /(?!x)x/
+%ignore /\s+/
+"""
+TYPESCRIPT = "export declare class A<B> { c?: D[]; e(f: string): void; }\nconst g = (h) => `i ${1 + j} k`;\n"
 
 
 def tokens_of(state: gg.State) -> list[int]:
@@ -100,6 +110,7 @@ def walk(constraint: gg.Constraint, seed: int, steps: int) -> None:
     [
         pytest.param("python", PYTHON, marks=pytest.mark.slow, id="python"),
         pytest.param("graphql", GRAPHQL, id="graphql"),
+        pytest.param("typescript", TYPESCRIPT, marks=pytest.mark.slow, id="typescript"),
         pytest.param("verilog", VERILOG, id="verilog"),
     ],
 )
@@ -117,10 +128,27 @@ def test_masks_on_the_way_of_a_text(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("lexer", ["contextual", "basic"])
-@pytest.mark.parametrize("grammar", [BLOCKS, NOTHING_BEHIND_SOME_NAMES, SOMETIMES_WITHOUT_END])
+@pytest.mark.parametrize("grammar", [BLOCKS, NOTHING_BEHIND_SOME_NAMES, SOMETIMES_WITHOUT_END, TWO_OUTLOOKS])
 def test_masks_along_random_tokens(grammar: str, lexer: Any) -> None:
     indent = gg.Indentation(newline="_NL", deepest=6) if grammar == BLOCKS else None
     spec = gg.Lark(grammar, parser="lalr", lexer=lexer, indent=indent)
     constraint = gg.compile(spec, small_vocabulary(), implementation="native")
     for seed in range(3):
         walk(constraint, seed, 8)
+
+
+def test_states_that_stand_before_a_dead_end_and_elsewhere() -> None:
+    constraint = gg.compile(gg.Lark(TWO_OUTLOOKS, parser="lalr"), small_vocabulary(), implementation="native")
+    state = constraint.start()
+    for token in small_vocabulary().encode("(a.b) = ((c)).d;\nno class e; f = no;"):
+        check(state)
+        after = state.advance(token)
+        assert after is not None
+        state = after
+    assert state.accepting
+    assert constraint.stats()["remainder_nodes_visited"] == 0, "a mask was made by reading tokens row by row"
+    for dead in ("no a", "no (a", "no (a.b)"):
+        now: gg.State | None = constraint.start()
+        for byte in dead.encode():
+            now = now and now.advance(byte)
+        assert now is None, dead

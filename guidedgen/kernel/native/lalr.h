@@ -16,6 +16,7 @@ constexpr int32_t kLalr = -(1 << 30);   // slots of items down from here are sta
 class Lalr {
   public:
     static constexpr int32_t kNone = INT32_MIN;   // no action
+    static constexpr int32_t kTab = 1 << 16;      // in a column of tabs and blanks
 
     // The row of a LALR symbol; `lalr_table.py` says what it holds, and has checked it.
     Lalr(const int32_t* row, int32_t first_state) : first_state_(first_state) {
@@ -73,9 +74,43 @@ class Lalr {
     void each_goto(int32_t state, F f) const {
         for (int32_t k = goto_first_[state]; k < goto_first_[state + 1]; ++k) f(goto_[k]);
     }
+    // Puts the state that `f` says in the place of each one that follows a state; `f` may make copies.
+    template <class F>
+    void replace_next(int32_t state, F f) {
+        auto replace = [&](std::vector<int32_t>& list, int32_t at) {
+            const int32_t now = list[at] >= 0 ? f(list[at]) : list[at];
+            list[at] = now;
+        };
+        for (int32_t k = action_first_[state]; k < action_first_[state + 1]; ++k) replace(action_, k);
+        for (int32_t k = goto_first_[state]; k < goto_first_[state + 1]; ++k) replace(goto_, k);
+    }
+
+    // A new state that does what another one does.
+    int32_t copy(int32_t state) {
+        auto append = [state](std::vector<int32_t>& first, std::initializer_list<std::vector<int32_t>*> lists) {
+            for (std::vector<int32_t>* list : lists)
+                for (int32_t k = first[state]; k < first[state + 1]; ++k) list->push_back(int32_t{(*list)[k]});
+            first.push_back(first.back() + first[state + 1] - first[state]);
+        };
+        append(action_first_, {&action_terminal_, &action_});
+        append(goto_first_, {&goto_nonterminal_, &goto_});
+        append(kernel_first_, {&kernel_rule_, &kernel_place_});
+        if (scans()) scanner_of_.push_back(int32_t{scanner_of_[state]});
+        return states_++;
+    }
+
     int32_t terminals() const { return terminals_; }
     int32_t end_of_text() const { return terminals_; }
     bool scans() const { return !scanner_of_.empty(); }
+
+    // Columns at which a line may be deeper than one at a column. Where tabs count for no number of columns (tab is 0), a column has
+    // the tabs and the blanks behind them: a deeper line begins with those of the line around, so that it has more of one of them.
+    template <class F>
+    void each_deeper(int32_t column, F f) const {
+        for (int32_t more = 1; more <= deepest; ++more) f(column + more);
+        if (tab || column % kTab) return;
+        for (int32_t tabs = 1; tabs <= (deepest + 7) / 8; ++tabs) f(column + tabs * kTab);
+    }
 
     // A state to shift to, -1 - rule to reduce, or kNone.
     int32_t action(int32_t state, int32_t terminal) const { return find(action_first_, action_terminal_, action_, state, terminal); }

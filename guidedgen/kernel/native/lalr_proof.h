@@ -8,20 +8,21 @@
 // if one of its places can be completed by samples whatever the last terminal was, and the states behind its nonterminals are
 // clean as well. On a stack of clean states every end of every terminal is viable. Rules that lost a conflict are used only
 // where a state holds nothing else. What is ignored stands in classes of its own: nothing is proved below for those. Where some
-// terminal has no text at all, places whose rules only stand beside it do not count, and states are clean only if that is so on all
-// stacks, or on none.
+// terminal has no text at all, places that lead nowhere do not count (lalr_fates.h). At the end of the text blocks end without a newline:
+// such a dedent is a class of its own, behind which nothing but its like may stand.
 // What is not proved here is searched for (viability.h).
 #pragma once
 
 #include <array>
 
+#include "lalr_fates.h"
 #include "lalr_lexemes.h"
 
 namespace guidedgen {
 
 class LalrProof {
   public:
-    LalrProof(Lexer& lexer, Lalr& machine, LalrLexemes& lexemes) : lexer_(lexer), m_(machine) {
+    LalrProof(Lexer& lexer, Lalr& machine, LalrLexemes& lexemes, const LalrFates& fates) : lexer_(lexer), m_(machine), fates_(fates) {
         const int32_t n = m_.terminals();
         text_.resize(n);
         any_.resize(n);
@@ -34,7 +35,7 @@ class LalrProof {
             tracked_[t] = lexer_.state(lexemes.tracked(t));
             matched_[t] = lexer_.state(lexemes.matched(t));
         }
-        holds_ = m_.scans() && brackets_hold() && newline_holds();
+        holds_ = m_.scans() && fates.known() && brackets_hold() && newline_holds();
         if (!holds_) return;
         find_samples();
         find_barred();
@@ -83,6 +84,17 @@ class LalrProof {
                 open.pop_back();
             }
             if (!open.empty()) return false;
+        }
+        return true;
+    }
+
+    // Every block that a rule begins it ends, and no other.
+    bool blocks_hold() const {
+        if (m_.newline < 0) return false;
+        for (int32_t r = 0; r < m_.rules(); ++r) {
+            int32_t open = 0;
+            for (int32_t k = 0; k < m_.length(r) && open >= 0; ++k) open += (m_.symbol(r, k) == m_.indent) - (m_.symbol(r, k) == m_.dedent);
+            if (open) return false;
         }
         return true;
     }
@@ -244,7 +256,7 @@ class LalrProof {
             if (found.second) one.push_back(t);
             class_[t] = found.first->second;
         }
-        if (one.size() > kMostClasses) return false;
+        if (one.size() >= kMostClasses) return false;
         classes_ = static_cast<int>(one.size());
         for (int c = 0; c < classes_; ++c)
             for (int d = 0; d < classes_; ++d)
@@ -256,7 +268,18 @@ class LalrProof {
             for (int d = 0; d < classes_; ++d) free = free && !(((read_ >> d) & 1) && (next_[d] & ~next_[c]));
             if (free) free_ |= Bits{1} << c;
         }
+        if (blocks_hold()) find_last_dedents(one);
         return true;
+    }
+
+    // The class of dedents at the end of the text, behind what is no newline: those have dedents behind them in any case.
+    void find_last_dedents(const std::vector<int32_t>& one) {
+        const Bits made = Bits{1} << class_[m_.newline] | Bits{1} << class_[m_.indent] | Bits{1} << class_[m_.dedent];
+        for (size_t c = 0; c < one.size(); ++c)
+            if (!((made >> c) & 1)) next_[c] |= Bits{1} << classes_;
+        next_[classes_] = last_dedent_ = Bits{1} << classes_;
+        read_ |= last_dedent_;
+        ++classes_;
     }
 
     // --- what the rules derive
@@ -266,6 +289,7 @@ class LalrProof {
         Types t;
         const bool made = m_.newline >= 0 && (s == m_.indent || s == m_.dedent);
         if (made || !sample_[s].empty()) t.ends[class_[s]] = Bits{1} << class_[s];
+        if (last_dedent_ && s == m_.dedent) t.ends[classes_ - 1] = last_dedent_;
         return t;
     }
 
@@ -318,6 +342,7 @@ class LalrProof {
         Bits last = 0;
         for (int32_t k = place; k-- > 0;) {
             const int32_t s = m_.symbol(rule, k);
+            if (last_dedent_ && s == m_.dedent) return {last | dedents_behind(last_before(rule, k).first), false};
             if (s >= 0) return {last | Bits{1} << class_[s], false};
             last |= last_[-1 - s];
             if (!nullable_[-1 - s]) return {last, false};
@@ -325,12 +350,19 @@ class LalrProof {
         return {last, true};
     }
 
+    // Which dedents may stand behind some classes.
+    Bits dedents_behind(Bits before) const {
+        Bits found = 0;
+        for (int c = 0; c < classes_; ++c)
+            if ((before >> c) & 1) found |= next_[c] & (last_dedent_ | Bits{1} << class_[m_.dedent]);
+        return found;
+    }
+
     void find_clean_states() {
         const int32_t n = m_.states();
         good_.assign(n, 0);
         clean_.assign(n, 1);
         ends_.assign(n, 1);
-        find_fates();
         for (int32_t s = 0; s < n; ++s) find_good(s);
         for (bool changed = true; changed;) {
             changed = false;
@@ -345,16 +377,14 @@ class LalrProof {
     // After which classes a state can go on at some of its places; and whether that is after all that can be.
     void find_good(int32_t state) {
         Bits good = 0, needed = 0;
-        bool can_end = false, mixed = false;   // a state that cannot is on no stack that can: what leads to it is not expected
+        bool can_end = false;   // a state that cannot is on no stack that can: what leads to it is not expected
         for (int32_t i = 0; i < m_.places(state); ++i) {
             const int32_t rule = m_.rule(state, i), place = m_.place(state, i);
             const auto [last, empty] = last_before(rule, place);
             const Bits before = empty ? read_ : last;
             needed |= before;
-            const Fate fate = m_.rest(rule, place) < kFar ? fate_[static_cast<size_t>(state)][static_cast<size_t>(i)] : Fate::Never;
-            can_end = can_end || fate == Fate::Ends;
-            mixed = mixed || fate == Fate::Mixed;
-            if (fate == Fate::Never) continue;
+            if (m_.rest(rule, place) >= kFar || !fates_.ends(state, i)) continue;
+            can_end = true;
             const Types rest = of_rest(rule, place);
             // A complete rule goes on as the states below do, which are looked at for what the rule may end by: after what is ignored
             // only where that stands in the way of nothing.
@@ -366,88 +396,13 @@ class LalrProof {
             if (alone || !among(m_.resolved, rule)) good |= here;
         }
         good_[state] = good;
-        ends_[state] = can_end || mixed || state == m_.start;
-        clean_[state] = !ends_[state] || (!mixed && (state == m_.start ? good != 0 : (needed & ~good) == 0));
-    }
-
-    // --- what can be completed at all, where some terminals have no text
-
-    enum class Fate : uint8_t { Ends, Never, Mixed };   // on all stacks with a state, on none, or it depends
-
-    // Of what follows a nonterminal that a state predicts.
-    Fate fate_after(int32_t state, int32_t nonterminal) {
-        const std::vector<int64_t>& costs = m_.after_cost(state, nonterminal);
-        bool mixed = false;
-        for (size_t i = 0; i < costs.size(); ++i) {
-            if (costs[i] >= kFar) continue;
-            const Fate fate = fate_[static_cast<size_t>(state)][i];
-            if (fate == Fate::Ends) return fate;
-            mixed = mixed || fate == Fate::Mixed;
-        }
-        return mixed ? Fate::Mixed : Fate::Never;
-    }
-
-    // Places of states behind whose rules nothing can be completed: first of rules of nonterminals that stand beside what has no text,
-    // then of those within them. The others end, by induction over stacks from below.
-    void find_fates() {
-        fate_.resize(static_cast<size_t>(m_.states()));
-        for (int32_t s = 0; s < m_.states(); ++s) fate_[static_cast<size_t>(s)].assign(static_cast<size_t>(m_.places(s)), Fate::Ends);
-        if (m_.always_ends()) return;
-        const std::vector<int32_t> suspects = find_suspects();
-        for (bool changed = !suspects.empty(); changed;) {
-            changed = false;
-            for (int32_t nonterminal : suspects) changed = find_fates_of(nonterminal) || changed;
-        }
-    }
-
-    // Nonterminals in rules that cannot be completed, and in the rules of such nonterminals.
-    std::vector<int32_t> find_suspects() const {
-        std::vector<uint8_t> suspect(static_cast<size_t>(m_.nonterminals()), 0);
-        for (bool changed = true; changed;) {
-            changed = false;
-            for (int32_t r = 0; r < m_.rules(); ++r) {
-                if (m_.rest(r, 0) < kFar && !suspect[static_cast<size_t>(m_.left(r))]) continue;
-                for (int32_t k = 0; k < m_.length(r); ++k)
-                    if (const int32_t s = m_.symbol(r, k); s < 0 && !suspect[static_cast<size_t>(-1 - s)])
-                        suspect[static_cast<size_t>(-1 - s)] = 1, changed = true;
-            }
-        }
-        std::vector<int32_t> found;
-        for (int32_t n = 0; n < m_.nonterminals(); ++n)
-            if (suspect[static_cast<size_t>(n)]) found.push_back(n);
-        return found;
-    }
-
-    // The places within the rules of a nonterminal, by the states in which it is predicted.
-    bool find_fates_of(int32_t nonterminal) {
-        std::map<std::pair<int32_t, int32_t>, std::set<Fate>> met;   // by state and place
-        for (int32_t s = 0; s < m_.states(); ++s) {
-            lexer_.expressions().spend(1);
-            if (m_.after_cost(s, nonterminal).empty()) continue;
-            const Fate fate = fate_after(s, nonterminal);
-            m_.each_rule(nonterminal, [&](int32_t rule) {
-                int32_t at = s;
-                for (int32_t k = 0; k < m_.length(rule); ++k) {
-                    const int32_t symbol = m_.symbol(rule, k);
-                    at = symbol < 0 ? m_.after(at, -1 - symbol) : m_.action(at, symbol);
-                    if (at < 0) break;
-                    for (int32_t i = 0; i < m_.places(at); ++i)
-                        if (m_.rule(at, i) == rule && m_.place(at, i) == k + 1) met[{at, i}].insert(fate);
-                }
-            });
-        }
-        bool changed = false;
-        for (const auto& [where, fates] : met) {
-            Fate& known = fate_[static_cast<size_t>(where.first)][static_cast<size_t>(where.second)];
-            const Fate now = fates.size() == 1 ? *fates.begin() : Fate::Mixed;
-            changed = changed || now != known;
-            known = now;
-        }
-        return changed;
+        ends_[state] = can_end || state == m_.start;
+        clean_[state] = !ends_[state] || (state == m_.start ? good != 0 : (needed & ~good) == 0);
     }
 
     Lexer& lexer_;
     Lalr& m_;
+    const LalrFates& fates_;
     bool holds_ = false;
     std::vector<LexState*> text_, any_;     // where the texts of a terminal begin, and those that it could match; nullptr: it has none
     std::vector<LexState*> tracked_;        // those that would stand in the way of its end, such as longer ones and what a test refuses
@@ -459,11 +414,11 @@ class LalrProof {
     int classes_ = 0;
     std::vector<int32_t> class_;
     std::array<Bits, kMostClasses> next_{};   // by class, which may follow
+    Bits last_dedent_ = 0;                    // the class of dedents at the end of the text, if there is one
     Bits read_ = 0, free_ = 0;                // classes that are not ignored; those after which all may come that may after any of these
     std::vector<Types> types_;
     std::vector<Bits> last_, good_;
     std::vector<uint8_t> nullable_, clean_, ends_;
-    std::vector<std::vector<Fate>> fate_;     // by state and place: whether the text can be completed once the rule there is
 };
 
 }  // namespace guidedgen

@@ -38,7 +38,7 @@ class SymbolTable {
     const LalrProof& proof(const Lalr& machine) {
         const size_t number = static_cast<size_t>(lalr_of_state_[kLalr - machine.slot(machine.start)]);
         auto& known = lalr_proofs_[number];
-        if (!known) known = std::make_unique<LalrProof>(*lexer_, *lalr_[number], lexemes(machine));
+        if (!known) known = std::make_unique<LalrProof>(*lexer_, *lalr_[number], lexemes(machine), lalr_fates_[number]);
         return *known;
     }
     LalrLexemes& lexemes(const Lalr& machine) { return *lalr_lexemes_[lalr_of_state_[kLalr - machine.slot(machine.start)]]; }
@@ -75,10 +75,13 @@ class SymbolTable {
 
     bool is_terminal(int32_t s) const { return op_[s] == SymOp::Terminal || op_[s] == SymOp::Limited; }
 
+    // A rule whose text is one of its own: what its terminals oblige the rest to ends with it.
+    bool is_fence(int32_t s) const { return op_[s] == SymOp::Rule && high_[s] == 1; }
+
     // The symbol behind a chain of rules; a chain that bites its own tail is unproductive and never gets here.
     int32_t resolve(int32_t s) {
         int32_t at = s;
-        while (op_[at] == SymOp::Rule) at = body_[at] >= 0 ? body_[at] : children_[first_[at]];
+        while (op_[at] == SymOp::Rule && !is_fence(at)) at = body_[at] >= 0 ? body_[at] : children_[first_[at]];
         if (op_[s] == SymOp::Rule) body_[s] = at;
         return at;
     }
@@ -115,6 +118,8 @@ class SymbolTable {
                     ByteSet set;
                     std::memcpy(set.w.data(), t.byte_sets + 32 * int64_t{a}, 32);
                     id = e.bytes(set);
+                    if (set == ByteSet::single(Obligations::kEndOfText)) obligations_.note_marks_ends();
+                    if (set == ByteSet::single(Lexer::kEndOfTerminal)) lexer_->note_marks_terminals();
                     break;
                 }
                 case Op::Literal: id = e.literal(t.literals + a, b); break;
@@ -154,7 +159,10 @@ class SymbolTable {
                     low_[s] = t.pool[row[2]];
                     high_[s] = t.pool[row[2] + 1];
                     break;
-                case SymOp::Rule: children_.push_back(row[1]); break;
+                case SymOp::Rule:
+                    children_.push_back(row[1]);
+                    high_[s] = row[2];
+                    break;
                 case SymOp::Json: low_[s] = row[1]; break;
                 case SymOp::Limited:
                     expr_[s] = expr_of_[row[1]];
@@ -181,7 +189,6 @@ class SymbolTable {
     void read_lalr(const int32_t* row) {
         lalr_.push_back(std::make_unique<Lalr>(row, static_cast<int32_t>(lalr_of_state_.size())));
         Lalr& machine = *lalr_.back();
-        lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
         std::vector<int32_t> exprs;
         for (int32_t symbol : machine.terminal_symbol) exprs.push_back(symbol < 0 ? -1 : expr_[symbol]);
         for (int32_t expr : exprs)
@@ -190,6 +197,8 @@ class SymbolTable {
             LexState* start = lexer_->state(exprs[terminal]);
             return lexer_->alive(start) ? int64_t{lexer_->distance(start)} : kFar;
         });
+        lalr_fates_.emplace_back(machine, lexer_->expressions().work());
+        lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
         lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, obligations_, machine, std::move(exprs)));
         lalr_proofs_.emplace_back();
         lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.resolved.empty();
@@ -260,6 +269,7 @@ class SymbolTable {
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<int32_t> lalr_of_state_;
     std::vector<std::unique_ptr<LalrLexemes>> lalr_lexemes_;
+    std::deque<LalrFates> lalr_fates_;
     std::vector<std::unique_ptr<LalrProof>> lalr_proofs_;   // made on demand
 };
 
