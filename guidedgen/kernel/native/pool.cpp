@@ -79,40 +79,47 @@ Pool& Pool::shared() {
 }
 
 void* Pool::take(size_t bytes) {
+    Bins* bins = bins_;
+    if (!bins || bytes > kLargest) return shared().take_rest(bytes);
+    Bin& bin = bins->bins[size_of(bytes)];
+    Free* taken = bin.first;
+    if (!taken) return shared().take_rest(bytes);
+    bin.first = taken->next;
+    --bin.count;
+    return taken;
+}
+
+void Pool::give(void* memory, size_t bytes) {
+    const uint8_t size = bytes > 0 && bytes <= kLargest ? size_of(bytes) : region_of(memory)->slabs[index_of(memory)].size;
+    Bins* bins = bins_;
+    if (!bins || size == kSpan) return shared().give_rest(memory, size);
+    Bin& bin = bins->bins[size];
+    auto* freed = static_cast<Free*>(memory);
+    freed->next = bin.first;
+    bin.first = freed;
+    const uint32_t batch = sizes()[size].batch;
+    if (++bin.count > 2 * batch) shared().empty(bin, batch);
+}
+
+// Where the thread's list is empty, or there is none.
+void* Pool::take_rest(size_t bytes) {
     if (bytes > kLargest) {
         if (bytes > kMost) return nullptr;
         const std::lock_guard<std::mutex> guard(mutex_);
         return take_span((bytes + kSlab - 1) / kSlab);
     }
     const uint8_t size = size_of(bytes);
-    Bins* bins = bins_ ? bins_ : enter();
-    if (!bins) {
+    if (!bins_ && !enter()) {
         const std::lock_guard<std::mutex> guard(mutex_);
         return one(size);
     }
-    Bin& bin = bins->bins[size];
-    if (!bin.first && !fill(size, bin, sizes()[size].batch)) return nullptr;
-    Free* taken = bin.first;
-    bin.first = taken->next;
-    --bin.count;
-    return taken;
+    return fill(size, bins_->bins[size], sizes()[size].batch) ? take(bytes) : nullptr;
 }
 
-void Pool::give(void* memory) {
-    Region* region = region_of(memory);
-    const size_t index = index_of(memory);
-    const uint8_t size = region->slabs[index].size;
-    Bins* bins = size == kSpan ? nullptr : bins_ ? bins_ : enter();
-    if (!bins) {
-        const std::lock_guard<std::mutex> guard(mutex_);
-        return size == kSpan ? give_span(region, index) : give_one(memory);
-    }
-    Bin& bin = bins->bins[size];
-    auto* freed = static_cast<Free*>(memory);
-    freed->next = bin.first;
-    bin.first = freed;
-    const uint32_t batch = sizes()[size].batch;
-    if (++bin.count > 2 * batch) empty(bin, batch);
+void Pool::give_rest(void* memory, uint8_t size) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (size == kSpan) give_span(region_of(memory), index_of(memory));
+    else give_one(memory);
 }
 
 // --- what a thread holds

@@ -21,8 +21,9 @@ class Pool {
     static Pool& shared();
 
     // Memory of that size, aligned to 16 bytes, and to 64 where the size is a multiple of that; nullptr: there is none.
-    void* take(size_t bytes);
-    void give(void* memory);
+    static void* take(size_t bytes);
+    // `bytes`: its size; 0: not known.
+    static void give(void* memory, size_t bytes);
 
     // Whether memory came from here. Of any address.
     static bool owns(const void* memory) {
@@ -64,7 +65,7 @@ class Pool {
         std::array<Bin, kSizes> bins;
     };
     struct Leaving { ~Leaving(); };   // gives all of it back when the thread ends
-    static thread_local Bins* bins_;
+    [[gnu::tls_model("initial-exec")]] static thread_local Bins* bins_;   // looked at twice for each thing that is made
     static thread_local bool left_;
     static Bins* enter();
 
@@ -76,6 +77,8 @@ class Pool {
     }
     static size_t index_of(const void* memory) { return (reinterpret_cast<uintptr_t>(memory) & (kRegion - 1)) / kSlab; }
 
+    void* take_rest(size_t bytes);
+    void give_rest(void* memory, uint8_t size);
     bool fill(uint8_t size, Bin& bin, uint32_t count);
     void empty(Bin& bin, uint32_t count);
     void* one(uint8_t size);
@@ -92,7 +95,7 @@ class Pool {
     template <class T>
     static void unlink(T*& list, T* entry);
 
-    static constexpr size_t kSpare = 4;                                 // empty regions that are kept
+    static constexpr size_t kSpare = 16;                                // empty regions that are kept
     static constexpr size_t kAddresses = (size_t{1} << 47) / kRegion;   // of user space
     static std::array<std::atomic<uint64_t>, kAddresses / 64> owned_;   // by region, of all memory; only what is looked at takes any
 

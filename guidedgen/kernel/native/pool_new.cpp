@@ -9,10 +9,14 @@ namespace guidedgen {
 
 namespace {
 
+constexpr size_t kPlain = 1;
+
+constexpr size_t rounded(size_t bytes, size_t align) { return align == kPlain ? bytes : (bytes + align - 1) / align * align; }
+
 void* taken_or_null(size_t bytes, size_t align) noexcept {
-    const size_t room = (bytes + align - 1) / align * align;
-    if (align <= 64 && room <= Pool::kMost)
-        if (void* memory = Pool::shared().take(room)) return memory;
+    const size_t room = rounded(bytes, align);
+    if (align <= 64)
+        if (void* memory = Pool::take(room)) return memory;
     if (align <= alignof(std::max_align_t)) return std::malloc(bytes ? bytes : 1);
     return std::aligned_alloc(align, room ? room : align);
 }
@@ -22,13 +26,12 @@ void* taken(size_t bytes, size_t align) {
     throw std::bad_alloc();
 }
 
-void given(void* memory) noexcept {
+// `bytes`: 0: not known.
+void given(void* memory, size_t bytes = 0) noexcept {
     if (!memory) return;
-    if (Pool::owns(memory)) Pool::shared().give(memory);
+    if (Pool::owns(memory)) Pool::give(memory, bytes);
     else std::free(memory);
 }
-
-constexpr size_t kPlain = 1;
 
 }  // namespace
 
@@ -48,8 +51,8 @@ void* operator new[](size_t bytes, std::align_val_t align, const std::nothrow_t&
 }
 void operator delete(void* memory) noexcept { guidedgen::given(memory); }
 void operator delete[](void* memory) noexcept { guidedgen::given(memory); }
-void operator delete(void* memory, size_t) noexcept { guidedgen::given(memory); }
-void operator delete[](void* memory, size_t) noexcept { guidedgen::given(memory); }
+void operator delete(void* memory, size_t bytes) noexcept { guidedgen::given(memory, bytes); }
+void operator delete[](void* memory, size_t bytes) noexcept { guidedgen::given(memory, bytes); }
 void operator delete(void* memory, std::align_val_t) noexcept { guidedgen::given(memory); }
 void operator delete[](void* memory, std::align_val_t) noexcept { guidedgen::given(memory); }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { guidedgen::given(memory); }
