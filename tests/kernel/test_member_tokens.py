@@ -89,3 +89,53 @@ def test_mask_and_reading_agree(keywords: dict[str, Any], order: Any) -> None:
             state = following
     assert refused > 0
     assert members > 0
+
+
+NAME_ENDS = [
+    'b"',
+    'b":',
+    'a"',
+    '"ab"',
+    ' "ab":',
+    ', "ab"',
+    '"b"',
+    "\\u0062",
+    '\\u0062"',
+    'u0062"',
+    '0062"',
+    '62"',
+    '2":',
+    '2"x',
+    "ab",
+    "u",
+    "\\",
+]
+SINGLE = [chr(code) for code in range(0x20, 0x7F)]
+HOLDING_NAMES = Vocabulary.from_tokens([word.encode() for word in dict.fromkeys((*SINGLE, *NAME_ENDS, *SEAMS, *ENDS))])
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ('{"ab": 1, "b": 2', ', "ab"'),
+        ('{"ab": 1, "b": 2,', ' "ab":'),
+        ('{"ab": 1, "b": 2, "', 'b":'),
+        ('{"ab": 1, "b": 2, "a', '\\u0062"'),
+        ('{"ab": 1, "a": 2, "a', '"'),
+        ('{"ab": 1, "b": 2, "a\\', 'u0062"'),
+        ('{"ab": 1, "b": 2, "a\\u00', '62"'),
+        ('{"ab": 1, "b": 2, "a\\u006', '2":'),
+        ('{"a/b": 1, "a\\', '/b"'),
+        ('{"\\u0061b": 1, "', 'ab":'),
+    ],
+)
+def test_tokens_that_complete_a_name_which_came(text: str, refused: str) -> None:
+    vocabulary = Vocabulary.from_tokens(
+        [HOLDING_NAMES.token_bytes(token) for token in range(HOLDING_NAMES.size)] + [b'/b"']
+    )
+    spec = JsonSchema({"additionalProperties": {"type": "integer"}}, whitespace="flexible")
+    state = compile(spec, vocabulary).start().advance_bytes(text.encode())
+    assert state is not None
+    read = {vocabulary.token_bytes(token) for token in tokens_agreed(state, vocabulary)}
+    assert refused.encode() not in read
+    assert len(read) > 3

@@ -10,7 +10,7 @@ import pytest
 
 from guidedgen.grammars.compile import compile
 from guidedgen.grammars.specs import JsonSchema
-from guidedgen.kernel import InspectableState
+from guidedgen.kernel import Compiled, InspectableState
 from guidedgen.limits import Limits
 from guidedgen.masks import allowed_tokens
 from tests.kernel.helpers import compile_grammar
@@ -110,3 +110,24 @@ def test_a_hundred_thousand_tokens() -> None:
     most, arenas, written = long_list(100_000, Limits(cache_bytes=300_000))
     print(f"{written} tokens: at most {most / MIB:.2f} MiB, {arenas} arenas")
     assert most < 2 * MIB
+
+
+def test_memory_is_used_again() -> None:
+    """What the pool holds is counted, and does not grow where as much is made as was freed."""
+
+    def made(number: int) -> Compiled:
+        schema = JsonSchema({"properties": {f"{number} {name}": {"type": "string"} for name in range(200)}})
+        constraint = compile(schema, words(3000 + number), implementation="native", cache=False)
+        constraint.start().mask()
+        return constraint.compiled
+
+    if not made(0).stats()["pool_bytes"]:
+        pytest.skip("built without a pool")
+    held = []
+    for _ in range(3):
+        kept = [made(number) for number in range(20)]
+        held.append(kept[-1].stats()["pool_bytes"])
+        assert held[-1] > sum(one.stats()["lexer_bytes"] for one in kept) > 4 * MIB
+        kept.clear()
+        gc.collect()
+    assert held[2] <= held[0] + 2 * MIB

@@ -9,6 +9,9 @@
 
 namespace guidedgen {
 
+// Bytes that this module's pool holds from the system, where it has one (pool.h).
+inline size_t (*pool_bytes)() = [] { return size_t{0}; };
+
 // A configured limit was reached; becomes guidedgen.LimitExceeded.
 struct LimitError : std::runtime_error {
     LimitError(const char* limit_, double value_, const std::string& detail_)

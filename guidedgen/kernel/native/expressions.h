@@ -8,6 +8,7 @@
 #include <deque>
 
 #include "expression_longest.h"
+#include "union_memo.h"
 
 namespace guidedgen {
 
@@ -17,7 +18,9 @@ class Expressions : public ExpressionLongest {
 
     using ExpressionLongest::ExpressionLongest;
 
-    int64_t memory() const { return ExpressionTable::memory() + derived_parts_ * static_cast<int64_t>(sizeof(Partition::value_type)); }
+    int64_t memory() const {
+        return ExpressionTable::memory() + unions_.memory() + derived_parts_ * static_cast<int64_t>(sizeof(Partition::value_type));
+    }
 
     // The derivatives of `id` by all bytes: disjoint sets, targets never kEmpty; bytes in no set lead to kEmpty.
     Partition derive(int32_t id) { return derive(id, 0); }
@@ -196,13 +199,35 @@ class Expressions : public ExpressionLongest {
         Partition result;
         result.reserve(groups.size());
         for (const auto& [last, bytes] : groups) {
-            std::vector<int32_t> list(targets_[last].count);
-            size_t i = list.size();
-            for (uint32_t t = last; i > 0; t = targets_[t].before) list[--i] = targets_[t].last;
-            result.emplace_back(bytes, list.size() == 1 ? list[0] : either(std::move(list)));
+            const Targets& t = targets_[last];
+            result.emplace_back(bytes, t.count == 1 ? t.last : groups.size() < kManyGroups ? either(listed(last)) : again(last));
         }
         return result;
     }
+
+    std::vector<int32_t> listed(uint32_t last) const {
+        std::vector<int32_t> list(targets_[last].count);
+        for (size_t i = list.size(); i > 0; last = targets_[last].before) list[--i] = targets_[last].last;
+        return list;
+    }
+
+    // The union of targets that others are likely to have, too.
+    int32_t again(uint32_t last) {
+        const auto same = [&](const int32_t* list, size_t count) {
+            if (count != targets_[last].count) return false;
+            for (uint32_t t = last; count > 0; t = targets_[t].before)
+                if (list[--count] != targets_[t].last) return false;
+            return true;
+        };
+        const int32_t known = unions_.find(targets_[last].hash, same);
+        if (known >= 0) return known;
+        const std::vector<int32_t> list = listed(last);
+        const int32_t made = either(list);
+        unions_.add(targets_[last].hash, list, made);
+        return made;
+    }
+
+    static constexpr size_t kManyGroups = 16;   // of bytes
 
     Partition join_two(const Partition& left, const Partition& right) {
         Partition result;
@@ -264,6 +289,7 @@ class Expressions : public ExpressionLongest {
     Paged<std::unique_ptr<Partition>> derived_;   // memo, by expression; the oldest are dropped when it grows large
     std::deque<int32_t> derived_order_;
     std::vector<Targets> targets_;   // scratch of `join`
+    UnionMemo unions_;
     Paged<Partition, 6> by_bytes_;   // the same of single bytes, by set
     int64_t derived_parts_ = 0;
 };

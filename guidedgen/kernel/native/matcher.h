@@ -222,7 +222,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
                 {"positions", arena_->count()},                {"trie_nodes_visited", lexer_->visited()},
                 {"remainder_nodes_visited", arena_->walked()}, {"bytes", arena_->memory() + symbols_->memory()},
                 {"lexer_bytes", lexer_->memory()},             {"arenas", arenas_},
-                {"unproved", symbols_->json().unproved()}};
+                {"unproved", symbols_->json().unproved()}, {"pool_bytes", static_cast<int64_t>(pool_bytes())}};
     }
 
   private:

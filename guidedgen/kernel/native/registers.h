@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common.h"
+#include "name_reader.h"
 #include "paged.h"
 #include "trie.h"
 #include "work.h"
@@ -28,8 +29,8 @@ struct Text {
 struct Names {
     const Names* before;
     std::string name;   // unescaped
-    mutable std::vector<uint32_t> repeated = {};   // memo of Registers::each_repeated: nodes that complete the whole name
-    mutable bool known = false;
+    mutable const NameEnds::Nodes* quoted = nullptr;   // memos of Registers::each_repeated, for the whole name
+    mutable const NameEnds::Nodes* inside = nullptr;
 };
 
 // One open container that has something to remember.
@@ -39,82 +40,6 @@ struct Register {
     bool inside_array;      // this one or one around it is an array: bytes are being kept
     const Names* names;     // objects
     const Text* item;       // arrays: the item so far, with whitespace around it
-};
-
-// Follows the lexeme of a member's name byte by byte: whitespace and a comma, then a string, unescaped as it comes.
-class NameReader {
-  public:
-    enum class Where : uint8_t { Before, Inside, After };
-    Where where = Where::Before;
-    std::string name;
-
-    void read(uint8_t b) {
-        if (where == Where::Before) {
-            if (b == '"') where = Where::Inside;
-        } else if (where == Where::Inside) {
-            if (escape_.empty()) {
-                if (b == '"') where = Where::After;
-                else if (b == '\\') escape_ = "\\";
-                else name += static_cast<char>(b);
-            } else {
-                escape_ += static_cast<char>(b);
-                finish_escape();
-            }
-        }
-    }
-    // Whether the name so far can be the beginning of a text.
-    bool begins(const std::string& text) const { return name.size() <= text.size() && text.compare(0, name.size(), name) == 0; }
-    // The bytes that may come next inside a name that begins a text so far.
-    template <class F>
-    void each_next(const std::string& text, F f) const {
-        if (!escape_.empty()) {
-            for (int b = 0x20; b < 0x7F; ++b) f(static_cast<uint8_t>(b));
-            return;
-        }
-        f(name.size() < text.size() ? static_cast<uint8_t>(text[name.size()]) : uint8_t{'"'});
-        f('\\');
-    }
-    // Whether a name that begins a text so far, and ends where it ends, can do so after one more byte.
-    bool may_read(uint8_t b, const std::string& text) const {
-        if (where != Where::Inside || !escape_.empty() || b == '\\') return where != Where::After;
-        return name.size() < text.size() ? b == static_cast<uint8_t>(text[name.size()]) : b == '"';
-    }
-
-  private:
-    void finish_escape() {
-        if (escape_.size() == 2 && escape_[1] != 'u') {
-            static constexpr char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
-            const char* at = std::strchr(letters, escape_[1]);
-            name += at ? meant[at - letters] : escape_[1];
-            escape_.clear();
-        } else if (escape_.size() == 6) {
-            const uint32_t unit = hexadecimal(2);
-            if (unit - 0xD800 < 0x400) return;   // the first half of a surrogate pair
-            append(unit);
-            escape_.clear();
-        } else if (escape_.size() == 12) {
-            append(0x10000 + ((hexadecimal(2) - 0xD800) << 10) + (hexadecimal(8) - 0xDC00));
-            escape_.clear();
-        }
-    }
-
-    uint32_t hexadecimal(size_t at) const {
-        uint32_t value = 0;
-        for (size_t i = at; i < at + 4; ++i) {
-            const char c = escape_[i];
-            value = value * 16 + static_cast<uint32_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-        }
-        return value;
-    }
-
-    void append(uint32_t code) {
-        static constexpr uint32_t marks[4] = {0, 0xC0, 0xE0, 0xF0};
-        const int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-        name += static_cast<char>(more ? marks[more] | (code >> (6 * more)) : code);
-        for (int i = more; i-- > 0;) name += static_cast<char>(0x80 | ((code >> (6 * i)) & 0x3F));
-    }
-
-    std::string escape_;
 };
 
 inline std::string bytes_of(const Text* text) {
@@ -229,28 +154,22 @@ class Registers {
         const NameReader start = name_in(so_far);
         if (start.where == NameReader::Where::After) return;
         for (const Names* n = r->names; n; n = n->before) {
-            if (start.where == NameReader::Where::Inside) {
+            if (start.where == NameReader::Where::Before) {
+                if (!n->quoted) n->quoted = &trie.name_ends.quoted(n->name);
+                for (uint32_t node : *n->quoted) found(node);
+            } else if (start.escaping()) {
                 if (!start.begins(n->name)) continue;
-                start.each_next(n->name, [&](uint8_t b) {
-                    if (trie.root_child[b]) descend(trie, trie.root_child[b], start, n->name, found);
-                });
-            } else {
-                for (uint32_t node : whole(trie, *n)) found(node);
+                for (uint32_t c = 1; c < trie.nodes.size(); c = trie.nodes[c].skip) descend(trie, c, start, n->name, found);
+            } else if (start.name.empty()) {
+                if (!n->inside) n->inside = &trie.name_ends.inside(n->name);
+                for (uint32_t node : *n->inside) found(node);
+            } else if (start.begins(n->name)) {
+                for (uint32_t node : trie.name_ends.inside(n->name.substr(start.name.size()))) found(node);
             }
         }
     }
 
   private:
-    static const std::vector<uint32_t>& whole(const Trie& trie, const Names& n) {
-        if (n.known) return n.repeated;
-        NameReader inside;
-        inside.read('"');
-        auto note = [&](uint32_t node) { n.repeated.push_back(node); };
-        for (uint32_t quote : trie.name_starts) descend_below(trie, quote, inside, n.name, note);
-        n.known = true;
-        return n.repeated;
-    }
-
     static constexpr int64_t kEach = 4;   // steps that a byte costs for each container that keeps it
 
     const Register* import(const Register& r, const Register* outer) {
@@ -270,28 +189,17 @@ class Registers {
         bytes_ += static_cast<int64_t>(bytes);
     }
 
-    // `before`: inside a name.
+    // `before`: inside a name, in the midst of an escape.
     template <class F>
     static void descend(const Trie& trie, uint32_t node, const NameReader& before, const std::string& name, F& found) {
-        const uint8_t byte = trie.nodes[node].byte;
-        if (!before.may_read(byte, name)) return;
+        if (before.escaping() && !before.may_escape(trie.nodes[node].byte)) return;
         NameReader reader = before;
-        reader.read(byte);
+        reader.read(trie.nodes[node].byte);
         if (reader.where == NameReader::Where::After) {
             if (reader.name == name) found(node);
             return;
         }
-        if (reader.begins(name)) descend_below(trie, node, reader, name, found);
-    }
-
-    template <class F>
-    static void descend_below(const Trie& trie, uint32_t node, const NameReader& reader, const std::string& name, F& found) {
-        if (const Subtrees::Below* below = trie.subtrees.below(node)) {
-            reader.each_next(name, [&](uint8_t b) {
-                if (below->next.has(b)) descend(trie, trie.subtrees.child(*below, b), reader, name, found);
-            });
-            return;
-        }
+        if (!reader.begins(name)) return;
         for (uint32_t c = node + 1; c < trie.nodes[node].skip; c = trie.nodes[c].skip) descend(trie, c, reader, name, found);
     }
 

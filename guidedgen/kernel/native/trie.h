@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "subtrees.h"
+#include "name_ends.h"
 
 namespace guidedgen {
 
@@ -17,7 +17,7 @@ struct Trie {
     int32_t longest = 0;
     Subtrees subtrees;
     bool spells_text = false;           // every byte that UTF-8 text can have is a token
-    std::vector<uint32_t> name_starts;  // nodes that end with the first quote, after whitespace and commas alone
+    NameEnds name_ends;
 
     std::vector<int64_t> offsets;       // token t has the bytes data[offsets[t], offsets[t + 1])
     std::vector<uint8_t> data;
@@ -58,11 +58,7 @@ struct Trie {
         root_child.assign(256, 0);
         for (uint32_t i = 1; i < nodes.size(); i = nodes[i].skip) root_child[nodes[i].byte] = i;
         subtrees = Subtrees(nodes, longest);
-        for (uint32_t i = 1; i < nodes.size();) {
-            const bool space = nodes[i].byte && std::strchr(" \t\r\n,", nodes[i].byte);
-            if (nodes[i].byte == '"') name_starts.push_back(i);
-            i = space ? i + 1 : nodes[i].skip;
-        }
+        name_ends = NameEnds(nodes, subtrees, longest);
         spells_text = true;
         for (int b = 0; b < 0xF5; ++b)   // RFC 3629, section 4: no byte of UTF-8 is 0xC0, 0xC1 or above 0xF4
             if (b != 0xC0 && b != 0xC1) spells_text = spells_text && root_child[b] && nodes[root_child[b]].ntok;
@@ -83,8 +79,8 @@ struct Trie {
     }
     bool leaf(uint32_t node) const { return nodes[node].skip == node + 1; }
     int64_t memory() const {
-        return static_cast<int64_t>(nodes.size() * sizeof(TrieNode) + tokens.size() * 4 + offsets.size() * 8 + data.size() + name_starts.size() * 4) +
-               subtrees.memory();
+        return static_cast<int64_t>(nodes.size() * sizeof(TrieNode) + tokens.size() * 4 + offsets.size() * 8 + data.size()) +
+               subtrees.memory() + name_ends.memory();
     }
 
   private:
