@@ -128,7 +128,9 @@ _VERILOG = {
     "directives": "`",
     "specify": r"\bspecify\b",
     "primitives": r"\bprimitive\b|\bbufif[01]\b",
-    "values of ports, and what Icarus Verilog adds": r"\$attribute|\bend\s*:|\boutput(?:\s+reg)?\s+\w+\s*=|\(\s*\w+(?:\s*,\s*\w+)*\s*,\s*\.\w+\s*\(",
+    "values of ports, and what Icarus Verilog adds": (
+        r"\$attribute|\bend\s*:|\boutput(?:\s+reg)?\s+\w+\s*=|\(\s*\w+(?:\s*,\s*\w+)*\s*,\s*\.\w+\s*\("
+    ),
 }
 _NESTED_GENERATE = re.compile(r"\bgenerate\b(?:(?!\bendgenerate\b).)*\bgenerate\b", re.DOTALL)
 _NOT_VERILOG = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
