@@ -104,7 +104,7 @@ _GRAMMARS: Final = (
     LibraryGrammar(
         name="typescript",
         about="TypeScript source and declaration files",
-        judge="tree-sitter-typescript",
+        judge="the TypeScript compiler's parser, tree-sitter-typescript",
         options=_SCANNED | {"lexer": "contextual"},
     ),
     LibraryGrammar(name="url", about="URIs and URLs (RFC 3986)", judge="the RFC's rules", starts=("start", "http_url")),

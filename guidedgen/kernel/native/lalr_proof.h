@@ -256,7 +256,7 @@ class LalrProof {
             if (found.second) one.push_back(t);
             class_[t] = found.first->second;
         }
-        if (one.size() >= kMostClasses) return false;
+        if (one.size() > kMostClasses) return false;
         classes_ = static_cast<int>(one.size());
         for (int c = 0; c < classes_; ++c)
             for (int d = 0; d < classes_; ++d)
@@ -268,7 +268,7 @@ class LalrProof {
             for (int d = 0; d < classes_; ++d) free = free && !(((read_ >> d) & 1) && (next_[d] & ~next_[c]));
             if (free) free_ |= Bits{1} << c;
         }
-        if (blocks_hold()) find_last_dedents(one);
+        if (one.size() < kMostClasses && blocks_hold()) find_last_dedents(one);
         return true;
     }
 

@@ -1,4 +1,4 @@
-"""Parsers of Java and TypeScript: tree-sitter's, and that of a JDK where there is one of the version of the grammar."""
+"""Parsers of Java and TypeScript: tree-sitter's, and the compilers' own where one that will do is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).with_name("programs") / "JavaParse.java"
+PROGRAMS = Path(__file__).with_name("programs")
 LEAST_JAVA = 25
 
 
@@ -48,27 +48,59 @@ def _version(home: Path) -> int:
 
 
 @cache
-def _javac() -> subprocess.Popen[bytes]:
+def typescript_package() -> Path | None:
+    """The folder of the compiler's npm package; None where it is not installed, or node is not."""
+    folders = [Path(name) for name in os.environ.get("GUIDEDGEN_REAL_FILES", "").split(os.pathsep) if name]
+    folders += [Path("/usr/lib/node_modules"), Path("/usr/local/lib/node_modules")]
+    found = (place for folder in folders for place in (folder / "typescript", folder / "node_modules" / "typescript"))
+    return next((place for place in found if (place / "lib").is_dir()), None) if shutil.which("node") else None
+
+
+class _Parser:
+    """A program that reads texts behind their lengths and writes a line about each."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        atexit.register(self._end)
+
+    def errors(self, text: str) -> list[str]:
+        written = text.encode()
+        self._send(struct.pack(">i", len(written)) + written)
+        assert self._process.stdout is not None
+        return [error for error in self._process.stdout.readline().decode().strip().split("; ") if error]
+
+    def _send(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def _end(self) -> None:
+        """Ask it to end and wait for it."""
+        self._send(struct.pack(">i", -1))
+        self._process.communicate(timeout=60)
+
+
+@cache
+def _javac() -> _Parser:
     home = java_home()
     assert home is not None
-    command = [str(home / "bin" / "java"), "-XX:TieredStopAtLevel=1", "-Xmx512m", str(PROGRAM)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    atexit.register(_end, process)
-    return process
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to end and wait for it."""
-    assert process.stdin is not None
-    process.stdin.write(struct.pack(">i", -1))
-    process.communicate(timeout=60)
+    return _Parser(
+        [str(home / "bin" / "java"), "-XX:TieredStopAtLevel=1", "-Xmx512m", str(PROGRAMS / "JavaParse.java")]
+    )
 
 
 def errors_of_javac(text: str) -> list[str]:
     """What javac's parser says against a text."""
-    process, written = _javac(), text.encode()
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(struct.pack(">i", len(written)) + written)
-    process.stdin.flush()
-    return [error for error in process.stdout.readline().decode().strip().split("; ") if error]
+    return _javac().errors(text)
+
+
+@cache
+def _tsc() -> _Parser:
+    package = typescript_package()
+    assert package is not None
+    return _Parser(["node", str(PROGRAMS / "typescript_parse.js"), str(package)])
+
+
+def errors_of_tsc(text: str) -> list[str]:
+    """What the parser of the TypeScript compiler says against a text."""
+    return _tsc().errors(text)

@@ -24,7 +24,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.conformance.uri_checks import is_email, is_uri
-from tests.grammars.library.compilers import errors_of_javac, java_home, syntax_tree
+from tests.grammars.library.compilers import errors_of_javac, errors_of_tsc, java_home, syntax_tree, typescript_package
 
 
 def is_json(text: str) -> bool:
@@ -322,6 +322,9 @@ def is_java(text: str) -> bool:
 
 
 def is_typescript(text: str) -> bool:
+    """What the parser of the TypeScript compiler takes; else tree-sitter."""
+    if typescript_package() is not None:
+        return not errors_of_tsc(text)
     return not syntax_tree("typescript", text).has_error
 
 

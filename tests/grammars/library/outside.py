@@ -1,12 +1,13 @@
-"""Whether a real file uses what a grammar of the library leaves out, read off tree-sitter's tree of it."""
+"""What a real file uses of what a grammar of the library leaves out, read off its tree or by patterns."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tests.grammars.library.compilers import syntax_tree
+from tests.grammars.library.outside_python import python
 
 
 def _nodes(root: Any) -> Iterator[Any]:
@@ -61,12 +62,14 @@ def _java_node(node: Any) -> bool:
     return _compares_a_comparison(node) or node.type in _JAVA_KINDS
 
 
-def java(text: str) -> bool:
-    """Whether a Java file uses what the grammar's head lists."""
+def java(text: str) -> str | None:
+    """What a Java file uses of what the grammar's head lists."""
     escaped = re.search(
         r"(?<!\\)\\u+00(?:0[aAdD]|2[27aAfF]|5[cC])|\\[ \t]*$|2_147_483|[^\x00-\x7f]\s*\(", text, re.MULTILINE
     )
-    return escaped is not None or any(_java_node(node) for node in _nodes(syntax_tree("java", text)))
+    if escaped is not None:
+        return "escapes, numbers and names"
+    return "constructs" if any(_java_node(node) for node in _nodes(syntax_tree("java", text))) else None
 
 
 _TYPESCRIPT_KINDS = ("type_assertion", "accessor", "hash_bang_line", "using_declaration", "html_comment")
@@ -97,16 +100,65 @@ def _typescript_node(node: Any) -> bool:
         return _text(node).startswith("(") and node.child_by_field_name("return_type") is not None
     if node.type == "function_type":
         return re.match(r"(?:<.*?>)?\(\s*(?:[{\[]|\w+\s*[,)])", _text(node), re.DOTALL) is not None
+    if node.type == "template_type":
+        return re.search(r"[`?(\[{]", _text(node)[2:-1].replace("[number]", "")) is not None
     if node.type == "template_substitution":
         return re.search(r"[<>{}]", _text(node)[2:-1]) is not None
     if node.type in ("array", "array_pattern"):
         return re.search(r"[\[,]\s*,", _text(node)) is not None
-    return _compares_a_comparison(node) or _no_semicolon(node) or node.type in _TYPESCRIPT_KINDS
+    return _compares_a_comparison(node) or node.type in _TYPESCRIPT_KINDS
 
 
-def typescript(text: str) -> bool:
-    """Whether a TypeScript file uses what the grammar's head lists."""
-    return any(_typescript_node(node) for node in _nodes(syntax_tree("typescript", text)))
+def typescript(text: str) -> str | None:
+    """What a TypeScript file uses of what the grammar's head lists."""
+    if re.search(r"(?<!declare )\bglobal\s*\{", text):
+        return "global blocks"
+    nodes = list(_nodes(syntax_tree("typescript", text)))
+    if any(map(_no_semicolon, nodes)):
+        return "semicolons that are inserted"
+    return "constructs" if any(map(_typescript_node, nodes)) else None
 
 
-OUTSIDE: dict[str, Callable[[str], bool]] = {"java": java, "typescript": typescript}
+_SQL = {
+    "statements": r"\b(?:attach|detach|vacuum|reindex|create\s+virtual)\b",
+    "NOT inside an operand": r"[=<>|*/%+&-]\s*not\b",
+    "comments that do not end": r"/\*(?:[^*]|\*(?!/))*\Z",
+}
+_VERILOG = {
+    "directives": "`",
+    "specify": r"\bspecify\b",
+    "primitives": r"\bprimitive\b|\bbufif[01]\b",
+    "values of ports, and what Icarus Verilog adds": (
+        r"\$attribute|\bend\s*:|\boutput(?:\s+reg)?\s+\w+\s*=|\(\s*\w+(?:\s*,\s*\w+)*\s*,\s*\.\w+\s*\("
+    ),
+}
+_NESTED_GENERATE = re.compile(r"\bgenerate\b(?:(?!\bendgenerate\b).)*\bgenerate\b", re.DOTALL)
+_NOT_VERILOG = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def _found(reasons: Mapping[str, str], text: str) -> str | None:
+    return next((reason for reason, uses in reasons.items() if re.search(uses, text, re.IGNORECASE)), None)
+
+
+def sql(text: str) -> str | None:
+    """What a text of SQL statements uses of what the grammar's head lists."""
+    return _found(_SQL, text)
+
+
+def verilog(text: str) -> str | None:
+    """What a Verilog file uses of what the grammar's head lists; a first `timescale is none of it."""
+    plain = _NOT_VERILOG.sub(" ", text)
+    if re.search(r'"[^"\n]*\\[^nt\\"][^"\n]*"', plain):
+        return "escapes"
+    plain = re.sub(r'"(?:[^"\\]|\\.)*"', '""', re.sub(r"\A\s*`timescale", " ", plain))
+    return "generate in generate" if _NESTED_GENERATE.search(plain) else _found(_VERILOG, plain)
+
+
+OUTSIDE: dict[str, Callable[[str], str | None]] = {
+    "graphql": lambda _: None,
+    "java": java,
+    "python": python,
+    "sql": sql,
+    "typescript": typescript,
+    "verilog": verilog,
+}

@@ -1,4 +1,7 @@
-"""Real texts of a few languages: what the standard library and the packages of the tests' environment hold."""
+"""Real texts of a few languages: what the standard library and the packages of the tests' environment hold.
+
+GUIDEDGEN_REAL_FILES names more folders with packages, such as `node_modules`.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,19 @@ import re
 import sysconfig
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from tests.grammars.library.compilers import java_home, syntax_tree
-from tests.grammars.library.oracles import is_json, is_python, is_sql
+from tests.grammars.library.oracles import is_graphql, is_json, is_python, is_sql, is_typescript, is_verilog
 
 STANDARD = Path(sysconfig.get_paths()["stdlib"])
 PACKAGES = Path(sysconfig.get_paths()["purelib"])
+EXAMPLES = Path("/usr/share/doc/iverilog/examples")
+GIVEN = [Path(name) for name in os.environ.get("GUIDEDGEN_REAL_FILES", "").split(os.pathsep) if name]
+FOLDERS = [PACKAGES, EXAMPLES, *GIVEN]
+_REQUEST = re.compile(r"\bTypedDocumentString\(`((?:[^`$\\]|\$(?!\{))*)`")
 _STATEMENT = re.compile(
     r"\s*(?:select|insert|update|delete|create|drop|alter|with|values|replace|pragma|begin|commit|explain|savepoint|"
     r"release|rollback|analyze)\b",
@@ -30,8 +37,12 @@ def _files(folder: Path, suffix: str) -> list[Path]:
 
 def _text(path: Path) -> str | None:
     """As it is, line breaks included; None where it is not UTF-8."""
+    return _decoded(path.read_bytes())
+
+
+def _decoded(content: bytes) -> str | None:
     try:
-        return path.read_bytes().decode()
+        return content.decode()
     except UnicodeDecodeError:
         return None
 
@@ -50,15 +61,17 @@ def python_texts(every: int) -> Iterator[tuple[str, str]]:
             yield str(path.relative_to(STANDARD)), text
 
 
-def sql_texts(every: int) -> list[str]:
-    """Strings of the standard library's modules that begin like statements and that SQLite prepares."""
+def sql_texts(every: int) -> Iterator[tuple[str, str]]:
+    """Statements, each its own name: strings of the standard library that begin like them and that SQLite prepares."""
     found: set[str] = set()
     for path in python_files():
         text = _text(path)
         if text is None or not re.search(r"\b(?:select|insert into|create table)\b", text, re.IGNORECASE):
             continue
         found.update(string for string in _strings(text) if _STATEMENT.match(string))
-    return [text for text in sorted(found)[::every] if not re.search("[\0\ud800-\udfff]", text) and is_sql(text)]
+    for text in sorted(found)[::every]:
+        if not re.search("[\0\ud800-\udfff]", text) and is_sql(text):
+            yield text, text
 
 
 def _strings(text: str) -> Iterator[str]:
@@ -74,33 +87,44 @@ def _strings(text: str) -> Iterator[str]:
 
 
 def java_texts(every: int) -> Iterator[tuple[str, str]]:
-    """Java files of installed packages, and every so many of those of the JDK, that tree-sitter parses."""
+    """Java files of packages, and every so many of those of the JDK, that tree-sitter parses."""
     home = java_home()
     sources = home / "lib" / "src.zip" if home is not None else None
     if sources is not None and sources.is_file():
         with zipfile.ZipFile(sources) as archive:
             names = sorted(name for name in archive.namelist() if name.endswith(".java"))
             for name in names[::every]:
-                yield from _parsed("java", name, archive.read(name))
-    for path in _files(PACKAGES, ".java"):
-        yield from _parsed("java", str(path.relative_to(PACKAGES)), path.read_bytes())
+                text = _decoded(archive.read(name))
+                if text is not None and not syntax_tree("java", text).has_error:
+                    yield name, text
+    yield from _packaged((".java",), lambda text: not syntax_tree("java", text).has_error, 1)
 
 
 def typescript_texts(every: int) -> Iterator[tuple[str, str]]:
-    """The same for TypeScript: installed packages, and the folder that GUIDEDGEN_TYPESCRIPT names."""
-    folders = [PACKAGES, *(Path(name) for name in [os.environ.get("GUIDEDGEN_TYPESCRIPT")] if name)]
-    for folder in folders:
-        for path in _files(folder, ".ts")[::every]:
-            yield from _parsed("typescript", str(path.relative_to(folder)), path.read_bytes())
+    return _packaged((".ts", ".mts", ".cts"), is_typescript, every)
 
 
-def _parsed(language: str, name: str, content: bytes) -> Iterator[tuple[str, str]]:
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return
-    if not syntax_tree(language, text).has_error:
-        yield name, text
+def verilog_texts(every: int) -> Iterator[tuple[str, str]]:
+    return _packaged((".v", ".vl"), is_verilog, every)
+
+
+def graphql_texts(every: int) -> Iterator[tuple[str, str]]:
+    """Files of requests, and the requests in files of JavaScript."""
+    yield from _packaged((".graphql", ".gql"), is_graphql, every)
+    for folder in FOLDERS:
+        for path in _files(folder, ".mjs"):
+            found = _REQUEST.findall(_text(path) or "")[::every]
+            for number, text in enumerate(found):
+                if is_graphql(text):
+                    yield f"{path.relative_to(folder)}:{number}", text
+
+
+def _packaged(suffixes: Sequence[str], judge: Callable[[str], bool], every: int) -> Iterator[tuple[str, str]]:
+    for folder in FOLDERS:
+        for path in [path for suffix in suffixes for path in _files(folder, suffix)][::every]:
+            text = _text(path)
+            if text is not None and judge(text):
+                yield str(path.relative_to(folder)), text
 
 
 def json_texts() -> Iterator[tuple[str, str]]:

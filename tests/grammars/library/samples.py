@@ -55,6 +55,7 @@ VERILOG_TEXTS = [
     "module k #(parameter real P = 1.5, parameter integer Q = 8'h ff) (output reg r); localparam time T = 3;\n"
     "  function integer f; input integer x; f = x; endfunction\n"
     "  generate case (Q) 1, 2: assign r = 1; 3: begin : l (* a *) wire z; end default: ; endcase endgenerate endmodule",
+    "`timescale 1ps/1ps\nmodule m; endmodule",
     "module m; wire (* a *) w; endmodule",
     "module \\; endmodule",
     "",

@@ -1,4 +1,4 @@
-"""TypeScript texts, right and wrong: statements and declarations, one a line; tree-sitter decides."""
+"""TypeScript texts, right and wrong: statements and declarations, one a line; the compiler's parser or tree-sitter decides."""
 
 # ruff: noqa: E501  # texts are easier to read in one line
 
@@ -12,6 +12,10 @@ export default class extends A<B> { }
 export default function (a: number): void { }
 export default { a: 1 };
 export const a = 1, b: C = d; export type E = F; export interface G { }
+interface A<in out B, out C = D, in E extends F> { }
+type A = [B.C?, D<E>?, F?, g?: H];
+export default function (): a; export default function b(c: d): e;
+type A = `${B[number]}-${C.D<E>[]}${"" | F}`;
 declare global { interface Window { a: string } }
 declare module "a" { export function b(c: d): e; const f: g; }
 declare function f<T extends A = B>(this: T, a?: string, ...b: C[]): asserts a is D;
@@ -173,4 +177,7 @@ LEFT_OUT = [
     "let é = 1;",
     "a = [, b];",
     "a = b < c < d;",
+    "global { }",
+    "interface A<out> { }",
+    "type A = `${`b${C}`}`;",
 ]

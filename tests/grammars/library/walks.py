@@ -10,6 +10,7 @@ from functools import cache
 from guidedgen.constraint import allowed_tokens
 from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.library import library
+from guidedgen.masks import Mask
 from guidedgen.testing import byte_vocabulary
 from guidedgen.vocabulary import Vocabulary
 from tests.grammars.library.samples import SAMPLES
@@ -41,15 +42,20 @@ def reads(name: str, text: str | bytes) -> bool:
     return state is not None and state.accepting
 
 
-def read_tokens(compiled: GrammarConstraint, tokens: Sequence[int]) -> bool:
-    """Whether tokens are a complete text."""
+def first_refused(compiled: GrammarConstraint, tokens: Sequence[int]) -> int | None:
+    """The place of the first token that a mask does not allow, or that of the end; None: the text may end there."""
     state = compiled.start()
-    for token in tokens:
+    for place, token in enumerate(tokens):
+        if not _allows(state.mask(), token):
+            return place
         after = state.advance(token)
-        if after is None:
-            return False
+        assert after is not None, f"the mask allows token {place}, which is refused"
         state = after
-    return state.accepting
+    return None if state.accepting else len(tokens)
+
+
+def _allows(mask: Mask, token: int) -> bool:
+    return bool(int(mask[token >> 5]) >> (token & 31) & 1)
 
 
 def walk(name: str, seed: int, steps: int = STEPS, start: str | None = None) -> str:
