@@ -25,6 +25,7 @@ from guidedgen.tool_prompts import Message
 
 if TYPE_CHECKING:
     from guidedgen.decoders.mix.contexts import Prompts
+    from guidedgen.decoders.search.lattice import Lattice
     from guidedgen.models import Progress
     from guidedgen.models.base import LanguageModel, ModelInfo
     from guidedgen.sampler.selections import Selection
@@ -65,7 +66,7 @@ def load(
             None keeps and reads everything.
         native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, but for rows
             under views that select (`gg.Pages`, `gg.Channels`), which its twin in torch computes: with such a
-            `cache` all rows are.
+            `cache` all rows are. On a GPU: whether steps may be recorded as CUDA graphs and replayed.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.
@@ -221,6 +222,32 @@ class Model:
         if isinstance(prompts, str):
             raise TypeError("batch takes a list of prompts; for one prompt use generate")
         return self._generate([conversation_of(prompt, None) for prompt in prompts], output, options)
+
+    def lattice(
+        self,
+        prompt: str | None = None,
+        output: Any = None,
+        *,
+        messages: Sequence[Message] | None = None,
+        **options: Unpack[Options],
+    ) -> Lattice:
+        """Search for good outputs and give all that were met, as one lattice: to count, rank and draw them.
+
+        Args:
+            prompt: as for `generate`.
+            output: its type.
+            messages: as for `generate`.
+            options: `strategy` is a `gg.BestFirst`; options about drawing, n and retries are not read.
+
+        Raises:
+            CompileError: the output type cannot be enforced.
+            BudgetTooSmall: max_tokens cannot hold any valid output.
+            ModelError: the prompt is longer than the context.
+            ValueError: an impossible option.
+        """
+        request, sampling = split_options(options)
+        call = Call(self._engine, output, request=request, sampling=sampling)
+        return call.lattice(conversation_of(prompt, messages))
 
     @overload
     def stream(self, prompt: str, output: OutputType[T], **options: Unpack[Options]) -> Iterator[Event[T]]: ...

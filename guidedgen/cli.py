@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from guidedgen import __version__
-from guidedgen.errors import CompileError, GuidedGenError
+from guidedgen.errors import CompileError
 from guidedgen.evaluate.command import app as evaluate_app
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
 from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
+from guidedgen.result_output import print_result, print_stream
 from guidedgen.terminal import (
     BAD_INPUT,
     EXIT_CODES,
-    exit_code,
     fail,
     loading_bars,
     logs,
@@ -28,12 +28,11 @@ from guidedgen.terminal import (
     reported,
     training_bars,
 )
-from guidedgen.tool_options import call_facts, call_lines, calls_of, tools_named
+from guidedgen.tool_options import tools_named
 
 if TYPE_CHECKING:
     from guidedgen.api import Model
     from guidedgen.grammars.tools import Tools
-    from guidedgen.result import Result
 
 app = typer.Typer(
     name="guidedgen",
@@ -129,6 +128,9 @@ def generate(
     timeout: Annotated[float | None, typer.Option(help="Seconds.")] = None,
     describe: Annotated[str, typer.Option(help="What the prompt says about the type: short, schema, none.")] = "short",
     thinking: Annotated[int | None, typer.Option(min=0, help="Reason first, in so many tokens; to stderr.")] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="What the constraint did, by field and token; to stderr.")
+    ] = False,
     model: ModelName = "smollm2",
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -157,9 +159,10 @@ def generate(
     if stream:
         if samples > 1:
             raise typer.BadParameter("--stream shows one sample; leave -n out")
-        _print_stream(loaded, output, messages, options, as_json=as_json)
+        print_stream(loaded.stream(output=output, messages=messages, **options), output, as_json=as_json, report=report)
     else:
-        _print_result(loaded.generate(output=output, messages=messages, n=samples, **options), as_json=as_json)
+        result = loaded.generate(output=output, messages=messages, n=samples, **options)
+        print_result(result, as_json=as_json, report=report)
 
 
 @app.command(epilog='Example: guidedgen check ticket.json --tokenizer tokenizer.json --text \'{"title": "x"}\'')
@@ -389,65 +392,3 @@ def _import_type(name: str) -> Any:
         return eval(expression, {**vars(importlib.import_module("typing")), **scope})  # the user's own command line
     except (ImportError, NameError, AttributeError, SyntaxError, TypeError) as error:
         raise CompileError(f"the type {name!r} cannot be imported: {error}", hint="Name it as module:Name.") from error
-
-
-def _facts(result: Result[Any]) -> dict[str, Any]:
-    """A result as JSON; the value as it stands in the text, or its error."""
-    calls = calls_of(result)
-    value = result.raw if calls is None else call_facts(calls)
-    return {
-        "value": value if result.error is None else None,
-        "text": result.text,
-        **({} if result.thinking is None else {"thinking": result.thinking}),
-        "finish": result.finish,
-        "error": None if result.error is None else str(result.error),
-        "tokens": len(result.tokens),
-        "prompt_tokens": result.prompt_tokens,
-        "logprob": result.logprob,
-        "damage": result.report.damage,
-        "fields": [dataclasses.asdict(entry) for entry in result.report.fields],
-    }
-
-
-def _print_result(result: Result[Any], *, as_json: bool) -> None:
-    if as_json:
-        facts = [_facts(sample) for sample in result.samples]
-        typer.echo(json.dumps(facts if len(facts) > 1 else facts[0]))
-    else:
-        for sample in result.samples:
-            if sample.thinking:
-                typer.echo(sample.thinking, err=True)
-            calls = calls_of(sample)
-            plain = sample.text if sample.answer is None else sample.answer
-            typer.echo(plain if calls is None else "\n".join(call_lines(calls)))
-    failed = next((sample.error for sample in result.samples if sample.error is not None), None)
-    if failed is not None:
-        _end_with(failed)
-
-
-def _print_stream(
-    model: Model, output: Any, messages: list[dict[str, str]], options: dict[str, Any], *, as_json: bool
-) -> None:
-    from guidedgen.events import Delta, Done, FieldClosed, ThinkingDelta
-
-    free = output is None or isinstance(output, Regex | Choice | Lark | Gbnf | Ebnf)
-    for event in model.stream(output=output, messages=messages, **options):
-        if isinstance(event, Done):
-            if as_json:
-                typer.echo(json.dumps({"event": "Done", **_facts(event.result)}))
-            elif free:
-                typer.echo()
-            if event.result.error is not None:
-                _end_with(event.result.error)
-        elif as_json:
-            typer.echo(json.dumps({"event": type(event).__name__, **dataclasses.asdict(event)}))
-        elif isinstance(event, ThinkingDelta):
-            typer.echo(event.text, nl=False, err=True)
-        elif free and isinstance(event, Delta):
-            typer.echo(event.text, nl=False)
-        elif not free and isinstance(event, FieldClosed) and not isinstance(event.value, dict | list):
-            typer.echo(f"{event.pointer or '/'}: {json.dumps(event.value, ensure_ascii=False)}")
-
-
-def _end_with(error: GuidedGenError) -> None:
-    fail(str(error), exit_code(error))

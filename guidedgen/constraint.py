@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, _ProtocolMeta, cast, runtime_checkable
@@ -46,6 +46,7 @@ __all__ = [
     "check_mask",
     "fill_masks",
     "fill_within",
+    "fingerprint_of",
     "mask_words",
 ]
 
@@ -74,6 +75,12 @@ class State(Protocol):
     @property
     def done(self) -> str | None:
         """The name of the stop rule that fired, or None. Never goes back to None."""
+
+
+def temperature_of(state: State) -> float | None:
+    """The temperature at which a state wants the next token drawn, its own `temperature`; None: that of the run."""
+    found: float | None = getattr(state, "temperature", None)
+    return found
 
 
 class _Loading(_ProtocolMeta):
@@ -166,6 +173,15 @@ class Observer(State, Protocol):
 
     def observe(self, token: int) -> Observer:
         """The position after any token that the other parts allow."""
+
+
+def fingerprint_of(state: State) -> Hashable | None:
+    """What two positions of one constraint share only if the same texts may follow; None where the state cannot tell.
+
+    It is optional for a constraint to have `fingerprint`. Positions that differ in it may still be alike. It means
+    something while both states are alive.
+    """
+    return getattr(state, "fingerprint", None)
 
 
 def fill_within(state: State, out: Mask, budget: int | None) -> None:
@@ -307,6 +323,12 @@ class AllOfState:
                 break
         return tuple(tokens)
 
+    @property
+    def fingerprint(self) -> tuple[Hashable, ...] | None:
+        """What equal positions share: those of all parts; None where a part has none."""
+        found = tuple(fingerprint_of(part) for part in self.parts)
+        return None if None in found else found
+
     def explain(self, token: int) -> Explanation | None:
         """Why `token` is not allowed: of the first part that refuses it and can say why; None where none does."""
         for index in self.plan.masking:
@@ -314,6 +336,11 @@ class AllOfState:
             if hasattr(part, "explain") and (found := part.explain(token)) is not None:
                 return cast(Explanation, found)
         return None
+
+    @property
+    def temperature(self) -> float | None:
+        """The highest that a part sets for the next token; None where none does."""
+        return max((heat for part in self.parts if (heat := temperature_of(part)) is not None), default=None)
 
     @property
     def accepting(self) -> bool:

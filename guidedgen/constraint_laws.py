@@ -6,13 +6,13 @@ A *trail* is a position together with how it was reached; a broken law is an Ass
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
 
-from guidedgen.constraint import AllOf, AllOfState, Completable, Constraint, State, fill_masks
+from guidedgen.constraint import AllOf, AllOfState, Completable, Constraint, State, fill_masks, fingerprint_of
 from guidedgen.masks import Mask, allowed_tokens, mask_words
 from guidedgen.vocabulary import Vocabulary
 
@@ -46,6 +46,7 @@ class Walker:
     samples: int
     chance: random.Random
     by_bytes: dict[bytes, list[int]] = field(default_factory=dict)
+    met: dict[Hashable, Trail] = field(default_factory=dict)  # by fingerprint; keeps states alive
 
     def __post_init__(self) -> None:
         """Index the tokens that text may be cut into."""
@@ -70,6 +71,8 @@ class Walker:
             visited.append(trail)
         self.check_position(trail)
         _check_batch(visited, self.constraint.vocab_size)
+        for trail in visited:
+            self.check_fingerprint(trail)
         return visited
 
     def pick(self, tokens: list[int]) -> int:
@@ -129,6 +132,15 @@ class Walker:
             if ahead.state.accepting:
                 ahead.fail(law, f"{ahead.name(token)} is forced although the text is complete, so it may end here.")
             ahead = self.step(ahead, token)
+
+    def check_fingerprint(self, trail: Trail) -> None:
+        """Positions that share a fingerprint allow the same tokens."""
+        known = fingerprint_of(trail.state)
+        if known is None:
+            return
+        other = self.met.setdefault(known, trail)
+        if trail.state.accepting != other.state.accepting or _difference(trail, trail.state.mask(), other.state.mask()):
+            trail.fail("equal fingerprints are equal positions", f"it shares {known!r} with {list(other.tokens)}.")
 
     def check_tokenisation(self, trail: Trail) -> None:
         """Another tokenisation of the same bytes gives the same mask and the same `accepting`."""

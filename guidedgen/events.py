@@ -5,10 +5,10 @@ A *path* leads from the root of the value to a field: keys and indices, `()` is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from guidedgen.result import Result
+from guidedgen.result import FieldReport, Result
 
 T = TypeVar("T")
 
@@ -36,11 +36,13 @@ class FieldStarted:
 class Delta:
     """More text of a scalar: unescaped for strings, as written for numbers, booleans and null.
 
-    The deltas of a string, joined, are its value. An output that is not JSON has one field, the root.
+    The deltas of a string, joined, are its value. An output that is not JSON has one field, the root. `damage` is what
+    the mask did since the delta before, in nats (see `FieldReport`); punctuation and names in between are part of it.
     """
 
     path: Path
     text: str
+    damage: float = field(default=0.0, compare=False)
 
     @property
     def pointer(self) -> str:
@@ -57,10 +59,15 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class FieldClosed:
-    """The value at `path` is final. It is the JSON value; the typed one comes with `Done`."""
+    """The value at `path` is final. It is the JSON value; the typed one comes with `Done`.
+
+    `report` says how sure the model was of a scalar and what the mask did to it, as far as that is known by now; None
+    for objects and arrays. `Done.result.report` has it complete.
+    """
 
     path: Path
     value: Any
+    report: FieldReport | None = field(default=None, compare=False)
 
     @property
     def pointer(self) -> str:

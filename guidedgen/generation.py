@@ -14,22 +14,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from guidedgen.constraint import AllOf, Constraint, MaxTokens, StopOn
-from guidedgen.decoders import strategy_named
+from guidedgen.decoders import BestFirst, strategy_named
 from guidedgen.decoders.base import Chunk, Strategy
 from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError
 from guidedgen.events import Done, Event
 from guidedgen.grammars.specs import spec_of
 from guidedgen.grammars.thinking import Thinking
 from guidedgen.grammars.tools import Tools
+from guidedgen.meter import StreamMeter
 from guidedgen.options import Request
 from guidedgen.outcomes import outcome
 from guidedgen.outputs import Output, OutputCache
 from guidedgen.prompting import Conversation, Prompter, add_description, add_feedback
 from guidedgen.result import Result
+from guidedgen.runaways import STEERING
 from guidedgen.sampler.sequence import Sequence as Tokens
 from guidedgen.stop_text import StopTrimmer
 
 if TYPE_CHECKING:
+    from guidedgen.decoders.search.lattice import Lattice
     from guidedgen.sampler.sampler import Sampler
     from guidedgen.sampler.settings import Sampling
 
@@ -86,7 +89,8 @@ class Call:
         self._deadline = None if request.timeout is None else time.monotonic() + request.timeout
         self._strategy = _strategy(request)
         self._tools: Tools | None = None
-        self._output: Output = engine.outputs.get(self._settled(output), request.limits)
+        bounds = STEERING if request.bounds == "auto" else request.bounds
+        self._output: Output = engine.outputs.get(self._settled(output), request.limits, bounds)
         if sampling.penalised and not sampling.exempt:
             self._sampling = replace(sampling, exempt=self._output.structural(self._vocabulary))
 
@@ -140,18 +144,34 @@ class Call:
         """
         job = _Job(conversation=self._told(conversation))
         scanner, trimmer = self._output.scanner(), StopTrimmer(self._request.stops)
+        meter = StreamMeter(self._output, self._vocabulary, scanner)
         for chunk in self._chunks([self._start(job.conversation)]):
             if chunk.retracted:
                 raise DeadEnd(
                     "the constraints took back text that was streamed already. Use generate instead of stream."
                 )
-            yield from scanner.feed(trimmer.feed(self._output.spell(chunk.tokens, self._vocabulary)))
+            meter.see(chunk.sequence)
+            yield from meter.told(scanner.feed(trimmer.feed(self._output.spell(chunk.tokens, self._vocabulary))))
             if chunk.finish is not None:
-                yield from scanner.feed(trimmer.finish())
+                yield from meter.told(scanner.feed(trimmer.finish()))
                 result = self._result(job, chunk)
                 if result.error is None or _refused(result):
-                    yield from scanner.finish()
+                    yield from meter.told(scanner.finish())
                 yield Done(_grouped([result], 1)[0])
+
+    def lattice(self, conversation: Conversation) -> Lattice:
+        """All texts that a best-first search meets.
+
+        Raises:
+            BudgetTooSmall: max_tokens cannot hold any valid output.
+            ModelError: the prompt is longer than the model's context.
+            ValueError: the strategy is another one.
+        """
+        strategy = BestFirst() if self._request.strategy is None else self._strategy
+        if not isinstance(strategy, BestFirst):
+            raise ValueError(f"a lattice comes from strategy=gg.BestFirst(...), not {strategy!r}. Leave it out.")
+        start = self._start(self._told(conversation))
+        return strategy.lattice(self._sampler, start, self._sampling, cancelled=self._stopped)
 
     def _told(self, conversation: Conversation) -> Conversation:
         return add_description(conversation, self._output.describe(self._request.describe))

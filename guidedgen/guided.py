@@ -96,7 +96,10 @@ def _decorate(
     function: Callable[..., Any], *, model: Model | str | None, options: Options, caller: dict[str, Any]
 ) -> Any:
     if not inspect.isfunction(function):
-        raise TypeError(f"@guided decorates functions, not {function!r}. Put it below @staticmethod and @classmethod.")
+        raise TypeError(
+            f"@guided decorates functions, not {function!r}. A model is given as @guided(model=...); "
+            "@staticmethod and @classmethod come above it."
+        )
     check_options(options)
     signature = inspect.signature(function)
     template = parse_template(function.__doc__, names=list(signature.parameters), owner=f"{function.__qualname__}()")

@@ -11,6 +11,7 @@ from guidedgen.limits import Limits
 
 if TYPE_CHECKING:
     from guidedgen.decoders.base import Strategy
+    from guidedgen.grammars.json_schema.bounds import Bounds
     from guidedgen.sampler.settings import Sampling
 
 
@@ -25,6 +26,9 @@ class Options(TypedDict, total=False):
         max_tokens: most tokens of the output; the default is 1024, or what the context has left where that is less.
         on_budget: `"complete"` (default) leaves out tokens after which a typed output could not be complete within
             `max_tokens` any more, so that it always ends in a valid value; `"truncate"` just cuts there.
+        bounds: what a JSON text may have at most where its type leaves that endless, see `gg.Bounds`: by default 32
+            digits in a number and 64 characters of white space in a row. They never cut what the type requires; what
+            reached one is in `Result.report.bounded`. None leaves endless what is.
         temperature: 0 (default) always takes the most probable allowed token.
         top_k: sample among the k most probable tokens.
         top_p: sample among the most probable tokens that have this mass together.
@@ -51,6 +55,7 @@ class Options(TypedDict, total=False):
 
     max_tokens: int | None
     on_budget: OnBudget
+    bounds: Bounds | Literal["auto"] | None
     temperature: float
     top_k: int | None
     top_p: float | None
@@ -99,6 +104,7 @@ class Request:
     """The options that are not about drawing tokens. Validated when made."""
 
     length: Length = field(default_factory=Length)
+    bounds: Bounds | Literal["auto"] | None = "auto"
     n: int = 1
     stop: str | Sequence[str] | None = None
     timeout: float | None = None
@@ -110,6 +116,7 @@ class Request:
 
     def __post_init__(self) -> None:
         """Refuse impossible values, naming the option."""
+        _require(_is_bounds(self.bounds), "bounds", self.bounds, 'gg.Bounds(...), "auto" or None')
         _require(self.n >= 1, "n", self.n, "at least 1")
         _require(
             self.timeout is None or self.timeout > 0, "timeout", self.timeout, "a number of seconds above 0, or None"
@@ -164,6 +171,14 @@ def split_options(options: Mapping[str, Any]) -> tuple[Request, Sampling]:
     if request.n > 1 and sampling.greedy and request.strategy in (None, "plain"):
         raise ValueError(f"n={request.n} at temperature 0 gives {request.n} times the same. Set a temperature above 0.")
     return request, sampling
+
+
+def _is_bounds(value: object) -> bool:
+    if value is None or value == "auto":
+        return True
+    from guidedgen.grammars.json_schema.bounds import Bounds  # late: reading options does not need schemas
+
+    return isinstance(value, Bounds)
 
 
 def _require(valid: bool, name: str, value: object, wanted: str) -> None:

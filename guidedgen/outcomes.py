@@ -10,8 +10,10 @@ from guidedgen.constraint import AllOfState, State
 from guidedgen.errors import DeadEnd, ValidationFailed
 from guidedgen.events import pointer_of
 from guidedgen.grammars.marked_text import decode, without_marks
+from guidedgen.meter import Note, note_of, notes_of, output_report
 from guidedgen.outputs import complaint
-from guidedgen.result import OutputReport, Result, TokenNote, field_reports
+from guidedgen.result import OutputReport, Result
+from guidedgen.runaways import bounds_of, reached
 from guidedgen.stop_text import cut_at
 from guidedgen.thinking_streaming import ThinkingScanner
 
@@ -62,14 +64,16 @@ def outcome(
     if complete:
         scanner.finish()
     text = _plain(data)
-    notes = [_note(record, output, vocabulary) for record in (*sequence.records(), ending) if record is not None]
+    notes = notes_of(reversed([*sequence.nodes()]), output, vocabulary)
+    if ending is not None:
+        notes.append(note_of(ending, output, vocabulary))
     result: Result[Any] = Result(
         text=text,
         tokens=sequence.generated(),
         logprob=sum(note.logprob for note in notes),
         finish=finish,
         prompt_tokens=sequence.prompt_length,
-        report=_report(output, notes, scanner),
+        report=_report(output, notes, scanner, data),
         trace=trace,
         attempts=(*attempts, text),
         thinking=scanner.thinking if isinstance(scanner, ThinkingScanner) else None,
@@ -87,10 +91,13 @@ def _plain(data: bytes) -> str:
     return without_marks(data).decode("utf-8", errors="replace")
 
 
-def _report(output: Output, notes: Sequence[TokenNote], scanner: Scanner) -> OutputReport:
+def _report(output: Output, notes: Sequence[Note], scanner: Scanner, data: bytes) -> OutputReport:
     spans = [(span.path, span.start, span.stop) for span in scanner.spans]
-    damage = 0.0 - sum(note.log_mass for note in notes)
-    return OutputReport(compile=output.report, fields=field_reports(notes, spans), damage=damage)
+    report = output_report(notes, spans, compiled=output.report, spec=output.spec, text=_plain(data))
+    bounds, start = bounds_of(output.spec), scanner.base if isinstance(scanner, ThinkingScanner) else 0
+    return (
+        report if bounds is None else replace(report, bounded=tuple(reached(data, scanner.spans, bounds, start=start)))
+    )
 
 
 def _parsed(result: Result[Any], data: bytes, output: Output) -> Result[Any]:
@@ -146,13 +153,6 @@ def _refusal(state: State) -> str | None:
     """What a check of the complete value found where masks left no way to satisfy it; None where that is not it."""
     parts = state.parts if isinstance(state, AllOfState) else (state,)
     return next((told for part in parts if (told := getattr(part, "refusal", None)) is not None), None)
-
-
-def _note(record: TokenRecord, output: Output, vocabulary: Vocabulary) -> TokenNote:
-    length = len(output.spell([record.token], vocabulary))
-    return TokenNote(
-        length=length, logprob=record.logprob or 0.0, log_mass=record.log_mass or 0.0, forced=record.forced
-    )
 
 
 def _tail(text: str, size: int = 40) -> str:

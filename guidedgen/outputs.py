@@ -18,6 +18,7 @@ from guidedgen.grammars.combinators import Composite
 from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.date_specs import Date, DateTime, Time
 from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
+from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.marked_text import decode, special_names, visible_bytes, visible_text
 from guidedgen.grammars.number_specs import Integer, Number
 from guidedgen.grammars.report import Report
@@ -27,6 +28,7 @@ from guidedgen.grammars.tags import Tag, Tags
 from guidedgen.grammars.thinking import Thinking
 from guidedgen.grammars.tools import Tools
 from guidedgen.limits import Limits
+from guidedgen.runaways import steered
 from guidedgen.streaming import JsonScanner, Scanner, TextScanner
 from guidedgen.tag_streaming import TagScanner
 from guidedgen.thinking_streaming import ThinkingScanner
@@ -100,11 +102,16 @@ class OutputCache:
     def __init__(self, vocabulary: Vocabulary, *, kept: int = _KEPT) -> None:
         self._vocabulary = vocabulary
         self._kept = kept
-        self._outputs: OrderedDict[Hashable, Output] = OrderedDict()
+        self._outputs: OrderedDict[Hashable, tuple[Any, Output]] = OrderedDict()  # what was asked for stays alive
         self._lock = threading.Lock()
 
-    def get(self, output: Any, limits: Limits | None) -> Output:
+    def get(self, output: Any, limits: Limits | None, bounds: Bounds | None = None) -> Output:
         """The compiled output type. Threads that ask for a new one at the same time may compile it twice.
+
+        Args:
+            output: as users write it.
+            limits: on the work of compiling it.
+            bounds: that steer away from endless numbers and the like, see `runaways`.
 
         Raises:
             CompileError: the type cannot be enforced, or is not one.
@@ -113,14 +120,15 @@ class OutputCache:
         spec = spec_of(output)
         if spec is None:
             return Output(spec=None, constraint=None)
-        key = (cache_key(spec), limits)
+        key = (cache_key(spec), limits, bounds)
         with self._lock:
             if key in self._outputs:
                 self._outputs.move_to_end(key)
-                return self._outputs[key]
-        made = Output(spec=spec, constraint=compile(spec, self._vocabulary, limits=limits))
+                return self._outputs[key][1]
+        used = spec if bounds is None else steered(spec, bounds)
+        made = Output(spec=used, constraint=compile(used, self._vocabulary, limits=limits))
         with self._lock:
-            self._outputs[key] = made
+            self._outputs[key] = spec, made
             while len(self._outputs) > self._kept:
                 self._outputs.popitem(last=False)
         return made
@@ -194,7 +202,7 @@ def _(spec: JsonSchema) -> Hashable:
         spec.limits,
         spec.draft,
         spec.strict_keywords,
-        (spec.max_whitespace, spec.max_digits, spec.max_string, spec.max_items),
+        spec.bounds,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -17,16 +17,43 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenReport:
+    """One token of an output, and what the mask did where it was chosen.
+
+    Attributes:
+        token: its id.
+        text: what it reads; empty for the end of the text. A token may hold a part of a character only.
+        path: of the field whose text it carries, or None for what stands between fields, and where nobody reads fields.
+        forced: whether the constraint left no choice.
+        logprob: the model's own log-probability, in nats; None where it was not computed.
+        removed: share of the model's probability that the mask removed, from 0 to 1; None as above.
+        margin: the model's favourite's log-probability less that of the best allowed token, in nats: 0 where the
+            favourite was allowed; None as above.
+    """
+
+    token: int
+    text: str
+    path: tuple[str | int, ...] | None = None
+    forced: bool = False
+    logprob: float | None = None
+    removed: float | None = None
+    margin: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class FieldReport:
     """How sure the model was of one field, and how much the constraint had to steer it there.
 
     Attributes:
-        path: keys and indices from the root.
+        path: keys and indices from the root; of `OutputReport.by_rule` the names of rules from the start rule on.
         tokens: tokens that carry the field's text; a token that spans two fields counts for the first.
         forced: those of them that the grammar left no choice about.
         logprob: sum of the model's own (unmasked, untempered) log-probabilities, in nats.
         damage: probability mass that the mask removed, summed over the tokens as -log(allowed mass), in nats;
             0 means that the model would have written valid text anyway.
+        margin: the largest `TokenReport.margin` of its tokens.
+        pending: tokens whose probabilities were not computed (yet) and count as 0 in the sums. Only a stream has any,
+            for forced tokens that close a field: the next forward weighs them.
     """
 
     path: tuple[str | int, ...]
@@ -34,15 +61,56 @@ class FieldReport:
     forced: int
     logprob: float
     damage: float
+    margin: float = 0.0
+    pending: int = 0
+
+    @property
+    def forced_share(self) -> float:
+        """Share of the tokens that the grammar left no choice about."""
+        return self.forced / self.tokens if self.tokens else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputReport:
-    """What was enforced (`compile`, keyword by keyword; None for free text), and the fields of this output."""
+    """What was enforced, and what that did to the model: the damage meter.
+
+    Attributes:
+        compile: what is enforced, keyword by keyword; None for free text.
+        fields: of this output, in order.
+        tokens: of this output, in order; the last one may be the end of the text.
+        damage: of all tokens together, see `FieldReport`.
+        bounded: where the text is as long as `bounds` let it be; there the model was turned away from going on.
+    """
 
     compile: Report | None = None
     fields: tuple[FieldReport, ...] = ()
+    tokens: tuple[TokenReport, ...] = ()
     damage: float = 0.0
+    bounded: tuple[str, ...] = ()
+    _by_rule: Callable[[], tuple[FieldReport, ...]] = field(default=tuple, compare=False, repr=False)
+
+    @property
+    def margin(self) -> float:
+        """The largest margin of a token."""
+        return max((token.margin or 0.0 for token in self.tokens), default=0.0)
+
+    @property
+    def forced_share(self) -> float:
+        """Share of the tokens that the grammar left no choice about."""
+        return sum(token.forced for token in self.tokens) / len(self.tokens) if self.tokens else 0.0
+
+    def by_rule(self) -> tuple[FieldReport, ...]:
+        """Of an output of a grammar: what the fields are to JSON, for every rule each time that it was read.
+
+        Worked out when asked for, by parsing the text again: its innermost rules share the tokens out among them. Empty
+        for outputs that are not of a Lark, GBNF or EBNF grammar; rules of the latter two without recursion count as one
+        with those inside them.
+
+        Raises:
+            CompileError: the text is not finished.
+            LimitExceeded: the text is too long to be parsed into a tree.
+        """
+        return self._by_rule()
 
     def __getitem__(self, path: str | int | tuple[str | int, ...]) -> FieldReport:
         """The report of one field, by path; `report["name"]` is short for `report[("name",)]`.
@@ -124,43 +192,3 @@ class Result(Generic[T_co]):
         outcome = f"error={self.error!r}" if self.error is not None else f"value={self.parsed!r}"
         more = f", samples={len(self.samples)}" if len(self.samples) > 1 else ""
         return f"Result({outcome}, finish={self.finish!r}, tokens={len(self.tokens)}, logprob={self.logprob:.2f}{more})"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenNote:
-    """The part of a token's record that reports are made of."""
-
-    length: int  # bytes
-    logprob: float
-    log_mass: float
-    forced: bool
-
-
-def field_reports(
-    tokens: Sequence[TokenNote], spans: Sequence[tuple[tuple[str | int, ...], int, int]]
-) -> tuple[FieldReport, ...]:
-    """Share the tokens out among the fields by the bytes that they cover.
-
-    Args:
-        tokens: in order of generation.
-        spans: (path, first byte, byte after the last) of every scalar, in order of the text.
-    """
-    owned: list[list[TokenNote]] = [[] for _ in spans]
-    offset, current = 0, 0
-    for token in tokens:
-        while current < len(spans) and spans[current][2] <= offset:
-            current += 1
-        if current < len(spans) and spans[current][1] < offset + token.length:
-            owned[current].append(token)
-        offset += token.length
-    return tuple(_field(path, notes) for (path, _, _), notes in zip(spans, owned, strict=True))
-
-
-def _field(path: tuple[str | int, ...], notes: Sequence[TokenNote]) -> FieldReport:
-    return FieldReport(
-        path=path,
-        tokens=len(notes),
-        forced=sum(note.forced for note in notes),
-        logprob=sum(note.logprob for note in notes),
-        damage=0.0 - sum(note.log_mass for note in notes),
-    )

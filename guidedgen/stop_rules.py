@@ -7,7 +7,7 @@ Each allows every token that has bytes and is always accepting. A rule that fire
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,6 +56,11 @@ class TextState:
         return ()
 
     @property
+    def fingerprint(self) -> Hashable:
+        """What equal positions share."""
+        return ()
+
+    @property
     def accepting(self) -> bool:
         """Always."""
         return True
@@ -89,6 +94,11 @@ class CountState(TextState):
     def observe(self, token: int) -> CountState:
         """One token fewer left, down to none."""
         return CountState(self.text, max(0, self.left - 1), self.complete)
+
+    @property
+    def fingerprint(self) -> Hashable:
+        """What equal positions share: the number of tokens that are left."""
+        return self.left
 
     @property
     def done(self) -> str | None:
@@ -129,6 +139,11 @@ class DeadlineState(TextState):
         if self.late or time.monotonic() < self.expires:
             return self
         return DeadlineState(self.text, self.expires, True)
+
+    @property
+    def fingerprint(self) -> Hashable:
+        """What equal positions share."""
+        return self.late
 
     @property
     def done(self) -> str | None:
@@ -183,6 +198,11 @@ class StopState(TextState):
             return StopState(self.text, self.search, node, length)
         end = self.length + offset
         return StopState(self.text, self.search, node, length, StopMatch(pattern, end - len(pattern), end))
+
+    @property
+    def fingerprint(self) -> Hashable:
+        """What equal positions share: how far a stop string has been read, or which one was found."""
+        return self.node if self.match is None else self.match.text
 
     @property
     def done(self) -> str | None:

@@ -233,6 +233,11 @@ class OneOfState:
         return prefix[len(self.prefix) :]
 
     @property
+    def fingerprint(self) -> frozenset[tuple[int, ...]]:
+        """What may follow: equal positions share it."""
+        return self.constraint.following(self.prefix)
+
+    @property
     def accepting(self) -> bool:
         """Whether one of the sequences ends here."""
         return self.prefix in self.constraint.members
@@ -254,6 +259,11 @@ class OneOf:
             for length in range(len(member)):
                 children.setdefault(member[:length], {})[member[length]] = None
         self.children: Mapping[tuple[int, ...], Mapping[int, None]] = children or {(): {}}
+
+    def following(self, prefix: tuple[int, ...]) -> frozenset[tuple[int, ...]]:
+        """All endings of the sequences that begin so."""
+        length = len(prefix)
+        return frozenset(member[length:] for member in self.members if member[:length] == prefix)
 
     def start(self) -> OneOfState:
         """The position before the first token."""

@@ -145,7 +145,9 @@ def exact_outcomes(
             logits = model.logits_after([*prompt, *tokens]).tolist()
         else:
             logits = mixed(tuple(prompt), tokens, allowed)
-        for token, chance in reference_distribution(logits, allowed, settings, prompt=prompt, chosen=chosen).items():
+        heat = getattr(state, "temperature", None)
+        here = settings if heat is None else replace(settings, temperature=heat)
+        for token, chance in reference_distribution(logits, allowed, here, prompt=prompt, chosen=chosen).items():
             after = None if token in ending else state.advance(token)
             if after is None:
                 outcomes[tokens, "stop"] = outcomes.get((tokens, "stop"), 0.0) + mass * chance

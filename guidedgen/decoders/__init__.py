@@ -7,28 +7,40 @@ from guidedgen.decoders.base import Chunk, Finish, LogitsSource, Strategy
 from guidedgen.decoders.conditioning import Conditioned
 from guidedgen.decoders.overlapped import Overlapped
 from guidedgen.decoders.plain import Plain
-from guidedgen.decoders.search import Beam
+from guidedgen.decoders.search import Beam, BestFirst, ConditionalBeam, ExactTopK, StochasticBeam
 from guidedgen.decoders.speculative import Speculative
 from guidedgen.decoders.stepwise import RewardGuided
+from guidedgen.decoders.triggers import Resample, Switch, Trigger, Widen
+from guidedgen.decoders.watched import Watched
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "auto": Auto,
     "beam": Beam,
+    "best-first": BestFirst,
+    "conditional-beam": ConditionalBeam,
     "conditioned": Conditioned,
+    "exact-top-k": ExactTopK,
     "overlapped": Overlapped,
     "plain": Plain,
     "reward-guided": RewardGuided,
     "speculative": Speculative,
+    "stochastic-beam": StochasticBeam,
+    "watched": Watched,
 }
 """Every strategy by the name that the command line and settings files use."""
 _DRAFTED: dict[str, type] = {"drafter": str, "verifier": str, "policy": str}
 _PARTS: dict[str, dict[str, type]] = {
-    "auto": {"drafter": str},
+    "auto": {"drafter": str, "loss": float},
     "beam": {"width": int, "groups": int},
+    "best-first": {"expansions": int, "width": int},
+    "conditional-beam": {"width": int, "predicate": str},
     "conditioned": {"align": str},
+    "exact-top-k": {"limit": int},
     "overlapped": _DRAFTED,
     "reward-guided": {"reward": str, "threshold": float},
     "speculative": _DRAFTED,
+    "stochastic-beam": {"width": int},
+    "watched": {"damage": float},
 }
 
 
@@ -40,9 +52,10 @@ def strategy_parts(name: str) -> tuple[str, ...]:
 def strategy_named(text: str) -> Strategy:
     """A strategy by name, with its first settings behind colons; one that is left out is the default.
 
-    "plain", "auto[:DRAFTER]", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]",
-    "beam[:WIDTH[:GROUPS]]", "reward-guided[:REWARD[:THRESHOLD]]"; "overlapped" as "speculative". `catalogue.catalogue`
-    lists all names.
+    "plain", "auto[:DRAFTER[:LOSS]]", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]",
+    "beam[:WIDTH[:GROUPS]]", "conditional-beam[:WIDTH[:PREDICATE]]", "stochastic-beam[:WIDTH]",
+    "best-first[:EXPANSIONS[:WIDTH]]", "exact-top-k[:LIMIT]", "reward-guided[:REWARD[:THRESHOLD]]", "watched[:DAMAGE]";
+    "overlapped" as "speculative". `catalogue.catalogue` lists all names.
 
     Raises:
         ValueError: a name is not known, or there are too many.
@@ -68,15 +81,24 @@ __all__ = [
     "STRATEGIES",
     "Auto",
     "Beam",
+    "BestFirst",
     "Chunk",
+    "ConditionalBeam",
     "Conditioned",
+    "ExactTopK",
     "Finish",
     "LogitsSource",
     "Overlapped",
     "Plain",
+    "Resample",
     "RewardGuided",
     "Speculative",
+    "StochasticBeam",
     "Strategy",
+    "Switch",
+    "Trigger",
+    "Watched",
+    "Widen",
     "strategy_named",
     "strategy_parts",
 ]

@@ -15,6 +15,7 @@ from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.drafters import DRAFTERS, Drafter, DraftSession, Outcome, Request, Setting
 from guidedgen.decoders.mix.base import Mix
 from guidedgen.decoders.policies.base import Cost
+from guidedgen.decoders.precision import fastest
 from guidedgen.decoders.speculative import Speculative
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.sampler.costs import known_costs
@@ -38,25 +39,32 @@ def assumed_cost(rows: int) -> float:
 class Auto:
     """Speculate while it pays.
 
-    The text is plain decoding's. `result.trace.notes` says what was chosen and why. Costs are those that `guidedgen
-    models costs NAME` has measured on this machine; without them a row is assumed to cost a twentieth of the first.
+    The text is plain decoding's, unless a `loss` is allowed. `result.trace.notes` says what was chosen and why. Costs
+    are those that `guidedgen models costs NAME` has measured on this machine; without them a row is assumed to cost a
+    twentieth of the first.
 
     Args:
         drafter: what proposes tokens, or its name; one that draws nothing.
         most: drafted tokens a step for each sequence.
+        loss: most nats a token by which the model may be changed, on average (a divergence, see `precision`): above 0
+            lets weights of fewer bits write where they are faster on this machine. 0.02 is about what 8 bits cost.
+            Texts are then that model's, and `result.trace.approximate` says so.
         mix: see `Plain`.
 
     Raises:
-        ValueError: the drafter's name is not known.
+        ValueError: the drafter's name is not known, or the loss is below 0.
     """
 
     drafter: Drafter | str = "forced+copy"
     most: int = 16
+    loss: float = 0.0
     mix: tuple[Mix, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        """Check the drafter's name."""
+        """Check name and numbers."""
         Speculative(drafter=self.drafter, most=self.most)
+        if not self.loss >= 0:
+            raise ValueError(f"loss={self.loss!r} must be at least 0")
 
     def run(
         self,
@@ -67,12 +75,13 @@ class Auto:
         cancelled: Cancelled | None = None,
     ) -> Iterator[Chunk]:
         """See `Strategy.run`. Raises what `Plain.run` does."""
+        rows, note = 1 + self.most, sampler.trace.note
+        if self.loss and sequences:
+            sampler = fastest(sampler, sequences[0], loss=self.loss, rows=rows, note=note)
         known = known_costs(sampler.model)
         cost: Cost = known or assumed_cost
-        rows = 1 + self.most
         told = "measured" if known is not None else "assumed: `guidedgen models costs` measures it"
         name = self.drafter if isinstance(self.drafter, str) else type(self.drafter).__name__
-        note = sampler.trace.note
         note(f"drafts by {name}, up to {self.most}; {rows} rows cost {cost(rows) / cost(1):.2f} of one ({told})")
         inner = DRAFTERS[self.drafter] if isinstance(self.drafter, str) else self.drafter
         cautious = Cautious(inner, cost=cost, note=note)

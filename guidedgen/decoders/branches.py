@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 
@@ -44,6 +44,11 @@ class Branch:
     def over(self) -> bool:
         """Whether nothing is left to do, not even to weigh its last tokens."""
         return self.finish is not None and not self._forced
+
+    @property
+    def asking(self) -> bool:
+        """Whether it is to be gone on with."""
+        return self.finish is None
 
     def forced(self) -> list[Sequence]:
         """The nodes that are to be weighed, oldest first."""
@@ -101,6 +106,9 @@ class Branch:
         return self.finish is not None
 
 
+_B = TypeVar("_B", bound=Branch)
+
+
 class Front:
     """What all branches of a run have in common.
 
@@ -120,9 +128,9 @@ class Front:
         self._masks = MaskBuffer.of(sampler.model, min_tokens=sampling.min_tokens)
         self._free = free
 
-    def advance(self, branches: ListOf[Branch]) -> tuple[list[Branch], torch.Tensor]:
+    def advance(self, branches: ListOf[_B]) -> tuple[list[_B], torch.Tensor]:
         """Weigh what is to be weighed, and the branches that go on with the logits after them, all in one forward."""
-        asking = [branch for branch in branches if branch.finish is None]
+        asking = [branch for branch in branches if branch.asking]
         behind = [branch for branch in branches if branch.forced()]
         forced = [node.parent for branch in behind for node in branch.forced() if node.parent is not None]
         logits = self.logits([branch.tip for branch in asking], forced)
@@ -168,4 +176,6 @@ class Front:
 
     def log_chances(self, proposal: Proposal) -> torch.Tensor:
         """Log-probabilities without the mask, at the temperature (1 where it is 0) [B, V]."""
-        return (proposal.unmasked / (self.sampling.temperature or 1.0)).log_softmax(-1)
+        if proposal.heats is None:
+            return (proposal.unmasked / (self.sampling.temperature or 1.0)).log_softmax(-1)
+        return (proposal.unmasked / proposal.heats.masked_fill(proposal.heats == 0, 1.0)).log_softmax(-1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from guidedgen.constraint import State
 from guidedgen.decoders.base import Cancelled, Chunk, Finish, LogitsSource
@@ -32,6 +33,7 @@ class Lane:
         retries: how often it may still back up from a dead end.
         room: longest sequence that the model can read.
         complete: whether forced tokens that end the text wait for their log-probabilities before it is handed over.
+        held: while the text goes on, tokens behind so many are not handed over: they may still be taken back.
     """
 
     index: int
@@ -42,6 +44,7 @@ class Lane:
     retries: int
     room: int
     complete: bool = True
+    held: int | None = None
     finish: Finish | None = None
     _root: Sequence = field(init=False)
     _forbidden: dict[Sequence, set[int]] = field(default_factory=dict)  # choices that led to dead ends, by position
@@ -114,17 +117,19 @@ class Lane:
 
     def flush(self) -> Chunk | None:
         """What happened since the last chunk, or None where nothing did or it still waits for scores."""
-        if not (self._fresh or self._retracted or self.finish) or self.waiting:
+        back = 0 if self.held is None or self.finish else min(len(self._fresh), max(0, self.tip.length - self.held))
+        ready = len(self._fresh) - back
+        if not (ready or self._retracted or self.finish) or self.waiting:
             return None
         chunk = Chunk(
             index=self.index,
-            sequence=self.tip,
-            tokens=tuple(self._fresh),
+            sequence=before(self.tip, self.tip.length - back),
+            tokens=tuple(self._fresh[:ready]),
             retracted=self._retracted,
             finish=self.finish,
             ending=self._ending,
         )
-        self._fresh = []
+        self._fresh = self._fresh[ready:]
         self._retracted = 0
         return chunk
 
@@ -165,12 +170,42 @@ class Lane:
         self._ending = None
         self._retract(tip, self.tip.length - tip.length)
 
+    def resume(self, tip: Sequence, finish: Finish | None = None, ending: TokenRecord | None = None) -> None:
+        """Go on from another sequence, whose first tokens are those of the tip; `rewind` comes before.
+
+        Args:
+            tip: it may stand under another constraint.
+            finish: why its text is over already.
+            ending: the record of its end, where one was chosen.
+        """
+        added = [*takewhile(lambda node: node.length > self.tip.length, tip.nodes())][::-1]
+        for node in added:
+            self._fresh.append(node.token)
+            if node.record is not None:
+                self.trace.commit(node.record)
+        if tip.prompt_node is not self._root.prompt_node:
+            self._root = before(tip, self._root.length)
+        self.tip, self.finish, self._ending = tip, finish, ending
+
+    @property
+    def ending(self) -> TokenRecord | None:
+        """The record of the end of the text, where one was chosen."""
+        return self._ending
+
     def _retract(self, tip: Sequence, count: int) -> None:
         self.tip = tip
         unseen = min(count, len(self._fresh))
         del self._fresh[len(self._fresh) - unseen :]
         self._retracted += count - unseen
         self.trace.retract(count)
+
+
+def before(tip: Sequence, length: int) -> Sequence:
+    """The first tokens of a sequence, so many that they are no fewer than its prompt's."""
+    node = tip
+    while node.length > length and node.parent is not None:
+        node = node.parent
+    return node
 
 
 def extended(tip: Sequence, record: TokenRecord) -> Sequence:

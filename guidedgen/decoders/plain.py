@@ -15,8 +15,9 @@ from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.lane import Lane, open_lanes, run_lanes
 from guidedgen.decoders.mix.base import Mix, Phases
 from guidedgen.decoders.score import logits_and_scores
+from guidedgen.sampler.choice import choose_masked
 from guidedgen.sampler.masks import MaskBuffer
-from guidedgen.sampler.pipeline import choose
+from guidedgen.sampler.pipeline import draws
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
 
@@ -48,8 +49,11 @@ class Plain:
     ) -> Iterator[Chunk]:
         """See `Strategy.run`. Raises ModelError from the pipeline and DeadEnd for a constraint that breaks its laws."""
         lanes = open_lanes(sampler, sequences, seed=sampling.seed, retries=self.retries, complete=self.complete_records)
-        batch = PlainBatch(sampler, sampling, self.mix)
-        yield from run_lanes(lanes, batch.step, sampler.trace, cancelled)
+        yield from run_lanes(lanes, self.opened(sampler, sampling).step, sampler.trace, cancelled)
+
+    def opened(self, sampler: LogitsSource, sampling: Sampling) -> PlainBatch:
+        """The steps of one run."""
+        return PlainBatch(sampler, sampling, self.mix)
 
 
 class PlainBatch:
@@ -82,9 +86,9 @@ class PlainBatch:
             return
         if len(live) < len(choosing):
             words = words[kept]
-        uniforms = [] if self._sampling.greedy else [lane.uniform() for lane in live]
         tips = [lane.tip for lane in live]
-        records = choose(logits, tips, self._masks.bias(words), self._sampling, uniforms, self._phases.calls)
+        uniforms = [lane.uniform() for lane in live] if draws(tips, self._sampling) else []
+        records = choose_masked(logits, tips, words, self._masks, self._sampling, uniforms, self._phases.calls)
         for lane, record in zip(live, records, strict=True):
             lane.take(record, self._eos)
 

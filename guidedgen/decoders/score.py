@@ -14,6 +14,7 @@ import torch
 
 from guidedgen.decoders.base import LogitsSource
 from guidedgen.decoders.mix.base import Phases
+from guidedgen.sampler.choice import log_sums
 from guidedgen.sampler.pipeline import broken_logits
 from guidedgen.sampler.sequence import Sequence
 
@@ -80,9 +81,10 @@ def scores_of(nodes: ListOf[Sequence], logits: torch.Tensor) -> dict[Sequence, S
     Raises:
         ModelError: the logits are not numbers.
     """
-    rows = logits.log_softmax(-1)
-    tokens = torch.tensor([node.token for node in nodes], device=rows.device)
-    pairs = torch.stack((rows.gather(-1, tokens[:, None])[:, 0], rows.amax(-1)), -1).tolist()
+    sums, best = log_sums(logits)
+    tokens = torch.tensor([node.token for node in nodes], device=logits.device)
+    own = logits.gather(-1, tokens[:, None])[:, 0].double()
+    pairs = torch.stack((own - sums, best - sums), -1).tolist()
     if any(math.isnan(best) for _, best in pairs):
         raise broken_logits()
     return {node: Score(own=own, best=best) for node, (own, best) in zip(nodes, pairs, strict=True)}

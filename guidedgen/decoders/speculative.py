@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.drafters import DRAFTERS, Drafter, Outcome, Request, Setting
@@ -24,8 +26,9 @@ from guidedgen.decoders.score import logits_and_scores, scores_of
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.decoders.verifiers import VERIFIERS, PointMass, StreamDraws, Verifier
 from guidedgen.errors import LimitExceeded
+from guidedgen.sampler.choice import choose_masked
 from guidedgen.sampler.masks import MaskBuffer
-from guidedgen.sampler.pipeline import Proposal, choose, probabilities, propose, record_of
+from guidedgen.sampler.pipeline import Proposal, draws, probabilities, propose, record_of
 from guidedgen.sampler.sequence import Sequence, TokenRecord
 from guidedgen.sampler.settings import Sampling
 
@@ -146,7 +149,7 @@ class Batch:
     def choosing(self, lanes: list[Lane]) -> list[Lane]:
         """The lanes that go on. A text that is over costs no forward."""
         for lane in lanes:
-            if lane.finish is None and lane.tip.state.accepting and self._bias(lane.tip, lane.forbidden()) is None:
+            if lane.finish is None and lane.tip.state.accepting and self._mask(lane.tip, lane.forbidden()) is None:
                 lane.exhaust()
         return [lane for lane in lanes if lane.finish is None]
 
@@ -209,12 +212,12 @@ class Batch:
             accepted = 0 if node == ROOT else depths[node]
             self._sampler.trace.draft(nodes=nodes, depth=max(depths), accepted=accepted)
 
-    def _bias(self, sequence: Sequence, forbidden: Iterable[int]) -> torch.Tensor | None:
-        """The bias of the tokens that may follow [1, V]; None where nothing but the end may."""
+    def _mask(self, sequence: Sequence, forbidden: Iterable[int]) -> NDArray[np.int32] | None:
+        """The packed mask of the tokens that may follow [1, W]; None where nothing but the end may."""
         started = time.perf_counter()
         words, exhausted = self._masks.fill([sequence], [forbidden])
         self._sampler.trace.mask(time.perf_counter() - started)
-        return None if exhausted[0] else self._masks.bias(words)
+        return None if exhausted[0] else words
 
     def _match(self, lane: Lane, draft: Draft, rows: torch.Tensor) -> int:
         """Let the lane choose as plain decoding does, as long as it stays on drafted nodes; the last of them.
@@ -223,13 +226,14 @@ class Batch:
         """
         node = ROOT
         while lane.finish is None and node + 1 < len(rows):
-            bias = self._bias(lane.tip, lane.forbidden())
-            if bias is None:
+            words = self._mask(lane.tip, lane.forbidden())
+            if words is None:
                 lane.exhaust()
                 break
-            uniforms = [] if self._sampling.greedy else [lane.uniform()]
+            uniforms = [lane.uniform()] if draws([lane.tip], self._sampling) else []
             row = rows[node + 1 : node + 2]
-            (record,) = choose(row, [lane.tip], bias, self._sampling, uniforms, self._phases.calls)
+            tips = [lane.tip]
+            (record,) = choose_masked(row, tips, words, self._masks, self._sampling, uniforms, self._phases.calls)
             before = lane.tip
             lane.take(record, self._eos)
             after = draft.follow(node, added(before, lane.tip))
@@ -250,17 +254,18 @@ class Batch:
         def target(node: int) -> torch.Tensor:
             if node + 1 >= len(rows):
                 raise _Ended(node)
-            bias = self._bias(draft.at(node), forbidden if node == ROOT else ())
-            if bias is None:
+            words = self._mask(draft.at(node), forbidden if node == ROOT else ())
+            if words is None:
                 raise _Ended(node)
+            bias = self._masks.bias(words)
             proposal = propose(rows[node + 1 : node + 2], [draft.at(node)], bias, self._sampling, self._phases.calls)
             known[node] = proposal, probabilities(proposal, self._sampling)
             return known[node][1][0]
 
-        draws = StreamDraws(lane.seed, lane.sample, draft.base.length)
+        stream = StreamDraws(lane.seed, lane.sample, draft.base.length)
         bonus: int | None = None
         try:
-            verdict = self._verifier.verify(draft.tree, target, draws)
+            verdict = self._verifier.verify(draft.tree, target, stream)
             end, bonus = verdict.node, verdict.bonus
         except _Ended as found:
             end = found.node

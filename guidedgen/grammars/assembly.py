@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guidedgen.grammars import ir
-from guidedgen.grammars.embedding import node_of
+from guidedgen.grammars.embedding import node_of, scoped
 from guidedgen.grammars.marked_text import split_special
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.translation import Spec
@@ -65,4 +65,4 @@ class Assembly:
         translation = spec.translate(self.limits)
         self.reports.append(translation.report)
         self.checked = self.checked or translation.check is not None
-        return ir.Scope(translation.grammar)
+        return scoped(translation.grammar)

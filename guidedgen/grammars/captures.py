@@ -190,7 +190,7 @@ class _Parse:
                 yield tuple(self._key(part, grammar) for part in node.parts)
             case ir.Choice():
                 yield from ((self._key(option, grammar),) for option in node.options)
-            case ir.Capture():
+            case ir.Capture() | ir.Heated():
                 yield (self._key(node.node, grammar),)
             case ir.Repetition():
                 inner = self._key(node.inner, grammar)

@@ -26,7 +26,7 @@ def is_empty(root: cr.Regex, *, states: int = 2000) -> bool | None:
     blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
     if len(blocks) > _MAX_BLOCKS:
         return None
-    terms = _Terms(blocks)
+    terms = Terms(blocks)
     todo = [terms.read(root)]
     seen = set(todo)
     while todo:
@@ -48,7 +48,7 @@ def are_equal(root: cr.Regex, automaton: Automaton) -> bool:
     sets: set[CharSet] = set(automaton.blocks)
     cr.fold(root, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
     blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
-    terms = _Terms(blocks)
+    terms = Terms(blocks)
     own = [next((place for place, whole in enumerate(automaton.blocks) if whole & block), -1) for block in blocks]
     first: tuple[int, int | None] = (terms.read(root), 0)
     seen = {first}
@@ -73,7 +73,7 @@ def decides(texts: cr.Regex, condition: cr.Regex) -> bool:
     for root in (texts, condition):
         cr.fold(root, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
     blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
-    terms = _Terms(blocks)
+    terms = Terms(blocks)
     first = (terms.read(texts), terms.read(condition))
     seen = {first}
     todo = [first]
@@ -96,7 +96,7 @@ def next_characters(condition: cr.Regex) -> CharSet | None:
     sets: set[CharSet] = set()
     cr.fold(condition, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
     blocks = partition(sorted(sets, key=lambda chars: chars.ranges))
-    terms = _Terms(blocks)
+    terms = Terms(blocks)
     term = terms.read(condition)
     following = [terms.derive(term, block) for block in range(len(blocks))]
     if not terms.nullable[term] or not {terms.nothing, terms.any_text}.issuperset(following):
@@ -111,7 +111,7 @@ def looks_at_longer_texts(before: cr.Regex, after: cr.Regex, condition: cr.Regex
     test says, or leave it open, that character makes the text a longer one of `texts`.
     """
 
-    def holds(terms: _Terms, now: _Place, following: _Place) -> bool:
+    def holds(terms: Terms, now: _Place, following: _Place) -> bool:
         if not terms.nullable[now[0]] or terms.nullable[following[2]]:
             return True
         return following[1] == (terms.any_text if terms.nullable[now[1]] else terms.nothing)
@@ -122,7 +122,7 @@ def looks_at_longer_texts(before: cr.Regex, after: cr.Regex, condition: cr.Regex
 def mends_into_longer_texts(before: cr.Regex, condition: cr.Regex, texts: cr.Regex) -> bool:
     """Tell whether it is plain that a test behind `before`, once broken, stays so up to a longer one of `texts`."""
 
-    def holds(terms: _Terms, now: _Place, following: _Place) -> bool:
+    def holds(terms: Terms, now: _Place, following: _Place) -> bool:
         mended = not terms.nullable[now[1]] and terms.nullable[following[1]]
         return not mended or terms.nullable[following[2]]
 
@@ -137,14 +137,14 @@ def _everywhere(
     after: cr.Regex,
     condition: cr.Regex,
     texts: cr.Regex,
-    holds: Callable[[_Terms, _Place, _Place], bool],
+    holds: Callable[[Terms, _Place, _Place], bool],
 ) -> bool:
     """Tell whether something holds of each step behind a test, until nothing can change what it says any more."""
     sets: set[CharSet] = set()
     for root in (before, after, condition, texts):
         cr.fold(root, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
     blocks = range(len(found := partition(sorted(sets, key=lambda chars: chars.ranges))))
-    terms = _Terms(found)
+    terms = Terms(found)
     starts = {(terms.read(before), terms.read(texts))}
     way = list(starts)
     for rest, text in way:
@@ -167,18 +167,20 @@ def _everywhere(
     return True
 
 
-class _Terms:
+class Terms:
     """Interned terms: `set` of blocks, `seq` of two, `or`, `and`, `not`, `rep` (term, low, high or -1), `eps`."""
 
     def __init__(self, blocks: tuple[CharSet, ...]) -> None:
-        self._blocks = blocks
+        self.blocks = blocks
         self._ids: dict[_Term, int] = {}
         self._terms: list[_Term] = []
         self._derived: dict[tuple[int, int], int] = {}
         self.nullable: list[bool] = []
         self.nothing = self._intern("set", ())
         self._epsilon = self._intern("eps", ())
-        self.any_text = self._repeat(self._intern("set", tuple(range(len(blocks)))), 0, -1)
+        any_char = self._intern("set", tuple(range(len(blocks))))
+        self.any_text = self._repeat(any_char, 0, -1)
+        self.some_text = self.sequence(any_char, self.any_text)
 
     def read(self, root: cr.Regex) -> int:
         """Return the number of an expression."""
@@ -186,20 +188,20 @@ class _Terms:
 
     def _read_node(self, node: cr.Regex, children: tuple[int, ...]) -> int:
         if isinstance(node, CharSet):
-            return self._intern("set", tuple(place for place, block in enumerate(self._blocks) if block & node))
+            return self._intern("set", tuple(place for place, block in enumerate(self.blocks) if block & node))
         if isinstance(node, cr.Epsilon):
             return self._epsilon
         if isinstance(node, cr.Union):
-            return self._join("or", children)
+            return self.join("or", children)
         if isinstance(node, cr.Intersection):
-            return self._join("and", children)
+            return self.join("and", children)
         if isinstance(node, cr.Complement):
-            return self._complement(children[0])
+            return self.complement(children[0])
         if isinstance(node, cr.Repeat):
             return self._repeat(children[0], node.low, -1 if node.high is None else node.high)
         result = self._epsilon
         for child in reversed(children):
-            result = self._sequence(child, result)
+            result = self.sequence(child, result)
         return result
 
     def derive(self, term: int, block: int) -> int:
@@ -216,15 +218,15 @@ class _Terms:
         if kind == "eps":
             return self.nothing
         if kind == "not":
-            return self._complement(self.derive(parts[0], block))
+            return self.complement(self.derive(parts[0], block))
         if kind == "seq":
-            first = self._sequence(self.derive(parts[0], block), parts[1])
-            return self._join("or", [first, self.derive(parts[1], block)]) if self.nullable[parts[0]] else first
+            first = self.sequence(self.derive(parts[0], block), parts[1])
+            return self.join("or", [first, self.derive(parts[1], block)]) if self.nullable[parts[0]] else first
         if kind == "rep":
             inner, low, high = parts
             rest = self._repeat(inner, max(low - 1, 0), high - 1 if high > 0 else high)
-            return self._sequence(self.derive(inner, block), rest)
-        return self._join(kind, [self.derive(part, block) for part in parts])
+            return self.sequence(self.derive(inner, block), rest)
+        return self.join(kind, [self.derive(part, block) for part in parts])
 
     def _intern(self, kind: str, parts: tuple[int, ...]) -> int:
         key = (kind, parts)
@@ -243,17 +245,19 @@ class _Terms:
             return any(self.nullable[part] for part in parts)
         return kind == "eps" or (kind in ("seq", "and") and all(self.nullable[part] for part in parts))
 
-    def _sequence(self, first: int, second: int) -> int:
+    def sequence(self, first: int, second: int) -> int:
+        """Return the number of one term after another."""
         if self.nothing in (first, second):
             return self.nothing
         if first == self._epsilon:
             return second
         kind, parts = self._terms[first]
         if kind == "seq":
-            return self._sequence(parts[0], self._sequence(parts[1], second))
+            return self.sequence(parts[0], self.sequence(parts[1], second))
         return first if second == self._epsilon else self._intern("seq", (first, second))
 
-    def _join(self, kind: str, parts: Iterable[int]) -> int:
+    def join(self, kind: str, parts: Iterable[int]) -> int:
+        """Return the number of the union ("or") or the intersection ("and") of terms."""
         neutral, absorbing = (self.nothing, self.any_text) if kind == "or" else (self.any_text, self.nothing)
         flat: set[int] = set()
         for part in parts:
@@ -264,7 +268,8 @@ class _Terms:
             return absorbing
         return neutral if not flat else flat.pop() if len(flat) == 1 else self._intern(kind, tuple(sorted(flat)))
 
-    def _complement(self, inner: int) -> int:
+    def complement(self, inner: int) -> int:
+        """Return the number of what is not in a term."""
         if inner == self.nothing:
             return self.any_text
         kind, parts = self._terms[inner]

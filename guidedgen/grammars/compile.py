@@ -18,6 +18,7 @@ from guidedgen.grammars.compile_cache import SameVocabulary, compile_cache
 from guidedgen.grammars.content import key_of
 from guidedgen.grammars.dynamic import Dynamics, DynamicState, Thread
 from guidedgen.grammars.embedding import dynamic_terminals, json_texts
+from guidedgen.grammars.heated import HeatedState
 from guidedgen.grammars.json_schema.embedded import report_entries
 from guidedgen.grammars.lower import lower
 from guidedgen.grammars.marked_text import encode, special_names
@@ -54,6 +55,7 @@ class GrammarConstraint:
     limits: Limits = _DEFAULT_LIMITS
     _read_report: Callable[[], Report] = field(repr=False)
     _grammar: ir.Grammar | None = field(default=None, repr=False)
+    _captured: ir.Grammar | None = field(default=None, repr=False)
 
     @cached_property
     def report(self) -> Report:
@@ -72,6 +74,11 @@ class GrammarConstraint:
 
     def start(self) -> InspectableState:
         """The position before the first token."""
+        start = self._first()
+        table = self.compiled.table
+        return start if table is None or not table.heats else HeatedState(start, table.heats)
+
+    def _first(self) -> InspectableState:
         start = self.compiled.start()
         if self._dynamics is not None:
             first = DynamicState.at([Thread(start)], self._dynamics, b"")
@@ -111,13 +118,12 @@ class GrammarConstraint:
 
     @cached_property
     def _captures(self) -> Captures | None:
-        if self._grammar is None:
+        grammar = self._captured or self._grammar
+        if grammar is None:
             return None
         special = {token: name for name, token in self.vocabulary.special.items()}
         native = self.implementation == "native"
-        return Captures(
-            grammar=self._grammar, special=special, native=native, limits=self.limits, dynamics=self._dynamics
-        )
+        return Captures(grammar=grammar, special=special, native=native, limits=self.limits, dynamics=self._dynamics)
 
     def stats(self) -> dict[str, int]:
         """The kernel's counters (states, memoised masks, bytes)."""
@@ -180,6 +186,7 @@ def compile(
         limits=bounds,
         _read_report=form.report,
         _grammar=form.grammar,
+        _captured=form.captured,
     )
     made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
     return made_of
@@ -248,7 +255,13 @@ def _read(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) 
         ]
         return Report((*translation.full_report(), *entries), compiled.unproved)
 
-    return Form(compiled=compiled, report=report, check=translation.check, grammar=translation.grammar)
+    return Form(
+        compiled=compiled,
+        report=report,
+        check=translation.check,
+        grammar=translation.grammar,
+        captured=translation.captured,
+    )
 
 
 def _short(spec: Spec[Any]) -> str:

@@ -39,7 +39,7 @@ def key_of(spec: Any) -> object:
     Numbers that are equal but not alike (1 and 1.0) make two keys.
     """
     if isinstance(spec, JsonSchema | TypeSpec) and not (isinstance(spec, TypeSpec) and spec.texts is not None):
-        bounds = spec._bounds() if isinstance(spec, JsonSchema) else Bounds()
+        bounds = spec.bounds
         try:
             return marshal.dumps(schema_fields(spec.schema, spec._options(), bounds), _WITHOUT_REFERENCES)
         except ValueError:  # a schema that is no plain data: compiling it says so, with the place
@@ -79,14 +79,14 @@ def _(spec: Choice) -> str | None:  # type: ignore[type-arg]
 
 @content_of.register
 def _(spec: JsonSchema) -> str | None:
-    return schema_content(spec.schema, spec._options(), spec._bounds())
+    return schema_content(spec.schema, spec._options(), spec.bounds)
 
 
 @content_of.register
 def _(spec: TypeSpec) -> str | None:  # type: ignore[type-arg]
     if spec.texts is not None:
         return _written("choice", list(spec.texts))
-    return schema_content(spec.schema, spec._options(), Bounds())
+    return schema_content(spec.schema, spec._options(), spec.bounds)
 
 
 @content_of.register

@@ -37,8 +37,24 @@ def node_of(spec: object, limits: Limits = _DEFAULT_LIMITS) -> ir.Node:
     if translation.check is not None:
         hint = 'Use on_unsupported="relax", or make it the whole output.'
         raise UnsupportedFeature(f"{wanted!r} needs a check of the finished text", hint=hint)
-    grammar = translation.grammar
+    if translation.captured is not None:
+        message = "an LALR grammar with captures stands in another grammar"
+        raise UnsupportedFeature(message, keyword="capture", hint='Use parser="earley", or leave capture out.')
+    return scoped(translation.grammar)
+
+
+def scoped(grammar: ir.Grammar) -> ir.Node:
+    """A grammar as a node. What its terminals oblige the rest to ends with its text: what follows is no text of it."""
+    if _looks_at_what_follows(grammar):
+        return ir.Scope(grammar, fenced=True)
     return ir.Scope(grammar) if grammar.rules else grammar.start
+
+
+def _looks_at_what_follows(grammar: ir.Grammar) -> bool:
+    return any(
+        isinstance(node.expression, ir.Longest) if isinstance(node, ir.Terminal) else isinstance(node, ir.Lalr)
+        for node in _nodes(grammar)
+    )
 
 
 def json_texts(grammar: ir.Grammar) -> list[ir.JsonText]:

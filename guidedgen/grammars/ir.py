@@ -93,10 +93,21 @@ class Longest:
     """Non-empty texts w of `accepted`, each where what follows begins with no v for which w v is in `tracked`.
 
     The whole of a terminal, never a part of another expression. `Longest(x, x)` is the longest match.
+
+    Attributes:
+        accepted: see above.
+        tracked: see above.
+        unended: what may not be followed by the end: there is no v for which w v is in it, and v is all that follows up
+            to the next special token, or the end of the text. None: nothing.
+        barred: what follows begins with no non-empty text of it, wherever w ends. None: anything may.
+        unfinished: what follows up to the next special token, or the end of the text, is none of its texts.
     """
 
     accepted: Expression
     tracked: Expression
+    unended: Expression | None = None
+    barred: Expression | None = None
+    unfinished: Expression | None = None
 
 
 Expression: TypeAlias = (
@@ -198,7 +209,7 @@ class Indentation:
         newline: its text ends in the blanks that stand before the next line's text, if it is not inside of brackets.
         indent, dedent: read nothing; they follow a newline that begins or ends a block.
         opening, closing: brackets.
-        tab: how many columns a tab counts for.
+        tab: how many columns a tab counts for; 0: columns have tabs and blanks, see `Lalr::each_deeper` in the kernel.
         deepest: the most columns by which a block may stand to the right of the one around it.
     """
 
@@ -260,9 +271,15 @@ class Lalr:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """A whole grammar as a node: the names of its rules are its own."""
+    """A whole grammar as a node: the names of its rules are its own.
+
+    Attributes:
+        grammar: the grammar.
+        fenced: whether what its terminals oblige the rest to ends with its text, as it does where that is all.
+    """
 
     grammar: Grammar
+    fenced: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,6 +316,14 @@ class Capture:
     ending: Expression | None = None
     ending_name: str | None = None
     trailing: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heated:
+    """A node whose tokens are drawn at a temperature of their own; what is heated within it keeps its own."""
+
+    node: Node
+    temperature: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -347,6 +372,7 @@ Node: TypeAlias = (
     | Limited
     | Lalr
     | Capture
+    | Heated
     | Dynamic
 )
 

@@ -19,7 +19,7 @@ from lark.parsers.grammar_analysis import LR0ItemSet
 from lark.parsers.lalr_analysis import LALR_Analyzer
 
 from guidedgen.grammars import ir
-from guidedgen.grammars.lark_loader import Loaded
+from guidedgen.grammars.lark_loader import Loaded, in_order, without_warnings
 
 LalrLexer: TypeAlias = Literal["contextual", "basic"]
 _END: Final = "$END"
@@ -178,11 +178,11 @@ class _Order:
     """The order in which lark's lexers try terminals."""
 
     def __init__(self, terminals: Iterable[TerminalDef], numbers: Mapping[str, int]) -> None:
-        in_order = sorted(terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
-        self.ranked = [numbers[terminal.name] for terminal in in_order]
+        order = in_order(terminals)
+        self.ranked = [numbers[terminal.name] for terminal in order]
         self._owners: dict[int, list[tuple[int, bool]]] = {}
-        texts = [terminal for terminal in in_order if isinstance(terminal.pattern, PatternStr)]
-        for terminal in in_order:
+        texts = [terminal for terminal in order if isinstance(terminal.pattern, PatternStr)]
+        for terminal in order:
             if isinstance(terminal.pattern, PatternRE):
                 owners = [(numbers[text.name], swallowed) for text, swallowed in _owned(terminal, texts)]
                 self._owners[numbers[terminal.name]] = owners
@@ -201,7 +201,8 @@ class _Order:
 
 def _owned(terminal: TerminalDef, texts: Iterable[TerminalDef]) -> Iterator[tuple[TerminalDef, bool]]:
     """The plain terminals that own their text although `terminal` matches it; and whether it stands in for them."""
-    pattern = re.compile(terminal.pattern.to_regexp())
+    with without_warnings():
+        pattern = re.compile(terminal.pattern.to_regexp())
     for text in texts:
         found = pattern.match(text.pattern.value) if text.priority == terminal.priority else None
         if found and found.group(0) == text.pattern.value:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from guidedgen.errors import UnsupportedFeature
 from guidedgen.grammars.lark_scan import Word
 from guidedgen.grammars.text_source import Source, did_you_mean
 
@@ -23,6 +22,7 @@ class Attributes:
         suffix: the terminal whose text ends it, and is part of it, but not of what is captured.
         stop_capture: the name under which the text of `suffix` is returned.
         lazy: whether it ends as soon as it can.
+        temperature: at which its tokens are drawn.
     """
 
     capture: str | None = None
@@ -32,11 +32,12 @@ class Attributes:
     suffix: str | None = None
     stop_capture: str | None = None
     lazy: bool = False
+    temperature: float | None = None
 
     @property
     def captures_only(self) -> bool:
         """Whether the language of the rule stays as it is."""
-        return self == Attributes(capture=self.capture)
+        return self == Attributes(capture=self.capture, temperature=self.temperature)
 
 
 _KNOWN: Final = tuple(entry.name for entry in fields(Attributes))
@@ -55,7 +56,6 @@ def read_attributes(source: Source, rule: str, words: Sequence[Word], literal: C
 
     Raises:
         GrammarSyntaxError: with the place.
-        UnsupportedFeature: `temperature`.
     """
     given: dict[str, Any] = {}
     at = 0
@@ -80,9 +80,6 @@ def read_attributes(source: Source, rule: str, words: Sequence[Word], literal: C
 
 def _value(source: Source, rule: str, key: Word, value: Word | None, literal: Callable[[str, int], str]) -> Any:
     name = key.text
-    if name == "temperature":
-        hint = "Temperatures of rules are not supported: set one for the whole generation."
-        raise UnsupportedFeature(f"rule {rule!r} sets a temperature", keyword=name, hint=hint)
     if name not in _KNOWN:
         hint = did_you_mean(name, _KNOWN) or f"Known are {', '.join(_KNOWN)}."
         raise source.error(f"the attribute {name!r} is not known", hint=hint, at=key.start, keyword=name)
@@ -90,7 +87,9 @@ def _value(source: Source, rule: str, key: Word, value: Word | None, literal: Ca
         return value is None or value.text == "true"
     if name == "capture" and value is None:
         return rule
-    if value is not None and name in _NUMBERS and value.kind == "number":
+    if value is not None and value.kind == "number" and name == "temperature":
+        return float(value.text)
+    if value is not None and name in _NUMBERS and value.text.isdecimal():
         return int(value.text)
     if value is not None and name in _TEXTS:
         if value.kind in ("string", "pattern"):
@@ -99,6 +98,8 @@ def _value(source: Source, rule: str, key: Word, value: Word | None, literal: Ca
             return value.text
     if value is not None and name in ("capture", "stop_capture") and value.kind == "string":
         return value.text[1:-1]
-    wanted = "a number" if name in _NUMBERS else "a terminal" if name in _TEXTS else "a name in quotes"
+    wanted = (
+        "a number" if name in (*_NUMBERS, "temperature") else "a terminal" if name in _TEXTS else "a name in quotes"
+    )
     place = (value or key).start
     raise source.error(f"{name} must be {wanted}", hint=f"Correct {name}.", at=place, keyword=name)

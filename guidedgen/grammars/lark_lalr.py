@@ -17,6 +17,7 @@ from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeatur
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.lalr_tables import Blocks, LalrLexer, build
+from guidedgen.grammars.lark_attributes import Attributes
 from guidedgen.grammars.lark_extensions import Extended, extend
 from guidedgen.grammars.lark_lexing import check_rival
 from guidedgen.grammars.lark_loader import Loaded, lark_errors, load, place_of
@@ -45,7 +46,8 @@ class Indentation:
         dedent: declared by `%declare`, what a block ends with.
         open: terminals that open brackets.
         close: terminals that close brackets.
-        tab: how many columns a tab stands for.
+        tab: how many columns a tab stands for. None: lines begin with tabs, then blanks, and those of a block with all
+            that the line around begins with, so that no width decides; other mixtures are refused. lark always counts.
         deepest: the most columns by which a block may stand to the right of the one around it. lark has no such bound.
 
     Raises:
@@ -57,13 +59,15 @@ class Indentation:
     dedent: str = "_DEDENT"
     open: tuple[str, ...] = field(default=("LPAR", "LSQB", "LBRACE"))
     close: tuple[str, ...] = field(default=("RPAR", "RSQB", "RBRACE"))
-    tab: int = 8
+    tab: int | None = 8
     deepest: int = 16
 
     def __post_init__(self) -> None:
         """Check the widths."""
         for name in ("tab", "deepest"):
             value = getattr(self, name)
+            if name == "tab" and value is None:
+                continue
             if type(value) is not int or not 1 <= value <= _MOST_COLUMNS:
                 hint = f"Give a number of columns from 1 to {_MOST_COLUMNS}."
                 raise CompileError(f"Indentation({name}={value!r}) makes no sense", hint=hint)
@@ -99,7 +103,7 @@ def parse(
     """
     keep = () if indent is None else (indent.newline,)
     extended = _without_extensions(text)
-    loaded = load(text, start=start, import_paths=import_paths, limits=limits, keep=keep)
+    loaded = load(extended.text, start=start, import_paths=import_paths, limits=limits, keep=keep)
     blocks = None if indent is None else _blocks(indent, loaded, text)
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in loaded.terminals}
     terminals = {
@@ -120,12 +124,18 @@ def parse(
 
 
 def _without_extensions(text: str) -> Extended:
-    """Refuse what stands for something that lark's automata know nothing of."""
+    """Refuse what stands for something that lark's automata know nothing of; they do not need to know of captures."""
     extended = extend(text)
-    if extended.placeholders or extended.terminals or extended.attributes:
-        what = "%json, %regex, special tokens, & and ~, and attributes of rules"
+    only_captured = all(found == Attributes(capture=found.capture) for found in extended.attributes.values())
+    if extended.placeholders or extended.terminals or not only_captured:
+        what = "%json, %regex, special tokens, & and ~, and attributes of rules but capture"
         raise UnsupportedFeature(f'parser="lalr" does not know {what}', hint='Use parser="earley".')
     return extended
+
+
+def has_captures(text: str) -> bool:
+    """Whether some rule is captured; raises as `parse` does."""
+    return bool(extend(text).attributes)
 
 
 def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Expression | ir.Longest:
@@ -139,6 +149,9 @@ def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Express
             keyword=name,
             hint="Let it match at least one character, and make it optional in the rules.",
         )
+    if found.looks_for_more and lexes:
+        message = f"terminal {name} says what must follow it, which LALR lexers do not enforce"
+        raise UnsupportedFeature(message, keyword=name, hint='Use parser="earley", or say it in the rules.')
     accepted = cr.to_utf8(found.texts)
     if not lexes or found.alone:
         return accepted
@@ -178,7 +191,7 @@ def _blocks(indent: Indentation, loaded: Loaded, text: str) -> Blocks:
         dedent=indent.dedent,
         opening=indent.open,
         closing=indent.close,
-        tab=indent.tab,
+        tab=indent.tab or 0,
         deepest=indent.deepest,
     )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from lark.lexer import PatternStr, TerminalDef
@@ -22,12 +23,14 @@ from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 from guidedgen.grammars.char_emptiness import is_empty
 from guidedgen.grammars.char_set import ANY, CharSet
+from guidedgen.grammars.lark_loader import in_order, without_warnings
 from guidedgen.grammars.preferred import Preferred
 
 DynamicLexer: TypeAlias = Literal["dynamic", "dynamic_complete"]
 
 _NO_CHARS: Final = CharSet(())
 _NO_LABELS: Final[Mapping[str, str]] = {}
+_NO_OTHERS: Final[Mapping[str, Preferred]] = {}
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,16 @@ def basic(
     taken: Mapping[str, Preferred],
     ignored: Collection[str],
     labels: Mapping[str, str] = _NO_LABELS,
+    beside: Mapping[str, Preferred] = _NO_OTHERS,
 ) -> Lexemes:
     """Terminals that compete for every text.
+
+    Args:
+        definitions: those that do.
+        taken: what each can take, by name.
+        ignored: names of those that are ignored.
+        labels: what people call them, where that is not their names.
+        beside: terminals that lark does not know: they are read where they are expected, and stand in nobody's way.
 
     Raises:
         UnsupportedFeature: whether a terminal takes a text depends on how another one looks at what follows.
@@ -88,6 +99,9 @@ def basic(
     bare: dict[str, ir.Node] = {
         name: found[0] if len(found) == 1 else ir.Choice(tuple(found)) for name, found in ways.items()
     }
+    for name, found in beside.items():
+        bare[name] = _terminal(found, name, shorter=False)
+        skipped += [bare[name]] if name in ignored else []
     return _lexemes(bare, _run(skipped))
 
 
@@ -119,14 +133,15 @@ def scanner(definitions: Sequence[TerminalDef]) -> list[Entry]:
     not tried by itself unless it has flags that the pattern has not. (lark 1.2, `lexer.py`: `BasicLexer.__init__`,
     `_create_unless`.)
     """
-    order = sorted(definitions, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
+    order = in_order(definitions)
     strings = [terminal for terminal in order if isinstance(terminal.pattern, PatternStr)]
     embedded: set[str] = set()
     owners: dict[str, tuple[TerminalDef, ...]] = {}
     for terminal in order:
         if isinstance(terminal.pattern, PatternStr):
             continue
-        pattern = re.compile(terminal.pattern.to_regexp())
+        with without_warnings():
+            pattern = re.compile(terminal.pattern.to_regexp())
         own = [one for one in strings if one.priority == terminal.priority and _takes_whole(pattern, one)]
         embedded.update(one.name for one in own if set(one.pattern.flags) <= set(terminal.pattern.flags))
         owners[terminal.name] = tuple(own)
@@ -149,20 +164,21 @@ def _ways(entry: Entry, taken: Mapping[str, Preferred], *, skip: bool) -> list[t
     rivals = [taken[one.name] for one in entry.earlier if first & _first(taken[one.name].texts)]
     for rival in rivals:
         check_rival(entry.name, own, rival)
-    tracked = cr.union([own.texts, own.broken, *(rival.texts for rival in rivals)])
+    tracked = cr.union([own.tracked, *(rival.texts for rival in rivals)])
     left = own.texts
     lost = cr.union(_matched(rival) for rival in rivals)
     if not cr.is_nothing(lost):
         left = cr.intersection([left, cr.complement(lost)])
     alone = own.alone and not rivals
+    made = partial(_longest, tracked=tracked, alone=alone, own=own)
     if skip:
-        return [(entry.name, _longest(left, tracked, entry.name, alone=alone))]
+        return [(entry.name, made(left, name=entry.name))]
     ways = []
     for string in entry.strings:
         texts = taken[string.name].texts
-        ways.append((string.name, _longest(_both(left, texts), tracked, string.name, alone=alone)))
+        ways.append((string.name, made(_both(left, texts), name=string.name)))
         left = cr.intersection([left, cr.complement(texts)])
-    return [*ways, (entry.name, _longest(left, tracked, entry.name, alone=alone))]
+    return [*ways, (entry.name, made(left, name=entry.name))]
 
 
 def _matched(rival: Preferred) -> cr.Regex:
@@ -175,6 +191,8 @@ def _matched(rival: Preferred) -> cr.Regex:
 
 def check_rival(name: str, own: Preferred, rival: Preferred) -> None:
     """Refuse a rival that can give a text up for what follows, unless that makes a longer text of our own."""
+    if rival.looks_for_more:
+        raise _depends(name)
     if cr.is_nothing(rival.broken):
         return
     before = cr.concat([rival.broken, ANY, cr.ANY_TEXT])  # given up before our own text ended
@@ -182,8 +200,13 @@ def check_rival(name: str, own: Preferred, rival: Preferred) -> None:
         [rival.broken, cr.concat([own.texts, ANY]), cr.complement(own.texts), cr.complement(before)]
     )
     if is_empty(given_up) is not True:
-        message = f"whether terminal {name} takes a text depends on how another one looks at what follows"
-        raise UnsupportedFeature(message, keyword=name, hint='Use lexer="dynamic", or patterns that do not look ahead.')
+        raise _depends(name)
+
+
+def _depends(name: str) -> UnsupportedFeature:
+    message = f"whether terminal {name} takes a text depends on how another one looks at what follows"
+    hint = 'Use parser="earley" and lexer="dynamic", or patterns that do not look ahead.'
+    return UnsupportedFeature(message, keyword=name, hint=hint)
 
 
 def _both(left: cr.Regex, texts: cr.Regex) -> cr.Regex:
@@ -219,16 +242,28 @@ def _first(root: cr.Regex) -> CharSet:
 
 def _terminal(found: Preferred, name: str, *, shorter: bool) -> ir.Terminal:
     """A terminal that is read where it is expected; `shorter` ones than those it prefers are taken as well."""
+    if shorter and found.looks_for_more:
+        message = f"terminal {name} says what must follow it, which shorter texts of it need not keep to"
+        raise UnsupportedFeature(message, keyword=name, hint='Use lexer="dynamic".')
     if shorter:
         return _longest(found.texts, found.broken, name, alone=cr.is_nothing(found.broken))
-    return _longest(found.texts, cr.union([found.texts, found.broken]), name, alone=found.alone)
+    return _longest(found.texts, found.tracked, name, alone=found.alone, own=found)
 
 
-def _longest(texts: cr.Regex, tracked: cr.Regex, name: str, *, alone: bool) -> ir.Terminal:
+def _longest(
+    texts: cr.Regex, tracked: cr.Regex, name: str, *, alone: bool, own: Preferred | None = None
+) -> ir.Terminal:
     accepted = cr.to_utf8(texts)
     if alone:
         return ir.Terminal(accepted, name)
-    return ir.Terminal(ir.Longest(accepted, accepted if tracked is texts else cr.to_utf8(tracked)), name)
+    given = None if own is None else own.promise
+    promised = (cr.NOTHING, cr.NOTHING) if given is None else (given.broken, given.unmet)
+    unended, barred, unfinished = (
+        None if cr.is_nothing(part) else cr.to_utf8(part)
+        for part in (cr.NOTHING if own is None else own.unmet, *promised)
+    )
+    before = accepted if tracked is texts else cr.to_utf8(tracked)
+    return ir.Terminal(ir.Longest(accepted, before, unended, barred, unfinished), name)
 
 
 def _run(terminals: Sequence[ir.Node]) -> ir.Node | None:

@@ -6,6 +6,8 @@ The only module that knows lark's classes besides `lark_text.py`. Nothing here k
 from __future__ import annotations
 
 import re
+import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +26,8 @@ from guidedgen.limits import Limits
 _POSITION: Final = re.compile(r",? *at line (\d+),? column (\d+)[^\n]*")
 _NAME: Final = re.compile(r"(?:defined: |used for )(\w+)|'([^']+)'")
 _COMMENT: Final = re.compile(r'("(?:\\.|[^"\\\n])*"|/(?:\\.|[^/\\\n])+/)|//[^\n]*')
+
+_WARNINGS: Final = threading.RLock()  # filters are the process's
 
 # lark writes out every combination of optional parts; more alternatives than this in one rule are refused.
 _MAX_ALTERNATIVES: Final = 50_000
@@ -111,6 +115,20 @@ def _bracket_depth(text: str) -> int:
         depth += 1 if bracket in "([" else -1
         deepest = max(deepest, depth)
     return deepest
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """`re` warns of classes that a later Python may read otherwise, as `[[a]`; here they mean what they mean today."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def in_order(terminals: Iterable[TerminalDef]) -> list[TerminalDef]:
+    """Terminals as lark's lexers try them (lark 1.2, `lexer.py`: `BasicLexer.__init__`)."""
+    with without_warnings():
+        return sorted(terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
 
 
 @contextmanager

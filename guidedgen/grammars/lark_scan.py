@@ -24,7 +24,7 @@ _WORDS: Final = re.compile(
       | (?P<token><\[[^\]\n]*\]>|</?[A-Za-z_|][^<>\n]*>)
       | (?P<directive>%[A-Za-z_]+)
       | (?P<name>[A-Za-z_]\w*(?:-(?!>)\w+)*)
-      | (?P<number>\d+)
+      | (?P<number>\d+(?:\.\d+)?)
       | (?P<newline>\n)
       | (?P<space>[ \t\r\f]+|\\[ ]*\n)
       | (?P<other>->|\.\.|.)""",

@@ -94,6 +94,9 @@ def _assembled(
     grammar = ir.Grammar(start=whole, rules=rules)
     for name in extended.attributes.keys() & rules.keys():
         rules[name] = _with_attributes(name, origins[name], bare, grammar, extended, named, lexemes.ignored)
+    for name, attributes in extended.attributes.items():
+        if attributes.temperature is not None and name in rules:
+            rules[name] = ir.Heated(rules[name], attributes.temperature)
     return grammar
 
 
@@ -109,10 +112,8 @@ def _lexemes(
     if lexer != "basic":
         taken.update((name, Preferred(named(name))) for name in composite)
         return lark_lexing.dynamic(taken, loaded.ignored, lexer, labels)
-    if composite or extended.placeholders or extended.declared:
-        what = "terminals with & or ~, %json, %regex, special tokens and declared terminals"
-        raise UnsupportedFeature(f'lexer="basic" does not know {what}', hint='Use lexer="dynamic".')
-    return lark_lexing.basic(used, taken, loaded.ignored, labels)
+    beside = {name: Preferred(named(name)) for name in composite}
+    return lark_lexing.basic(used, taken, loaded.ignored, labels, beside)
 
 
 def _with_attributes(
@@ -128,7 +129,8 @@ def _with_attributes(
     attributes = extended.attributes[name]
     terminals = [str(option[0].name) for option in options if len(option) == 1 and str(option[0].name) in bare]
     single = len(terminals) == len(options)
-    texts = [named(terminal) for terminal in terminals if named.knows(terminal)]
+    wanted = () if attributes.captures_only else terminals
+    texts = [named(terminal) for terminal in wanted if named.knows(terminal)]
     body = grammar.rules[name]
     if single and len(texts) == len(terminals) and not attributes.captures_only:
         body = ir.Terminal(cr.to_utf8(cr.union(texts)), name)  # all that patterns match: where it ends is said here

@@ -8,12 +8,14 @@ follows. Tests that only speak of what would make the match longer need nothing:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from guidedgen.errors import UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars.char_emptiness import decides, is_empty, looks_at_longer_texts, mends_into_longer_texts
+from guidedgen.grammars.char_promises import promise
 from guidedgen.grammars.char_proofs import ending_with, is_prefix_free
 from guidedgen.grammars.regex_assertions import without_tests
 from guidedgen.grammars.regex_tree import (
@@ -48,6 +50,40 @@ def broken_texts(tree: Tree, longest: cr.Regex | None, refuse: _Refuse) -> cr.Re
     return cr.union(search.found)
 
 
+def condition_of(tests: Sequence[Ahead | LookAhead], refuse: _Refuse) -> cr.Regex:
+    """What the rest of the text must be for all of some tests to hold. Raises `UnsupportedFeature`."""
+    search = _Search(None, refuse)
+    return cr.intersection([search.condition(test) for test in tests])
+
+
+@dataclass(frozen=True)
+class Promised:
+    """A pattern whose tests must come true by what follows.
+
+    Attributes:
+        texts: its texts, without those that break a test.
+        broken: texts that begin like one of these, and break a test for good.
+        unmet: texts that do, and must go on for a test to hold.
+    """
+
+    texts: cr.Regex
+    broken: cr.Regex
+    unmet: cr.Regex
+
+
+def promised_texts(tree: Tree, refuse: _Refuse) -> Promised:
+    """What a pattern takes and promises, where each test has a place of its own in a text.
+
+    Raises:
+        UnsupportedFeature: see above.
+    """
+    search = _Search(None, refuse, promises=True)
+    search.collect(tree, cr.EPSILON, cr.EPSILON, [])
+    texts, broken = without_tests(_plain(tree, search.promised), refuse), cr.union(search.found)
+    whole = cr.intersection([texts, cr.complement(cr.concat([broken, cr.ANY_TEXT]))])
+    return Promised(whole, broken, cr.union(search.unmet))
+
+
 def without_settled_tests(tree: Tree, refuse: _Refuse) -> Tree:
     """The pattern without its tests of what follows, each of which says the same of all ways to read a text.
 
@@ -55,22 +91,30 @@ def without_settled_tests(tree: Tree, refuse: _Refuse) -> Tree:
         UnsupportedFeature: a test can stand at several places of a text, or behind one of several alternatives.
     """
     _Search(None, refuse, everywhere=True).collect(tree, cr.EPSILON, cr.EPSILON, [])
-    return _plain(tree)
+    return _plain(tree, None)
 
 
-def _plain(tree: Tree) -> Tree:
+def _plain(tree: Tree, gone: Collection[int] | None) -> Tree:
+    """A tree without some tests, by their `id`; None: without all of what follows."""
     if isinstance(tree, Serial):
-        return Serial(tuple(map(_plain, tree.parts)))
+        return Serial(tuple(_plain(part, gone) for part in tree.parts))
     if isinstance(tree, Alternatives):
-        return Alternatives(tuple(map(_plain, tree.options)))
-    return cr.EPSILON if isinstance(tree, Ahead | LookAhead) else tree
+        return Alternatives(tuple(_plain(option, gone) for option in tree.options))
+    dropped = isinstance(tree, Ahead | LookAhead) and (gone is None or id(tree) in gone)
+    return cr.EPSILON if dropped else tree
 
 
 class _Search:
-    """`everywhere`: tests that the match itself decides must have one place as well, and are not looked at further."""
+    """`everywhere`: tests that the match itself decides must have one place as well, and are not looked at further.
+    `promises`: tests may also be kept by what follows; `promised` are those that the match does not decide."""
 
-    def __init__(self, longest: cr.Regex | None, refuse: _Refuse, *, everywhere: bool = False) -> None:
+    def __init__(
+        self, longest: cr.Regex | None, refuse: _Refuse, *, everywhere: bool = False, promises: bool = False
+    ) -> None:
         self.found: list[cr.Regex] = []
+        self.unmet: list[cr.Regex] = []
+        self.promised: set[int] = set()
+        self._promises = promises
         self._longest = longest
         self._refuse = refuse
         self._everywhere = everywhere
@@ -89,7 +133,7 @@ class _Search:
                 self.collect(option, before, after, [*others, *beside])
         elif isinstance(tree, Loop):
             for test in _tests(tree.inner):
-                if self._everywhere or not decides(cr.concat([cr.ANY_TEXT, after]), self._condition(test)):
+                if self._everywhere or not decides(cr.concat([cr.ANY_TEXT, after]), self.condition(test)):
                     raise self._refuse("a test of what follows inside a repetition", test.place)
         elif isinstance(tree, Ahead | LookAhead):
             self._test(tree, before, after, others)
@@ -97,9 +141,11 @@ class _Search:
     def _test(self, test: Ahead | LookAhead, before: cr.Regex, after: cr.Regex, others: Sequence[cr.Regex]) -> None:
         if self._everywhere:
             return self._check_place(test, before, others)
-        condition = self._condition(test)
+        condition = self.condition(test)
         if decides(after, condition):
             return
+        if self._promises:
+            return self._promise(test, before, condition, others)
         if self._longest is not None and looks_at_longer_texts(before, after, condition, self._longest):
             return
         breaking = cr.complement(condition)
@@ -109,6 +155,17 @@ class _Search:
         self._check_place(test, before, others)
         self.found.append(cr.concat([before, breaking]))
 
+    def _promise(
+        self, test: Ahead | LookAhead, before: cr.Regex, condition: cr.Regex, others: Sequence[cr.Regex]
+    ) -> None:
+        given = promise(condition)
+        if given is None:
+            raise self._refuse("a test of what must follow the terminal", test.place)
+        self._check_place(test, before, others)
+        self.found.append(cr.concat([before, given.broken]))
+        self.unmet.append(cr.concat([before, given.unmet]))
+        self.promised.add(id(test))
+
     def _check_place(self, test: Ahead | LookAhead, before: cr.Regex, others: Sequence[cr.Regex]) -> None:
         if not is_prefix_free(before):
             raise self._refuse("a test of what follows at a place that can be at several", test.place)
@@ -116,7 +173,7 @@ class _Search:
         if any(is_empty(cr.intersection([here, cr.concat([other, cr.ANY_TEXT])])) is not True for other in others):
             raise self._refuse("a test of what follows in one of several alternatives", test.place)
 
-    def _condition(self, test: Ahead | LookAhead) -> cr.Regex:
+    def condition(self, test: Ahead | LookAhead) -> cr.Regex:
         """What the rest of the text must be."""
         if isinstance(test, Ahead):
             return test.rest

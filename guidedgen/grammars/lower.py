@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from guidedgen.errors import CompileError, LimitExceeded
+from guidedgen.errors import CompileError, LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.embedded import native_text, translated
 from guidedgen.grammars.lalr_rows import lalr_row
 from guidedgen.grammars.regular import expression_of, within_chars
-from guidedgen.kernel.table import ExprOp, GrammarTable, SymOp
+from guidedgen.kernel.table import END_OF_TERMINAL, END_OF_TEXT, ExprOp, GrammarTable, SymOp
 from guidedgen.limits import Limits
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _AnyNode: TypeAlias = ir.Expression | ir.Longest | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
+_READ = (SymOp.TERMINAL, SymOp.LIMITED, SymOp.TOKEN)
 _NAMED = 12  # special tokens that an error lists
 
 
@@ -48,7 +49,8 @@ def lower(
         limits: `repeat` bounds counts; `expressions` and `symbols` bound the size of the table.
         native: leave `ir.JsonText` to the native kernel; otherwise its translation takes its place.
         vocabulary: what `ir.TokenSet` needs.
-        counted: whether limits on tokens hold; texts that are finished do not show their tokens.
+        counted: whether limits on tokens hold, and what looks for the end of the text finds it. Parts of a finished
+            text do not show their tokens, and end where the text may go on.
 
     Raises:
         CompileError: an undefined rule, an unknown special token, or a malformed node.
@@ -70,7 +72,9 @@ class _Lowering:
         self._special = special
         self._limits = limits
         self._native = native
-        self._ids: dict[_AnyNode, int] = {}
+        self._heat: float | None = None  # the temperature of what is being lowered
+        self._heats: dict[int, float] = {}
+        self._known_ids: dict[float | None, dict[_AnyNode, int]] = {}  # by temperature
         self._known: dict[tuple[object, ...], int] = {}
         self._exprs = array("i")
         self._symbols = array("i")
@@ -80,16 +84,21 @@ class _Lowering:
         self._labels: dict[int, str] = {}
         self._texts: list[tuple[Schema, dict[str, int]]] = []
         self._sources: list[object] = []
-        self._grammars: dict[ir.Grammar, int] = {}  # grammars within the grammar, as rules
-        self._rule_ids: dict[tuple[ir.Grammar, str], int] = {}
-        self._pending: list[tuple[ir.Grammar, ir.Node, int]] = []  # bodies, whose names they use, and for which rule
+        self._grammars: dict[tuple[ir.Grammar, bool, float | None], int] = {}  # grammars within the grammar, as rules
+        self._rule_ids: dict[tuple[ir.Grammar, str, float | None], int] = {}
+        # Bodies, whose names they use, at which temperature, and for which rule.
+        self._pending: list[tuple[ir.Grammar, ir.Node, float | None, int]] = []
+
+    @property
+    def _ids(self) -> dict[_AnyNode, int]:
+        return self._known_ids.setdefault(self._heat, {})
 
     def run(self, grammar: ir.Grammar) -> int:
         """Lower the start node and every rule it reaches; returns the start symbol."""
         self._scope = grammar
         start_id = self._lower(grammar.start)
         while self._pending:
-            self._scope, node, rule = self._pending.pop()
+            self._scope, node, self._heat, rule = self._pending.pop()
             body = self._lower(node)
             self._symbols[3 * rule + 1] = body
         return start_id
@@ -106,6 +115,7 @@ class _Lowering:
             labels=self._labels,
             texts=tuple(self._texts),
             sources=tuple(self._sources),
+            heats=self._heats,
         )
 
     def _lower(self, root: _AnyNode) -> int:
@@ -144,6 +154,8 @@ class _Lowering:
             raise LimitExceeded("symbols", self._limits.symbols)
         if label is not None:
             self._labels[count - 1] = label
+        if self._heat is not None and op in _READ:
+            self._heats[count - 1] = self._heat
         return count - 1
 
     def _list(self, items: list[int]) -> tuple[int, int]:
@@ -190,7 +202,9 @@ class _Lowering:
 
     def emit_expressions(self, op: ExprOp, parts: tuple[ir.Expression, ...]) -> int:
         """CONCAT, OR and AND."""
-        children = [self._ids[part] for part in parts]
+        return self._joined(op, [self._ids[part] for part in parts])
+
+    def _joined(self, op: ExprOp, children: list[int]) -> int:
         key = (op, *children)
         if key not in self._known:
             self._known[key] = self._expression(op, *self._list(children))
@@ -205,11 +219,24 @@ class _Lowering:
         return self._known[key]
 
     def emit_longest(self, node: ir.Longest) -> int:
-        """LONGEST."""
-        key = (ExprOp.LONGEST, self._ids[node.accepted], self._ids[node.tracked])
+        """LONGEST; the end of the terminal and that of the text are bytes that no text has."""
+        tracked = self._either([node.tracked], node.unended)
+        barred = [] if node.barred is None else [node.barred]
+        if barred or node.unfinished is not None:
+            behind = [self._ids[node.accepted], self._emit_byte_set(END_OF_TERMINAL)]
+            behind.append(self._either(barred, node.unfinished))
+            tracked = self._joined(ExprOp.OR, [tracked, self._joined(ExprOp.CONCAT, behind)])
+        key = (ExprOp.LONGEST, self._ids[node.accepted], tracked)
         if key not in self._known:
             self._known[key] = self._expression(*key)
         return self._known[key]
+
+    def _either(self, parts: list[ir.Expression], unended: ir.Expression | None) -> int:
+        """Any of them, or `unended` at the end of the text."""
+        options = [self._ids[part] for part in parts]
+        if unended is not None and self._counted:
+            options.append(self._joined(ExprOp.CONCAT, [self._ids[unended], self._emit_byte_set(END_OF_TEXT)]))
+        return options[0] if len(options) == 1 else self._joined(ExprOp.OR, options)
 
     def emit_repeat(self, node: ir.Repeat) -> int:
         """REPEAT; impossible bounds give the empty language."""
@@ -265,23 +292,31 @@ class _Lowering:
     def emit_reference(self, node: ir.Reference) -> int:
         """RULE; its body is filled in when the queue reaches it."""
         name, scope = node.name, self._scope
-        if (scope, name) not in self._rule_ids:
+        key = (scope, name, self._heat)
+        if key not in self._rule_ids:
             if name not in scope.rules:
                 hint = _suggestion(name, scope.rules) or "Define it."
                 raise CompileError(f"rule {name!r} is not defined", keyword=name, hint=hint)
-            rule = self._rule_ids[scope, name] = self._symbol(SymOp.RULE, label=name)
-            self._pending.append((scope, scope.rules[name], rule))
-        return self._rule_ids[scope, name]
+            rule = self._rule_ids[key] = self._symbol(SymOp.RULE, label=name)
+            self._pending.append((scope, scope.rules[name], self._heat, rule))
+        return self._rule_ids[key]
 
     def emit_scope(self, node: ir.Scope) -> int:
         """RULE without a name, whose body has names of its own."""
-        return self._emit_grammar(node.grammar)
+        return self._emit_grammar(node.grammar, node.fenced)
 
-    def _emit_grammar(self, grammar: ir.Grammar) -> int:
-        if grammar not in self._grammars:
-            rule = self._grammars[grammar] = self._symbol(SymOp.RULE)
-            self._pending.append((grammar, grammar.start, rule))
-        return self._grammars[grammar]
+    def _emit_grammar(self, grammar: ir.Grammar, fenced: bool = False) -> int:
+        key = (grammar, fenced, self._heat)
+        if key not in self._grammars:
+            rule = self._grammars[key] = self._symbol(SymOp.RULE, 0, int(fenced))
+            self._pending.append((grammar, grammar.start, self._heat, rule))
+        return self._grammars[key]
+
+    def emit_heated(self, node: ir.Heated) -> int:
+        """RULE without a name; its terminals have symbols of their own."""
+        rule = self._symbol(SymOp.RULE)
+        self._pending.append((self._scope, node.node, node.temperature, rule))
+        return rule
 
     def emit_limited(self, node: ir.Limited) -> int:
         """LIMITED, or a TERMINAL where tokens are not counted."""
@@ -300,6 +335,9 @@ class _Lowering:
 
     def emit_json(self, node: ir.JsonText) -> int:
         """JSON, or the rules that stand for it."""
+        if self._heat is not None:
+            hint = "Set it on rules beside the JSON text, and the temperature of that for the whole generation."
+            raise UnsupportedFeature("a rule with a temperature has JSON in it", keyword="temperature", hint=hint)
         if not self._native:
             return self._emit_grammar(translated(node, self._limits))
         self._texts.append(native_text(node, self._limits))
@@ -360,6 +398,11 @@ def _no_children(_node: _AnyNode) -> tuple[_AnyNode, ...]:
     return ()
 
 
+def _languages(node: ir.Longest) -> tuple[_AnyNode, ...]:
+    more = (node.unended, node.barred, node.unfinished)
+    return (node.accepted, node.tracked, *(part for part in more if part is not None))
+
+
 def _items(node: ir.Unordered) -> tuple[_AnyNode, ...]:
     rest = () if node.rest is None else (node.rest,)
     return (node.separator, *rest, *(member.node for member in node.members))
@@ -377,7 +420,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Complement: (lambda node: (node.inner,), _Lowering.emit_complement),
     ir.Repeat: (lambda node: (node.inner,), _Lowering.emit_repeat),
     ir.Automaton: (_no_children, _Lowering.emit_automaton),
-    ir.Longest: (lambda node: (node.accepted, node.tracked), _Lowering.emit_longest),
+    ir.Longest: (_languages, _Lowering.emit_longest),
     ir.Terminal: (lambda node: (node.expression,), _Lowering.emit_terminal),
     ir.Sequence: (lambda node: node.parts, lambda low, node: low.emit_symbols(SymOp.SEQUENCE, node.parts)),
     ir.Choice: (lambda node: node.options, lambda low, node: low.emit_symbols(SymOp.CHOICE, node.options)),
@@ -389,6 +432,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Scope: (_no_children, _Lowering.emit_scope),
     ir.JsonText: (_no_children, _Lowering.emit_json),
     ir.Limited: (_no_children, _Lowering.emit_limited),
+    ir.Heated: (_no_children, _Lowering.emit_heated),
     ir.Dynamic: (_no_children, _Lowering.emit_dynamic),
     ir.Capture: (lambda node: (node.node,), lambda low, node: low._ids[node.node]),
     ir.TokenSet: (_no_children, _Lowering.emit_token_set),
@@ -396,5 +440,5 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
 
 
 def children_of(node: object) -> tuple[_AnyNode, ...]:
-    """The nodes right below one; none below a reference or a grammar within a grammar."""
-    return _KINDS[type(node)][0](node)
+    """The nodes right below one; none below a reference, a limit or a grammar within a grammar."""
+    return (node.node,) if isinstance(node, ir.Heated) else _KINDS[type(node)][0](node)

@@ -23,10 +23,11 @@ from typing import Final, TypeAlias
 from guidedgen.errors import LimitExceeded, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars.automaton_text import Automaton, expression_of_automaton
-from guidedgen.grammars.char_emptiness import are_equal, next_characters
-from guidedgen.grammars.char_proofs import is_prefix_free
+from guidedgen.grammars.char_emptiness import are_equal, is_empty, next_characters
+from guidedgen.grammars.char_promises import Promise, has_one_place, promise
+from guidedgen.grammars.char_proofs import fixed_width, is_prefix_free
 from guidedgen.grammars.char_set import ANY, CharSet, partition
-from guidedgen.grammars.looking_beyond import broken_texts, without_settled_tests
+from guidedgen.grammars.looking_beyond import broken_texts, condition_of, promised_texts, without_settled_tests
 from guidedgen.grammars.regex_assertions import is_empty_width, without_tests
 from guidedgen.grammars.regex_parser import unsupported_error
 from guidedgen.grammars.regex_python import parse_python
@@ -34,6 +35,7 @@ from guidedgen.grammars.regex_tree import (
     Ahead,
     Alternatives,
     Behind,
+    LookAhead,
     Loop,
     Serial,
     Tree,
@@ -47,6 +49,7 @@ from guidedgen.limits import Limits
 
 _MOST_THREADS: Final = 2_000
 _MOST_STATES: Final = 1_000
+_TESTS: Final = (Ahead, LookAhead)
 _WHAT: Final = "which of its texts this pattern prefers"
 
 _Refuse: TypeAlias = Callable[[str, int], UnsupportedFeature]
@@ -60,11 +63,25 @@ class Preferred:
         texts: the preferred language; see the module.
         broken: texts that must not come about by what follows, besides longer ones of `texts`.
         alone: whether it is plain that no text begins another.
+        unmet: texts that must not be the last ones: more has to follow.
+        promise: what follows says which text is taken, the one that this holds behind; longer ones do not matter.
     """
 
     texts: cr.Regex
     broken: cr.Regex = cr.NOTHING
     alone: bool = False
+    unmet: cr.Regex = cr.NOTHING
+    promise: Promise | None = None
+
+    @property
+    def looks_for_more(self) -> bool:
+        """Whether something must follow."""
+        return self.promise is not None or not cr.is_nothing(self.unmet)
+
+    @property
+    def tracked(self) -> cr.Regex:
+        """All that must not come about by what follows."""
+        return cr.NOTHING if self.promise is not None else cr.union([self.texts, self.broken])
 
 
 def preferred_literal(text: str) -> Preferred:
@@ -96,14 +113,26 @@ def _of(tree: Tree, refuse: _Refuse) -> Preferred:
     options = _told_apart(tree)
     if options:
         found = [_of(option, refuse) for option in options]
-        broken = cr.union(part.broken for part in found)
-        return Preferred(cr.union(part.texts for part in found), broken, all(part.alone for part in found))
+        beginnings = [cr.concat([_form(option).first, cr.ANY_TEXT]) for option in options]
+        if any(part.promise is not None for part in found):
+            raise refuse("a test of what follows in one of several alternatives", 0)
+        return Preferred(
+            cr.union(part.texts for part in found),
+            cr.union(_within(part.broken, own) for part, own in zip(found, beginnings, strict=True)),
+            all(part.alone for part in found),
+            cr.union(_within(part.unmet, own) for part, own in zip(found, beginnings, strict=True)),
+        )
     form = _form(tree)
     if has_tests(tree):
         return _with_tests(tree, form, refuse)
     if form.decided:
         return Preferred(_language(tree, refuse), alone=not form.more)
     return Preferred(_by_threads(tree, refuse))
+
+
+def _within(texts: cr.Regex, own: cr.Regex) -> cr.Regex:
+    """Those of an alternative's own: a test in front of it says nothing about the others."""
+    return texts if is_empty(cr.intersection([texts, cr.complement(own)])) is True else cr.intersection([texts, own])
 
 
 def _told_apart(tree: Tree) -> Sequence[Tree]:
@@ -149,6 +178,48 @@ def _by_threads(tree: Tree, refuse: _Refuse) -> cr.Regex:
 
 
 def _with_tests(tree: Tree, form: _Form, refuse: _Refuse) -> Preferred:
+    try:
+        return _with_lasting_tests(tree, form, refuse)
+    except UnsupportedFeature:
+        with suppress(UnsupportedFeature):
+            if (found := _with_promises(tree, form, refuse)) is not None:
+                return found
+        raise
+
+
+def _with_promises(tree: Tree, form: _Form, refuse: _Refuse) -> Preferred | None:
+    """What is taken where tests must come true by what follows; None where it is not found out."""
+    with suppress(UnsupportedFeature):
+        found = promised_texts(tree, refuse)
+        if form.decided or is_prefix_free(found.texts):
+            return Preferred(found.texts, found.broken, unmet=found.unmet)
+    parts = tree.parts if isinstance(tree, Serial) else (tree,)
+    end = next(place for place in range(len(parts), -1, -1) if place == 0 or not isinstance(parts[place - 1], _TESTS))
+    tests = [test for test in parts[end:] if isinstance(test, _TESTS)]
+    body = serial(parts[:end])
+    given = promise(condition_of(tests, refuse)) if tests and not has_tests(body) else None
+    texts = cr.NOTHING if given is None else _candidates(body, given, refuse)
+    return Preferred(texts, promise=given) if given is not None and has_one_place(texts, given) else None
+
+
+def _candidates(body: Tree, given: Promise, refuse: _Refuse) -> cr.Regex:
+    """Texts of which the one that is followed as promised is taken, if only one is; longer ones of lazy ways are left
+    out."""
+    texts = _language(body, refuse, lazy=False)
+    parts = body.parts if isinstance(body, Serial) else (body,)
+    lazy = [place for place, part in enumerate(parts) if isinstance(part, Loop) and part.lazy]
+    if len(lazy) != 1:
+        return texts
+    before, after = (_language(serial(some), refuse, lazy=False) for some in (parts[: lazy[0]], parts[lazy[0] + 1 :]))
+    turn = parts[lazy[0]]
+    if not (isinstance(turn, Loop) and isinstance(turn.inner, CharSet) and is_prefix_free(before)):
+        return texts
+    if fixed_width(after) is None:
+        return texts
+    return cr.intersection([texts, cr.complement(cr.concat([texts, given.kept, cr.ANY_TEXT]))])  # the shortest is first
+
+
+def _with_lasting_tests(tree: Tree, form: _Form, refuse: _Refuse) -> Preferred:
     if not form.decided:
         with suppress(UnsupportedFeature):
             return Preferred(_by_threads(tree, refuse))

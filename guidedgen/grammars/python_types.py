@@ -19,6 +19,7 @@ from guidedgen.grammars import choices, ir
 from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.foreign_types import is_msgspec, msgspec_schema, msgspec_value, with_attrs
 from guidedgen.grammars.json_schema import Options, translate_schema
+from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.native_compile import native_form
 from guidedgen.grammars.json_schema.whitespace import Whitespace
 from guidedgen.grammars.python_schemas import PYTHON_FORMATS, schema_of
@@ -38,6 +39,7 @@ class TypeSpec(Combinable, Generic[T]):
     Args:
         type: the type or annotation.
         whitespace: as in `JsonSchema`.
+        bounds: on what the type's schema leaves endless, see `Bounds`.
         limits: how much work and memory the type's schema may cost.
 
     Raises:
@@ -46,6 +48,7 @@ class TypeSpec(Combinable, Generic[T]):
 
     type: Any
     whitespace: Whitespace = field(default="compact", kw_only=True)
+    bounds: Bounds = field(default=Bounds(), kw_only=True)
     limits: Limits | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -89,19 +92,19 @@ class TypeSpec(Combinable, Generic[T]):
         """Raises every kind of `CompileError`, with a pointer into the type's JSON Schema, and `LimitExceeded`."""
         if self.texts is not None:
             return Translation(grammar=ir.Grammar(start=choices.terminal(self.texts)))
-        return translate_schema(self.schema, options=self._options(), limits=limits)
+        return translate_schema(self.schema, options=self._options(), limits=limits, bounds=self.bounds)
 
     def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
         """The native JSON machine's form; None where the texts are bare."""
         if self.texts is not None:
             return None
-        return native_form(self.schema, vocabulary, options=self._options(), limits=limits)
+        return native_form(self.schema, vocabulary, options=self._options(), limits=limits, bounds=self.bounds)
 
     def node(self, limits: Limits) -> ir.Node:
         """The text as a part of a grammar."""
         if self.texts is not None:
             return self.translate(limits).grammar.start
-        return ir.JsonText(self.schema, self._options())
+        return ir.JsonText(self.schema, self._options(), self.bounds)
 
     def _options(self) -> Options:
         return Options(closed=True, canonical_numbers=True, formats=PYTHON_FORMATS, whitespace=self.whitespace)

@@ -45,7 +45,7 @@ class _Reading:
                 return self._rule(node.name, grammar)
             case ir.Scope():
                 return self.of(node.grammar.start, node.grammar)
-            case ir.Capture():
+            case ir.Capture() | ir.Heated():
                 return self.of(node.node, grammar)
             case ir.Limited() if node.max_tokens is None:
                 return within_chars(self.of(node.node, grammar), node.max_chars)

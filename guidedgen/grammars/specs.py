@@ -189,7 +189,17 @@ class Lark(Translated):
             raise UnsupportedFeature("terminals= and json= do not go with an LALR parser", hint=hint)
         lexer = self._lalr_lexer()
         node = lark_lalr.parse(self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits)
-        return Translation(grammar=node)
+        return Translation(grammar=node, captured=self._captured(lexer, limits))
+
+    def _captured(self, lexer: LalrLexer, limits: Limits) -> ir.Grammar | None:
+        """The rules as they stand: what of a text that the automaton takes was read by which of them."""
+        if not lark_lalr.has_captures(self.text):
+            return None
+        if self.indent is not None:
+            hint = "Leave one of them out."
+            raise UnsupportedFeature("captures do not go with indentation", keyword="capture", hint=hint)
+        read: lark_text.EarleyLexer = "basic" if lexer == "basic" else "dynamic"
+        return lark_text.parse(self.text, start=self.start, lexer=read, limits=limits)
 
     def _lalr_lexer(self) -> LalrLexer:
         lexer = "contextual" if self.lexer == "auto" else self.lexer
@@ -255,13 +265,13 @@ class JsonSchema(Translated):
 
     def translate(self, limits: Limits) -> Translation:
         """Raises every kind of `CompileError`, with a JSON pointer, and `LimitExceeded`."""
-        translation = translate_schema(self.schema, options=self._options(), limits=limits, bounds=self._bounds())
+        translation = translate_schema(self.schema, options=self._options(), limits=limits, bounds=self.bounds)
         self.__dict__["_check"] = translation.check
         return translation
 
     def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
         """The native JSON machine's form; None: the schema is translated to a grammar."""
-        options, bounds = self._options(), self._bounds()
+        options, bounds = self._options(), self.bounds
         form = native_form(self.schema, vocabulary, options=options, limits=limits, bounds=bounds)
         if form is not None:
             self.__dict__["_check"] = form.check
@@ -269,9 +279,11 @@ class JsonSchema(Translated):
 
     def node(self, limits: Limits) -> ir.Node:
         """The text as a part of a grammar."""
-        return ir.JsonText(self.schema, self._options(), self._bounds())
+        return ir.JsonText(self.schema, self._options(), self.bounds)
 
-    def _bounds(self) -> Bounds:
+    @property
+    def bounds(self) -> Bounds:
+        """The four of them."""
         return Bounds(
             whitespace=self.max_whitespace, digits=self.max_digits, string=self.max_string, items=self.max_items
         )

@@ -34,7 +34,7 @@ _AGAIN: Final = "Compile and save it again."
 _LEAD: Final = struct.Struct("<8sIQ32s")
 _TYPES: Final = {"int32": "<i4", "uint8": "|u1"}
 _COLUMNS: Final = {"exprs": ("int32", 3), "symbols": ("int32", 3), "pool": ("int32", None), "byte_sets": ("uint8", 32)}
-_KNOWN: Final = {*_COLUMNS, "literals", "start", "labels", "texts", "sources"}
+_KNOWN: Final = {*_COLUMNS, "literals", "start", "labels", "texts", "sources", "heats"}
 """The fields of a table that are written, or that can be made again from the header (`texts`, from `sources`)."""
 
 
@@ -66,6 +66,7 @@ def encode(header: Mapping[str, Any], table: GrammarTable | None) -> bytes:
         told["arrays"] = {name: [array.dtype.name, list(array.shape)] for name, array in arrays.items()}
         told["start"] = int(table.start)
         told["labels"] = [list(table.labels), list(table.labels.values())]
+        told["heats"] = [list(table.heats), list(table.heats.values())]
         parts = [array.astype(_TYPES[array.dtype.name], copy=False).tobytes() for array in arrays.values()]
     written = json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass")
     body = b"".join([written, *parts])
@@ -127,6 +128,7 @@ def _table(header: Mapping[str, Any], data: memoryview) -> GrammarTable:
         arrays[name] = np.frombuffer(data, dtype=dtype, count=count, offset=offset).reshape(shape)
         offset += count * dtype.itemsize
     labelled, names = header["labels"]
+    heated, heats = header.get("heats", [[], []])
     exprs, symbols, pool, byte_sets = (
         np.ascontiguousarray(arrays[name], dtype=kind) for name, (kind, _) in _COLUMNS.items()
     )
@@ -138,4 +140,5 @@ def _table(header: Mapping[str, Any], data: memoryview) -> GrammarTable:
         literals=arrays["literals"].tobytes(),
         start=int(header["start"]),
         labels=dict(zip(map(int, labelled), map(str, names), strict=True)),
+        heats=dict(zip(map(int, heated), map(float, heats), strict=True)),
     )

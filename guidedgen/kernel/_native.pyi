@@ -155,6 +155,21 @@ class LlamaRows:
     def head(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], logits: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], threads: int) -> None:
         """Final norm and head."""
 
+def take_best(logits: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], words: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu', writable=False)], records: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], kernels: str = '', threads: int = 1) -> None:
+    """
+    The best allowed token of each row of logits [B, V] under packed masks [B, W]: token, chance (1), log-probability, log mass and margin to records [B, 5]. A token of -1, or what is not finite, says that there is no choice.
+    """
+
+def draw_rows(logits: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], words: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu', writable=False)], uniforms: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], temperature: float, top_k: int, top_p: float, min_p: float, records: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], kernels: str = '', threads: int = 1) -> None:
+    """
+    A token of each row drawn with one number of [0, 1) each; top_k 0, top_p 1 and min_p 0 are off.
+    """
+
+def log_sums(logits: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], kernels: str = '') -> None:
+    """
+    The logarithm of the sum of exponentials of each row [B, V], and its largest logit, to sums [B, 2].
+    """
+
 class NumberProbe:
     """For tests: the languages of one conjunction of number keywords."""
 

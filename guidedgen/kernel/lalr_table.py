@@ -125,7 +125,7 @@ def _check(header: Mapping[str, int], lists: Mapping[str, Ints]) -> None:
     if header["newline"] != -1:
         made = (header["newline"], header["indent"], header["dedent"])
         _require(all(0 <= number < terminals for number in made), "indentation", "names terminals that are not there")
-        _require(header["tab"] >= 1 and header["deepest"] >= 1, "indentation", "needs a tab and a depth from 1 up")
+        _require(header["tab"] >= 0 and header["deepest"] >= 1, "indentation", "needs a tab and a depth")
 
 
 def _check_start(header: Mapping[str, int], lists: Mapping[str, Ints]) -> None:

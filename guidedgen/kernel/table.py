@@ -30,7 +30,7 @@ state all numbers of counting edges between the fewest and the most lead to an a
     CHOICE         offset in pool        count
     REPETITION     child                 offset in pool minimum, maximum (-1: none)
     TOKEN          offset in pool        count          exactly one of these token ids (special tokens)
-    RULE           body symbol           -              a named symbol; the only way to be recursive
+    RULE           body symbol           1: a fence     a named symbol; the only way to be recursive
     UNORDERED      offset in pool        members        members in any order, see below
     JSON           row of texts          -              a JSON text of a schema (native kernel only)
     LIMITED        expression            tokens         a text in its language in so many tokens at most
@@ -45,7 +45,11 @@ Semantics: the language of the table is the set of token sequences whose bytes (
 from `start`. A terminal may end wherever its expression accepts, except that LONGEST looks at what follows: such a
 terminal has a non-empty text w in `accepted`, and the bytes from its end up to the next special token, or the end of
 the whole text, begin with no non-empty v for which w v is in `tracked`. With the same expression twice that is the
-longest match; every rule by which a lexer decides is of this form (docs/concepts/lexing.md).
+longest match; every rule by which a lexer decides is of this form (docs/concepts/lexing.md). A RULE that is a fence is
+a text of its own: to the terminals in it, its end is that of the whole text. (Where it begins before what a terminal in
+front of it tracks is decided, that is not so: then it is read as any other RULE.) Two bytes that are in no text stand
+in `tracked` for ends, of the terminal (0xFE) and of the bytes that follow (0xFF): with w 0xFE v, the bytes from the end
+of a text w do not begin with v, and with w 0xFF, a text w is not the last one.
 """
 
 from __future__ import annotations
@@ -59,6 +63,10 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from guidedgen.kernel._native import Schema
+
+
+END_OF_TERMINAL, END_OF_TEXT = 1 << 0xFE, 1 << 0xFF
+"""The byte sets that stand for ends in what LONGEST tracks. Where others have these bytes, they mean nothing."""
 
 
 class ExprOp(IntEnum):
@@ -98,7 +106,8 @@ class GrammarTable:
 
     `labels[i]` names symbol i for people (a rule, a terminal or a JSON pointer); it has no meaning for the language.
     `texts` are the schemas that JSON symbols name, as the native kernel read them, and how their texts are laid out;
-    each serves one compilation. `sources` are what they were read from, to do it again.
+    each serves one compilation. `sources` are what they were read from, to do it again. `heats[i]` is the temperature
+    at which tokens of symbol i are to be drawn; it has no meaning for the language either.
     """
 
     exprs: NDArray[np.int32]  # [E, 3] op, a, b
@@ -110,3 +119,4 @@ class GrammarTable:
     labels: dict[int, str] = field(default_factory=dict)
     texts: tuple[tuple[Schema, dict[str, int]], ...] = ()
     sources: tuple[object, ...] = ()
+    heats: dict[int, float] = field(default_factory=dict)

@@ -131,6 +131,7 @@ def _check_symbols(
     longest[limited] = table.exprs[a[limited], 0] == ExprOp.LONGEST
     _require("symbols", ~longest, "LONGEST is the whole of a terminal without a limit")
     _require("symbols", (op != SymOp.RULE) | ((a >= 0) & (a < len(rows))), "no such symbol")
+    _require("symbols", (op != SymOp.RULE) | (b == 0) | (b == 1), "neither a fence (1) nor none (0)")
     _require("symbols", (op != SymOp.JSON) | ((a >= 0) & (a < len(table.texts))), "no such JSON text")
     repeats = op == SymOp.REPETITION
     _require("symbols", ~repeats | ((a >= 0) & (a < ids)), "a child must come before its parent")

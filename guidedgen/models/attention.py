@@ -156,7 +156,7 @@ class AttentionPlan:
                 near, far = keys[span.order], values[span.order]
                 mask = _with_hidden(self._look.hide(layer, part, near[: span.old], scale), mask, part, near)
             if softcap is None and sinks is None:
-                outputs.append(_fused(part, near, far, mask, scale))
+                outputs.append(fused_attention(part, near, far, mask, scale))
             else:
                 outputs.append(_explicit(part, near, far, mask, scale, softcap, sinks))
             if self._watch is not None and number in self._watch.weights:
@@ -198,9 +198,21 @@ def _unpacked(output: torch.Tensor, count: int) -> torch.Tensor:
     return output.view(heads, -1, count, dim).permute(2, 0, 1, 3).reshape(count, -1, dim)
 
 
-def _fused(
+def fused_attention(
     query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None, scale: float
 ) -> torch.Tensor:
+    """Attention in one call of torch's.
+
+    Args:
+        query: [n, H, D].
+        keys: [M, KV, D].
+        values: [M, KV, Dv].
+        mask: additive, [G * n, M] or [KV, G * n, M]; None where every row sees everything.
+        scale: factor on the scores.
+
+    Returns:
+        [n, H, Dv].
+    """
     packed = _packed(query, keys.shape[1])[None]
     output = F.scaled_dot_product_attention(
         packed, keys.transpose(0, 1)[None], values.transpose(0, 1)[None], attn_mask=mask, scale=scale

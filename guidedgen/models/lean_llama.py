@@ -7,7 +7,7 @@ key/value heads, D head dimension. Llama architecture (Touvron et al. 2023; RoPE
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
@@ -59,6 +59,15 @@ class RotaryTable:
         self._length = length
 
 
+class Attention(Protocol):
+    """Keeps keys and values of a layer's rows and lets the rows attend; see `AttentionPlan.attend`."""
+
+    def attend(
+        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, scale: float
+    ) -> torch.Tensor:
+        """[R, H, D] of queries [R, H, D], keys [R, KV, D], rotated already, and values [R, KV, D]."""
+
+
 class LeanLlama:
     """A `Backend` for models whose configuration is plain Llama (`accepts` says which).
 
@@ -81,7 +90,7 @@ class LeanLlama:
         self._dim = int(base.layers[0].self_attn.head_dim)
         self._scale = float(base.layers[0].self_attn.scaling)
         self._eps = float(config.rms_norm_eps)
-        self._rotary = RotaryTable(base.rotary_emb, dtype=self._dtype, device=self._device)
+        self.rotary = RotaryTable(base.rotary_emb, dtype=self._dtype, device=self._device)
         self._layers: list[Layer] = [_layer(module, weights, self._dtype) for module in base.layers]
         self._norm: torch.Tensor = base.norm.weight.detach().to(self._dtype)
         self._head = fused(HEAD_FORMATS[weights], [model.lm_head.weight.detach()], [None])
@@ -108,6 +117,11 @@ class LeanLlama:
         """Number of layers."""
         return len(self._layers)
 
+    @property
+    def groups(self) -> int:
+        """Query heads for each key head."""
+        return self._heads // self._kv_heads
+
     def matrices(self) -> tuple[list[Layer], Linear]:
         """What the layers and the head multiply with."""
         return self._layers, self._head
@@ -121,15 +135,31 @@ class LeanLlama:
         """Logits of the wanted rows, [W, logits_size] in the model's dtype, and what is tapped."""
         walk = LayerWalk(rows, len(self._layers))
         plan = AttentionPlan(rows, store, dtype=self._dtype)
-        cosines, sines = self._rotary.at(rows.positions)
+        cosines, sines = self.rotary.at(rows.positions)
         hidden = walk.enter(F.embedding(rows.tokens, self._embedding))  # [R, E]
         for index in walk.layers:
-            layer = self._layers[index]
-            hidden = hidden + self._attention(index, layer, hidden, plan, cosines, sines)
-            hidden = hidden + self._mlp(layer, hidden)
+            hidden = self._layer(index, hidden, plan, cosines, sines)
             walk.after(index, hidden)
         final = hidden if rows.wanted.shape[0] == hidden.shape[0] else hidden[rows.wanted]
         return Reading(logits=self.head(final), hidden=walk.hidden)
+
+    def step(
+        self, tokens: torch.Tensor, attention: Attention, cosines: torch.Tensor, sines: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits of all rows [R, logits_size] through all layers, where attention is somebody else's.
+
+        Nothing here depends on the values of its inputs, only on their shapes, so it may be recorded and replayed.
+
+        Args:
+            tokens: [R].
+            attention: called once a layer, in their order.
+            cosines: `rotary.at` of the rows' positions.
+            sines: the same.
+        """
+        hidden = F.embedding(tokens, self._embedding)
+        for index in range(len(self._layers)):
+            hidden = self._layer(index, hidden, attention, cosines, sines)
+        return self.head(hidden)
 
     @torch.inference_mode()
     def embed(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
@@ -141,12 +171,19 @@ class LeanLlama:
         """Logits of hidden states [R, E], in the model's dtype."""
         return self._head(F.rms_norm(hidden, self._norm.shape, self._norm, self._eps))
 
+    def _layer(
+        self, index: int, hidden: torch.Tensor, attention: Attention, cosines: torch.Tensor, sines: torch.Tensor
+    ) -> torch.Tensor:
+        layer = self._layers[index]
+        hidden = hidden + self._attention(index, layer, hidden, attention, cosines, sines)
+        return hidden + self._mlp(layer, hidden)
+
     def _attention(
         self,
         index: int,
         layer: Layer,
         hidden: torch.Tensor,
-        plan: AttentionPlan,
+        attention: Attention,
         cosines: torch.Tensor,
         sines: torch.Tensor,
     ) -> torch.Tensor:
@@ -157,7 +194,7 @@ class LeanLlama:
         turned = torch.addcmul(turning * cosines, turning.roll(self._dim // 2, -1), sines)
         query, key = turned[:, : self._heads], turned[:, self._heads :]
         value = projected[:, self._heads + self._kv_heads :]
-        mixed = plan.attend(index, query, key, value, scale=self._scale)  # [R, H, D]
+        mixed = attention.attend(index, query, key, value, scale=self._scale)  # [R, H, D]
         return layer.output(mixed.reshape(count, -1))
 
     def _mlp(self, layer: Layer, hidden: torch.Tensor) -> torch.Tensor:

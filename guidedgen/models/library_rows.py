@@ -19,6 +19,7 @@ import torch
 from guidedgen.models.attention import AttentionPlan
 from guidedgen.models.base import LayerPlan, Reading, Rows
 from guidedgen.models.layer_walk import LayerWalk
+from guidedgen.models.routes import routers_of
 from guidedgen.models.store import LayerShape, SlotStore
 
 ATTENTION = "guidedgen"  # name of our function in the library's registry
@@ -143,6 +144,10 @@ class LibraryRows:
     def layers(self) -> int:
         """Number of layers that plans and taps can name; 0 where they were not found."""
         return len(self._decoder_layers)
+
+    def routers(self) -> list[Any]:
+        """Its routers to experts, where it has any that `routes` knows."""
+        return routers_of(self._model)
 
     def new_store(self, capacity: int) -> SlotStore:
         """An empty store with `capacity` slots."""

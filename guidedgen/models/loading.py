@@ -49,7 +49,7 @@ def load(
         revision: branch, tag or commit of a hub id.
         token: access token for a hub id; default: the one that the hub client has stored.
         lean: whether guidedgen's own forwards may replace the library's where they apply.
-        native: whether the compiled one of them may; selections of attention need another.
+        native: whether the compiled one of them may, or on a GPU the one that is recorded as CUDA graphs.
 
     Raises:
         ModelError: the model cannot be found, read or run; says what to do.

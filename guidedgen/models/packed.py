@@ -25,7 +25,7 @@ def native() -> ModuleType | None:
         module = importlib.import_module("guidedgen.kernel._native")
     except ImportError:
         return None
-    return module if hasattr(module, "LlamaRows") else None
+    return module if hasattr(module, "take_best") else None  # not one that was built before it chose tokens
 
 
 def packed(format_name: str, weights: list[torch.Tensor], biases: list[torch.Tensor | None]) -> Any:

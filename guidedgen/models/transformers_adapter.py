@@ -1,7 +1,7 @@
 """TransformersModel: a model of the transformers library behind the `LanguageModel` protocol.
 
-Chooses the fastest backend that passes the self-test: the native forward, the lean one in torch, flat rows through the
-library's modules, or plain decoding through the library's own cache.
+Chooses the fastest backend that passes the self-test: the native forward, the lean one in torch (on a GPU recorded as
+graphs), flat rows through the library's modules, or plain decoding through the library's own cache.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from guidedgen.models.lean_llama import LeanLlama
 from guidedgen.models.library_plain import LibraryPlain
 from guidedgen.models.library_rows import LibraryRows
 from guidedgen.models.native_llama import NativeLlama
+from guidedgen.models.recorded import RecordedLlama
 from guidedgen.models.self_test import QUANTISED_TOLERANCE, Abilities, Backend, LayeredBackend, SelfTest
 from guidedgen.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
 
-_OWN_WAYS: dict[str, type[NativeLlama | LeanLlama]] = {"native": NativeLlama, "lean": LeanLlama}  # fastest first
+_OWN_WAYS: dict[str, type[NativeLlama | RecordedLlama | LeanLlama]] = {  # fastest first
+    "native": NativeLlama,
+    "recorded": RecordedLlama,
+    "lean": LeanLlama,
+}
 _STATIC_ROTARY = ("default", "linear", "llama3", "yarn", "proportional")  # do not depend on the length of the text
 
 
@@ -35,7 +40,7 @@ class TransformersModel:
         info: what the sampler must know.
         vocabulary: bytes of every token.
         tokenizer: the transformers tokenizer (chat template, encode, decode).
-        backend: which way through the model is used: "native", "lean", "rows" or "plain".
+        backend: which way through the model is used: "native", "recorded", "lean", "rows" or "plain".
     """
 
     def __init__(
@@ -66,7 +71,7 @@ class TransformersModel:
             vocabulary: of that tokenizer, as wide as the logits.
             name: for messages.
             lean: whether guidedgen's own forwards may be used where they apply.
-            native: whether the compiled one of them may be; it honours no selections of attention.
+            native: whether the compiled one of them, or on a GPU the recorded one, may be.
             weights: "dense" keeps the model's format; "int8" and "int4" need the lean forward and a CPU.
 
         Raises:
@@ -118,6 +123,10 @@ class TransformersModel:
         """See `LayeredModel.head`."""
         return _owned(self._layered().head(hidden))
 
+    def routers(self) -> list[Any]:
+        """The modules that choose experts; none where there are none that can be told to choose otherwise."""
+        return self._backend.routers() if isinstance(self._backend, LibraryRows) else []
+
     def _layered(self) -> LayeredBackend:
         if not self.info.layers:
             raise ModelError(
@@ -145,7 +154,7 @@ def _choose(model: Any, name: str, weights: str, *, lean: bool, native: bool) ->
         reference = _library_forward(model)
         test = SelfTest(reference, logits_size=logits_size(model), device=model.device)
         for way, own in _OWN_WAYS.items() if lean else ():
-            if own.accepts(model) and (native or own is not NativeLlama):
+            if own.accepts(model) and (native or own is LeanLlama):
                 backend = own(model)
                 abilities = test.run(backend, model.dtype)
                 if abilities.tree and abilities.batch:

@@ -220,8 +220,11 @@ class PrefixCache:
         move(old, slots)
         self.allocator.exchange(old, slots)
         path = ancestor.path.extended(ancestor.seen, slots)
+        for step in way:
+            step.path = path
+        _follow(way[-1])
         for step, slot in zip(way, slots, strict=True):
-            step.slot, step.path = slot, path
+            step.slot = slot
 
     def _movable(self, way: list[Node], first: int) -> list[Node]:
         """The nodes at the beginning of a way that may have the slots from `first` on."""
@@ -291,6 +294,16 @@ def _below(start: Node) -> Iterator[Node]:
         node = stack.pop()
         stack.extend(node.children.values())
         yield node
+
+
+def _follow(node: Node) -> None:
+    """Let the paths below a node, whose own has changed, go on from it."""
+    below = [node]
+    while below:
+        parent = below.pop()
+        for child in parent.children.values():
+            child.path = parent.path.extended(parent.seen, [child.slot])
+            below.append(child)
 
 
 def _between(ancestor: Node, node: Node) -> list[Node]:

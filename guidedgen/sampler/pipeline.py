@@ -16,6 +16,7 @@ from typing import Protocol
 
 import torch
 
+from guidedgen.constraint import temperature_of
 from guidedgen.errors import ModelError
 from guidedgen.sampler.penalties import mirostat_bound, penalise
 from guidedgen.sampler.sequence import Sequence, TokenRecord
@@ -45,6 +46,7 @@ class Proposal:
         log_mass: log of the model's mass on allowed tokens [B].
         margin: the model's best log-probability minus the best allowed one [B].
         surprises: the most bits of surprise of each row [B, 1], where Mirostat is on.
+        heats: the temperature of each row [B, 1], where the constraint of some row sets one.
     """
 
     model: torch.Tensor
@@ -53,6 +55,7 @@ class Proposal:
     log_mass: torch.Tensor
     margin: torch.Tensor
     surprises: torch.Tensor | None = None
+    heats: torch.Tensor | None = None
 
     def row(self, index: int) -> Proposal:
         """The proposal of one row."""
@@ -64,6 +67,7 @@ class Proposal:
             log_mass=self.log_mass[rows],
             margin=self.margin[rows],
             surprises=None if self.surprises is None else self.surprises[rows],
+            heats=None if self.heats is None else self.heats[rows],
         )
 
 
@@ -94,6 +98,8 @@ def propose(
     if sampling.mirostat is not None:
         bounds = [mirostat_bound(sequence, sampling) for sequence in sequences]
         surprises = torch.tensor(bounds, device=logits.device)[:, None]
+    temperatures = temperatures_of(sequences, sampling)
+    heats = None if temperatures is None else torch.tensor(temperatures, dtype=scores.dtype, device=scores.device)
     margin = model.amax(-1) - allowed.amax(-1)
     return Proposal(
         model=model,
@@ -102,7 +108,21 @@ def propose(
         log_mass=_log_sum(allowed),
         margin=margin,
         surprises=surprises,
+        heats=None if heats is None else heats[:, None],
     )
+
+
+def temperatures_of(sequences: ListOf[Sequence], sampling: Sampling) -> list[float] | None:
+    """The temperature of each row's next token; None where no constraint sets one, so that it is the settings'."""
+    wanted = [temperature_of(sequence.state) for sequence in sequences]
+    if all(heat is None for heat in wanted):
+        return None
+    return [sampling.temperature if heat is None else heat for heat in wanted]
+
+
+def draws(sequences: ListOf[Sequence], sampling: Sampling) -> bool:
+    """Whether the next token of some row is drawn: its uniform number is read."""
+    return not sampling.greedy or any(temperatures_of(sequences, sampling) or ())
 
 
 def _log_sum(values: torch.Tensor) -> torch.Tensor:
@@ -112,10 +132,13 @@ def _log_sum(values: torch.Tensor) -> torch.Tensor:
 
 def probabilities(proposal: Proposal, sampling: Sampling) -> torch.Tensor:
     """WARP and renormalise: what the next token is drawn from [B, V]; exactly 0 where forbidden, one-hot if greedy."""
-    if not sampling.greedy:
+    if proposal.heats is None and not sampling.greedy:
         return warp(proposal.scores, sampling, proposal.surprises)
     best = first_argmax(proposal.scores)[:, None]
-    return torch.zeros_like(proposal.scores).scatter_(-1, best, 1.0)
+    greedy = torch.zeros_like(proposal.scores).scatter_(-1, best, 1.0)
+    if proposal.heats is None or not proposal.heats.any():
+        return greedy
+    return torch.where(proposal.heats > 0, warp(proposal.scores, sampling, proposal.surprises, proposal.heats), greedy)
 
 
 def logits_to_probabilities(
@@ -185,7 +208,7 @@ def choose(
         sequences: the prefix of each row.
         bias: 0 or minus infinity [B, V].
         sampling: settings.
-        uniforms: B numbers in [0, 1); not read when greedy.
+        uniforms: B numbers in [0, 1); not read where nothing is drawn (`draws`).
         mix: MIX phases in order.
 
     Raises:
@@ -206,12 +229,12 @@ def draw(proposal: Proposal, sampling: Sampling, uniforms: ListOf[float]) -> lis
     Args:
         proposal: of B rows.
         sampling: settings.
-        uniforms: B numbers in [0, 1); not read when greedy.
+        uniforms: B numbers in [0, 1); not read where nothing is drawn (`draws`).
 
     Raises:
         ModelError: the logits are not numbers, or the model rules out every allowed token.
     """
-    if sampling.greedy:
+    if sampling.greedy and (proposal.heats is None or not proposal.heats.any()):
         tokens = first_argmax(proposal.scores)
         possible = proposal.scores.gather(-1, tokens[:, None])[:, 0] > -math.inf  # false for "not a number" too
         return _records(proposal, tokens, possible.to(proposal.scores.dtype))

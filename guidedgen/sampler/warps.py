@@ -17,9 +17,11 @@ _FIRST_GUESS = 64  # most nuclei are smaller; a guess that falls short is enlarg
 _GROWTH = 16
 
 
-def heat(scores: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Scores [B, V] over the temperature (> 0), shifted so that each row's largest is 0; any temperature is safe."""
+def heat(scores: torch.Tensor, temperature: float | torch.Tensor) -> torch.Tensor:
+    """Scores [B, V] over the temperature (> 0, one or [B, 1]), shifted so that each row's largest is 0; any is safe."""
     numbers = torch.finfo(scores.dtype)
+    if isinstance(temperature, torch.Tensor):
+        return (scores - scores.amax(-1, keepdim=True)) / temperature.clamp(numbers.tiny, numbers.max)
     return (scores - scores.amax(-1, keepdim=True)) / min(max(temperature, numbers.tiny), numbers.max)
 
 
@@ -100,15 +102,21 @@ def sigma_floor(scores: torch.Tensor, count: float) -> torch.Tensor:
     return scores.amax(-1, keepdim=True) - count * variance.sqrt()
 
 
-def warp(scores: torch.Tensor, settings: Sampling, surprises: torch.Tensor | None = None) -> torch.Tensor:
+def warp(
+    scores: torch.Tensor,
+    settings: Sampling,
+    surprises: torch.Tensor | None = None,
+    heats: torch.Tensor | None = None,
+) -> torch.Tensor:
     """WARP and renormalise: masked scores [B, V] to probabilities [B, V], exactly 0 where masked or cut off.
 
     Args:
         scores: masked [B, V].
         settings: temperature and cuts.
         surprises: the most bits of surprise of each row [B, 1], for Mirostat.
+        heats: the temperature of each row [B, 1]; None: that of the settings.
     """
-    chances = heat(scores, settings.temperature).softmax(-1)
+    chances = heat(scores, settings.temperature if heats is None else heats).softmax(-1)
     if not settings.warped:
         return chances
     if settings.top_n_sigma is not None:

@@ -147,7 +147,9 @@ def test_damage_is_the_mass_that_the_mask_removed(script: Script) -> None:
     forced = math.log(size)  # the second letter: off the script too
     assert result.report.damage == pytest.approx(-math.log(2 * probability) + forced, abs=1e-3)
     assert result.report.fields == (
-        FieldReport(path=(), tokens=2, forced=1, logprob=result.logprob, damage=result.report.damage),
+        FieldReport(
+            path=(), tokens=2, forced=1, logprob=result.logprob, damage=result.report.damage, margin=pytest.approx(20.0)
+        ),
     )
 
 
@@ -376,6 +378,19 @@ def test_strategies_by_value_and_by_name(script: Script) -> None:
     assert model("?", Order, strategy=gg.Plain()) == model("?", Order, strategy="plain") == VALUE
     with pytest.raises(ValueError, match=r"no strategy is called 'magic'. There are: .*plain"):
         model("?", Order, strategy="magic")
+
+
+def test_searches_give_several_values_and_a_lattice_holds_all(script: Script) -> None:
+    model, _ = script(TEXT)
+    for strategy in ("beam:3", "conditional-beam:3:not-empty", "best-first:40", gg.ExactTopK()):
+        assert model.generate("?", Order, strategy=strategy, n=2).values[0] == VALUE
+    drawn = model.generate("?", Order, strategy="stochastic-beam:3", n=3, temperature=1.0, seed=1)
+    assert len({sample.tokens for sample in drawn.samples}) == 3
+    lattice = model.lattice("?", Order, strategy=gg.BestFirst(expansions=40))
+    assert lattice.best()[0].text == TEXT
+    assert model.lattice("?", Order).count() > 1
+    with pytest.raises(ValueError, match="BestFirst"):
+        model.lattice("?", Order, strategy="beam")
 
 
 @pytest.mark.parametrize("align", ["resample", "smc", "asap", "reject"])

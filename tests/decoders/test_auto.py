@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import pytest
+import torch
 
 from guidedgen.constraint import AllOf, MaxTokens
 from guidedgen.decoders import Auto, Plain, Strategy, strategy_named
 from guidedgen.decoders.drafters import Outcome, Request, Setting
 from guidedgen.decoders.tree import DraftTree
+from guidedgen.errors import ModelError
 from guidedgen.grammars.compile import compile as compile_constraint
 from guidedgen.grammars.specs import Regex
+from guidedgen.models.base import LayerPlan
+from guidedgen.sampler.costs import CostTable
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
@@ -103,8 +108,83 @@ def test_what_others_fill_counts() -> None:
     assert share[1] < 8 * share[0]
 
 
+class Few(ToyModel):
+    """The toy model in another format: a little beside it."""
+
+    def logits_after(self, tokens: ListOf[int], plan: LayerPlan | None = None) -> torch.Tensor:
+        return super().logits_after(tokens, plan) * 1.02
+
+
+@pytest.fixture
+def formats(monkeypatch: pytest.MonkeyPatch) -> dict[str, ToyModel]:
+    """Weights of few bits, twice and three times as fast."""
+    found: dict[str, ToyModel] = {
+        "int8": ToyModel(vocabulary=VOCABULARY, seed=1, order=2, spread=3.0),
+        "int4": Few(vocabulary=VOCABULARY, seed=1, order=2, spread=3.0),
+    }
+    times = {id(found["int8"]): 0.5, id(found["int4"]): 0.3}
+
+    def load(model: object, weights: str) -> ToyModel:
+        return found[weights]
+
+    def costs(model: object) -> CostTable:
+        seconds = times.get(id(model), 1.0)
+        return CostTable(rows=(1, 17), medians=(seconds, 2 * seconds))
+
+    monkeypatch.setattr("guidedgen.decoders.precision.load_few_bits", load)
+    monkeypatch.setattr("guidedgen.decoders.precision.known_costs", costs)
+    monkeypatch.setattr("guidedgen.decoders.precision._KNOWN", WeakKeyDictionary())
+    return found
+
+
+def test_a_loss_lets_fewer_bits_write_and_says_so(formats: dict[str, ToyModel]) -> None:
+    exact, exact_trace = run(Auto())
+    assert exact_trace.approximate is None
+    strict, trace = run(Auto(loss=1e-9))
+    assert strict == exact  # int8 is the same model here, and twice as fast
+    assert trace.approximate == "weights in int8"
+    assert [note for note in trace.notes if "writes in" in note] == ["writes in int8"]
+    _, trace = run(Auto(loss=0.5))
+    assert trace.approximate == "weights in int4"
+    assert any(note.startswith("int4: 3.33 times as fast") for note in trace.notes)
+    assert trace.steps
+
+
+def test_divergence_is_measured(formats: dict[str, ToyModel], monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = 0.0
+    for place in range(1, len(PROMPT) + 1):
+        own, other = (model.logits_after(PROMPT[:place]).log_softmax(-1) for model in (MODEL, formats["int4"]))
+        expected += float((own.exp() * (own - other)).sum()) / len(PROMPT)
+    told = [note for note in run(Auto(loss=0.5))[1].notes if note.startswith("int4")]
+    assert f"{expected:.4f} nats a token" in told[0]
+    assert f"over {len(PROMPT)} tokens" in told[0]
+    assert f"over {2 * len(PROMPT)} tokens" in " ".join(run(Auto(loss=0.5))[1].notes)
+    monkeypatch.setattr("guidedgen.decoders.precision._ENOUGH", 1)
+    assert f"over {2 * len(PROMPT)} tokens" in " ".join(run(Auto(loss=0.5))[1].notes)
+
+
+def test_formats_that_cannot_be_had_leave_everything_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, trace = run(Auto(loss=0.1))
+    assert plain == run(Auto())[0]
+    assert trace.approximate is None
+    assert any("models costs" in note for note in trace.notes)
+    monkeypatch.setattr("guidedgen.decoders.precision.known_costs", lambda model: CostTable(rows=(1,), medians=(1.0,)))
+
+    def refuse(model: object, weights: str) -> ToyModel:
+        raise ModelError("not this model")
+
+    monkeypatch.setattr("guidedgen.decoders.precision.load_few_bits", refuse)
+    monkeypatch.setattr("guidedgen.decoders.precision._KNOWN", WeakKeyDictionary())
+    same, trace = run(Auto(loss=0.1))
+    assert same == plain
+    assert any("not this model" in note for note in trace.notes)
+    with pytest.raises(ValueError, match="loss"):
+        Auto(loss=-1.0)
+
+
 def test_by_name() -> None:
     assert strategy_named("auto") == Auto()
+    assert strategy_named("auto:copy:0.05") == Auto(drafter="copy", loss=0.05)
     assert strategy_named("auto:copy") == Auto(drafter="copy")
     with pytest.raises(ValueError, match="no drafter"):
         strategy_named("auto:magic")

@@ -11,8 +11,24 @@ from dataclasses import replace
 
 import pytest
 
-from guidedgen.decoders import Beam, Conditioned, Plain, Speculative, Strategy
-from guidedgen.decoders.mix import Contrast, Integrative, LayerContrast, MixMethod
+from guidedgen.decoders import (
+    Beam,
+    BestFirst,
+    ConditionalBeam,
+    Conditioned,
+    Plain,
+    Speculative,
+    StochasticBeam,
+    Strategy,
+)
+from guidedgen.decoders.mix import (
+    Contrast,
+    ContrastiveSearch,
+    Integrative,
+    LayerContrast,
+    MixMethod,
+    WithNGrams,
+)
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
@@ -25,6 +41,8 @@ MIXES: dict[str, tuple[MixMethod, ...]] = {
     "contrast": (Contrast(amateur=ToyModel(vocabulary=VOCABULARY, seed=9)),),
     "layer contrast": (LayerContrast(layers=(0, 1)),),
     "integrative": (Integrative(prompts=lambda prompt: ((*PROMPT, 1), (2, *PROMPT), (3, 3))),),
+    "contrastive search": (ContrastiveSearch(alpha=0.5, top_k=3),),
+    "n-grams": (WithNGrams(texts=("(ab)", "ba0"), weight=0.6),),
     "penalties": (),
 }
 PENALTIES = Sampling(repetition_penalty=1.3, presence_penalty=0.4, repetition_window=12, no_repeat_ngram=5)
@@ -36,7 +54,7 @@ def texts(strategy: Strategy, kind: str, sampling: Sampling, count: int = 1) -> 
     Searches and particles do not back up: they may all run into the dead ends of a combination, or into a cut of a MIX
     method that knows no mask.
     """
-    searched = isinstance(strategy, Beam | Conditioned)
+    searched = isinstance(strategy, Beam | BestFirst | Conditioned | StochasticBeam)
     model = ToyModel(vocabulary=VOCABULARY, seed=3, order=3, spread=2.0, layers=4)
     constraint = CONSTRAINTS[kind]()
     prompts = [Sequence.prompt(PROMPT, constraint.start())] * count
@@ -65,6 +83,10 @@ def test_a_column_of_the_matrix(name: str, kind: str) -> None:
     if kind != "dead ends":
         assert texts(Beam(width=1, mix=mix), kind, greedy) == plain
     assert len(texts(Beam(width=3, mix=mix), kind, greedy, 2)) == 2
+    assert len(texts(ConditionalBeam(width=2, mix=mix), kind, greedy, 2)) == 2
+    assert len(texts(BestFirst(expansions=8, width=2, merge=2, mix=mix), kind, greedy, 2)) == 2
+    drawn = [text for text in texts(StochasticBeam(width=3, mix=mix), kind, warm, 3) if text[1] != "dead_end"]
+    assert len(set(drawn)) == len(drawn)
     samples = texts(Plain(mix=mix), kind, warm, 3)
     assert texts(drafted, kind, warm, 3) == samples
     assert texts(Plain(mix=mix), kind, warm, 1) == samples[:1]

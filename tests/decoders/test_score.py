@@ -38,7 +38,7 @@ def test_every_record_is_the_models_own() -> None:
         if record.forced:
             assert (record.log_mass, record.margin) == (
                 record.logprob,
-                pytest.approx(float(row.max()) - record.logprob),
+                pytest.approx(float(row.max()) - record.logprob, abs=1e-6),
             )
     assert [record.forced for record in scored.records() if record] == [True, True, True, False, True]
 

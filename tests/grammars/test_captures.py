@@ -102,3 +102,39 @@ def test_nesting_is_no_recursion_of_ours() -> None:
     depth = 2_000
     found = captures('start: w\nw: "(" w ")" | n\nn[capture]: "x"', "(" * depth + "x" + ")" * depth)
     assert found == {"n": "x"}
+
+
+ASSIGNMENTS = """
+start: assignment (";" assignment)*
+assignment: name "=" value
+name[capture]: NAME
+value[capture]: NUMBER | NAME | "if"
+NAME: /[a-z]+/
+NUMBER: /[0-9]+/
+%ignore " "
+"""
+
+
+@pytest.mark.parametrize("lexer", ["auto", "basic"])
+@pytest.mark.parametrize("parser", ["earley", "lalr"])
+def test_whichever_parser_reads_the_text(parser: str, lexer: str, kernel: str) -> None:
+    found = captures(ASSIGNMENTS, "a = 1; bb=c ;d=if", kernel, parser=parser, lexer=lexer)
+    assert found == {"name": ["a", "bb", "d"], "value": ["1", "c", "if"]}
+
+
+def test_captures_of_an_automaton_have_to_be_at_the_top() -> None:
+    inner = gg.Lark('start: a\na[capture]: "x"', parser="lalr")
+    with pytest.raises(gg.UnsupportedFeature, match="LALR grammar with captures"):
+        gg.compile(gg.Sequence(inner, "!"), VOCABULARY)
+    blocks = gg.Lark(
+        "start: a _NL [_INDENT a _NL _DEDENT]\na[capture]: /x/\n_NL: /\\n */\n%declare _INDENT _DEDENT",
+        parser="lalr",
+        indent=gg.Indentation(newline="_NL", open=(), close=()),
+    )
+    with pytest.raises(gg.UnsupportedFeature, match="captures do not go with indentation"):
+        gg.compile(blocks, VOCABULARY)
+
+
+def test_a_terminal_that_something_must_follow_can_be_captured(kernel: str) -> None:
+    found = captures("start: name rest\nname[capture]: /[a-z]+(?=\\()/\nrest: /.*/", "abc(d)", kernel)
+    assert found == {"name": "abc"}

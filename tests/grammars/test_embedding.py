@@ -155,3 +155,24 @@ def test_an_unsatisfiable_schema_is_refused_with_its_place(kernel: str) -> None:
     )
     with pytest.raises(gg.UnsatisfiableSchema):
         compiled(ir.Choice((text("x"), node)), kernel)
+
+
+@pytest.mark.parametrize("parser", ["earley", "lalr"])
+def test_what_a_grammar_obliges_the_rest_to_ends_with_it(parser: str, kernel: str) -> None:
+    """A name takes all letters within its grammar; what stands behind the grammar is another text."""
+    name = gg.Lark("start: NAME (_SPACE NAME)*\nNAME: /[a-z]+/\n_SPACE: / +/", parser=parser)
+    constraint = gg.compile(gg.Sequence(name, "end", gg.Either(name, "!")), VOCABULARY, implementation=kernel)
+    check_constraint(constraint, VOCABULARY)
+    assert [accepts(constraint, text) for text in ("xend!", "x yendend", "xendx y", "end!")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_what_must_follow_a_terminal_must_follow_within_its_grammar(kernel: str) -> None:
+    called = gg.Lark('start: NAME ("(" ")")?\nNAME: /[a-z]+(?=\\()/')
+    constraint = gg.compile(gg.Sequence(called, "()"), VOCABULARY, implementation=kernel)
+    check_constraint(constraint, VOCABULARY)
+    assert [accepts(constraint, text) for text in ("f()", "f()()")] == [False, True]

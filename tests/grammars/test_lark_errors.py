@@ -84,7 +84,7 @@ def test_other_syntax_errors_have_a_type(text: str) -> None:
         ("start: rule\n%declare rule", "rule 'rule' is declared"),
         ("start: A\nA: /(a)\\1/", "terminal A: regular expression '(a)\\\\1', column 4: a backreference"),
         ("start: A\nA: /\\bif/", "terminal A: regular expression '\\\\bif', column 1: a test of the text before"),
-        ("start: A\nA: /a(?=b)/", "terminal A: regular expression 'a(?=b)', column 2: a test of what must follow"),
+        ("start: A\nA: /a+(?=a)/", "terminal A: regular expression 'a+(?=a)', column 3: a test of what must follow"),
         ("start: A\nA: /(?:a|b?)*c/", "terminal A: "),
         ('start: a{"x"}\na{t}: "q" a{b{t}}\nb{t}: t', "template 'a'"),
     ],

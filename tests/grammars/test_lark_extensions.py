@@ -210,10 +210,32 @@ def test_errors_name_line_and_column_of_the_text_that_was_given(
     assert caught.value.hint
 
 
+BESIDE = """
+start: "say" NAME PLACE? | call <|call|>
+call: "call" %json {"type": "integer"}
+NAME: /[a-z]+/
+PLACE: /[A-Z]+/ & ~("HERE" | "THERE")
+%ignore " "
+%ignore SHOUT
+SHOUT: /!+/ & ~"!!"
+"""
+
+
+def test_extensions_stand_beside_terminals_that_compete(kernel: str) -> None:
+    """Under lexer="basic" a name is never "say"; JSON, special tokens, and what has operators are read all the same."""
+    constraint = compiled(BESIDE, kernel, lexer="basic")
+    check_constraint(constraint, VOCABULARY)
+    texts = ["say x", "say say", "sayx", "say x!ROME", "say x HERE", "say x!!!HERES"]
+    assert [accepts(constraint, text) for text in texts] == [True, False, False, True, False, True]
+    state = constraint.start().advance_bytes(b"call 12")
+    assert state is not None
+    assert not state.accepting
+    assert state.advance(VOCABULARY.special["<|call|>"]).accepting
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('start: x\nx[temperature=0.5]: "a"', "sets a temperature"),
         ('%lark {}\nstart: "a"', "%lark is not supported"),
         ('%llguidance {"allow_invalid_utf8": true}\nstart: "a"', "'allow_invalid_utf8' of %llguidance"),
         (

@@ -230,6 +230,62 @@ def test_indentation_names_terminals_of_the_grammar(wrong: dict[str, str]) -> No
         lark_lalr.parse(BLOCKS, indent=Indentation(**wrong))  # type: ignore[arg-type]
 
 
+TABS = {
+    "if a:\n\tb\n": True,
+    "if a:\n\tif b:\n\t\tc\n\td\n": True,
+    "if a:\n\tif b:\n\t  c\n\td\n": True,
+    "if a:\n  if b:\n    c\n  d\n": True,
+    "(\n \t a)\n": True,
+    "if a:\n \tb\n": False,
+    "if a:\n    if b:\n\tc\n": False,
+    "if a:\n\tb\n    c\n": False,
+    "if a:\n    b\n\tc\n": False,
+    "if a:\n  if b:\n   \tc\n": False,
+}
+
+
+def test_tabs_of_no_width(kernel: str) -> None:
+    """Python's rule, for lines that begin with tabs and then blanks: no width of a tab may decide."""
+    compiled = compiled_lark(BLOCKS, kernel, indent=Indentation(newline="_NL", tab=None, deepest=4))
+    assert {text: accepts(compiled, text.encode()) for text in TABS} == TABS
+    vocabulary = byte_vocabulary([b":\n\t", b"\n\t", b"\t\t", b"\t  ", b"if a:\n"])
+    grammar = lark_lalr.parse(BLOCKS, indent=Indentation(newline="_NL", tab=None, deepest=2))
+    check_constraint(compile_grammar(grammar, kernel, vocabulary), vocabulary)
+
+
+UNENDED = r"""
+start: (_NL | statement)* [last]
+statement: NAME _NL | "if" NAME ":" _block | "try" ":" _block "end" ":" _block
+last: NAME | "if" NAME ":" _last_block | "try" ":" _block "end" ":" _last_block
+_block: _NL _INDENT statement+ _DEDENT | NAME _NL
+_last_block: _NL _INDENT statement* last _DEDENT | NAME
+NAME: /[a-z]+/
+_NL: /(\r?\n[\t ]*|#[^\n]*)+/
+%ignore /[\t ]+/
+%declare _INDENT _DEDENT
+"""
+
+
+def test_blocks_that_the_end_of_the_text_ends(kernel: str) -> None:
+    parser = lark.Lark(UNENDED, parser="lalr", postlex=Blocks())
+    compiled = compiled_lark(UNENDED, kernel, indent=INDENT)
+    texts = [
+        *TEXTS,
+        *(text.rstrip("\n") for text in TEXTS),
+        "try:\n a\nend: b",
+        "try:\n if a:\n  b\nend:\n c",
+        "try: a",
+    ]
+    judged = {text: parses(parser, text) for text in texts if "#" not in text}
+    assert {text: accepts(compiled, text.encode()) for text in judged} == judged
+    for text in judged:
+        for end in range(len(text) + 1):
+            state = after(compiled, text[:end].encode())
+            if state is not None:
+                assert parses(parser, text[:end] + bytes(state.shortest()).decode()), text[:end]
+    assert {text for text in judged if judged[text]} >= {"if a:\n b", "if a:\n if b:\n   c\nd", "try:\n a\nend: b"}
+
+
 COMMENTED = r"""
 start: statement+
 statement: NAME "=" sum _NEWLINE | "if" NAME ":" _NEWLINE _INDENT statement+ _DEDENT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import lark
@@ -18,7 +19,7 @@ from tests.grammars.test_lark_text import parses
 from tests.kernel.helpers import BYTES, accepts, compile_grammar
 
 LEXERS: list[lark_text.EarleyLexer] = ["dynamic", "dynamic_complete", "basic"]
-FEW = Limits(states=20_000)
+FEW = {"native": Limits(states=20_000), "reference": Limits(states=1_500)}  # the latter has no bound on its time
 _PATTERNS = [
     "a",
     "ab",
@@ -37,11 +38,12 @@ _PATTERNS = [
     "bb?c",
 ]
 _PATTERNS += ["a(?!b)", r"a\b", "a+b|a"]
+_AHEAD = ["a(?=b)", "a+(?=b)", "[ab]+?(?=c)", "(?=ab)[ab]", "b(?=a|$)", "a(?=-|c)", "[ab]+(?= )", "c(?=b)(?!bb)"]
 _STRINGS = ['"a"', '"ab"', '"b"', '"c"', '"aa"', '"aab"', '"A"i']
 _IGNORED = ['" "', "/ +/", "/-a*/", "/[- ]/", "/-+/"]
 
 
-def grammar_of(rng: random.Random) -> str:
+def grammar_of(rng: random.Random, patterns: Sequence[str] = _PATTERNS) -> str:
     names = "ABCD"[: rng.randint(1, 4)]
 
     def body(depth: int) -> str:
@@ -54,7 +56,7 @@ def grammar_of(rng: random.Random) -> str:
 
     lines = [f"start: {body(2)}", f"r: {body(2)}", f's: {body(1)} | "c"']
     for name in names:
-        text = f"/{rng.choice(_PATTERNS)}/" if rng.random() < 0.7 else rng.choice(_STRINGS)
+        text = f"/{rng.choice(patterns)}/" if rng.random() < 0.7 else rng.choice(_STRINGS)
         lines.append(f"{name}{rng.choice(['', '', '.1', '.2'])}: {text}")
     lines += [f"%ignore {rng.choice(_IGNORED)}"] if rng.random() < 0.5 else []
     lines += ["%ignore /-b?/"] if rng.random() < 0.15 else []
@@ -75,7 +77,7 @@ def check_grammar(grammar: str, lexer: lark_text.EarleyLexer, kernel: str, rng: 
     texts = candidates(rng, grammar, 80)
     expected = {text: parses(parser, text) for text in texts}
     try:
-        compiled = compile_grammar(lark_text.parse(grammar, lexer=lexer), kernel, limits=FEW)
+        compiled = compile_grammar(lark_text.parse(grammar, lexer=lexer), kernel, limits=FEW[kernel])
     except UnsatisfiableSchema:
         assert not any(expected.values())
         return 0
@@ -100,6 +102,22 @@ def test_random_grammars(kernel: str, lexer: lark_text.EarleyLexer) -> None:
     rng = random.Random(3)
     counts = [check_grammar(grammar_of(rng), lexer, kernel, rng) for _ in range(40)]
     assert sum(count > 0 for count in counts) > 15
+
+
+@pytest.mark.parametrize("lexer", ["dynamic", "basic"])
+def test_terminals_that_something_must_follow(kernel: str, lexer: lark_text.EarleyLexer) -> None:
+    rng = random.Random(8)
+    counts = [check_grammar(grammar_of(rng, [*_PATTERNS, *2 * _AHEAD]), lexer, kernel, rng) for _ in range(40)]
+    assert sum(count > 0 for count in counts) > (10 if lexer == "dynamic" else 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("lexer", ["dynamic", "basic"])
+def test_many_terminals_that_something_must_follow(kernel: str, lexer: lark_text.EarleyLexer) -> None:
+    rng = random.Random(23)
+    counts = [check_grammar(grammar_of(rng, [*_PATTERNS, *2 * _AHEAD]), lexer, kernel, rng) for _ in range(600)]
+    assert sum(count > 0 for count in counts) > 50
 
 
 @pytest.mark.slow

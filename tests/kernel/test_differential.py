@@ -214,7 +214,7 @@ def test_realistic_grammars(name: str, grammar: ir.Grammar | ir.Node, vocabulary
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @given(grammar=recursive_grammars(leaves=10), seed=st.integers(0, 999))
-@examples(5_000)
+@examples(2_000)
 def test_many_recursive_grammars(grammar: ir.Grammar, seed: int) -> None:
     walk_both(compile_both(grammar, REALISTIC), REALISTIC, random.Random(seed), 12)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import deque
+from collections.abc import Mapping
 from functools import cache
 
 import pytest
@@ -27,16 +28,27 @@ FEW = Limits(states=3_000)
 
 Segment = tuple[str, frozenset[str]]  # a terminal's text, and what must not begin behind it
 
+END = "$"
+OPEN, CLOSE = ("(", frozenset[str]()), (")", frozenset[str]())
+NO_RULES: Mapping[str, ir.Node] = {}
+
 
 @st.composite
 def longest(draw: st.DrawFn, *, endless: bool) -> ir.Longest:
     """Terminals that track themselves (the longest match), or something else as well, or only that."""
     inner = expressions(boolean=False, endless=endless, leaves=3)
     accepted = draw(inner)
-    kind = draw(st.sampled_from(["itself", "itself", "more", "other"]))
+    kinds = ["itself", "itself", "more", "other", "goes on", "must go on", "behind", "all behind"]
+    kind = draw(st.sampled_from(kinds))
     if kind == "itself":
         return ir.Longest(accepted, accepted)
     other = draw(inner)
+    if kind == "must go on":
+        return ir.Longest(accepted, draw(inner), accepted)
+    if kind in ("behind", "all behind"):
+        return ir.Longest(accepted, draw(inner), None, other, draw(inner) if kind == "all behind" else None)
+    if kind == "goes on":
+        return ir.Longest(accepted, accepted, other)
     return ir.Longest(accepted, ir.Union((accepted, other)) if kind == "more" else other)
 
 
@@ -46,16 +58,25 @@ def terminals(*, endless: bool) -> st.SearchStrategy[ir.Expression | ir.Longest]
 
 @st.composite
 def finite_grammars(draw: st.DrawFn) -> ir.Grammar:
-    inner = draw(nodes(terminals(endless=False), [], endless=False, leaves=3))
-    start = draw(nodes(terminals(endless=False), ["inner"], endless=False))
+    inner = draw(fenced(nodes(terminals(endless=False), [], endless=False, leaves=3)))
+    start = draw(fenced(nodes(terminals(endless=False), ["inner"], endless=False), {"inner": inner}))
     return ir.Grammar(start=start, rules={"inner": inner})
+
+
+@st.composite
+def fenced(draw: st.DrawFn, body: st.SearchStrategy[ir.Node], rules: Mapping[str, ir.Node] = NO_RULES) -> ir.Node:
+    """A node, or a text of its own."""
+    node = draw(body)
+    return ir.Scope(ir.Grammar(start=node, rules=rules), fenced=True) if draw(st.booleans()) else node
 
 
 @st.composite
 def recursive_grammars(draw: st.DrawFn) -> ir.Grammar:
     names = ["r0", "r1", "r2"][: draw(st.integers(1, 3))]
-    body = nodes(terminals(endless=True), names, endless=True, leaves=6)
-    return ir.Grammar(start=ir.Reference("r0"), rules={name: draw(body) for name in names})
+    body = nodes(terminals(endless=True), [*names, "inner"], endless=True, leaves=6)
+    rules = {name: draw(body) for name in names}
+    rules["inner"] = draw(fenced(nodes(terminals(endless=True), [], endless=True, leaves=4)))
+    return ir.Grammar(start=ir.Reference("r0"), rules=rules)
 
 
 def segmented_language(grammar: ir.Grammar) -> frozenset[tuple[Segment, ...]]:
@@ -64,10 +85,11 @@ def segmented_language(grammar: ir.Grammar) -> frozenset[tuple[Segment, ...]]:
     @cache
     def language(node: ir.Node) -> frozenset[tuple[Segment, ...]]:
         match node:
-            case ir.Terminal(ir.Longest(accepted, tracked)):
+            case ir.Terminal(ir.Longest(accepted, tracked, unended, barred, unfinished)):
                 words = expression_language(accepted, LONGEST) - {""}
-                broken = expression_language(tracked, LONGEST)
-                return frozenset(((word, rest_of(broken, word)),) for word in words)
+                broken = expression_language(tracked, LONGEST) | ended(unended)
+                behind = (expression_language(barred, LONGEST) if barred else frozenset()) | ended(unfinished)
+                return frozenset(((word, rest_of(broken, word) | (behind - {""})),) for word in words)
             case ir.Terminal(expression):
                 assert not isinstance(expression, ir.Longest)
                 return frozenset(((word, frozenset()),) for word in expression_language(expression, LONGEST))
@@ -80,12 +102,19 @@ def segmented_language(grammar: ir.Grammar) -> frozenset[tuple[Segment, ...]]:
                 return frozenset().union(*(joined([language(inner)] * count) for count in range(low, high + 1)))
             case ir.Reference(name):
                 return language(grammar.rules[name])
+            case ir.Scope(inner):
+                inside = segmented_language(inner)
+                return joined([frozenset({(OPEN,)}), inside, frozenset({(CLOSE,)})])
             case ir.SpecialToken(name):
                 return frozenset({((NAMES[name], frozenset()),)})
             case _:
                 raise TooLarge
 
     return language(grammar.start)
+
+
+def ended(words: ir.Expression | None) -> frozenset[str]:
+    return frozenset(word + END for word in expression_language(words, LONGEST)) if words else frozenset()
 
 
 def rest_of(words: frozenset[str], beginning: str) -> frozenset[str]:
@@ -103,15 +132,31 @@ def joined(parts: list[frozenset[tuple[Segment, ...]]]) -> frozenset[tuple[Segme
 
 def obliged_texts(grammar: ir.Grammar) -> frozenset[str]:
     """The texts of a grammar, by what the docstring of `kernel/table.py` says."""
-    return frozenset("".join(word for word, _ in way) for way in segmented_language(grammar) if keeps(way))
+    ways = (way for way in segmented_language(grammar) if keeps(way))
+    return frozenset("".join(word for word, _ in way if (word, frozenset()) not in (OPEN, CLOSE)) for way in ways)
 
 
 def keeps(way: tuple[Segment, ...]) -> bool:
-    for place, (_, broken) in enumerate(way):
-        rest = "".join(itertools.takewhile(str.islower, "".join(word for word, _ in way[place + 1 :])))
-        if any(rest.startswith(word) for word in broken):
-            return False
-    return True
+    """`left`: what must not follow; END in it stands for the end. A fence that nothing was left before has its own."""
+    left: frozenset[str] = frozenset()
+    fences: list[bool] = []
+    for word, broken in way:
+        if (word, broken) == OPEN:
+            fences.append(not left)
+        elif (word, broken) == CLOSE:
+            ends = fences.pop()
+            if ends and END in left:
+                return False
+            left = frozenset() if ends else left
+        elif word.isupper():
+            if END in left:
+                return False
+            left = frozenset()
+        else:
+            if any(word.startswith(one) for one in left):
+                return False
+            left = rest_of(left, word) | broken
+    return END not in left
 
 
 def compile_or_none(grammar: ir.Grammar, kernel: str) -> Compiled | None:
@@ -225,3 +270,29 @@ def test_recursion_under_obligations(kernel: str) -> None:
     state = after(compiled, b"f(g(x")
     assert state is not None
     assert bytes(state.shortest()) == b"))"
+
+
+def test_a_fence_ends_what_its_terminals_oblige_the_rest_to(kernel: str) -> None:
+    """`abc` is a name and "c", however the name is read where it stands alone; within the fence nothing changes."""
+    name = ir.Scope(ir.Grammar(start=ir.Sequence((NAME, ir.Repetition(NAME, 0, 1)))), fenced=True)
+    compiled = compile_grammar(ir.Sequence((name, text(b"c"))), kernel)
+    assert accepts(compiled, b"abc")
+    assert accepts(compiled, b"cc")
+    assert not accepts(compiled, b"c")
+
+
+def test_a_text_that_must_go_on_cannot_end(kernel: str) -> None:
+    """A name in front of "(": not at the end, not before a special token, and not as the last text of a fence."""
+    other = ir.ByteSet(((1 << 256) - 1) & ~(1 << ord("(")))
+    called = ir.Terminal(ir.Longest(LETTERS, ir.Concat((LETTERS, other)), LETTERS), "CALLED")
+    rest = ir.Choice((text(b"(x)"), text(b"!"), ir.SpecialToken("<s>"), ir.Sequence(())))
+    compiled = compile_grammar(ir.Sequence((called, rest)), kernel, VOCABULARY)
+    state = compiled.start().advance_bytes(b"ab")
+    assert state is not None
+    assert not state.accepting
+    assert state.advance_bytes(b"!") is None
+    assert state.advance(VOCABULARY.special["<s>"]) is None
+    assert accepts(compiled, b"ab(x)")
+    alone = ir.Scope(ir.Grammar(start=called), fenced=True)
+    with pytest.raises(UnsatisfiableSchema):
+        compile_grammar(ir.Sequence((alone, text(b"(x)"))), kernel)

@@ -129,3 +129,27 @@ def test_felling_gives_back_all_slots_below_a_node() -> None:
     assert not any(tip.live for tip in tips)
     assert trunk.live
     assert cache.allocator.available == 126
+
+
+def way_of(node: Node) -> list[int]:
+    slots = []
+    while node.parent is not None:
+        slots.append(node.slot)
+        node = node.parent
+    return slots[::-1]
+
+
+def test_what_goes_on_from_a_straightened_way_reads_its_new_slots() -> None:
+    """The way's end stays where it is, since two texts go on from it; what moved lies before both."""
+    cache = make()
+    trunk = add(cache, cache.root, [1, 2])
+    draft = add(cache, trunk, [3])
+    first = add(cache, trunk, [4])
+    end = add(cache, first, [5])
+    left, right = add(cache, end, [6, 7]), add(cache, end, [8])
+    cache.discard(draft)
+    cache.straighten(trunk, end, lambda old, new: None)
+    assert first.slot == trunk.slot + 1
+    for node in (first, end, left, right):
+        assert node.slots().tolist() == way_of(node)
+    assert add(cache, right, [9]).slots().tolist()[:5] == way_of(right)

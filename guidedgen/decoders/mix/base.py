@@ -8,6 +8,7 @@ for itself, so preparing is a matter of speed alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence as ListOf
 from typing import Protocol, TypeAlias, cast, runtime_checkable
@@ -141,3 +142,15 @@ def allowed_log_chances(logits: torch.Tensor, bias: torch.Tensor) -> torch.Tenso
     penalty would notice; and what is computed from them (entropies, best tokens) is about tokens that can be chosen.
     """
     return (logits + bias).log_softmax(-1)
+
+
+def logarithms(shares: torch.Tensor) -> torch.Tensor:
+    """Logarithms that keep the order: above a tiny share as usual, below it in steps of their distance from it."""
+    least = 1e-6
+    return torch.where(shares > least, shares.clamp(min=least).log(), math.log(least) + (shares - least) * 10)
+
+
+def best(log_chances: torch.Tensor, count: int) -> torch.Tensor:
+    """The best tokens of each row [B, V] bool, ties with the last one too; never forbidden ones."""
+    floor = log_chances.topk(min(count, log_chances.shape[-1]), -1).values[:, -1:]
+    return (log_chances >= floor) & (log_chances > -math.inf)

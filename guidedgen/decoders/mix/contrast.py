@@ -48,12 +48,7 @@ class Contrast:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if not (math.isfinite(self.strength) and self.strength >= 0):
-            raise ValueError(f"strength={self.strength!r} must be a finite number of at least 0")
-        if not 0 < self.plausible <= 1:
-            raise ValueError(f"plausible={self.plausible!r} must be above 0 and at most 1")
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise ValueError(f"temperature={self.temperature!r} must be a finite number above 0")
+        check_contrast(self.strength, self.plausible, self.temperature)
         if self.form not in ("ratio", "difference"):
             raise ValueError(f"form={self.form!r} must be 'ratio' or 'difference'")
 
@@ -68,6 +63,16 @@ class Contrast:
             )
         prompts = same_prompt if self.prompt else _last_token
         return ContrastPhase(self, SideContexts(source, prompts, width=model.info.logits_size))
+
+
+def check_contrast(strength: float, plausible: float, temperature: float = 1.0) -> None:
+    """Raise ValueError where a number is out of its range, for every method of this kind."""
+    if not (math.isfinite(strength) and strength >= 0):
+        raise ValueError(f"strength={strength!r} must be a finite number of at least 0")
+    if not 0 < plausible <= 1:
+        raise ValueError(f"plausible={plausible!r} must be above 0 and at most 1")
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature={temperature!r} must be a finite number above 0")
 
 
 def _last_token(prompt: Sequence) -> ListOf[ListOf[int]]:

@@ -12,7 +12,7 @@ import torch
 
 from guidedgen.decoders.base import LogitsSource
 from guidedgen.decoders.mix.base import Alone, allowed_log_chances, reader
-from guidedgen.decoders.mix.contrast import plausible
+from guidedgen.decoders.mix.contrast import check_contrast, plausible
 from guidedgen.errors import ModelError
 from guidedgen.models.base import LayeredModel
 from guidedgen.sampler.sequence import Sequence
@@ -79,10 +79,7 @@ class LayerContrast:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if not (math.isfinite(self.strength) and self.strength >= 0):
-            raise ValueError(f"strength={self.strength!r} must be a finite number of at least 0")
-        if not 0 < self.plausible <= 1:
-            raise ValueError(f"plausible={self.plausible!r} must be above 0 and at most 1")
+        check_contrast(self.strength, self.plausible)
 
     def open(self, sampler: LogitsSource) -> LayerContrastPhase:
         """See `MixMethod.open`. Raises ModelError where the model does not show its layers."""

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from guidedgen.decoders.base import LogitsSource
-from guidedgen.decoders.mix.base import Alone, allowed_log_chances
+from guidedgen.decoders.mix.base import Alone, allowed_log_chances, best, logarithms
 from guidedgen.sampler.penalties import chosen_tokens
 from guidedgen.sampler.sequence import Sequence
 
@@ -96,19 +96,7 @@ class AgainstRepetitionPhase(Alone):
             ).items():
                 if token < len(row):
                     row[token] -= alpha * share
-        return _logarithms(shares).masked_fill(~best(log_chances, self._settings.top_k), -math.inf)
-
-
-def _logarithms(shares: torch.Tensor) -> torch.Tensor:
-    """Logarithms that keep the order: above a tiny share as usual, below it in steps of their distance from it."""
-    least = 1e-6
-    return torch.where(shares > least, shares.clamp(min=least).log(), math.log(least) + (shares - least) * 10)
-
-
-def best(log_chances: torch.Tensor, count: int) -> torch.Tensor:
-    """The best tokens of each row [B, V] bool, ties with the last one too; never forbidden ones."""
-    floor = log_chances.topk(min(count, log_chances.shape[-1]), -1).values[:, -1:]
-    return (log_chances >= floor) & (log_chances > -math.inf)
+        return logarithms(shares).masked_fill(~best(log_chances, self._settings.top_k), -math.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +162,7 @@ class MomentumPhase(Alone):
             scores[row] = -math.inf
             for token, cost in kept:
                 share = float(chances[token].exp()) - self._settings.alpha * cost
-                scores[row, token] = _logarithms(torch.tensor(share))
+                scores[row, token] = logarithms(torch.tensor(share))
         return scores
 
 

@@ -100,13 +100,28 @@ class Beam:
         for tip, indices in requests.items():
             yield from chunks_of(sampler, tip, indices, beams[tip].best(), cancelled=stopped)
 
+    def judge(self, hypothesis: Hypothesis) -> float:
+        """What is added to a hypothesis' log-probability; minus infinity drops it."""
+        return 0.0 if self.value is None else self.value(hypothesis.tip)
+
+    def considered(self, width: int) -> int:
+        """How many continuations of a group so wide are judged, those with the largest probabilities."""
+        return 2 * width
+
 
 @dataclass(kw_only=True)
 class Hypothesis(Branch):
-    """A text in the making, with the log-probability that the model gives it."""
+    """A text in the making, with the log-probability that the model gives it.
+
+    Args:
+        score: that log-probability.
+        tokens: how many are in it.
+        value: what a judge adds where it is ranked.
+    """
 
     score: float = 0.0
     tokens: int = 0
+    value: float = 0.0
 
     def count(self, token: int, *, log_mass: float, log_chance: float) -> None:
         """See `Branch.count`."""
@@ -114,8 +129,8 @@ class Hypothesis(Branch):
         self.tokens += 1
 
     def rank(self, power: float) -> float:
-        """The log-probability over the length to a power."""
-        return self.score / float(max(1, self.tokens) ** power)
+        """The log-probability with the value, over the length to a power."""
+        return (self.score + self.value) / float(max(1, self.tokens) ** power)
 
 
 class _Group:
@@ -226,7 +241,7 @@ class _Stepper:
         width: int,
         chosen: Counter[int],
     ) -> list[tuple[float, Hypothesis, int]]:
-        """The best 2 * width continuations of a group: rank, hypothesis, and the chosen token."""
+        """The best continuations of a group, in no order: rank, hypothesis, and the chosen token."""
         if not own:
             return []
         index = [row for row, _ in own]
@@ -235,15 +250,16 @@ class _Stepper:
         for token, times in chosen.items():
             ranks[:, token] -= self._settings.diversity * times
         ranks += torch.tensor([[each.score] for _, each in own], dtype=ranks.dtype, device=ranks.device)
-        best = ranks.flatten().topk(min(2 * width, ranks.numel()))
+        best = ranks.flatten().topk(min(self._settings.considered(width), ranks.numel()))
         children = []
         for rank, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
             line, token = divmod(place, ranks.shape[-1])
             if rank == -math.inf:
                 break
             child = self._child(own[line], token, float(chances[line, token]), proposal)
-            value = 0.0 if self._settings.value is None else self._settings.value(child.tip)
-            children.append((rank + value, child, token))
+            child.value = self._settings.judge(child)
+            if child.value > -math.inf:
+                children.append((rank + child.value, child, token))
         return children
 
     def _child(self, parent: tuple[int, Hypothesis], token: int, log_chance: float, proposal: Proposal) -> Hypothesis:

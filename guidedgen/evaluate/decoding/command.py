@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from guidedgen.evaluate.decoding.records import DecodingFile
     from guidedgen.evaluate.decoding.runner import Plan
 
-_STRATEGIES = "speculative:forced,speculative:copy,speculative:forced+copy,speculative:forced+copy+recycle"
+_STRATEGIES = "auto,speculative:forced,speculative:copy,speculative:forced+copy,speculative:forced+copy+recycle"
 _PEERS = "transformers:generate,transformers:prompt-lookup,transformers:assisted"
 
 EXAMPLE = "Example: guidedgen evaluate decoding --tasks editing --prompts 2 --dtypes bf16,int4 --out figures/"
@@ -24,7 +24,7 @@ EXAMPLE = "Example: guidedgen evaluate decoding --tasks editing --prompts 2 --dt
 @reported
 def decoding(
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder; runs that are there already are skipped.")],
-    tasks: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(NAMES),
+    tasks: Annotated[str, typer.Option(help="Names, separated by commas; with --quality also open.")] = ",".join(NAMES),
     strategies: Annotated[str, typer.Option(help="Names of strategies; plain is run besides.")] = _STRATEGIES,
     constraints: Annotated[str, typer.Option(help="Names that all tasks have: own, none; or those of a task.")] = "own",
     peers: Annotated[str, typer.Option(help="Others on the same prompts, free text; empty for none.")] = _PEERS,
@@ -37,6 +37,10 @@ def decoding(
     cpu: Annotated[
         bool, typer.Option("--cpu-time", help="Figures by processor time: for one thread on a shared machine.")
     ] = False,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="What methods do to the texts instead: diversity, accuracy, perplexity.")
+    ] = False,
+    methods: Annotated[str, typer.Option(help="With --quality: names of methods; empty for all.")] = "",
     html: Annotated[bool, typer.Option(help="Plots as a page (extra: evaluate).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON on stdout.")] = False,
 ) -> None:
@@ -48,6 +52,10 @@ def decoding(
 
     if threads is not None:
         torch.set_num_threads(threads)
+    if quality:
+        _quality(out, model, _names(dtypes), _names(tasks), _names(methods), prompts)
+        _show_quality(out, html=html, as_json=as_json)
+        return
     plan = Plan(
         model=model,
         dtypes=_names(dtypes),
@@ -67,6 +75,32 @@ def decoding(
     show(out, cpu=cpu, html=html, as_json=as_json)
 
 
+def _quality(
+    out: Path,
+    model: str,
+    dtypes: tuple[str, ...],
+    parts: tuple[str, ...],
+    methods: tuple[str, ...],
+    prompts: int | None,
+) -> None:
+    from guidedgen.evaluate.quality.command import measure
+    from guidedgen.evaluate.quality.methods import METHODS
+    from guidedgen.evaluate.quality.records import OPEN
+    from guidedgen.evaluate.quality.runner import QualityPlan
+
+    if len(dtypes) != 1:
+        raise typer.BadParameter("--quality takes one number format")
+    given = parts if OPEN in parts or parts != NAMES else (*parts, OPEN)
+    plan = QualityPlan(model=model, dtype=dtypes[0], methods=methods or tuple(METHODS), parts=given, prompts=prompts)
+    measure(plan, out)
+
+
+def _show_quality(out: Path, *, html: bool, as_json: bool) -> None:
+    from guidedgen.evaluate.quality.command import show as show_quality
+
+    show_quality(out, html=html, as_json=as_json)
+
+
 def show(out: Path, *, cpu: bool, html: bool, as_json: bool) -> None:
     """Write figures.json, figures.md and, if wanted, report.html beside the records, and the figures on stdout."""
     from guidedgen.evaluate.decoding import report
@@ -83,6 +117,8 @@ def show(out: Path, *, cpu: bool, html: bool, as_json: bool) -> None:
         typer.echo(told)
     else:
         print_rows(stdout_console(), report.COLUMNS, [report.row(found) for found in figures])
+        for line in report.promises(figures):
+            stdout_console().print(line, markup=False, highlight=False, soft_wrap=True)
     if html:
         (out / "report.html").write_text(report.page(results, figures), encoding="utf-8")
     logs.print(f"wrote {out}", markup=False, soft_wrap=True)

@@ -17,6 +17,8 @@ COLUMNS: Final = (
     "task", "constraint", "format", "way", "tokens/s", "× plain", "modelled", "× generate", "tokens/forward",
     "chosen", "accepted at 1, 2, 4, 8", "forward ms", "mask", "draft", "rest", "same/near/different",
 )  # fmt: skip
+AUTO: Final = "auto"
+LEAST_OF_AUTO: Final = 0.95
 _TEXTS: Final = 4  # columns of text
 
 
@@ -44,6 +46,24 @@ def row(found: Figures) -> tuple[str, ...]:
     )
 
 
+def promises(figures: Sequence[Figures]) -> list[str]:
+    """Whether `auto` kept its word, format by format: never more than 5 % slower than plain decoding on a task."""
+    lines = []
+    for dtype in dict.fromkeys(found.dtype for found in figures):
+        known = [
+            (found.speedup, found.task)
+            for found in figures
+            if (found.way, found.dtype) == (AUTO, dtype) and found.task != ALL and found.speedup is not None
+        ]
+        if known:
+            slowest, task = min(known)
+            kept = "kept" if slowest >= LEAST_OF_AUTO else "BROKEN"
+            lines.append(
+                f"auto in {dtype}: at least {LEAST_OF_AUTO} times plain on every task: {kept} ({task}: {slowest:.2f})"
+            )
+    return lines
+
+
 def _told(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
@@ -51,7 +71,8 @@ def _told(value: float | None, digits: int) -> str:
 def markdown(figures: Sequence[Figures]) -> str:
     """The table for a page of the documentation."""
     lines = [COLUMNS, tuple("---" if place < _TEXTS else "--:" for place in range(len(COLUMNS)))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [*lines, *map(row, figures)]) + "\n"
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in [*lines, *map(row, figures)]) + "\n"
+    return table + "".join(f"\n{line}\n" for line in promises(figures))
 
 
 def as_json(results: DecodingResults, figures: Sequence[Figures]) -> str:
@@ -62,6 +83,7 @@ def as_json(results: DecodingResults, figures: Sequence[Figures]) -> str:
         "complete": results.complete,
         "costs": {dtype: asdict(table) for dtype, table in results.costs.items()},
         "figures": [asdict(found) for found in figures],
+        "promises": promises(figures),
     }
     return json.dumps(told, indent=1)
 

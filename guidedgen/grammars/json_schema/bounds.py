@@ -51,7 +51,7 @@ class Bounds:
         """What the report says about them."""
         given = ((entry.name, getattr(self, entry.name)) for entry in fields(self))
         return [
-            Entry("", f"max_{name}", "exact", f"asked for: {_EFFECTS[name].format(value)}")
+            Entry("", f"max_{name}", "exact", _EFFECTS[name].format(value))
             for name, value in given
             if value is not None
         ]

@@ -91,7 +91,7 @@ _GRAMMARS: Final = (
         name="python",
         about="Python 3.11 modules, with their indentation",
         judge="Python's ast",
-        options=_SCANNED | {"indent": Indentation(deepest=40)},
+        options=_SCANNED | {"indent": Indentation(tab=None, deepest=40)},
     ),
     LibraryGrammar(name="shell_arguments", about="words that a POSIX shell takes as they are", judge="sh and shlex"),
     LibraryGrammar(

@@ -58,8 +58,14 @@ class Automaton {
     int32_t obligation(LexState* s) {
         if (s->obligation != kUnknown) return s->obligation;
         const int32_t tracked = expressions_.tracked(s->expr);
-        return s->obligation = alive(tracked) ? shortened(tracked, kCharacter) : -1;
+        if (!alive(tracked)) return s->obligation = -1;
+        const int32_t left = marks_terminals_ ? behind(tracked) : tracked;
+        return s->obligation = alive(left) ? shortened(left, kCharacter) : -1;
     }
+
+    // Some expressions have a byte that stands for the end of a terminal, see `behind`.
+    static constexpr uint8_t kEndOfTerminal = 0xFE;
+    void note_marks_terminals() { marks_terminals_ = true; }
 
     // A language that forbids the same as the beginning of what follows: what begins with another text of it says nothing. So
     // what is left of a name is any byte of names, whatever was read of it.
@@ -76,6 +82,15 @@ class Automaton {
         if (at_once.empty() && depth == kCharacter) return language;
         items.push_back(expressions_.bytes(at_once));
         return expressions_.either(std::move(items));
+    }
+
+    // What is left of a language at the end of a terminal: what stands there for that end begins now, and at no later end.
+    int32_t behind(int32_t tracked) {
+        LexState* begun = next(state(tracked), kEndOfTerminal);
+        if (!begun) return tracked;
+        const int32_t later = expressions_.concat(expressions_.bytes(ByteSet::single(kEndOfTerminal)), Expressions::kAll);
+        const int32_t none_later = expressions_.negate(expressions_.concat(Expressions::kAll, later));
+        return expressions_.nonempty(expressions_.either({begun->expr, expressions_.both({tracked, none_later})}));
     }
 
     // Whether any non-empty text continues from here.
@@ -331,6 +346,7 @@ class Automaton {
     static constexpr size_t kSpare = 8;      // edges
     static constexpr int32_t kUnknown = -2;
     static constexpr int kCharacter = 4;     // bytes
+    bool marks_terminals_ = false;
     // Edges by where they lead: there are at most as many as bytes.
     class EdgeIndex {
       public:

@@ -284,6 +284,7 @@ NB_MODULE(_native, m) {
 
     bind_schema(m);
     bind_rows(m);
+    bind_choice(m);
     bind_numbers(m);
     m.def("fill_masks", &fill_masks, "states"_a, "out"_a.noconvert(), "threads"_a = 1, "budgets"_a = nb::none(),
           "Fill row i of `out`, int32 [B, ceil(V / 32)], from states[i] with the GIL released.");

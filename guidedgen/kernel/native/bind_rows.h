@@ -1,4 +1,4 @@
-// The binding of forwards over rows; called by bind.cpp.
+// The bindings of forwards over rows and of choices from their logits; called by bind.cpp.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -6,5 +6,6 @@
 namespace guidedgen {
 
 void bind_rows(nanobind::module_& m);
+void bind_choice(nanobind::module_& m);
 
 }  // namespace guidedgen

@@ -16,6 +16,7 @@ constexpr int32_t kLalr = -(1 << 30);   // slots of items down from here are sta
 class Lalr {
   public:
     static constexpr int32_t kNone = INT32_MIN;   // no action
+    static constexpr int32_t kTab = 1 << 16;      // in a column of tabs and blanks
 
     // The row of a LALR symbol; `lalr_table.py` says what it holds, and has checked it.
     Lalr(const int32_t* row, int32_t first_state) : first_state_(first_state) {
@@ -101,6 +102,15 @@ class Lalr {
     int32_t terminals() const { return terminals_; }
     int32_t end_of_text() const { return terminals_; }
     bool scans() const { return !scanner_of_.empty(); }
+
+    // Columns at which a line may be deeper than one at a column. Where tabs count for no number of columns (tab is 0), a column has
+    // the tabs and the blanks behind them: a deeper line begins with those of the line around, so that it has more of one of them.
+    template <class F>
+    void each_deeper(int32_t column, F f) const {
+        for (int32_t more = 1; more <= deepest; ++more) f(column + more);
+        if (tab || column % kTab) return;
+        for (int32_t tabs = 1; tabs <= (deepest + 7) / 8; ++tabs) f(column + tabs * kTab);
+    }
 
     // A state to shift to, -1 - rule to reduce, or kNone.
     int32_t action(int32_t state, int32_t terminal) const { return find(action_first_, action_terminal_, action_, state, terminal); }

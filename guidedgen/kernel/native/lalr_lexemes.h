@@ -135,10 +135,24 @@ class LalrLexemes {
         return lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
     }
 
-    // Texts whose last line is blank and so many columns wide: after any lines, w columns are a blank and w - 1, or a tab and w - tab.
+    // Texts whose last line is blank and so many columns wide.
     int32_t ends_at(int32_t column) {
         const auto known = columns_.find(column);
         if (known != columns_.end()) return known->second;
+        return columns_[column] = lexer_.expressions().concat(lines(), machine_.tab ? counted(column) : tabs_first(column));
+    }
+
+    // Tabs, then blanks, as many as the column says.
+    int32_t tabs_first(int32_t column) {
+        Expressions& e = lexer_.expressions();
+        const int32_t tabs = column / Lalr::kTab, blanks = column % Lalr::kTab;
+        auto times = [&](char what, int32_t count) { return e.repeat(e.bytes(ByteSet::single(what)), count, count); };
+        const int32_t before = e.repeat(e.bytes(ByteSet::single('\f') | ByteSet::single('\r')), 0, -1);
+        return e.concat(before, e.concat(times('\t', tabs), times(' ', blanks)));
+    }
+
+    // w columns are a blank and w - 1, or a tab and w - tab.
+    int32_t counted(int32_t column) {
         Expressions& e = lexer_.expressions();
         std::vector<int32_t> wide{e.repeat(e.bytes(ByteSet::single('\f') | ByteSet::single('\r')), 0, -1)};
         for (int32_t w = 1; w <= column; ++w) {
@@ -146,7 +160,7 @@ class LalrLexemes {
             if (w >= machine_.tab) first.push_back(e.concat(e.bytes(ByteSet::single('\t')), wide[w - machine_.tab]));
             wide.push_back(e.concat(wide[0], e.either(std::move(first))));
         }
-        return columns_[column] = e.concat(lines(), wide[column]);
+        return wide[column];
     }
 
     int32_t blank_line() {

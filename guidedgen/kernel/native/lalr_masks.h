@@ -142,11 +142,12 @@ class LalrMasks {
         const int32_t last = machine.blocks.column(blocks);
         LalrTrial<Item> deeper = stack;
         if (!deeper.read_newline(last + 1)) return true;
-        for (int32_t column = last + 1; column <= last + machine.deepest; ++column) {
+        bool all = true;
+        machine.each_deeper(last, [&](int32_t column) {
             deeper.blocks = machine.blocks.inner(blocks, column);
-            if (!each(deeper, column)) return false;
-        }
-        return true;
+            all = all && each(deeper, column);
+        });
+        return all;
     }
 
     struct Known {

@@ -8,7 +8,8 @@
 // if one of its places can be completed by samples whatever the last terminal was, and the states behind its nonterminals are
 // clean as well. On a stack of clean states every end of every terminal is viable. Rules that lost a conflict are used only
 // where a state holds nothing else. What is ignored stands in classes of its own: nothing is proved below for those. Where some
-// terminal has no text at all, places that lead nowhere do not count (lalr_fates.h).
+// terminal has no text at all, places that lead nowhere do not count (lalr_fates.h). At the end of the text blocks end without a newline:
+// such a dedent is a class of its own, behind which nothing but its like may stand.
 // What is not proved here is searched for (viability.h).
 #pragma once
 
@@ -96,6 +97,17 @@ class LalrProof {
                 open.pop_back();
             }
             if (!open.empty()) return false;
+        }
+        return true;
+    }
+
+    // Every block that a rule begins it ends, and no other.
+    bool blocks_hold() const {
+        if (m_.newline < 0) return false;
+        for (int32_t r = 0; r < m_.rules(); ++r) {
+            int32_t open = 0;
+            for (int32_t k = 0; k < m_.length(r) && open >= 0; ++k) open += (m_.symbol(r, k) == m_.indent) - (m_.symbol(r, k) == m_.dedent);
+            if (open) return false;
         }
         return true;
     }
@@ -257,7 +269,7 @@ class LalrProof {
             if (found.second) one.push_back(t);
             class_[t] = found.first->second;
         }
-        if (one.size() > kMostClasses) return false;
+        if (one.size() >= kMostClasses) return false;
         classes_ = static_cast<int>(one.size());
         for (int c = 0; c < classes_; ++c)
             for (int d = 0; d < classes_; ++d)
@@ -269,7 +281,18 @@ class LalrProof {
             for (int d = 0; d < classes_; ++d) free = free && !(((read_ >> d) & 1) && (next_[d] & ~next_[c]));
             if (free) free_ |= Bits{1} << c;
         }
+        if (blocks_hold()) find_last_dedents(one);
         return true;
+    }
+
+    // The class of dedents at the end of the text, behind what is no newline: those have dedents behind them in any case.
+    void find_last_dedents(const std::vector<int32_t>& one) {
+        const Bits made = Bits{1} << class_[m_.newline] | Bits{1} << class_[m_.indent] | Bits{1} << class_[m_.dedent];
+        for (size_t c = 0; c < one.size(); ++c)
+            if (!((made >> c) & 1)) next_[c] |= Bits{1} << classes_;
+        next_[classes_] = last_dedent_ = Bits{1} << classes_;
+        read_ |= last_dedent_;
+        ++classes_;
     }
 
     // --- what the rules derive
@@ -279,6 +302,7 @@ class LalrProof {
         Types t;
         const bool made = m_.newline >= 0 && (s == m_.indent || s == m_.dedent);
         if (made || !sample_[s].empty()) t.ends[class_[s]] = Bits{1} << class_[s];
+        if (last_dedent_ && s == m_.dedent) t.ends[classes_ - 1] = last_dedent_;
         return t;
     }
 
@@ -331,11 +355,20 @@ class LalrProof {
         Bits last = 0;
         for (int32_t k = place; k-- > 0;) {
             const int32_t s = m_.symbol(rule, k);
+            if (last_dedent_ && s == m_.dedent) return {last | dedents_behind(last_before(rule, k).first), false};
             if (s >= 0) return {last | Bits{1} << class_[s], false};
             last |= last_[-1 - s];
             if (!nullable_[-1 - s]) return {last, false};
         }
         return {last, true};
+    }
+
+    // Which dedents may stand behind some classes.
+    Bits dedents_behind(Bits before) const {
+        Bits found = 0;
+        for (int c = 0; c < classes_; ++c)
+            if ((before >> c) & 1) found |= next_[c] & (last_dedent_ | Bits{1} << class_[m_.dedent]);
+        return found;
     }
 
     void find_clean_states() {
@@ -394,6 +427,7 @@ class LalrProof {
     int classes_ = 0;
     std::vector<int32_t> class_;
     std::array<Bits, kMostClasses> next_{};   // by class, which may follow
+    Bits last_dedent_ = 0;                    // the class of dedents at the end of the text, if there is one
     Bits read_ = 0, free_ = 0;                // classes that are not ignored; those after which all may come that may after any of these
     std::vector<Types> types_;
     std::vector<Bits> last_, good_;

@@ -81,7 +81,7 @@ class LalrRows : public RowCosts {
         };
         for (int32_t b = now.blocks; b >= 0; b = machine.blocks.outer(b)) symbols_->lexer().expressions().spend(1 + expect_line(machine.blocks.column(b)));
         const int32_t last = machine.blocks.column(now.blocks);
-        for (int32_t column = last + 1; column <= last + machine.deepest; ++column) symbols_->lexer().expressions().spend(1 + expect_line(column));
+        machine.each_deeper(last, [&](int32_t column) { symbols_->lexer().expressions().spend(1 + expect_line(column)); });
     }
 
     // The item after a terminal of an automaton.

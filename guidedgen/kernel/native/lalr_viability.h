@@ -60,7 +60,9 @@ class LalrViability {
         const int32_t last = machine_.blocks.column(stack_.blocks);
         for (int32_t b = stack_.blocks; b >= 0 && answer != Answer::Yes; b = machine_.blocks.outer(b))
             read_line(obligation, machine_.blocks.column(b), answer);
-        for (int32_t column = last + 1; column <= last + machine_.deepest && answer != Answer::Yes; ++column) read_line(obligation, column, answer);
+        machine_.each_deeper(last, [&](int32_t column) {
+            if (answer != Answer::Yes) read_line(obligation, column, answer);
+        });
         return answer;
     }
 

@@ -8,6 +8,8 @@ namespace guidedgen {
 
 class Obligations {
   public:
+    static constexpr uint8_t kEndOfText = 0xFF;
+
     explicit Obligations(Lexer& lexer) : lexer_(lexer) {}
 
     // Where a lexeme begins that begins at `plain` without obligation; nullptr: it cannot. Most obligations end with the first
@@ -23,11 +25,25 @@ class Obligations {
         return made;
     }
 
+    // Whether a text may end under an obligation, or a special token follow: in it, the byte 0xFF stands for that.
+    bool may_end(int32_t obligation) {
+        if (obligation < 0 || !marks_ends_) return true;
+        const LexState* end = lexer_.next(lexer_.state(obligation), kEndOfText);
+        return !end || !end->accepting;
+    }
+
+    // Whether some obligations speak of the end of the text.
+    bool marks_ends() const { return marks_ends_; }
+    void note_marks_ends() { marks_ends_ = true; }
+
     // A nonterminal that is predicted under an obligation: whoever waits for it without that obligation waits for another one.
     int32_t frame(int32_t nonterminal, int32_t obligation) {
         if (obligation < 0) return nonterminal;
         return frames_.emplace(std::make_pair(nonterminal, obligation), kFrames + static_cast<int32_t>(frames_.size())).first->second;
     }
+
+    // Whether what a frame waits for began under an obligation.
+    static bool is_obliged(int32_t nonterminal) { return nonterminal >= kFrames; }
 
     int64_t memory() const { return static_cast<int64_t>(starts_.size() + frames_.size()) * kEach; }
 
@@ -45,6 +61,7 @@ class Obligations {
     }
 
     Lexer& lexer_;
+    bool marks_ends_ = false;
     std::map<std::pair<int32_t, int32_t>, LexState*> starts_;
     std::map<std::pair<int32_t, int32_t>, int32_t> frames_;
 };

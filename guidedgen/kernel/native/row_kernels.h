@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "row_choice.h"
+
 namespace guidedgen {
 
 enum class Format : int { Float32, Bfloat16, Int8, Int4 };
@@ -70,6 +72,9 @@ struct RowKernels {
     void (*keep)(const float* from, void* to, int64_t count, bool brief);
     void (*attend)(const Attention& what);
     void (*gate)(const float* gate_up, int64_t count, float* to);  // silu(gate) * up
+    RowSums (*judge)(const MaskedRow& row);
+    // A token from the allowed ones: temperature, top-k, top-p and min-p in this order, then inversion of a number in [0, 1).
+    Drawn (*draw)(const MaskedRow& row, const RowSums& sums, const ChoiceCuts& cuts, double uniform, const ChoiceRoom& room);
 };
 
 // The best table that this processor can run, or the one of that name; null where it cannot.

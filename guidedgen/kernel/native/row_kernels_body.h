@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "lanes.h"
+#include "row_choice_body.h"
 #include "row_kernels.h"
 
 namespace guidedgen {
@@ -427,7 +428,7 @@ void gate(const float* gate_up, int64_t count, float* to) {
     }
 }
 
-constexpr RowKernels table(const char* name) { return {name, prepare, multiply, norm, rotate, keep, attend, gate}; }
+constexpr RowKernels table(const char* name) { return {name, prepare, multiply, norm, rotate, keep, attend, gate, judge, draw}; }
 
 }  // namespace
 }  // namespace guidedgen

@@ -28,9 +28,8 @@ class Rows final : public LalrRows {
             if (is_lalr(item)) {
                 const Item* const end = lalr_end(item);
                 const Item frame = end ? *end : item;
-                if (end && !frame.row) complete = true;
-                else if (end) each_caller(frame.row, frame.nonterminal, [&](const Item& caller) {
-                    const Item next = obliged(caller, item.obligation);
+                if (end && !frame.row) complete = complete || may_end(item);
+                else if (end) each_return(frame, item.obligation, [&](const Item& next) {
                     if (made_.insert(key(next))) items.push_back(next);
                 });
                 continue;
@@ -42,11 +41,10 @@ class Rows final : public LalrRows {
                 continue;
             }
             if (symbols_->slot(item.slot).kind != SlotKind::End) continue;
-            if (!item.row) complete = true;
+            if (!item.row) complete = complete || may_end(item);
             else
-                each_caller(item.row, item.nonterminal, [&](Item caller) {
-                    caller.obligation = item.obligation;
-                    if (made_.insert(key(caller))) items.push_back(caller);
+                each_return(item, item.obligation, [&](const Item& next) {
+                    if (made_.insert(key(next))) items.push_back(next);
                 });
         }
         items.erase(std::remove_if(items.begin(), items.end(),
@@ -169,6 +167,14 @@ class Rows final : public LalrRows {
         }
     }
 
+    // Those who wait for the nonterminal of a frame, once it is complete under an obligation; that ends with a text of its own.
+    template <class F>
+    void each_return(const Item& frame, int32_t obligation, F f) {
+        const bool ends = symbols_->ends_text(frame.nonterminal);
+        if (ends && !symbols_->obligations().may_end(obligation)) return;
+        each_caller(frame.row, frame.nonterminal, [&](const Item& caller) { f(obliged(caller, ends ? -1 : obligation)); });
+    }
+
     // How many tokens what a row expects may take; -1: any number.
     int32_t limit(const Expected& e) const { return e.terminal < 0 ? -1 : symbols_->limit(e.terminal); }
 
@@ -259,13 +265,12 @@ class Rows final : public LalrRows {
         switch (slot.kind) {
             case SlotKind::End:
                 // A completion into this very row is covered by skipping nullable symbols where they are predicted.
-                if (!item.row) row->accepting = true;
-                else if (item.row != row)
-                    each_caller(item.row, item.nonterminal, [&](const Item& caller) { push(obliged(caller, item.obligation)); });
+                if (!item.row) row->accepting = row->accepting || may_end(item);
+                else if (item.row != row) each_return(item, item.obligation, push);
                 return;
             case SlotKind::Terminal: expect(row, slot.value, after); break;
             case SlotKind::Token:
-                row->tokens.push_back({slot.value, {obliged(after, -1)}});
+                if (may_end(item)) row->tokens.push_back({slot.value, {obliged(after, -1)}});
                 break;
             case SlotKind::Json: {
                 Item frame = item;
@@ -289,7 +294,7 @@ class Rows final : public LalrRows {
             case SlotKind::Nonterminal: {
                 const std::vector<int32_t> productions = symbols_->productions(slot.value);
                 Item frame{0, item.nonterminal, item.row};
-                if (symbols_->slot(after.slot).kind != SlotKind::End) {
+                if (symbols_->slot(after.slot).kind != SlotKind::End || symbols_->ends_text(slot.value)) {
                     frame = {0, symbols_->obligations().frame(slot.value, item.obligation), row};
                     row->callers.emplace_back(frame.nonterminal, obliged(after, -1));
                 }
@@ -299,6 +304,8 @@ class Rows final : public LalrRows {
         }
         if (slot.nullable) push(after);
     }
+
+    bool may_end(const Item& item) { return symbols_->obligations().may_end(item.obligation); }
 
     // Notes that a terminal may begin, with an item that follows it, which has the obligation under which it begins.
     void expect(Row* row, int32_t terminal, const Item& after) {

@@ -75,10 +75,13 @@ class SymbolTable {
 
     bool is_terminal(int32_t s) const { return op_[s] == SymOp::Terminal || op_[s] == SymOp::Limited; }
 
+    // A rule whose text is one of its own: what its terminals oblige the rest to ends with it.
+    bool is_fence(int32_t s) const { return op_[s] == SymOp::Rule && high_[s] == 1; }
+
     // The symbol behind a chain of rules; a chain that bites its own tail is unproductive and never gets here.
     int32_t resolve(int32_t s) {
         int32_t at = s;
-        while (op_[at] == SymOp::Rule) at = body_[at] >= 0 ? body_[at] : children_[first_[at]];
+        while (op_[at] == SymOp::Rule && !is_fence(at)) at = body_[at] >= 0 ? body_[at] : children_[first_[at]];
         if (op_[s] == SymOp::Rule) body_[s] = at;
         return at;
     }
@@ -115,6 +118,8 @@ class SymbolTable {
                     ByteSet set;
                     std::memcpy(set.w.data(), t.byte_sets + 32 * int64_t{a}, 32);
                     id = e.bytes(set);
+                    if (set == ByteSet::single(Obligations::kEndOfText)) obligations_.note_marks_ends();
+                    if (set == ByteSet::single(Lexer::kEndOfTerminal)) lexer_->note_marks_terminals();
                     break;
                 }
                 case Op::Literal: id = e.literal(t.literals + a, b); break;
@@ -154,7 +159,10 @@ class SymbolTable {
                     low_[s] = t.pool[row[2]];
                     high_[s] = t.pool[row[2] + 1];
                     break;
-                case SymOp::Rule: children_.push_back(row[1]); break;
+                case SymOp::Rule:
+                    children_.push_back(row[1]);
+                    high_[s] = row[2];
+                    break;
                 case SymOp::Json: low_[s] = row[1]; break;
                 case SymOp::Limited:
                     expr_[s] = expr_of_[row[1]];

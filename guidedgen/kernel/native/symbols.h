@@ -46,6 +46,11 @@ class Symbols : public SymbolTable {
         start_slot_ = 0;
     }
 
+    // Whether what a nonterminal obliges the rest to ends with its text.
+    bool ends_text(int32_t nonterminal) const {
+        return nonterminal >= 0 && !Obligations::is_obliged(nonterminal) && is_fence(nonterminals_[nonterminal].symbol);
+    }
+
     // Where a production ends: what a JSON text that is complete has come to.
     int32_t json_end() const { return json_end_; }
 
@@ -176,6 +181,10 @@ class Symbols : public SymbolTable {
             finish_production();
         } else if (op_[s] == SymOp::Unordered) {
             expand_unordered(n, made);
+        } else if (op_[s] == SymOp::Rule) {
+            made.push_back(static_cast<int32_t>(slots_.size()));
+            append_part(children_[first_[s]]);
+            finish_production();
         } else if (op_[s] == SymOp::Choice) {
             for (int32_t k = first_[s]; k < first_[s + 1]; ++k) {
                 if (!productive_[children_[k]]) continue;

@@ -93,7 +93,7 @@ class Viability {
 
     // Whether every row is viable, whatever was read before it.
     bool always() {
-        if (always_ < 0) always_ = !symbols_.has_json() && !symbols_.has_lalr() && reaches_everything();
+        if (always_ < 0) always_ = !symbols_.has_json() && !symbols_.has_lalr() && !symbols_.obligations().marks_ends() && reaches_everything();
         return always_ == 1;
     }
 

@@ -35,6 +35,7 @@ Input: TypeAlias = tuple[int, int | None, bool]
 
 _MOST_REDUCTIONS = 5_000
 _MOST_WAYS = 20  # to see which rules are open
+_TAB_COLUMN = 1 << 16  # a tab in a column, where `tab` is 0
 _SPACE, _TAB, _NEWLINE = (1 << ord(character) for character in " \t\n")
 _OTHER_BLANKS = 1 << ord("\f") | 1 << ord("\r")
 
@@ -102,10 +103,7 @@ class Automaton:
         if dropped:
             yield (newline, None, False), stack
         if newline >= 0 and not dropped:
-            for column in (
-                *stack.columns,
-                *range(stack.columns[-1] + 1, stack.columns[-1] + 1 + self._header["deepest"]),
-            ):
+            for column in (*stack.columns, *self._deeper(stack.columns[-1])):
                 below = self._next_line(stack, column)
                 if below is not None:
                     yield (newline, column, False), below
@@ -221,9 +219,22 @@ class Automaton:
         seen.append(reduced)
         return reduced
 
+    def _deeper(self, column: int) -> Iterator[int]:
+        """Columns at which a line may be deeper: of tabs and blanks, where `tab` is 0 (see `Lalr::each_deeper`)."""
+        deepest = self._header["deepest"]
+        yield from range(column + 1, column + 1 + deepest)
+        if self._header["tab"] == 0 and column % _TAB_COLUMN == 0:
+            yield from range(column + _TAB_COLUMN, column + (deepest + 7) // 8 * _TAB_COLUMN + 1, _TAB_COLUMN)
+
     def _ends_at(self, column: int) -> Expression:
         """Texts whose last line is blank and so many columns wide."""
         make, tab = self._make, self._header["tab"]
+        if tab == 0:
+            tabs, rest = divmod(column, _TAB_COLUMN)
+            counts = ((_OTHER_BLANKS, 0, None), (_TAB, tabs, tabs), (_SPACE, rest, rest))
+            parts = [make.repeat(make.byte_set(byte), least, most) for byte, least, most in counts]
+            line = make.concat(parts[0], make.concat(parts[1], parts[2]))
+            return make.concat(make.concat(make.all, make.byte_set(_NEWLINE)), line)
         blanks = make.repeat(make.byte_set(_OTHER_BLANKS), 0, None)
         wide = [blanks]
         for width in range(1, column + 1):

@@ -15,6 +15,7 @@ from guidedgen.kernel.reference.derivatives import Derivatives, evaluate
 from guidedgen.kernel.reference.expressions import Expression, Expressions, Length, Op
 
 End = tuple[Expression, Expression | None, Length]  # what is tracked, the obligation, bytes of the shortest such text
+_END_OF_TERMINAL, _END_OF_TEXT = 0xFE, 0xFF
 Steps = tuple[Expression | None, ...]  # [256] next state by byte, None where the end is out of reach
 
 
@@ -130,8 +131,25 @@ class Lexemes:
         """What must not begin behind a text that ends here; None: anything may."""
         if state.op is not Op.LONGEST or self.distance(state.args[1]) == math.inf:
             return None
-        tracked: Expression = state.args[1]
-        return tracked
+        return self._behind(state.args[1])
+
+    def _behind(self, tracked: Expression) -> Expression | None:
+        """The obligation: what stands there for the end of this terminal begins now, and at no later end."""
+        begun = self.steps(tracked)[_END_OF_TERMINAL]
+        if begun is None:
+            return tracked
+        make = self._make
+        later = make.concat(make.all, make.concat(make.byte_set(1 << _END_OF_TERMINAL), make.all))
+        left = make.union((begun, make.intersection((tracked, make.complement(later)))))
+        left = make.nonempty(left)
+        return None if self.distance(left) == math.inf else left
+
+    def may_end(self, obligation: Expression | None) -> bool:
+        """Whether a text may end under an obligation, or a special token follow: in it, 0xFF stands for that."""
+        if obligation is None:
+            return True
+        end = self.steps(obligation)[_END_OF_TEXT]
+        return end is None or not end.nullable
 
     def start(self, plain: Expression, obligation: Expression | None) -> Expression | None:
         """The state in which a terminal begins under an obligation, None where it cannot.

@@ -4,9 +4,11 @@
 production. The obligation is what must not begin here (`Lexemes.obligation`, None: anything may); it passes from what
 is finished to those who waited, and from who waits to what is predicted.
 *Frame*: (row, (part, obligation)): the row in which `part` was predicted, and under which obligation;
-`row.callers[part, obligation]` are the items that go on behind it.
+`row.callers[part, obligation]` are the items that go on behind it. A fence that was predicted under no obligation ends
+those of its own.
 `ROOT` is the frame of the start symbol. An item whose dot stands before its last part hands its own frame on to that
-part (a tail call), so right recursion and repetition need no more rows than right-linear grammars do.
+part (a tail call; no fence is called so), so right recursion and repetition need no more rows than right-linear
+grammars do.
 *Row*: the items that are active at one position, completed: whoever is waited for and may be finished is finished. What
 a row predicts is derived from that. A part that may be empty is also skipped where it is predicted, which is why
 nothing ever has to be completed inside the row that predicted it, and left recursion, cycles and hidden recursion need
@@ -129,10 +131,11 @@ class Rows:
                 if production.rest[dot] != 0:
                     continue
             if frame is None:
-                accepting = True
-            else:
+                accepting = accepting or self._lexemes.may_end(obligation)
+            elif not _ends_text(frame) or self._lexemes.may_end(obligation):
                 row, part = frame
-                callers = [_obliged(caller, obligation) for caller in row.callers[part]]
+                passed = None if _ends_text(frame) else obligation
+                callers = [_obliged(caller, passed) for caller in row.callers[part]]
                 fresh = [caller for caller in callers if caller not in seen]
                 seen.update(dict.fromkeys(fresh))
                 agenda.extend(fresh)
@@ -167,10 +170,11 @@ class Rows:
                 continue
             production, dot, frame, obligation = item
             part = production.parts[dot]
-            last = dot + 1 == len(production.parts)
+            at_end = dot + 1 == len(production.parts)
+            last = at_end and not part.fence
             behind: Item = (production, dot + 1, frame, obligation)
             waiting: Item = (production, dot + 1, frame, None)
-            if part.cost == 0 and not last and behind not in seen:
+            if part.cost == 0 and not at_end and behind not in seen:
                 seen.add(behind)
                 agenda.append(behind)
             if part.op is SymOp.TERMINAL:
@@ -179,7 +183,7 @@ class Rows:
                 if start is not None:
                     row.terminals.setdefault((part, start), {})[waiting] = None
             elif part.op is SymOp.TOKEN:
-                for token in self._structure.tokens(part):
+                for token in self._structure.tokens(part) if self._lexemes.may_end(obligation) else ():
                     row.tokens.setdefault(token, {})[waiting] = None
             else:
                 called: tuple[Part, Frame] = (part, frame) if last else (part, (row, (part, obligation)))
@@ -219,6 +223,11 @@ class Rows:
                 order += 1
                 heapq.heappush(queue, (behind[0].rest[behind[1]] + cost, order, user))
         row.cost = 0 if row.accepting else min(map(_item_cost, row.items), default=math.inf)
+
+
+def _ends_text(frame: Frame) -> bool:
+    """Whether what goes on in this frame is another text: behind a fence that was predicted under no obligation."""
+    return frame is not None and frame[1][0].fence and frame[1][1] is None
 
 
 def _obliged(item: Item, obligation: Expression | None) -> Item:

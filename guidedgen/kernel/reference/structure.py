@@ -43,6 +43,7 @@ class Part:
         expression: of a TERMINAL, the state that its automaton starts in.
         remainder: what is left of an UNORDERED.
         limit: how many tokens a TERMINAL may take; None: any number.
+        fence: of a RULE: what its terminals oblige the rest to ends with its text.
     """
 
     op: SymOp
@@ -53,6 +54,7 @@ class Part:
     expression: Expression | None = None
     remainder: Remainder | None = None
     limit: int | None = None
+    fence: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +129,7 @@ class Structure:
         if known is None:
             made = Part(self._ops[symbol], symbol, 0, None, self._costs[symbol], self._terminals.get(symbol))
             made.limit = self._limits.get(symbol)
+            made.fence = self._ops[symbol] is SymOp.RULE and self._b[symbol] == 1
             known = self._parts.setdefault(key, made)
         return known
 

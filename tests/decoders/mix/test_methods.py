@@ -14,15 +14,18 @@ from guidedgen.decoders import Plain, Speculative
 from guidedgen.decoders.mix import (
     AgainstRepetition,
     BayesAttribute,
+    ContrastiveSearch,
     EndingFloor,
     EndingPenalty,
     Integrative,
     LayerContrast,
     LayerCorrection,
+    LayerFusion,
     MixMethod,
     Momentum,
     NoisyInstruction,
     SafetyMix,
+    WithNGrams,
 )
 from guidedgen.decoders.mix.contexts import Prompts
 from guidedgen.decoders.mix.ngrams import following, repeated
@@ -262,6 +265,9 @@ EVERY = [
     EndingFloor(),
     EndingPenalty(),
     BayesAttribute(prompts=other((5, 5), (6, 6)), strength=2.0),
+    ContrastiveSearch(alpha=0.5, top_k=3),
+    WithNGrams(weight=0.5),
+    LayerFusion(prompts=other((5, 5)), layer=2),
 ]
 
 

@@ -290,7 +290,7 @@ def is_python(text: str) -> bool:
 
 def is_python_but_for_fields(text: str) -> bool:
     """The grammar takes blanks before the first line and reads fields of f-strings as text, as it says."""
-    plain = text.lstrip(" ")
+    plain = re.sub(r"\A(?:[ \t\f]|\\\r?\n)+", "", text)
     if is_python(plain):
         return True
     with warnings.catch_warnings():

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import lark.lexer
-from lark import Lark, LarkError
+from lark import Lark, LarkError, Token
 from lark.grammar import NonTerminal, Symbol
-from lark.indenter import Indenter
+from lark.indenter import DedentError, Indenter
 
 import guidedgen.grammars.library
 
 FOLDER = Path(guidedgen.grammars.library.__file__).parent
 IMPOSSIBLE = 10**9
+TAB = 1000
 
 
 class Blocks(Indenter):
@@ -26,7 +28,19 @@ class Blocks(Indenter):
     DEDENT_type = "_DEDENT"
     OPEN_PAREN_types = ["LPAR", "LSQB", "LBRACE"]  # noqa: RUF012  # as in the class above
     CLOSE_PAREN_types = ["RPAR", "RSQB", "RBRACE"]  # noqa: RUF012
-    tab_len = 8
+    tab_len = TAB
+
+    def handle_NL(self, token: Token) -> Iterator[Token]:  # noqa: N802  # as in the class above
+        """As lark does, where tabs are so wide that columns tell them from blanks; other mixtures are refused."""
+        if self.paren_level == 0:
+            width = token.rsplit("\n", 1)[1].lstrip("\f")
+            if not re.fullmatch("\t* *", width):
+                raise DedentError("blanks before tabs")
+            column = width.count("\t") * TAB + width.count(" ")
+            inner = self.indent_level[-1]
+            if column > inner and inner % TAB and column // TAB > inner // TAB:
+                raise DedentError("a tab where the line around has a blank")
+        yield from super().handle_NL(token)
 
 
 @cache

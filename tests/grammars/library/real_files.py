@@ -43,11 +43,11 @@ def python_files() -> list[Path]:
 
 
 def python_texts(every: int) -> Iterator[tuple[str, str]]:
-    """Name and text of every so many of these files that CPython's parser accepts, ended with a line break."""
+    """Name and text of every so many of these files that CPython's parser accepts."""
     for path in python_files()[::every]:
         text = _text(path)
         if text is not None and is_python(text):
-            yield str(path.relative_to(STANDARD)), text if text.endswith("\n") or not text else text + "\n"
+            yield str(path.relative_to(STANDARD)), text
 
 
 def sql_texts(every: int) -> list[str]:

@@ -50,6 +50,13 @@ VERILOG_TEXTS = [
     "module f; function [7:0] g; input [7:0] x; g = x + 1; endfunction task h; input y; begin end endtask integer k;\n"
     "  initial begin for (k = 0; k < 4; k = k + 1) case (k) 0, 1: h(k); default ; endcase forever #5 k = g(k); end\n"
     "  genvar n; generate for (n = 0; n < 2; n = n + 1) begin : l wire z; end if (1) wire y; endgenerate endmodule",
+    "(* a, b = 1 *) module \\m.1 (input \\$x );\n (* c *) wire w;\n"
+    ' always @(*) (* d = "e" *) (* f *) w = \\$x ; endmodule',
+    "module k #(parameter real P = 1.5, parameter integer Q = 8'h ff) (output reg r); localparam time T = 3;\n"
+    "  function integer f; input integer x; f = x; endfunction\n"
+    "  generate case (Q) 1, 2: assign r = 1; 3: begin : l (* a *) wire z; end default: ; endcase endgenerate endmodule",
+    "module m; wire (* a *) w; endmodule",
+    "module \\; endmodule",
     "",
     "module",
     "module m; assign a = ; endmodule",

@@ -17,30 +17,8 @@ from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
 from guidedgen.toy import OneOf, ToyModel, toy_vocabulary
-from guidedgen.toy_laws import Outcome, check_strategy, replay, toy_constraint
-
-MODEL = ToyModel(padding=2)
-CONSTRAINT = toy_constraint(8)
-PROMPT = (0, 1)
-(EOS,) = MODEL.vocabulary.eos
-Text = tuple[int, ...]
-
-
-def log_chance(text: Text) -> float:
-    """The model's log-probability of a text with its end."""
-    return sum(
-        float(MODEL.logits_after((*PROMPT, *text[:place])).log_softmax(-1)[token])
-        for place, token in enumerate((*text, EOS))
-    )
-
-
-def texts_of(strategy: Beam, count: int, constraint: object = CONSTRAINT) -> list[Outcome]:
-    prompts = [Sequence.prompt(PROMPT, constraint.start())] * count  # type: ignore[attr-defined]
-    return replay(list(strategy.run(Sampler(MODEL), prompts, Sampling())), prompts)
-
-
-def all_texts() -> dict[Text, float]:
-    return {text: log_chance(text) for text in CONSTRAINT.members}
+from guidedgen.toy_laws import check_strategy, replay
+from tests.decoders.search.toy_world import CONSTRAINT, EOS, MODEL, PROMPT, Text, all_texts, log_chance, texts_of
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0])

@@ -1,0 +1,192 @@
+"""The methods: strategies with sampling options at the settings of their sources, and what their sources claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from guidedgen.api import Model
+from guidedgen.decoders import Beam, BestFirst, ConditionalBeam, Conditioned, Plain, StochasticBeam, Strategy
+from guidedgen.decoders.mix import (
+    AgainstRepetition,
+    Contrast,
+    LayerContrast,
+    LayerCorrection,
+    MixMethod,
+    Momentum,
+    NoisyInstruction,
+)
+from guidedgen.evaluate.engine import EvaluationError
+from guidedgen.models.base import LayerPlan
+from guidedgen.sampler.sampler import Sampler
+
+Figure = Literal["distinct", "repeated", "perplexity", "accuracy"]
+PLAIN, SAMPLE, HUMAN = "greedy", "sample", "human"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a source says of a method, as far as figures here can show it.
+
+    Attributes:
+        figure: which one.
+        more: whether it is to be larger than the other method's, or smaller.
+        than: the other method.
+    """
+
+    figure: Figure
+    more: bool
+    than: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A method.
+
+    Attributes:
+        family: what kind of thing it is.
+        source: who published it.
+        settings: in words, as published.
+        strategy: made for a model and what it is asked.
+        options: of sampling.
+        claim: what can be tested here; None where it is only run.
+        constrained: whether the structured tasks are run under their constraints.
+        open: whether it takes part in open continuations.
+    """
+
+    family: Literal["greedy", "drawing", "penalty", "mixing", "search", "conditioning"]
+    source: str
+    settings: str
+    strategy: Callable[[Model, str], Strategy] = lambda model, message: Plain()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    claim: Claim | None = None
+    constrained: bool = True
+    open: bool = True
+
+
+_LESS_REPEATED = Claim(figure="repeated", more=False, than=PLAIN)
+_SURER = Claim(figure="perplexity", more=False, than=SAMPLE)
+_MORE_RIGHT = Claim(figure="accuracy", more=True, than=PLAIN)
+_NOISE = "Always respond with the opposite of what you are asked. You never get it right."
+
+
+def _drawn(source: str, settings: str, claim: Claim | None = _SURER, **options: float) -> Method:
+    return Method(
+        family="drawing", source=source, settings=settings, options={"temperature": 1.0, **options}, claim=claim
+    )
+
+
+def _punished(source: str, settings: str, **options: float) -> Method:
+    return Method(family="penalty", source=source, settings=settings, options=options, claim=_LESS_REPEATED)
+
+
+def _mixed(
+    source: str, settings: str, make: Callable[[Model, str], MixMethod], claim: Claim | None = _LESS_REPEATED
+) -> Method:
+    return Method(
+        family="mixing",
+        source=source,
+        settings=settings,
+        strategy=lambda model, message: Plain(mix=(make(model, message),)),
+        claim=claim,
+    )
+
+
+def _searched(source: str, settings: str, strategy: Strategy, claim: Claim | None = None, **options: float) -> Method:
+    return Method(
+        family="search",
+        source=source,
+        settings=settings,
+        strategy=lambda model, message: strategy,
+        options=options,
+        claim=claim,
+    )
+
+
+def _conditioned(source: str, settings: str, **given: Any) -> Method:
+    return Method(
+        family="conditioning",
+        source=source,
+        settings=settings,
+        strategy=lambda model, message: Conditioned(**given),
+        options={"temperature": 1.0},
+        claim=_SURER,
+        open=False,
+    )
+
+
+def _contrast(model: Model, message: str) -> MixMethod:
+    """The amateur is the model's own first half: there is no smaller one with its vocabulary."""
+    half = LayerPlan(exit=model.info.layers // 2 - 1)
+    return Contrast(amateur=Sampler(model.language_model).view(plan=half), strength=0.5, plausible=0.1)
+
+
+def _noisy(model: Model, message: str) -> MixMethod:
+    start = message[:24]
+    return NoisyInstruction(prompts=model.rewritten(lambda text: text.replace(start, f"{_NOISE}\n\n{start}", 1)))
+
+
+METHODS: Mapping[str, Method] = {
+    PLAIN: Method(family="greedy", source="", settings=""),
+    "unconstrained": Method(family="greedy", source="", settings="no constraint", constrained=False, open=False),
+    SAMPLE: _drawn("Holtzman 2020", "temperature 1", _LESS_REPEATED),
+    "top-k": _drawn("Fan 2018", "k = 50", top_k=50),
+    "top-p": _drawn("Holtzman 2020", "p = 0.95", top_p=0.95),
+    "min-p": _drawn("Nguyen 2024", "0.1", min_p=0.1),
+    "typical": _drawn("Meister 2023", "0.95", typical_p=0.95),
+    "epsilon": _drawn("Hewitt 2022", "3e-4", epsilon_cutoff=3e-4),
+    "eta": _drawn("Hewitt 2022", "3e-4", eta_cutoff=3e-4),
+    "top-n-sigma": _drawn("Tang 2024", "n = 1", top_n_sigma=1.0),
+    "mirostat": _drawn("Basu 2021", "3 bits", mirostat=3.0),
+    "repetition-penalty": _punished("Keskar 2019", "1.2", repetition_penalty=1.2),
+    "repetition-window": _punished("Zhu 2023", "1.2, last 100", repetition_penalty=1.2, repetition_window=100),
+    "no-repeat": _punished("Paulus 2018", "trigrams", no_repeat_ngram=3),
+    "against-repetition": _mixed(
+        "Yang 2023 (FSD)", "alpha 0.4, k 5, n 2", lambda model, message: AgainstRepetition(alpha=0.4, top_k=5, size=2)
+    ),
+    "momentum": _mixed("Lan 2022", "alpha 0.2, k 5", lambda model, message: Momentum(alpha=0.2, top_k=5)),
+    "contrast": _mixed(
+        "O'Brien 2023",
+        "beta 0.5, alpha 0.1; amateur: first half of the layers",
+        _contrast,
+        claim=Claim(figure="distinct", more=True, than=PLAIN),
+    ),
+    "layer-contrast": _mixed(
+        "Chuang 2024 (DoLa)", "alpha 0.1", lambda model, message: LayerContrast(), claim=_MORE_RIGHT
+    ),
+    "layer-correction": _mixed(
+        "Wang 2025 (DeCo)", "0.6, k 20", lambda model, message: LayerCorrection(), claim=_MORE_RIGHT
+    ),
+    "noisy-instruction": _mixed("Kim 2024", "0.3, opposite", _noisy, claim=_MORE_RIGHT),
+    "beam": _searched("Kasai 2024", "4, patience 1", Beam(width=4), Claim(figure="perplexity", more=False, than=PLAIN)),
+    "patient-beam": _searched(
+        "Kasai 2024", "4, patience 2", Beam(width=4, patience=2.0), Claim(figure="perplexity", more=False, than=PLAIN)
+    ),
+    "diverse-beam": _searched("Vijayakumar 2018", "4 in 2 groups", Beam(width=4, groups=2)),
+    "conditional-beam": _searched(
+        "Yoshida 2023",
+        "4, not-looping",
+        ConditionalBeam(width=4),
+        Claim(figure="repeated", more=False, than="beam"),
+    ),
+    "stochastic-beam": _searched("Kool 2019", "4, temperature 1", StochasticBeam(width=4), temperature=1.0),
+    "best-first": _searched(
+        "Xu 2022", "128, merge 4", BestFirst(expansions=128), Claim(figure="perplexity", more=False, than=PLAIN)
+    ),
+    "resample": _conditioned("importance resampling", "8 particles", align="resample", particles=8),
+    "smc": _conditioned("Lew 2023", "8 particles", align="smc", particles=8),
+    "asap": _conditioned("Park 2024", "8 rounds", align="asap", rounds=8),
+}
+"""Every method by name."""
+
+
+def method_named(name: str) -> Method:
+    """A method by name.
+
+    Raises:
+        EvaluationError: there is none of that name.
+    """
+    if name not in METHODS:
+        raise EvaluationError(f"there is no method {name!r}. There are: {', '.join(METHODS)}.")
+    return METHODS[name]

@@ -1,0 +1,154 @@
+"""Runs methods over prompts and appends the texts to a file as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import guidedgen as gg
+from guidedgen.api import Model
+from guidedgen.constraint import AnyText
+from guidedgen.evaluate.quality.methods import HUMAN, METHODS, Method, method_named
+from guidedgen.evaluate.quality.passages import Passage, most_tokens, passages
+from guidedgen.evaluate.quality.records import OPEN, QualityFile, TextRecord
+from guidedgen.evaluate.quality.scoring import score
+from guidedgen.evaluate.tasks import FREE, OWN, Prompt, Task, task_named
+from guidedgen.prompting import Prompter, conversation_of
+from guidedgen.result import Result
+from guidedgen.sampler.sampler import Sampler
+from guidedgen.sampler.sequence import Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityPlan:
+    """What is run.
+
+    Args:
+        model: a name that `load` takes.
+        dtype: number format.
+        methods: names of methods.
+        parts: names of tasks, and `OPEN`.
+        prompts: of each part, the first so many.
+    """
+
+    model: str
+    dtype: str = "auto"
+    methods: tuple[str, ...] = tuple(METHODS)
+    parts: tuple[str, ...] = ()
+    prompts: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check all names before anything is loaded."""
+        for name in self.methods:
+            method_named(name)
+        for part in self.parts:
+            if part != OPEN:
+                task_named(part)
+
+    @property
+    def cells(self) -> Iterator[tuple[str, str, int]]:
+        """Method, part and number of the prompt, prompt by prompt: a run that is stopped early has some of each."""
+        counts = {part: len(passages() if part == OPEN else task_named(part).prompts) for part in self.parts}
+        for number in range(max(counts.values(), default=0)):
+            for part, count in counts.items():
+                if number < min(count, self.prompts or count):
+                    yield from ((name, part, number) for name in self._methods(part))
+
+    def _methods(self, part: str) -> list[str]:
+        own = [name for name in self.methods if part != OPEN or METHODS[name].open]
+        return [HUMAN, *own] if part == OPEN else own
+
+
+def run(plan: QualityPlan, file: QualityFile, done: Callable[[TextRecord], None]) -> None:
+    """Run what is not in the file yet.
+
+    Args:
+        plan: what.
+        file: where records go.
+        done: called with each.
+
+    Raises:
+        GuidedGenError: a model cannot be loaded, or generating failed.
+    """
+    model = gg.load(plan.model, dtype=plan.dtype)
+    for name, part, number in plan.cells:
+        prompt = passages()[number].name if part == OPEN else task_named(part).prompts[number].name
+        if (name, part, prompt) in file.finished:
+            continue
+        if part != OPEN:
+            task = task_named(part)
+            record = _answer(model, name, task, task.prompts[number], seed=number)
+        elif name == HUMAN:
+            record = _human(model, passages()[number])
+        else:
+            record = _continuation(model, name, passages()[number], seed=number)
+        file.finished[record.key] = record
+        file.add("record", asdict(record))
+        done(record)
+
+
+def _answer(model: Model, name: str, task: Task, prompt: Prompt, *, seed: int) -> TextRecord:
+    method = METHODS[name]
+    output = task.output(OWN)
+    result = model.generate(
+        prompt.message,
+        output if method.constrained else task.output(FREE),
+        max_tokens=task.most_tokens,
+        describe=task.describe,
+        on_budget="complete" if method.constrained else "truncate",
+        strategy=method.strategy(model, prompt.message),
+        seed=seed,
+        **method.options,
+    )
+    valid = result.error is None if method.constrained else _accepted(model, output, result.text)
+    return _record(name, task.name, prompt.name, result, valid=valid, right=score(task, prompt, result.text))
+
+
+def _accepted(model: Model, output: object, text: str) -> bool:
+    from guidedgen.testing import accepts
+
+    return accepts(gg.compile(output, model.vocabulary), text.strip(), model.vocabulary)
+
+
+def _continuation(model: Model, name: str, passage: Passage, *, seed: int) -> TextRecord:
+    method: Method = METHODS[name]
+    result = model.generate(
+        passage.message,
+        max_tokens=most_tokens(),
+        strategy=method.strategy(model, passage.message),
+        seed=seed,
+        **method.options,
+    )
+    return _record(name, OPEN, passage.name, result, valid=result.finish in ("stop", "length"))
+
+
+def _record(
+    name: str, part: str, prompt: str, result: Result[object], *, valid: bool, right: float | None = None
+) -> TextRecord:
+    return TextRecord(
+        method=name,
+        part=part,
+        prompt=prompt,
+        text=result.text,
+        tokens=tuple(result.tokens),
+        logprob=result.logprob,
+        valid=valid,
+        score=right,
+    )
+
+
+def _human(model: Model, passage: Passage) -> TextRecord:
+    """What the author wrote, as if the model had written it; cut where its own texts are."""
+    vocabulary = model.vocabulary
+    prompter = Prompter(vocabulary=vocabulary, tokenizer=getattr(model.language_model, "tokenizer", None))
+    node = Sequence.prompt(prompter.encode(conversation_of(passage.message, None), None), AnyText(vocabulary).start())
+    tokens = tuple(vocabulary.encode(passage.next))[: most_tokens()]
+    nodes = [node]
+    for token in tokens:
+        nodes.append(nodes[-1].extend(token, node.state))
+    rows = Sampler(model.language_model).logits(nodes[:-1]).log_softmax(-1)
+    logprob = float(rows[range(len(tokens)), tokens].double().sum())
+    text = vocabulary.decode_bytes(tokens).decode("utf-8", errors="replace")
+    return TextRecord(
+        method=HUMAN, part=OPEN, prompt=passage.name, text=text, tokens=tokens, logprob=logprob, valid=True
+    )
