@@ -23,7 +23,8 @@ FILES = 4
 
 ARITHMETIC = " - ".join(["(1 + 2.5) * -3 ** (4 - 5e2) // 7 % 8"] * 10)
 GRAPHQL = 'query q($a: [Int!]! = 3) { a: b(c: {d: [1.5, "x"]}) @e { ...f } # g\n h }\n' * 12
-FAR_FASTER = {"arithmetic", "csv", "graphql", "jsonl"}  # than half of the peer's time; json is not
+HALF = {"arithmetic", "csv", "graphql", "json", "jsonl"}  # of the peer's time at most
+SLOWER = {"python": 3.0}  # the peer knows no indentation, and gives up in the midst of the files
 FIRST_MASK = """
 import sys, time
 import guidedgen as gg
@@ -36,7 +37,7 @@ before = time.thread_time()
 gg.compile(library("python"), vocabulary).start().mask()
 print(time.thread_time() - before)
 """
-SLOW = {"python", "sql"}  # whose slowest masks take longer than a millisecond
+SLOW = {"python", "sql"}  # whose slowest masks take longer than a millisecond: target missed
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +70,11 @@ def measured(engine: str, shared: Path, instances: dict[str, list[Path]]) -> dic
 def test_cold_masks_beside_llguidance(shared: Path, instances: dict[str, list[Path]]) -> None:
     pytest.importorskip("llguidance")
     own, peer = (measured(engine, shared, instances) for engine in ("guidedgen", "llguidance"))
-    read = [name for name, record in peer.items() if record.cold and not record.error]
+    read = [name for name, record in peer.items() if record.cold]
     ratios = {name: np.mean(own[name].cold) / np.mean(peer[name].cold) for name in read}
-    assert set(read) >= FAR_FASTER
-    assert {name: ratio for name, ratio in ratios.items() if ratio > (0.5 if name in FAR_FASTER else 1.0)} == {}, ratios
+    assert set(ratios) >= HALF
+    most = {name: 0.5 if name in HALF else SLOWER.get(name, 1.0) for name in ratios}
+    assert {name: ratio for name, ratio in ratios.items() if ratio > most[name]} == {}, ratios
 
 
 @pytest.mark.benchmark

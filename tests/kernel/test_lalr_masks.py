@@ -152,3 +152,34 @@ def test_states_that_stand_before_a_dead_end_and_elsewhere() -> None:
         for byte in dead.encode():
             now = now and now.advance(byte)
         assert now is None, dead
+
+
+FENCED = """
+start: (item ";")*
+item: NAME "=" sum | "if" sum "{" start "}"
+sum: sum "+" NAME | NAME
+NAME: /[a-z]+/
+%ignore " "
+%ignore /#[^\\n]*/
+"""
+
+
+@pytest.mark.parametrize("lexer", ["contextual", "basic"])
+@pytest.mark.parametrize(("before", "behind"), [("```\n", "```"), ("a", "a"), ("#", "#"), ("\n", ";")])
+def test_an_automaton_before_a_text(before: str, behind: str, lexer: Any) -> None:
+    spec = gg.Sequence(before, gg.Lark(FENCED, parser="lalr", lexer=lexer), behind)
+    constraint = gg.compile(spec, small_vocabulary(), implementation="native")
+    for seed in range(3):
+        walk(constraint, seed, 8)
+
+
+def test_a_fence_around_a_language_takes_no_search() -> None:
+    constraint = gg.compile(gg.Sequence("```\n", library("graphql"), "```"), small_vocabulary())
+    state = constraint.start()
+    for token in small_vocabulary().encode(f"```\n{GRAPHQL}\n```"):
+        state.mask()
+        after = state.advance(token)
+        assert after is not None
+        state = after
+    assert state.accepting
+    assert constraint.stats()["rows"] < 1500

@@ -19,7 +19,7 @@ class LalrMasks {
     bool add(Row* row, LexMask* part, uint32_t at, TokenSet& set) {
         if (!some_ || row->items.size() != 1 || !is_lalr(row->items[0])) return false;
         const Item& item = row->items[0];
-        if (!rows_.clean(item)) return false;
+        if (!rows_.clean_and_alone(item)) return false;
         Lalr& machine = symbols_.lalr_at(item.slot);
         LalrReadings* readings = readings_of(machine);
         if (!readings) return false;

@@ -50,6 +50,19 @@ class LalrProof {
     // Whether a clean state can also go on after something that is ignored.
     bool clean_after(int32_t state, int32_t ignored) const { return clean(state) && ((good_[state] >> class_[ignored]) & 1); }
 
+    // Whether what begins with any of some bytes can stand behind the whole text, whatever that ends with.
+    bool lets_follow(const ByteSet& first) const {
+        const Bits last = holds_ ? last_[static_cast<size_t>(m_.left(0))] | free_ : 0;   // what is ignored and not free ends no text
+        for (int32_t t = 0; t < m_.terminals() && holds_; ++t) {
+            if (!text_[t] || (t != m_.newline && !((last >> class_[t]) & 1))) continue;
+            const bool follows = (barred_[t] & first).empty() || std::any_of(blanks_.begin(), blanks_.end(), [&](const auto& blank) {
+                return !barred_[t].has(blank.first) && (blank.second & first).empty();
+            });
+            if (!follows) return false;
+        }
+        return holds_;
+    }
+
   private:
     static constexpr int kMostClasses = 32;
     static constexpr int kMostBlanks = 8;    // before a newline's text goes on in the same way for ever

@@ -7,16 +7,16 @@ namespace guidedgen {
 
 class LalrRows : public RowCosts {
   public:
-    // Whether all states of the stack that ends with an item are clean, see LalrProof. An automaton inside of a larger grammar is not asked.
-    bool clean(const Item& item) {
-        const Lalr& machine = symbols_->lalr_at(item.slot);
-        return clean_stack(machine, symbols_->proof(machine), item);
-    }
+    // Whether all states of the stack that ends with an item are clean, see LalrProof, and what may stand behind the whole text can.
+    bool clean(const Item& item) { return clean_stack(symbols_->lalr_at(item.slot), item) != kNotClean; }
+
+    // Whether nothing at all stands behind the automaton's text, too.
+    bool clean_and_alone(const Item& item) { return clean_stack(symbols_->lalr_at(item.slot), item) == kAlone; }
 
     // The same of a stack that is being tried.
     bool clean(const LalrTrial<Item>& trial) {
         const LalrProof& proof = symbols_->proof(trial.machine);
-        if (!clean_stack(trial.machine, proof, trial.base)) return false;
+        if (!clean(trial.base)) return false;
         return std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.clean(state); });
     }
 
@@ -44,7 +44,7 @@ class LalrRows : public RowCosts {
         const LalrTrial<Item> now(machine, item);
         const LalrProof& proof = symbols_->proof(machine);
         auto sure_after = [&](int32_t ignored) {
-            return proof.clean_after(machine.state_of(item.slot), ignored) && clean_stack(machine, proof, item);
+            return proof.clean_after(machine.state_of(item.slot), ignored) && clean(item);
         };
         auto expect = [&](int32_t terminal, int32_t column, int32_t flag, bool sure) {
             int32_t way = 0;
@@ -101,24 +101,33 @@ class LalrRows : public RowCosts {
         return &scratch_;
     }
 
+    // Whether what is behind an automaton's text, to which a frame returns, can stand there and be completed, whatever the text ends with.
+    virtual bool free_behind(const Item& frame, const LalrProof& proof) = 0;
+
   private:
-    static bool clean_stack(const Lalr& machine, const LalrProof& proof, const Item& item) {
-        if (!proof.clean(machine.state_of(item.slot))) return false;
+    static constexpr int8_t kNotClean = 0, kAlone = 1, kWithin = 2;
+
+    int8_t clean_stack(const Lalr& machine, const Item& item) {
+        const LalrProof& proof = symbols_->proof(machine);
+        if (!proof.clean(machine.state_of(item.slot))) return kNotClean;
+        if (machine.state_of(item.slot) == machine.start) return clean_end(item, proof);
         std::vector<Row*> above;
-        Row* row = machine.state_of(item.slot) == machine.start ? nullptr : item.row;
-        bool clean = row || (!item.row && machine.state_of(item.slot) == machine.start);
-        for (; row && row->clean < 0; above.push_back(row), row = row->items[0].row)
+        Row* row = item.row;
+        for (; row->clean < 0; above.push_back(row), row = row->items[0].row)
             if (machine.state_of(row->items[0].slot) == machine.start) {
-                row->clean = !row->items[0].row && proof.clean(machine.start);
+                row->clean = proof.clean(machine.start) ? clean_end(row->items[0], proof) : kNotClean;
                 break;
             }
-        if (row) clean = row->clean == 1;
+        int8_t clean = row->clean;
         for (; !above.empty(); above.pop_back()) {
-            clean = clean && proof.clean(machine.state_of(above.back()->items[0].slot));
+            if (!proof.clean(machine.state_of(above.back()->items[0].slot))) clean = kNotClean;
             above.back()->clean = clean;
         }
         return clean;
     }
+
+    // The same of what the automaton's text ends before.
+    int8_t clean_end(const Item& frame, const LalrProof& proof) { return !frame.row ? kAlone : free_behind(frame, proof) ? kWithin : kNotClean; }
 
     // The row of a state that others are pushed on.
     Row* lowered(const Lalr& machine, const Item& item) {

@@ -8,14 +8,14 @@
 #include <unordered_map>
 
 #include "farthest.h"
-#include "bounded_walks.h"
+#include "lexer_forms.h"
 
 namespace guidedgen {
 
-class Lexer : public BoundedWalks {
+class Lexer : public LexerForms {
   public:
     Lexer(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text = nullptr)
-        : BoundedWalks(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
+        : LexerForms(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
 
     std::mutex& mutex() { return mutex_; }
     int64_t memory() const { return automaton_memory() + contents_.memory() + text_->memory(); }
@@ -61,15 +61,14 @@ class Lexer : public BoundedWalks {
         for (auto& entry : known)
             if (entry.first == s) return *entry.second;
         auto made = std::make_unique<LexMask>();
-        Found found = new_walk(s);
-        for (const auto& [byte, child] : children(mask, at)) {
-            if (!first(s).has(byte)) continue;
-            for (uint32_t node : mask.remainders[child].trie_nodes) {
+        if (!below_from_wider(mask, at, s, *made)) {
+            Found found = new_walk(s);
+            each_below(mask, at, first(s), [&](uint32_t node) {
                 found.stack[trie_->nodes[node].depth - 1u] = s;
                 walk_nodes(node, trie_->nodes[node].skip, found);
-            }
+            });
+            finish(found, *made);
         }
-        finish(found, *made);
         known.emplace_back(s, std::move(made));
         return *known.back().second;
     }
@@ -106,33 +105,6 @@ class Lexer : public BoundedWalks {
 
     // --- masks made from those of other states
 
-    // Whitespace and punctuation up to the first quote, and what comes after it: many lexemes begin with the same opening.
-    struct Opening {
-        int32_t expr = -1;   // with the quote; -1: there is none
-        int32_t rest = -1;
-    };
-
-    // All of the opening is read byte by byte in one way only, and no text of it begins another.
-    Opening opening(int32_t expr) {
-        std::vector<int32_t> heads;
-        for (; heads.size() < kHeads && expressions_.at(expr).op == Op::Concat; expr = expressions_.at(expr).b) {
-            const int32_t head = expressions_.at(expr).a;
-            const Expr e = expressions_.at(head);
-            const bool run = e.op == Op::Repeat && e.low == 0 && expressions_.at(e.a).op == Op::Bytes;
-            if (e.op != Op::Bytes && !run) return {};
-            heads.push_back(head);
-            const ByteSet& bytes = expressions_.set_of(run ? e.a : head);
-            if (!run && bytes == ByteSet::single('"')) {
-                if (heads.size() < 2) return {};
-                int32_t made = Expressions::kEpsilon;
-                for (size_t i = heads.size(); i-- > 0;) made = expressions_.concat(heads[i], made);
-                return {made, expressions_.at(expr).b};
-            }
-            if (bytes.has('"')) return {};
-        }
-        return {};
-    }
-
     // Calls `f` with each node of the trie that comes right after an opening, if it has one of these bytes.
     template <class F>
     void each_after(LexMask& opening, const ByteSet& bytes, F f) {
@@ -163,34 +135,36 @@ class Lexer : public BoundedWalks {
         return true;
     }
 
-    // The same expression without the complements in its first conjunction; -1 where there is none. In "any name but these"
-    // all but the few ways into the names lead to the same states as in "any name", whose mask is known.
-    int32_t wider(int32_t expr) {
-        std::vector<int32_t> heads;
-        int32_t rest = expr;
-        for (; heads.size() < kHeads && expressions_.at(rest).op == Op::Concat; rest = expressions_.at(rest).b) {
-            const int32_t head = expressions_.at(rest).a;
-            if (expressions_.at(head).op == Op::And) break;
-            heads.push_back(head);
-        }
-        const bool tail = expressions_.at(rest).op == Op::Concat;
-        const int32_t conjunction = tail ? expressions_.at(rest).a : rest;
-        if (expressions_.at(conjunction).op != Op::And) return -1;
-        std::vector<int32_t> kept;
-        for (int32_t i = 0; i < expressions_.at(conjunction).b; ++i)
-            if (const int32_t part = expressions_.part(conjunction, i); expressions_.at(part).op != Op::Not) kept.push_back(part);
-        if (kept.empty() || static_cast<int32_t>(kept.size()) == expressions_.at(conjunction).b) return -1;
-        int32_t made = expressions_.both(std::move(kept));
-        if (tail) made = expressions_.concat(made, expressions_.at(rest).b);
-        for (size_t i = heads.size(); i-- > 0;) made = expressions_.concat(heads[i], made);
-        return made;
-    }
-
     // The mask of a state from that of a wider one: only nodes of the trie where the two differ are looked at.
     bool from_wider(LexState* owner, LexMask& out) {
-        if (!expressions_.at(owner->expr).boolean) return false;
-        const int32_t expr = wider(owner->expr);
+        const int32_t expr = wider(owner);
         return expr >= 0 && from_other(owner, state(expr), out);
+    }
+
+    // The same of what is below a remainder, where that is much.
+    bool below_from_wider(LexMask& part, uint32_t at, LexState* owner, LexMask& out) {
+        if (!expressions_.at(owner->expr).boolean) return false;
+        uint32_t nodes = 0;
+        each_below(part, at, first(owner), [&](uint32_t node) { nodes += trie_->nodes[node].skip - node; });
+        const int32_t expr = nodes < kManyBelow ? -1 : wider(owner);
+        if (expr < 0) return false;
+        LexState* whole = state(expr);
+        return from_other(owner, whole, below(part, at, whole), out, [&](Difference& found) {
+            bool few = true;
+            each_below(part, at, first(owner) | first(whole), [&](uint32_t node) {
+                found.stack[trie_->nodes[node].depth - 1u] = {owner, whole};
+                few = few && differ_in(node, trie_->nodes[node].skip, found);
+            });
+            return few;
+        });
+    }
+
+    // Calls `f` with each node of the trie that a remainder goes on with by one of some bytes.
+    template <class F>
+    void each_below(LexMask& part, uint32_t at, const ByteSet& bytes, F f) {
+        for (const auto& [byte, child] : children(part, at))
+            if (bytes.has(byte))
+                for (uint32_t node : part.remainders[child].trie_nodes) f(node);
     }
 
     // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.
@@ -214,9 +188,17 @@ class Lexer : public BoundedWalks {
     }
 
     bool from_other(LexState* owner, LexState* whole, LexMask& out) {
-        LexMask& base = mask(whole);
+        return from_other(owner, whole, mask(whole), out, [&](Difference& found) { return differ(owner, whole, found); });
+    }
+
+    // `base`: what is known of the other state; `differ` notes where the two differ, or says that it is too often.
+    template <class F>
+    bool from_other(LexState* owner, LexState* whole, LexMask& base, LexMask& out, F differ) {
         Difference found;
-        if (!differ(owner, whole, found)) return false;
+        found.stack.resize(trie_->longest + 1);
+        found.walk = ++walks_;
+        found.reached.push_back(owner);
+        if (!differ(found)) return false;
         out.like = whole;
         if (base.is_list()) {
             if (!std::is_sorted(base.list.begin(), base.list.end())) std::sort(base.list.begin(), base.list.end());
@@ -238,15 +220,23 @@ class Lexer : public BoundedWalks {
             for (int32_t t : found.come) set_bit(out.dense, t);
             keep_few_as_list(out);
         }
-        std::vector<uint32_t> crossings;
-        const std::vector<uint32_t> none, &before = base.remainders.empty() ? none : base.remainders[0].trie_nodes;
-        std::set_difference(before.begin(), before.end(), found.crosses_not.begin(), found.crosses_not.end(), std::back_inserter(crossings));
-        crossings.insert(crossings.end(), found.crosses.begin(), found.crosses.end());
-        std::sort(crossings.begin(), crossings.end());
         out.reached = std::move(found.reached);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4 + out.reached.size() * 8);
-        set_crossings(std::move(crossings), out);
+        base.each_end([&](uint32_t at, int32_t left) { change_ends(base.remainders[at].trie_nodes, found.crosses_not[left], found.crosses[left]); });
+        for (auto entry = found.crosses.begin(); entry != found.crosses.end();) entry = entry->second.empty() ? found.crosses.erase(entry) : std::next(entry);
+        if (const auto free = found.crosses.find(-1); free != found.crosses.end()) {
+            std::sort(free->second.begin(), free->second.end());
+            set_crossings(std::move(free->second), out);
+            found.crosses.erase(free);
+        }
+        set_obliged(found.crosses, out);
         return true;
+    }
+
+    // Adds to `come` the ends that were there `before` and are not gone.
+    static void change_ends(const std::vector<uint32_t>& before, std::vector<uint32_t>& gone, std::vector<uint32_t>& come) {
+        std::sort(gone.begin(), gone.end());
+        std::set_difference(before.begin(), before.end(), gone.begin(), gone.end(), std::back_inserter(come));
     }
 
     static bool holds_more(const std::vector<uint32_t>& bits, size_t tokens) {
@@ -265,7 +255,7 @@ class Lexer : public BoundedWalks {
 
     struct Difference {
         std::vector<int32_t> gone, come;               // tokens
-        std::vector<uint32_t> crosses_not, crosses;    // nodes; the former ascending
+        std::map<int32_t, std::vector<uint32_t>> crosses_not, crosses;    // nodes, by the obligation that an end there leaves
         std::vector<LexState*> reached;
         std::vector<std::pair<LexState*, LexState*>> stack;   // by depth
         uint32_t different = 0;                        // nodes
@@ -274,9 +264,6 @@ class Lexer : public BoundedWalks {
 
     // How the tokens fare from one state and from another, wherever that differs; false where it does so too often.
     bool differ(LexState* one, LexState* other, Difference& found) {
-        found.stack.resize(trie_->longest + 1);
-        found.walk = ++walks_;
-        found.reached.push_back(one);
         const Opening mine = opening(one->expr), its = opening(other->expr);
         if (mine.expr < 0 || mine.expr != its.expr) {
             found.stack[0] = {one, other};
@@ -292,7 +279,6 @@ class Lexer : public BoundedWalks {
             found.stack[trie_->nodes[node].depth - 1u] = {rest, other_rest};
             few = few && differ_in(node, trie_->nodes[node].skip, found);
         });
-        std::sort(found.crosses_not.begin(), found.crosses_not.end());
         return few;
     }
 
@@ -316,8 +302,7 @@ class Lexer : public BoundedWalks {
             found.stack[node.depth] = {now, there};
             if (!now != !there)
                 for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) (now ? found.come : found.gone).push_back(trie_->tokens[r]);
-            const bool ends = now && now->accepting, ends_there = there && there->accepting;
-            if (ends != ends_there && !trie_->leaf(i)) (ends ? found.crosses : found.crosses_not).push_back(i);
+            note_ends(i, now && now->accepting ? now : nullptr, there && there->accepting ? there : nullptr, found);
             bool so_far = true;
             const Subtrees::Below* below = trie_->subtrees.below(i);
             const bool few = below && each_child(i, *below, apart(now, there, below->next), [&](uint32_t child) {
@@ -327,6 +312,15 @@ class Lexer : public BoundedWalks {
             i = few ? node.skip : i + 1;
         }
         return true;
+    }
+
+    // Ends of a lexeme at a node, from one state and from the other; nullptr: it has none.
+    void note_ends(uint32_t at, LexState* one, LexState* other, Difference& found) {
+        if ((!one && !other) || trie_->leaf(at)) return;
+        const int32_t left = one ? obligation(one) : -1, left_there = other ? obligation(other) : -1;
+        if (one && other && left == left_there) return;
+        if (other) found.crosses_not[left_there].push_back(at);
+        if (one && (left < 0 || may_cross(at, left))) found.crosses[left].push_back(at);
     }
 
     // Which of some bytes lead from two states to two others, or from one alone; perhaps more of them.
@@ -429,11 +423,10 @@ class Lexer : public BoundedWalks {
     }
 
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
+    static constexpr uint32_t kManyBelow = 2000;       // nodes below a remainder that are worth a comparison
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kManyPairs = 400;    // of edges
-    static constexpr size_t kHeads = 8;          // of an expression, before its first conjunction
     static constexpr size_t kLongOpening = 48;   // tokens: from here on an opening is referred to
-    static constexpr int kContentBytes = 16;   // bytes that have to lead back before a class is worth its memory
 
     Contents contents_;
     Farthest farthest_;

@@ -70,7 +70,7 @@ struct Row {
     bool accepting = false;
     bool closed = false;
     bool settled = false;            // Viability has taken away what leads nowhere
-    int8_t clean = -1;               // LALR: memo of clean_stack
+    int8_t clean = -1;               // LALR: memo of LalrRows::clean_stack
     int8_t viable = -1;              // memo of Viability: 1: some text leads from here to an end, 0: none
     ByteSet first;                   // bytes that a terminal can begin with
     std::vector<Expected> terminals;

@@ -178,7 +178,39 @@ class Rows final : public LalrRows {
     // How many tokens what a row expects may take; -1: any number.
     int32_t limit(const Expected& e) const { return e.terminal < 0 ? -1 : symbols_->limit(e.terminal); }
 
+  protected:
+    bool free_behind(const Item& frame, const LalrProof& proof) override {
+        const auto known = free_behind_.find({frame.row, frame.nonterminal});
+        if (known != free_behind_.end()) return known->second;
+        std::vector<Item> items;
+        each_caller(frame.row, frame.nonterminal, [&](const Item& caller) { items.push_back(obliged(caller, -1)); });
+        Row* behind = make(std::move(items));
+        close(behind);
+        bool free = false;
+        for (uint32_t i = 0; i < behind->terminals.size() && !free; ++i)
+            free = leaves_nothing(behind->terminals[i]) && proof.lets_follow(symbols_->lexer().first(behind->terminals[i].start)) &&
+                   completes_freely(after(behind, i));
+        return free_behind_[{frame.row, frame.nonterminal}] = free;
+    }
+
   private:
+    // Whether a terminal obliges what follows to nothing.
+    bool leaves_nothing(const Expected& e) {
+        return e.terminal >= 0 && limit(e) < 0 && !symbols_->lexer().expressions().is_longest(e.start->expr);
+    }
+
+    // Whether some few terminals that oblige to nothing complete the text; false where that is not found at once.
+    bool completes_freely(Row* from) {
+        std::vector<Row*> rows{from};
+        for (size_t i = 0; i < rows.size() && i < kFewRows; ++i) {
+            close(rows[i]);
+            if (rows[i]->accepting) return true;
+            for (uint32_t k = 0; k < rows[i]->terminals.size() && rows.size() < kFewRows; ++k)
+                if (leaves_nothing(rows[i]->terminals[k])) rows.push_back(after(rows[i], k));
+        }
+        return false;
+    }
+
     // What closing a row adds to it.
     static int64_t closed_memory(const Row& row) {
         size_t items = 0;
@@ -188,6 +220,7 @@ class Rows final : public LalrRows {
                                     row.terminals.capacity() * sizeof(Expected));
     }
 
+    static constexpr size_t kFewRows = 32;
     static constexpr int64_t kVisit = 4;   // steps that an item of a row counts for
 
     static constexpr int64_t kObliged = 64;   // bytes that a row after an obligation takes in `obliged_`
@@ -298,6 +331,7 @@ class Rows final : public LalrRows {
         }
     }
 
+    std::map<std::pair<Row*, int32_t>, bool> free_behind_;   // memo, by frame
     std::map<std::pair<const Expected*, int32_t>, Row*> obliged_;   // memo of `after`
     Seen seen_, made_;   // scratch of `close` and of `make`
 };

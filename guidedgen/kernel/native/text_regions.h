@@ -3,6 +3,8 @@
 // Which tokens of plain text can be read in such a state needs no walk, but for those with a character that leads elsewhere.
 #pragma once
 
+#include <functional>
+
 #include "automaton.h"
 #include "text_tokens.h"
 
@@ -19,6 +21,39 @@ class TextRegions : public Automaton {
     bool characters(LexState* s) {
         if (s->characters < 0) s->characters = !s->loop.has(0xC3) && loops_on_characters(s, s);
         return s->characters == 1;
+    }
+
+    // The same of the characters that some of the bytes begin with.
+    bool characters(LexState* s, const ByteSet& bytes) {
+        if (characters(s)) return true;
+        if (expressions_.at(s->expr).op != Op::Longest || s->loop.has(0xC3)) return false;   // others would not gain by it
+        const auto known = leads_.find(s);
+        const ByteSet& back = known != leads_.end() ? known->second : leads_.emplace(s, leads(s, s)).first->second;
+        return beyond_ascii(bytes).subset_of(back);
+    }
+
+    static ByteSet beyond_ascii(ByteSet bytes) {
+        bytes.w[0] = bytes.w[1] = 0;
+        bytes.w[2] = 0;   // what goes on with a character
+        return bytes;
+    }
+
+    // The bytes that begin characters beyond ASCII all of which lead from one state to another, through states that accept nothing.
+    ByteSet leads(LexState* from, LexState* target) {
+        std::map<std::pair<LexState*, int>, bool> known;
+        const std::function<bool(LexState*, int)> all = [&](LexState* now, int within) {
+            if (within == 0 || !now || now->accepting) return within == 0 && now == target;
+            const auto met = known.emplace(std::make_pair(now, within), true);
+            if (!met.second) return met.first->second;
+            bool good = true;
+            for (int b = 0x80; b < 0xC0 && good; ++b)
+                if (const int to = utf8_step(within, static_cast<uint8_t>(b)); to >= 0) good = all(next(now, static_cast<uint8_t>(b)), to);
+            return known[{now, within}] = good;
+        };
+        ByteSet found;
+        for (int b = 0xC2; b < 0xF5; ++b)
+            if (all(next(from, static_cast<uint8_t>(b)), utf8_step(0, static_cast<uint8_t>(b)))) found.add(static_cast<uint8_t>(b));
+        return found;
     }
 
     // The bytes that characters of plain text begin with after which reading may end, fail or leave the region, where those
@@ -220,6 +255,7 @@ class TextRegions : public Automaton {
     }
 
     std::unordered_map<int32_t, Steps> steps_;   // memo of steps_of
+    std::unordered_map<LexState*, ByteSet> leads_;   // memo of `leads` from a state back to it
 };
 
 }  // namespace guidedgen

@@ -161,8 +161,11 @@ class TrieWalks : public TextSafety {
         }
     }
 
-    // The bytes that an obligation rules out at once.
-    const ByteSet& barred(int32_t obligation) {
+    // What an obligation rules out at once: bytes, and all characters that begin with some others.
+    struct Barred {
+        ByteSet bytes, leads;
+    };
+    const Barred& barred(int32_t obligation) {
         const auto known = barred_.find(obligation);
         if (known != barred_.end()) return known->second;
         LexState* s = state(obligation);
@@ -170,13 +173,20 @@ class TrieWalks : public TextSafety {
         ByteSet bytes;
         for (size_t i = 0; i < s->edges.size(); ++i)
             if (target(s, i)->accepting) bytes = bytes | s->edges[i].bytes;
-        return barred_.emplace(obligation, bytes).first->second;
+        return barred_.emplace(obligation, Barred{bytes, leads(s, state(Expressions::kEpsilon))}).first->second;
+    }
+
+    // Whether an obligation rules out all of some bytes that stand below a node.
+    bool bars(int32_t obligation, const Subtrees::Below& below, const ByteSet& bytes) {
+        const Barred& known = barred(obligation);
+        const ByteSet rest = bytes - known.bytes;
+        return rest.empty() || (below.characters && !(rest.w[0] | rest.w[1]) && beyond_ascii(rest).subset_of(known.leads));
     }
 
     // Whether what stands below a node may begin behind the end of a lexeme there.
     bool may_cross(uint32_t at, int32_t obligation) {
         const Subtrees::Below* below = trie_->subtrees.below(at);
-        return !below || !below->next.subset_of(barred(obligation));
+        return !below || !bars(obligation, *below, below->next);
     }
 
     void note_crossing(uint32_t at, LexState* now, Found& found) {
@@ -188,7 +198,7 @@ class TrieWalks : public TextSafety {
 
     // Whether no text ends in a state, or none of the bytes below a node may follow one that ends there.
     bool stays(LexState* s, const Subtrees::Below* below) {
-        return !s->accepting || (obligation(s) >= 0 && below && below->bytes.subset_of(barred(s->obligation)));
+        return !s->accepting || (obligation(s) >= 0 && below && bars(s->obligation, *below, below->bytes));
     }
 
     // The state after a node's byte, or nullptr; notes that the node's end is a crossing.
@@ -337,7 +347,7 @@ class TrieWalks : public TextSafety {
         const auto &b = below.bytes.w, &loop = s->loop.w;
         if (!((b[0] & ~loop[0]) | (b[1] & ~loop[1]))) {
             if (!((b[2] & ~loop[2]) | (b[3] & ~loop[3]))) return true;
-            if (below.characters && characters(s)) return true;
+            if (below.characters && characters(s, below.bytes)) return true;
         }
         if (!below.characters || !below.bytes.subset_of(TextTokens::all())) return false;
         const ByteSet* leaving_ = known_leaving(s);
@@ -428,7 +438,7 @@ class TrieWalks : public TextSafety {
     static constexpr int kFewSafe = 3;               // characters
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     std::shared_ptr<const Trie> trie_;
-    std::unordered_map<int32_t, ByteSet> barred_;
+    std::unordered_map<int32_t, Barred> barred_;
     uint64_t walks_ = 0;
 };
 
