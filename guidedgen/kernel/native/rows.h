@@ -182,14 +182,21 @@ class Rows final : public LalrRows {
     bool free_behind(const Item& frame, const LalrProof& proof) override {
         const auto known = free_behind_.find({frame.row, frame.nonterminal});
         if (known != free_behind_.end()) return known->second;
-        std::vector<Item> items;
-        each_caller(frame.row, frame.nonterminal, [&](const Item& caller) { items.push_back(obliged(caller, -1)); });
+        if (symbols_->obligations().marks_ends()) return false;   // an end may be ruled out, whatever comes behind it
+        Seen seen, made;   // this is asked in the midst of closing the frame's row
+        std::swap(seen, seen_);
+        std::swap(made, made_);
+        std::vector<Item> items;   // some of those that return there: one that can be completed is enough
+        for (const auto& [nonterminal, caller] : frame.row->callers)
+            if (nonterminal == frame.nonterminal) items.push_back(obliged(caller, -1));
         Row* behind = make(std::move(items));
         close(behind);
         bool free = false;
         for (uint32_t i = 0; i < behind->terminals.size() && !free; ++i)
             free = leaves_nothing(behind->terminals[i]) && proof.lets_follow(symbols_->lexer().first(behind->terminals[i].start)) &&
                    completes_freely(after(behind, i));
+        std::swap(seen, seen_);
+        std::swap(made, made_);
         return free_behind_[{frame.row, frame.nonterminal}] = free;
     }
 
