@@ -91,7 +91,7 @@ def test_slowest_masks(shared: Path, instances: dict[str, list[Path]]) -> None:
 @pytest.mark.timeout(300)
 def test_first_mask_of_python(shared: Path, tmp_path: Path) -> None:
     """In a process that finds the table in the cache folder, and has prepared the vocabulary."""
-    environment = os.environ | {"GUIDEDGEN_CACHE": str(tmp_path)}
+    environment = os.environ | {"GUIDEDGEN_CACHE": str(tmp_path), "GUIDEDGEN_TABLE_CACHE": "1"}
     command = [sys.executable, "-c", FIRST_MASK, str(shared / "data" / "tokenizers" / "llama3_1")]
     seconds = [
         float(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
