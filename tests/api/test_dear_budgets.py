@@ -54,7 +54,7 @@ def test_a_token_that_leads_too_far_is_taken_back() -> None:
     grammar = gg.compile(gg.library("arithmetic"), vocabulary)
     constraint = gg.AllOf([grammar, gg.MaxTokens(4, vocabulary, complete=True, ahead=1)])
     sampler = Sampler(Eager(vocabulary=vocabulary))
-    (chunk,) = gg.Plain().run(sampler, [Sequence.prompt((0,), constraint.start())], gg.Sampling())
+    *_, chunk = gg.Plain().run(sampler, [Sequence.prompt((0,), constraint.start())], gg.Sampling())
     assert (vocabulary.decode_bytes(chunk.sequence.generated()), chunk.finish) == (b"0", "stop")
     assert sampler.trace.snapshot().total("retracted") > 0
 
