@@ -64,9 +64,7 @@ def outcome(
     if complete:
         scanner.finish()
     text = _plain(data)
-    notes = notes_of(reversed([*sequence.nodes()]), output, vocabulary)
-    if ending is not None:
-        notes.append(note_of(ending, output, vocabulary))
+    notes = _notes(sequence, ending, output, vocabulary)
     result: Result[Any] = Result(
         text=text,
         tokens=sequence.generated(),
@@ -84,6 +82,11 @@ def outcome(
         return _parsed(replace(result, captures=captures), data, output)
     refusal = _refusal(sequence.state) if finish == "dead_end" else None
     return replace(result, error=_unfinished(result, sequence.state, scanner, request), complaint=refusal)
+
+
+def _notes(sequence: Tokens, ending: TokenRecord | None, output: Output, vocabulary: Vocabulary) -> list[Note]:
+    notes = notes_of(reversed([*sequence.nodes()]), output, vocabulary)
+    return notes if ending is None else [*notes, note_of(ending, output, vocabulary)]
 
 
 def _plain(data: bytes) -> str:

@@ -146,16 +146,9 @@ def _figures(
     forced = sum(record.forced for record in own)
     trees = [draft for record in own for draft in record.drafts]
     measured = bool(sum(record.forward_seconds for record in own))
-    parts = {name: sum(getattr(record, f"{name}_seconds") for record in own) for name in ("forward", "mask", "draft")}
-    wall = sum(record.decode_seconds() for record in own)
-    parts["rest"] = wall - sum(parts.values())
-    spent = sum(record.decode_seconds(cpu=cpu) for record in own)
+    steps = _step_ms(own, forwards, cpu=cpu) if measured and forwards else {}
     near = sum(found.gap <= NEAR.get(found.dtype, NEAR_ROUNDED) for found in differences)
     compared = len({record.cell for record in own}) if plain else 0
-
-    def a_step(name: str) -> float | None:
-        return 1e3 * parts[name] / wall * spent / forwards if measured and forwards else None
-
     return Figures(
         task=task,
         constraint=constraint,
@@ -175,14 +168,23 @@ def _figures(
         forced=_ratio(forced, decoded) or 0.0,
         drafted=_ratio(sum(nodes for nodes, _, _ in trees), len(trees)),
         accepted=acceptance(trees),
-        forward_ms=a_step("forward"),
-        mask_ms=a_step("mask"),
-        draft_ms=a_step("draft"),
-        rest_ms=a_step("rest"),
+        forward_ms=steps.get("forward"),
+        mask_ms=steps.get("mask"),
+        draft_ms=steps.get("draft"),
+        rest_ms=steps.get("rest"),
         same=compared - len(differences),
         near=near,
         different=len(differences) - near,
     )
+
+
+def _step_ms(own: Sequence[Record], forwards: int, *, cpu: bool) -> dict[str, float]:
+    """Milliseconds of a forward, by what they went to."""
+    parts = {name: sum(getattr(record, f"{name}_seconds") for record in own) for name in ("forward", "mask", "draft")}
+    wall = sum(record.decode_seconds() for record in own)
+    parts["rest"] = wall - sum(parts.values())
+    spent = sum(record.decode_seconds(cpu=cpu) for record in own)
+    return {name: 1e3 * seconds / wall * spent / forwards for name, seconds in parts.items()}
 
 
 def acceptance(trees: Iterable[tuple[int, int, int]]) -> tuple[float, ...]:
