@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from guidedgen.grammars.tools import Tools
     from guidedgen.limits import Limits
     from guidedgen.result import FieldReport, OutputReport, Result, TokenReport
+    from guidedgen.sampler.coupled import Coupled
     from guidedgen.sampler.selections import Channels, Pages
     from guidedgen.sampler.settings import Sampling
     from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
@@ -111,6 +112,7 @@ __all__ = [
     "Constraint",
     "Contrast",
     "ContrastiveSearch",
+    "Coupled",
     "Date",
     "DateTime",
     "DeadEnd",
@@ -298,6 +300,7 @@ _SOURCES = {
     "guidedgen.grammars.tools": ("Tools",),
     "guidedgen.limits": ("Limits",),
     "guidedgen.result": ("FieldReport", "OutputReport", "Result", "TokenReport"),
+    "guidedgen.sampler.coupled": ("Coupled",),
     "guidedgen.sampler.selections": ("Channels", "Pages"),
     "guidedgen.sampler.settings": ("Sampling",),
     "guidedgen.sampler.views": ("Regions", "SinkWindow", "TopTokens"),

@@ -152,8 +152,8 @@ class Store(Protocol):
         """Copy the content of slots `old` [M] to slots `new` [M], all at once; they may overlap."""
 
 
-Change = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor] | None]
-"""Keys [M, KV, D] and values [M, KV, Dv] of a layer to others, or None to leave them."""
+Change = Callable[[int, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor] | None]
+"""A layer's number, its keys [M, KV, D] and values [M, KV, Dv], to other keys and values, or None to leave them."""
 
 
 class ThinStore(Store, Protocol):

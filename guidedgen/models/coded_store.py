@@ -33,12 +33,12 @@ class CodedStore(SlotStore):
         super().__init__(wider, capacity=capacity, dtype=torch.uint8, device=torch.device("cpu"))
 
     def gather(
-        self, sources: list[torch.Tensor], slots: torch.Tensor, change: Change = lambda keys, values: None
+        self, sources: list[torch.Tensor], slots: torch.Tensor, change: Change = lambda layer, keys, values: None
     ) -> None:
         """See `SlotStore.gather`; `change` sees numbers, and what it makes of them is rounded anew."""
 
-        def on_codes(keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-            changed = change(decoded(keys), decoded(values))
+        def on_codes(layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+            changed = change(layer, decoded(keys), decoded(values))
             return None if changed is None else (encoded(changed[0]), encoded(changed[1]))
 
         super().gather(sources, slots, on_codes)

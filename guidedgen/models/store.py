@@ -94,14 +94,14 @@ class SlotStore:
         return self.positions_in(layer)[slots]
 
     def gather(
-        self, sources: list[torch.Tensor], slots: torch.Tensor, change: Change = lambda keys, values: None
+        self, sources: list[torch.Tensor], slots: torch.Tensor, change: Change = lambda layer, keys, values: None
     ) -> None:
         """Copy, in each layer, what `change` makes of `sources[layer]` [M] to slots [M]; the two may overlap."""
         if self.uneven is None:
             self.uneven = self.positions[:, None].repeat(1, self.layers)
         for layer, source in enumerate(sources):
             keys, values = self.keys[layer][source], self.values[layer][source]
-            changed = change(keys, values)
+            changed = change(layer, keys, values)
             self.write(layer, slots, *(changed or (keys, values)))
             self.uneven[slots, layer] = self.uneven[source, layer]
 

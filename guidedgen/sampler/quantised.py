@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 
-class _Rounding:
+class Rounding:
     """A view that keeps every row and changes it."""
 
     threshold = 0
@@ -27,7 +27,7 @@ class _Rounding:
 
 
 @dataclass(frozen=True)
-class Quantised(_Rounding):
+class Quantised(Rounding):
     """Keys by channel over the tokens of a block, values by token: asymmetric, between the smallest and the largest.
 
     Source: Liu et al. 2024, "KIVI" (which axis), and Tiwari et al. 2025, "QuantSpec", section 4 (blocks of 128 tokens,
@@ -49,7 +49,7 @@ class Quantised(_Rounding):
         if self.bits not in (2, 4, 8) or self.block < 1:
             raise ValueError(f"{self} is no view: bits are 8, 4 or 2, and a block has at least one token")
 
-    def change(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def change(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `View.change`."""
         blocks = keys.float().view(-1, self.block, *keys.shape[1:])  # [N, block, KV, D]
         rounded = rounded_between(blocks, 1, self.bits).flatten(0, 1)
@@ -57,7 +57,7 @@ class Quantised(_Rounding):
 
 
 @dataclass(frozen=True)
-class Gear(_Rounding):
+class Gear(Rounding):
     """Quantised, with the largest and smallest numbers kept exactly and the error approximated by a low rank.
 
     Source: Kang et al. 2024, "GEAR", sections 3 and 4: outliers by channel of the keys and by token of the values, and
@@ -83,7 +83,7 @@ class Gear(_Rounding):
         if self.bits not in (2, 4, 8) or self.block < 1 or not 0 <= self.outliers < 1 or self.rank < 0:
             raise ValueError(f"{self} is no view: see its arguments")
 
-    def change(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def change(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `View.change`."""
         return (
             torch.cat([self._compressed(part.float(), 0) for part in torch.split(keys, self.block)]).to(keys.dtype),

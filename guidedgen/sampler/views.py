@@ -39,8 +39,8 @@ class View(Protocol):
             weights: the newest row's attention to each, mean over the heads [M]; None unless `scored`.
         """
 
-    def change(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """What is left of the kept rows' keys [K, KV, D] and values [K, KV, Dv]; None where they stay as they are."""
+    def change(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """What is left of a layer's kept keys [K, KV, D] and values [K, KV, Dv]; None where they stay as they are."""
 
 
 class _Eviction:
@@ -55,7 +55,7 @@ class _Eviction:
         """See `View.left`."""
         return min(rows, self.threshold)
 
-    def change(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+    def change(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
         """See `View.change`."""
         return None
 

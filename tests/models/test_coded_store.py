@@ -121,7 +121,7 @@ def test_slots_grow_move_and_are_changed_as_numbers() -> None:
     places = [torch.tensor([5, 6])] * 2
     store.gather(places, torch.tensor([50, 51]))
     assert torch.equal(decoded(store.keys[1])[50:52], before[5:7])
-    store.gather(places, torch.tensor([52, 53]), lambda keys, values: (keys * 2, values))
+    store.gather(places, torch.tensor([52, 53]), lambda layer, keys, values: (keys * 2, values))
     torch.testing.assert_close(decoded(store.keys[1])[52:54], 2 * before[5:7])
 
 

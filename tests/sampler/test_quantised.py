@@ -38,23 +38,23 @@ def test_errors_are_within_half_a_step(bits: int, axis: int, seed: int) -> None:
 def test_so_many_bits_give_so_many_values() -> None:
     keys, values = some(1, 64)
     for bits in (2, 4):
-        seen, kept = Quantised(bits, 64).change(keys, values)
+        seen, kept = Quantised(bits, 64).change(0, keys, values)
         assert max(len(seen[:, 0, channel].unique()) for channel in range(16)) == 2**bits
         assert max(len(row.unique()) for row in kept.flatten(0, 1)) <= 2**bits
 
 
 def test_blocks_have_scales_of_their_own() -> None:
     keys, values = some(2, 16)
-    both, _ = Quantised(4, 8).change(keys, values)
+    both, _ = Quantised(4, 8).change(0, keys, values)
     for start in (0, 8):
-        alone, _ = Quantised(4, 8).change(keys[start : start + 8], values[start : start + 8])
+        alone, _ = Quantised(4, 8).change(0, keys[start : start + 8], values[start : start + 8])
         assert torch.equal(both[start : start + 8], alone)
 
 
 def test_the_upper_half_of_eight_bits_is_four_bits() -> None:
     """QuantSpec's hierarchy: eight bits never move further from four than the residual's reach."""
     keys, values = some(3)
-    coarse, fine = (Quantised(bits, 8).change(keys, values)[0] for bits in (4, 8))
+    coarse, fine = (Quantised(bits, 8).change(0, keys, values)[0] for bits in (4, 8))
     step = (keys.amax(0) - keys.amin(0)) / 15
     assert bool(((fine - coarse).abs() <= step / 2 * 1.001 + 1e-6).all())
     assert float((fine - keys).abs().max()) < float((coarse - keys).abs().max()) / 8
@@ -62,13 +62,13 @@ def test_the_upper_half_of_eight_bits_is_four_bits() -> None:
 
 def test_gear_is_closer_than_rounding_alone_and_exact_at_full_rank() -> None:
     keys, values = some(4, 64)
-    plain = Gear(2, 64, outliers=0, rank=0).change(keys, values)
+    plain = Gear(2, 64, outliers=0, rank=0).change(0, keys, values)
     assert all(
-        torch.allclose(a, b, atol=1e-5) for a, b in zip(plain, Quantised(2, 64).change(keys, values), strict=True)
+        torch.allclose(a, b, atol=1e-5) for a, b in zip(plain, Quantised(2, 64).change(0, keys, values), strict=True)
     )
     errors = []
     for settings in ((0.0, 0), (0.0, 4), (0.2, 0), (0.2, 4), (0.0, 16)):
-        changed = Gear(2, 64, outliers=settings[0], rank=settings[1]).change(keys, values)
+        changed = Gear(2, 64, outliers=settings[0], rank=settings[1]).change(0, keys, values)
         errors.append([float((a - b).norm()) for a, b in zip(changed, (keys, values), strict=True)])
     for axis in (0, 1):
         none, ranked, exact, both, full = (error[axis] for error in errors)
@@ -92,7 +92,9 @@ def test_a_view_reads_whole_blocks_in_few_bits(family: str, view: View) -> None:
     store: Any = by_hand._engine.store
     slots = by_hand._tree.locate(base)[0].slots()[:8]
     for layer in range(2):
-        store.write(layer, torch.from_numpy(slots), *view.change(store.keys[layer][slots], store.values[layer][slots]))
+        store.write(
+            layer, torch.from_numpy(slots), *view.change(layer, store.keys[layer][slots], store.values[layer][slots])
+        )
     torch.testing.assert_close(actual, by_hand.logits([ahead]), atol=1e-4, rtol=0)
     assert not torch.allclose(actual, sampler.logits([ahead]), atol=1e-3)
     torch.testing.assert_close(sampler.logits([base]), expected)
