@@ -176,3 +176,25 @@ def test_what_must_follow_a_terminal_must_follow_within_its_grammar(kernel: str)
     constraint = gg.compile(gg.Sequence(called, "()"), VOCABULARY, implementation=kernel)
     check_constraint(constraint, VOCABULARY)
     assert [accepts(constraint, text) for text in ("f()", "f()()")] == [False, True]
+
+
+LAST = {
+    "python": "def f(a):\n    if a:\n        return [a]\n    return 'b'\n",
+    "arithmetic": "(1 + 2) * 3",
+    "json": '{"a": [1, 2.5e3, "b"], "c": null}',
+    "graphql": "query A($b: C!) { d(e: $b) { f } }",
+}
+
+
+@pytest.mark.parametrize("name", LAST)
+def test_a_grammar_at_the_end_of_another_text_has_the_masks_that_it_has_alone(name: str) -> None:
+    pieces = [b"  ", b"\n    ", b"):", b"return", b'": ', b"((", b"1 +", b"}}", b"x"]
+    vocabulary = gg.Vocabulary.from_tokens([*(bytes([byte]) for byte in range(256)), *pieces])
+    alone: Any = gg.compile(gg.library(name), vocabulary).start()
+    last: Any = gg.compile(gg.Sequence(">>", gg.library(name)), vocabulary).start().advance(ord(">")).advance(ord(">"))
+    for byte in LAST[name].encode():
+        assert (last.mask() == alone.mask()).all()
+        assert last.accepting == alone.accepting
+        alone, last = alone.advance(byte), last.advance(byte)
+    assert alone.accepting
+    assert last.accepting

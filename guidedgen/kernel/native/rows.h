@@ -191,7 +191,7 @@ class Rows final : public LalrRows {
             if (nonterminal == frame.nonterminal) items.push_back(obliged(caller, -1));
         Row* behind = make(std::move(items));
         close(behind);
-        bool free = false;
+        bool free = behind->accepting;   // or nothing stands there: the end of the whole text lets all end
         for (uint32_t i = 0; i < behind->terminals.size() && !free; ++i)
             free = leaves_nothing(behind->terminals[i]) && proof.lets_follow(symbols_->lexer().first(behind->terminals[i].start)) &&
                    completes_freely(after(behind, i));

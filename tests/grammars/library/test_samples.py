@@ -59,6 +59,8 @@ LEFT_OUT = {
 TREE_SITTER = ({"typescript": 0.15} if typescript_package() is None else {}) | (
     {"java": 0.05} if java_home() is None else {}
 )
+# What the language has and tree-sitter's grammar of it does not know.
+BEYOND_TREE_SITTER = frozenset(typescript_texts.BEYOND_TREE_SITTER if typescript_package() is None else ())
 WRONG = {"typescript": typescript_texts.WRONG}
 
 
@@ -73,11 +75,12 @@ def test_samples_and_their_mutations_are_judged_alike(name: str) -> None:
 @pytest.mark.parametrize("name", SUBSETS)
 def test_samples_of_subsets(name: str) -> None:
     judge = oracle(name)
-    expected = {text: judge(text) for text in SAMPLES[name]}
+    expected = {text: judge(text) or text in BEYOND_TREE_SITTER for text in SAMPLES[name]}
     assert {text: reads(name, text) for text in expected} == expected
     assert [text for text in WRONG.get(name, []) if reads(name, text)] == []
     left_out = LEFT_OUT.get(name, [])
-    assert [(text, judge(text), reads(name, text)) for text in left_out] == [(text, True, False) for text in left_out]
+    assert [text for text in left_out if reads(name, text)] == []
+    assert [text for text in left_out if not judge(text) and text not in BEYOND_TREE_SITTER] == []
 
 
 @pytest.mark.timeout(1800)

@@ -181,3 +181,9 @@ LEFT_OUT = [
     "interface A<out> { }",
     "type A = `${`b${C}`}`;",
 ]
+
+BEYOND_TREE_SITTER = [
+    "interface A<in out B, out C = D, in E extends F> { }",
+    "export default function (): a; export default function b(c: d): e;",
+    "global { }",
+]
