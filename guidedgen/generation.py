@@ -18,6 +18,7 @@ from guidedgen.decoders import BestFirst, strategy_named
 from guidedgen.decoders.base import Chunk, Strategy
 from guidedgen.errors import BudgetTooSmall, DeadEnd, ModelError
 from guidedgen.events import Done, Event
+from guidedgen.grammars.compile import GrammarConstraint
 from guidedgen.grammars.specs import spec_of
 from guidedgen.grammars.thinking import Thinking
 from guidedgen.grammars.tools import Tools
@@ -233,12 +234,19 @@ class Call:
         if shortest > budget:
             raise _too_small(shortest, wanted=wanted, left=left)
         parts: list[Constraint] = [] if grammar is None else [grammar]
-        dear = grammar is not None and grammar.compiled.table is not None and grammar.compiled.table.looks_ahead
-        complete, ahead = self._request.length.on_budget == "complete", _AHEAD if dear else None
+        complete, ahead = self._request.length.on_budget == "complete", _AHEAD if _budgets_are_dear(grammar) else None
         parts.append(MaxTokens(budget, self._vocabulary, complete=complete, ahead=ahead))
         if self._request.stops:
             parts.append(StopOn(self._request.stops, self._vocabulary))
         return AllOf(parts)
+
+
+def _budgets_are_dear(grammar: GrammarConstraint | None) -> bool:
+    """Whether no bound on the tokens behind every position is known, so that each group of tokens has to be decided."""
+    if grammar is None:
+        return False
+    table = grammar.compiled.table
+    return not grammar.vocabulary.spells_text or (table is not None and table.looks_ahead)
 
 
 def _too_small(shortest: int, *, wanted: int, left: int) -> BudgetTooSmall:

@@ -166,6 +166,13 @@ class Vocabulary:
         return digest.hexdigest()
 
     @cached_property
+    def spells_text(self) -> bool:
+        """Whether every byte of UTF-8 text (RFC 3629, section 4) is a token, so that n bytes are n tokens at most."""
+        begins = self.offsets[:-1][np.diff(self.offsets) == 1]
+        alone = set(np.frombuffer(self.data, np.uint8)[begins].tolist())
+        return alone.issuperset({*range(0xC0), *range(0xC2, 0xF5)})
+
+    @cached_property
     def _encoder(self) -> Encoder | None:
         """The tokenizer's own encoder; None where its library is not installed."""
         try:

@@ -41,6 +41,37 @@ def test_texts_are_those_of_exact_budgets(
         assert len(result.tokens) <= most
 
 
+@pytest.mark.parametrize("ahead", [1, 16])
+@pytest.mark.parametrize("text", ["[[[[[[1, 2], 3], [4, [5", '{"a": {"a": {"a": {"a": 1', '["' + "x" * 80])
+def test_json_texts_are_those_of_exact_budgets(
+    script: Script, monkeypatch: pytest.MonkeyPatch, text: str, ahead: int
+) -> None:
+    anything = gg.JsonSchema({"type": ["array", "object"]})
+    monkeypatch.setattr(generation, "_budgets_are_dear", lambda grammar: True)
+    for most in (2, 9, 20, 41):
+        found = []
+        for near in (ALWAYS, ahead):
+            monkeypatch.setattr(generation, "_AHEAD", near)
+            found.append(script(text)[0].generate("What?", anything, max_tokens=most))
+        exact, result = found
+        assert (result.text, result.finish) == (exact.text, exact.finish)
+        assert result.error is None
+
+
+def test_budgets_are_dear_where_bytes_are_not_tokens_or_what_follows_tells() -> None:
+    whole = [bytes([byte]) for byte in range(256)]
+    gaps = gg.Vocabulary.from_tokens([token for token in whole if token != b"\x04"])
+    full = gg.Vocabulary.from_tokens(whole[:0xC0] + whole[0xC2:0xF5])
+    assert (full.spells_text, gaps.spells_text) == (True, False)
+    for vocabulary, output, dear in (
+        (full, gg.JsonSchema({}), False),
+        (full, gg.Regex("a+"), False),
+        (full, gg.library("arithmetic"), True),
+        (gaps, gg.JsonSchema({}), True),
+    ):
+        assert generation._budgets_are_dear(gg.compile(output, vocabulary)) == dear
+
+
 class Eager(ToyModel):
     """Likes the three brackets best, then the end."""
 
