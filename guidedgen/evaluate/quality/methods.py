@@ -11,11 +11,13 @@ from guidedgen.decoders import Beam, BestFirst, ConditionalBeam, Conditioned, Pl
 from guidedgen.decoders.mix import (
     AgainstRepetition,
     Contrast,
+    ContrastiveSearch,
     LayerContrast,
     LayerCorrection,
     MixMethod,
     Momentum,
     NoisyInstruction,
+    WithNGrams,
 )
 from guidedgen.evaluate.engine import EvaluationError
 from guidedgen.models.base import LayerPlan
@@ -146,6 +148,8 @@ METHODS: Mapping[str, Method] = {
         "Yang 2023 (FSD)", "alpha 0.4, k 5, n 2", lambda model, message: AgainstRepetition(alpha=0.4, top_k=5, size=2)
     ),
     "momentum": _mixed("Lan 2022", "alpha 0.2, k 5", lambda model, message: Momentum(alpha=0.2, top_k=5)),
+    "contrastive-search": _mixed("Su 2022", "alpha 0.6, k 5", lambda model, message: ContrastiveSearch()),
+    "n-grams": _mixed("Witten 1991", "0.3, trigrams of the prompt", lambda model, message: WithNGrams(), claim=None),
     "contrast": _mixed(
         "O'Brien 2023",
         "beta 0.5, alpha 0.1; amateur: first half of the layers",
