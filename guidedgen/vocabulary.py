@@ -168,9 +168,7 @@ class Vocabulary:
     @cached_property
     def spells_text(self) -> bool:
         """Whether every byte of UTF-8 text (RFC 3629, section 4) is a token, so that n bytes are n tokens at most."""
-        begins = self.offsets[:-1][np.diff(self.offsets) == 1]
-        alone = set(np.frombuffer(self.data, np.uint8)[begins].tolist())
-        return alone.issuperset({*range(0xC0), *range(0xC2, 0xF5)})
+        return spells_text(self.data, self.offsets)
 
     @cached_property
     def _encoder(self) -> Encoder | None:
@@ -192,6 +190,13 @@ class Vocabulary:
     @cached_property
     def _lengths(self) -> list[int]:
         return sorted({len(token) for token in self._index})
+
+
+def spells_text(data: bytes, offsets: NDArray[np.int64]) -> bool:
+    """See `Vocabulary.spells_text`; token t is `data[offsets[t]:offsets[t + 1]]`."""
+    begins = offsets[:-1][np.diff(offsets) == 1]
+    alone = set(np.frombuffer(data, np.uint8)[begins].tolist())
+    return alone.issuperset({*range(0xC0), *range(0xC2, 0xF5)})
 
 
 def _is_unicode(text: str) -> bool:

@@ -11,8 +11,8 @@ from guidedgen.errors import ModelError
 from guidedgen.models import tiny
 from guidedgen.sampler.coupled import Coupled, codebooks, coded
 from guidedgen.sampler.sampler import Sampler
-from guidedgen.sampler.sequence import Sequence
 from guidedgen.toy import ToyModel
+from tests.sampler.tokens import reads_whole_blocks, some_tokens
 
 
 def entangled(seed: int, count: int = 300) -> torch.Tensor:
@@ -61,30 +61,16 @@ def test_every_number_goes_to_the_nearest_word_of_its_group() -> None:
 
 
 def test_a_view_reads_whole_blocks_as_words_of_the_codebooks() -> None:
-    """The same rows as a model whose store was rounded by hand, layer by layer with codebooks of its own."""
+    """Each layer by codebooks of its own."""
     model: Any = tiny.load("llama")
-    text = torch.randint(3, 48, (80,), generator=torch.Generator().manual_seed(1)).tolist()
-    view = Coupled.calibrated(model, text, channels=2, bits=4, block=4)
+    view = Coupled.calibrated(model, some_tokens(80), channels=2, bits=4, block=4)
     assert not torch.equal(view.keys[0], view.keys[1])
-    tokens = torch.randint(3, 48, (11,), generator=torch.Generator().manual_seed(5)).tolist()
-    base = Sequence.prompt(tokens, None)  # type: ignore[arg-type]
-    ahead = base.extend(5, None).extend(6, None)  # type: ignore[arg-type]
-    sampler = Sampler(model)
-    expected = sampler.logits([base])
-    actual = sampler.view(attention=view).logits([ahead])
-    by_hand = Sampler(model)
-    by_hand.logits([base])
-    store: Any = by_hand._engine.store
-    slots = by_hand._tree.locate(base)[0].slots()[:8]
+    numbers = entangled(4, 8)
     for layer in range(2):
-        keys, values = (
-            coded(store.keys[layer][slots], view.keys[layer]),
-            coded(store.values[layer][slots], view.values[layer]),
-        )
-        store.write(layer, torch.from_numpy(slots), keys, values)
-    torch.testing.assert_close(actual, by_hand.logits([ahead]), atol=1e-4, rtol=0)
-    assert not torch.allclose(actual, sampler.logits([ahead]), atol=1e-3)
-    torch.testing.assert_close(sampler.logits([base]), expected)
+        keys, values = view.change(layer, numbers, numbers + 1)
+        assert torch.equal(keys, coded(numbers, view.keys[layer]))
+        assert torch.equal(values, coded(numbers + 1, view.values[layer]))
+    reads_whole_blocks(model, view)
 
 
 def test_it_saves_no_memory_and_is_no_cache() -> None:

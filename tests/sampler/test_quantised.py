@@ -13,8 +13,8 @@ from guidedgen.errors import ModelError
 from guidedgen.models import tiny
 from guidedgen.sampler.quantised import Gear, Quantised, rounded_between
 from guidedgen.sampler.sampler import Sampler
-from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.views import View
+from tests.sampler.tokens import reads_whole_blocks
 
 
 def some(seed: int, count: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,25 +79,7 @@ def test_gear_is_closer_than_rounding_alone_and_exact_at_full_rank() -> None:
 @pytest.mark.parametrize("family", ["llama", "gemma2"])
 @pytest.mark.parametrize("view", [Quantised(4, 4), Gear(4, 4, rank=1)], ids=str)
 def test_a_view_reads_whole_blocks_in_few_bits(family: str, view: View) -> None:
-    """The same rows as a model whose store was rounded by hand."""
-    model: Any = tiny.load(family)
-    tokens = torch.randint(3, 48, (11,), generator=torch.Generator().manual_seed(5)).tolist()
-    base = Sequence.prompt(tokens, None)  # type: ignore[arg-type]
-    ahead = base.extend(5, None).extend(6, None)  # type: ignore[arg-type]
-    sampler = Sampler(model)
-    expected = sampler.logits([base])
-    actual = sampler.view(attention=view).logits([ahead])
-    by_hand = Sampler(model)
-    by_hand.logits([base])
-    store: Any = by_hand._engine.store
-    slots = by_hand._tree.locate(base)[0].slots()[:8]
-    for layer in range(2):
-        store.write(
-            layer, torch.from_numpy(slots), *view.change(layer, store.keys[layer][slots], store.values[layer][slots])
-        )
-    torch.testing.assert_close(actual, by_hand.logits([ahead]), atol=1e-4, rtol=0)
-    assert not torch.allclose(actual, sampler.logits([ahead]), atol=1e-3)
-    torch.testing.assert_close(sampler.logits([base]), expected)
+    reads_whole_blocks(tiny.load(family), view)
 
 
 def test_what_saves_no_memory_is_no_cache() -> None:

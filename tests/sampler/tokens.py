@@ -7,7 +7,9 @@ from typing import Any
 import torch
 
 from guidedgen.models.base import LayerPlan, Rows, Segment
+from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
+from guidedgen.sampler.views import View
 
 
 def prompt(*tokens: int) -> Sequence:
@@ -49,3 +51,23 @@ def mixed(model: Any, tokens: tuple[int, ...], whole: int, plan: LayerPlan) -> t
             )
             logits = model.forward(rows, store)
     return logits[0]
+
+
+def reads_whole_blocks(model: Any, view: View) -> None:
+    """Assert that a view with blocks of four sees the rows of a model whose store was changed by hand."""
+    base = prompt(*some_tokens(11, 5))
+    ahead = extend(base, 5, 6)
+    sampler = Sampler(model)
+    expected = sampler.logits([base])
+    actual = sampler.view(attention=view).logits([ahead])
+    by_hand = Sampler(model)
+    by_hand.logits([base])
+    store: Any = by_hand._engine.store
+    slots = by_hand._tree.locate(base)[0].slots()[:8]
+    for layer in range(2):
+        changed = view.change(layer, store.keys[layer][slots], store.values[layer][slots])
+        assert changed is not None
+        store.write(layer, torch.from_numpy(slots), *changed)
+    close(actual, by_hand.logits([ahead]))
+    assert not torch.allclose(actual, sampler.logits([ahead]), atol=1e-3)
+    torch.testing.assert_close(sampler.logits([base]), expected)

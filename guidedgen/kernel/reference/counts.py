@@ -31,7 +31,7 @@ class TokenCounts:
         """Whether a terminal in `state` can end within `left` tokens."""
         if state.nullable:
             return True
-        if left > 0 and self._lexemes.distance(state) <= left and self._trie.spells_bytes:
+        if left > 0 and self._lexemes.distance(state) <= left and self._trie.spells_text:
             return True
         return left > 0 and self._need(state) <= left
 

@@ -194,7 +194,7 @@ class Grammar:
 
     def _fits(self, state: State, tokens: int) -> bool:
         """Whether the shortest completion takes at most so many tokens; where bytes have tokens, one a byte at most."""
-        quick = self._trie.spells_bytes and self.states.cost(state) <= tokens
+        quick = self._trie.spells_text and self.states.cost(state) <= tokens
         return quick or self.completions.need(state) <= tokens
 
     def only_token(self, state: State) -> int | None:

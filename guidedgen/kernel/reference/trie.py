@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-_TEXT_BYTES = {*range(0xC0), *range(0xC2, 0xF5)}  # RFC 3629, section 4
+from guidedgen.vocabulary import spells_text
 
 
 class TokenTrie:
@@ -25,7 +25,7 @@ class TokenTrie:
         spelled: by node, how many tokens end there; they are the first ones of its subtree.
         below: by node, the set of bytes that occur in its subtree, as an integer; bit b stands for byte b.
         order: the tokens sorted by their bytes.
-        spells_bytes: whether every byte that UTF-8 text can have is a token.
+        spells_text: as of a `Vocabulary`.
     """
 
     def __init__(self, data: bytes, offsets: NDArray[np.int64]) -> None:
@@ -38,8 +38,7 @@ class TokenTrie:
         self.byte, self.depth, self.end, self.first, self.spelled = [0], [0], [0], [0], [0]
         self._build([text for text, _ in sorted_tokens])
         self.below = self._bytes_below()
-        single = {text for text, _ in sorted_tokens if len(text) == 1}
-        self.spells_bytes = all(bytes([byte]) in single for byte in _TEXT_BYTES)
+        self.spells_text = spells_text(data, offsets)
 
     def __len__(self) -> int:
         """How many nodes there are, the root included."""
