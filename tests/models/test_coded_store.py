@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 
@@ -17,6 +15,7 @@ from guidedgen.models.transformers_adapter import TransformersModel
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.toy import OneOf
+from tests.models.wide import wide_model
 
 if packed.native() is None:
     pytest.skip("the native kernel is not built", allow_module_level=True)
@@ -36,24 +35,6 @@ def coded(model: object, **settings: str) -> NativeLlama:
     backend = NativeLlama(model, **settings)
     backend.coded = True
     return backend
-
-
-def wide_model(dtype: torch.dtype = torch.float32) -> Any:
-    """Heads of 64 numbers: the widths that have kernels of their own."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=tiny.VOCABULARY_SIZE,
-        hidden_size=96,
-        intermediate_size=160,
-        num_hidden_layers=2,
-        num_attention_heads=6,
-        num_key_value_heads=2,
-        head_dim=64,
-    )
-    model: Any = LlamaForCausalLM(config)
-    return model.eval().to(dtype)
 
 
 def test_codes_keep_numbers_to_half_a_step() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from guidedgen.models.base import LayerPlan, Rows, Segment, Watch
 from guidedgen.models.lean_llama import LeanLlama
 from guidedgen.models.native_llama import NativeLlama, round_weights
 from guidedgen.models.transformers_adapter import TransformersModel
+from tests.models.wide import wide_model
 
 if packed.native() is None:
     pytest.skip("the native kernel is not built, or before it had row kernels", allow_module_level=True)
@@ -35,29 +35,6 @@ def chain(ids: torch.Tensor, context: torch.Tensor, slots: torch.Tensor) -> Rows
     count, first = ids.shape[0], context.shape[0]
     segment = Segment(start=0, stop=count, context=context)
     return rows(ids, torch.arange(first, first + count), slots, segment)
-
-
-def wide_model(dtype: torch.dtype = torch.float32) -> Any:
-    """Heads of 64 numbers, as real models have, and three of them to a key head."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = LlamaConfig(
-        vocab_size=tiny.VOCABULARY_SIZE,
-        hidden_size=96,
-        intermediate_size=160,
-        num_hidden_layers=2,
-        num_attention_heads=6,
-        num_key_value_heads=2,
-        head_dim=64,
-        max_position_embeddings=4096,
-    )
-    torch.manual_seed(0)
-    model = LlamaForCausalLM(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.copy_(torch.randn_like(parameter) / 8)
-    return model.eval().to(dtype)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
