@@ -168,7 +168,8 @@ class SafetyPhase(PromptedPhase):
             return self._settings.bias
         if prompt not in self._measured:
             beside = [Sequence.prompt(tokens, prompt.state) for tokens in harmless(prompt)]
-            sizes = self._size(self._sampler.logits(beside).log_softmax(-1))
+            rows = self._sampler.logits(beside)[:, : self._sampler.model.vocabulary.size]  # without padding
+            sizes = self._size(rows.log_softmax(-1))
             self._measured[prompt] = float(sizes.max())
         return self._measured[prompt]
 

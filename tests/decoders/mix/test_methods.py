@@ -129,7 +129,7 @@ def test_safety_mix(text: tuple[int, ...], allowed: list[int], bias: float) -> N
 
 def test_safety_mix_measures_its_bias_on_harmless_prompts() -> None:
     """The widest nucleus behind one of them, among all tokens."""
-    harmless = [(5, 5), (1, 6, 2), (3, 3)]
+    harmless = [(5, 6), (2, 5), (3, 3)]
     everything = list(range(MODEL.vocabulary.size))
     sizes = [nucleus(normalised(log_chances(prompt, everything)), 0.9) for prompt in harmless]
     assert len(set(sizes)) > 1
