@@ -276,7 +276,8 @@ METHODS: Mapping[str, Method] = {
         "Xu 2022", "128, merge 4", BestFirst(expansions=128), Claim(figure="perplexity", more=False, than=PLAIN)
     ),
     "resample": _conditioned("importance resampling", "8 particles", align="resample", particles=8),
-    "smc": _conditioned("Lew 2023", "8 particles", align="smc", particles=8),
+    "smc": _conditioned("Lew 2023, Chen 2005", "8 particles, compared by field", align="smc", particles=8),
+    "smc-by-token": _conditioned("Lew 2023", "8 particles", align="smc", particles=8, barrier="token"),
     "asap": _conditioned("Park 2024", "8 rounds", align="asap", rounds=8),
 }
 """Every method by name."""
