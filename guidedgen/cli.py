@@ -14,6 +14,7 @@ from guidedgen import __version__
 from guidedgen.errors import CompileError
 from guidedgen.evaluate.command import app as evaluate_app
 from guidedgen.inspect_command import app as inspect_app
+from guidedgen.lattice_output import Shown, print_lattice
 from guidedgen.output_options import OutputOptions
 from guidedgen.result_output import print_result, print_stream
 from guidedgen.terminal import (
@@ -92,6 +93,8 @@ guidedgen generate "A date in May 2024" --regex "2024-05-[0-3][0-9]"
 
 guidedgen generate "Weather in Ulm?" --tools my_module:search,book --tool-choice auto
 
+guidedgen generate "A name for a cat" --regex "[A-Z][a-z]{2,6}" --strategy best-first:64 --lattice best -n 10
+
 cat mail.txt | guidedgen generate - --schema ticket.json --stream"""
 
 
@@ -132,6 +135,10 @@ def generate(
     report: Annotated[
         bool, typer.Option("--report", help="What the constraint did, by field and token; to stderr.")
     ] = False,
+    lattice: Annotated[
+        str | None,
+        typer.Option(help="With --strategy best-first: all texts it met: the -n best, -n drawn ones (sample), or dot."),
+    ] = None,
     model: ModelName = "smollm2",
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -139,6 +146,7 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Generate one output of a type and print it."""
+    shown = _lattice_view(lattice, strategy, stream=stream)
     files = {"--schema": schema, "--lark": lark, "--gbnf": gbnf, "--ebnf": ebnf}
     called = None if tools is None else tools_named(tools, tool_choice)
     given = OutputOptions(files=files, type_=type_, grammar=grammar, regex=regex, choice=choice, tools=called)
@@ -158,13 +166,28 @@ def generate(
         "thinking": False if thinking is None else thinking,
     }
     loaded = _load(model, device, dtype, cache)
-    if stream:
+    if shown is not None:
+        found = loaded.lattice(output=output, messages=messages, **options)
+        print_lattice(found, show=shown, count=samples, seed=seed, as_json=as_json)
+    elif stream:
         if samples > 1:
             raise typer.BadParameter("--stream shows one sample; leave -n out")
         print_stream(loaded.stream(output=output, messages=messages, **options), output, as_json=as_json, report=report)
     else:
         result = loaded.generate(output=output, messages=messages, n=samples, **options)
         print_result(result, as_json=as_json, report=report)
+
+
+def _lattice_view(wanted: str | None, strategy: str, *, stream: bool) -> Shown | None:
+    """What is to be shown of a lattice, None where there is none."""
+    views: dict[str, Shown] = {"best": "best", "sample": "sample", "dot": "dot"}
+    if wanted is None:
+        return None
+    if wanted not in views:
+        raise typer.BadParameter(f"--lattice is one of {', '.join(views)}, not {wanted}")
+    if stream or strategy.partition(":")[0] != "best-first":
+        raise typer.BadParameter("a lattice comes from --strategy best-first, without --stream")
+    return views[wanted]
 
 
 @app.command(epilog='Example: guidedgen check ticket.json --tokenizer tokenizer.json --text \'{"title": "x"}\'')
