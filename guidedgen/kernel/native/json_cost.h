@@ -16,9 +16,9 @@ class Costs {
     Costs(Meaning& meaning, Progress& progress, Satisfiability& sat, JsonLayout& layout)
         : meaning_(meaning), progress_(progress), sat_(sat), layout_(layout), formulas_(meaning.formulas()) {}
 
-    // Bytes of the shortest text that an expression holds.
+    // Bytes of the shortest text that an expression holds. What cannot be written, a comma say, is wanted nowhere and costs nothing.
     int64_t length(int32_t expr) {
-        if (expr == Expressions::kEpsilon) return 0;
+        if (expr == Expressions::kEpsilon || expr == Expressions::kEmpty) return 0;
         return meaning_.lexer().distance(meaning_.state(expr));
     }
 
