@@ -82,7 +82,7 @@ class GrammarConstraint:
 
     def _first(self) -> InspectableState:
         start = self.compiled.start()
-        if self._dynamics is not None:
+        if self._grammar is not None and self._dynamics is not None:
             first = DynamicState.at([Thread(start)], self._dynamics, b"")
             if first is None:
                 hint = "The functions of its terminals answer with nothing at the beginning."
@@ -190,7 +190,8 @@ def compile(
         _grammar=form.grammar,
         _captured=form.captured,
     )
-    made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
+    if form.grammar is not None:
+        made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
     return made_of
 
 

@@ -25,6 +25,27 @@ class Meaning : public Truths {
           texts_(languages_->texts), numbers_(languages_->numbers), bounds_(*table_, formulas_, options), canonical_(options.canonical),
           every_spelling_(options.whitespace == 1) {}
 
+    // Whether it is plain to see that some value satisfies a goal: most schemas allow a kind of value without saying more about
+    // it, and then no language has to be built to know that. False: that has to be found out.
+    bool plainly_some(int32_t f) const {
+        const Formula& v = formulas_.at(f);
+        if (v.op != FOp::Var || !lexer_->trie().spells_text) return false;
+        const SchemaNode& n = table_->nodes[static_cast<size_t>(v.a)];
+        if (n.always >= 0 || n.in_place) return n.always == 1;
+        const bool any_string = (n.types & kString) && !n.string, any_number = (n.types & kNumber) == kNumber && !n.number;
+        if (n.has_values)
+            return std::any_of(n.values.begin(), n.values.end(), [&](int32_t id) {
+                const Kind kind = table_->values[static_cast<size_t>(id)].kind;
+                return kind == Kind::String ? any_string : kind == Kind::Number ? any_number : kind == Kind::Null ? (n.types & kNull) != 0
+                       : kind == Kind::True || kind == Kind::False ? (n.types & kBoolean) != 0 : false;
+            });
+        if (any_string || (n.types & (kNull | kBoolean)) || ((n.types & kNumber) && !n.number)) return true;
+        if ((n.types & kString) && n.string->pattern < 0 && n.string->format < 0 && !n.string->content &&
+            (n.string->max_length < 0 || n.string->min_length <= n.string->max_length)) return true;
+        if ((n.types & kArray) && (!n.array || (n.array->min_items == 0 && (n.array->contains < 0 || n.array->min_contains == 0)))) return true;
+        return (n.types & kObject) && (!n.object || (n.object->required.empty() && n.object->min_properties == 0));
+    }
+
     Lexer& lexer() { return *lexer_; }
     Texts& texts() { return texts_; }
     LexState* state(int32_t expr) { return lexer_->state(expr); }

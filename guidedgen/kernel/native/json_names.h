@@ -285,9 +285,9 @@ class KeyNames {
     Meaning& meaning_;
     Formulas& formulas_;
     Products products_{meaning_.lexer()};
-    std::deque<KeyClass> classes_;
+    Stable<KeyClass> classes_;
     std::vector<std::vector<Condition>> class_conditions_;   // sorted, as conditions are
-    std::deque<Plan> plans_;
+    Stable<Plan> plans_;
     std::map<std::pair<std::vector<int32_t>, std::vector<Condition>>, int32_t> plan_ids_;
     std::map<std::pair<int32_t, Condition>, bool> satisfies_;
     int64_t bytes_ = 0;                                      // of conditions

@@ -32,6 +32,7 @@ class Satisfiability : public Rests {
     // Whether some value satisfies a goal.
     bool goal(int32_t f) {
         if (f <= Formulas::kTrue) return f == Formulas::kTrue;
+        if (meaning_.plainly_some(f)) return true;
         auto known = goals_.find(f);
         if (known != goals_.end()) {
             if (known->second < 2) return known->second == 1;

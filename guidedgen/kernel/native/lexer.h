@@ -18,6 +18,7 @@ class Lexer : public LexerForms {
         : LexerForms(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
 
     std::mutex& mutex() { return mutex_; }
+    std::vector<uint32_t>& marks() { return marks_; }   // scratch of whoever has the mutex: a bit for each token
     int64_t memory() const { return automaton_memory() + contents_.memory() + text_->memory(); }
 
     LexMask& mask(LexState* s) {
@@ -433,6 +434,7 @@ class Lexer : public LexerForms {
     std::unique_ptr<Content> long_tokens_;
     std::unordered_map<int32_t, const Content*> counted_;   // memo of counts_characters
     std::mutex mutex_;
+    std::vector<uint32_t> marks_;
 };
 
 }  // namespace guidedgen

@@ -108,6 +108,12 @@ class Grammar:
                 "bytes": self._used(),
             }
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the caches take."""
+        with self._lock:
+            return self._used()
+
     @contextmanager
     def operation(self) -> Iterator[None]:
         """Holds the lock; between two outermost operations the caches are emptied if they have grown too large."""
