@@ -54,6 +54,7 @@ class Meaning : public Truths {
     // The contents of strings (between the quotes) for which a formula over variables holds: without `all_spellings`, texts
     // out of an enumeration are only there as serialisers write them.
     int32_t strings(int32_t f, bool all_spellings = false) {
+        if (!written_.has(Kind::String)) return Expressions::kEmpty;
         all_spellings |= every_spelling_;
         auto& memo = strings_[all_spellings];
         auto known = memo.find(f);
@@ -95,6 +96,11 @@ class Meaning : public Truths {
             plain.push_back(lexer_->expressions().literal(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
         }
         return lexer_->expressions().either(std::move(plain));
+    }
+
+    // Whether a name can be written at all.
+    bool writes_name(int32_t text) {
+        return lexer_->expressions().complete() || spelled({table_->text(text)}) != Expressions::kEmpty;
     }
 
     // A text between quotes as most serialisers write it: only what has to be escaped is.

@@ -119,9 +119,7 @@ class LlamaRows {
         fill(normed_, rows.count * std::max({shape_.width, inner, mixed}));
         fill(wide_, rows.count * std::max(2 * inner, mixed + 2 * shape_.kv_heads * shape_.dim));
         room_ = (plan_.longest() + TILE - 1) / TILE * TILE;
-        const int64_t scores = std::min(threads, Workers::MOST) * queries() * room_;
-        fill(scores_, scores);
-        if (static_cast<int64_t>(weights_.size()) < scores) weights_.resize(static_cast<size_t>(scores));
+        fill(scores_, std::min(threads, Workers::MOST) * queries() * room_);
     }
 
     int64_t block_rows() const { return std::min<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 16); }
@@ -177,7 +175,7 @@ class LlamaRows {
             kernels_.attend({block.rows, group, dim, wide_.data() + block.start * both + head * group * dim, both,
                              static_cast<uint8_t*>(slots.keys) + head * head_bytes, static_cast<uint8_t*>(slots.values) + head * head_bytes,
                              slot_bytes, kept, plan_.runs(block), block.run_count, plan_.seen() + block.start, shape_.scale,
-                             scores, weights_.data() + place, room_, normed_.data() + block.start * mixed + head * group * dim, mixed});
+                             scores, room_, normed_.data() + block.start * mixed + head * group * dim, mixed});
             for (size_t number = block.segment; number < block.segment + block.segments; ++number) {
                 const SegmentView& segment = rows.segments[number];
                 if (!segment.watched || segment.stop > block.start + block.rows) continue;
@@ -229,7 +227,6 @@ class LlamaRows {
     std::mutex busy_;  // the room below belongs to one call at a time
     PreparedRows input_;
     std::vector<float> normed_, wide_, scores_;
-    std::vector<uint16_t> weights_;
     int64_t room_ = 0;  // scores of one query
     RowPlan plan_;
 };

@@ -3,6 +3,7 @@
 // row's result does not depend on which runs it shares. Included by row_kernels_body.h.
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 
 #include "lanes.h"
@@ -131,17 +132,20 @@ void pass(const Attention& what, const SlotRun& run) {
     }
 }
 
-// Scores to exponentials; gives one over their sum.
+// Scores to exponentials, with zeros behind them up to a whole tile; gives one over their sum.
 float soften(float* scores, int64_t seen) {
-    Floats best = splat(scores[0]);
-    for (int64_t i = 0; i + LANES <= seen; i += LANES) best = greater(best, load<Floats>(scores + i));
-    float peak = largest(best);
-    for (int64_t i = seen / LANES * LANES; i < seen; ++i) peak = scores[i] > peak ? scores[i] : peak;
+    Ints lane;
+    for (int32_t i = 0; i < LANES; ++i) lane[i] = i;
+    const int64_t last = (seen - 1) / LANES * LANES;
+    store(scores + last, lane < splat(static_cast<int32_t>(seen - last)) ? load<Floats>(scores + last) : splat(-3e38f));
+    Floats best = load<Floats>(scores);
+    for (int64_t i = LANES; i < seen; i += LANES) best = greater(best, load<Floats>(scores + i));
+    const Floats peak = splat(largest(best));
     Floats total{};
-    for (int64_t i = 0; i < seen; i += LANES) {
-        const int64_t count = seen - i;
-        store_floats(scores + i, exponential(load_floats(scores + i, count) - peak), count);
-        total += load_floats(scores + i, count);
+    for (int64_t i = 0; i < (seen + TILE - 1) / TILE * TILE; i += LANES) {
+        const Floats power = i < seen ? exponential(load<Floats>(scores + i) - peak) : Floats{};
+        store(scores + i, power);
+        total += power;
     }
     return 1 / sum(total);
 }

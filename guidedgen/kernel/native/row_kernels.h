@@ -81,7 +81,6 @@ struct Attention {
     const int64_t* seen;      // [rows]: how many slots each sees
     float scale;
     float* scores;            // [rows * heads][room]
-    uint16_t* weights;        // [rows * heads][room]
     int64_t room;             // at least what a row sees, a multiple of TILE
     float* out;               // [rows][heads][dim], rows `out_stride` apart
     int64_t out_stride;
