@@ -132,7 +132,10 @@ def _remedy(error: BaseException) -> str:
 def _tokenizer(source: str, options: dict[str, Any]) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(source, **options)
+    tokenizer: Any = AutoTokenizer.from_pretrained(source, **options)
+    # A prompt that is too long gets our error, with its remedy, and not a warning before it.
+    getattr(tokenizer, "deprecation_warnings", {})["sequence-length-is-longer-than-the-specified-maximum"] = True
+    return tokenizer
 
 
 def _weights(source: str, options: dict[str, Any], dtype: torch.dtype | str, device: torch.device) -> Any:

@@ -24,10 +24,18 @@ class Lengthy:
     Args:
         least: of all tokens, the forced ones too.
         most: none where it is None.
+
+    Raises:
+        ValueError: a number is out of its range.
     """
 
     least: int = 1
     most: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if self.least < 0 or (self.most is not None and self.most < max(0, self.least)):
+            raise ValueError(f"least={self.least!r} must be at least 0 and most={self.most!r} no less than it, or None")
 
     def __call__(self, sequence: Sequence, ended: bool) -> float:
         """See `Predicate`."""
@@ -44,11 +52,20 @@ class Unrepeated:
         longest: of the runs, in tokens.
         times: how often is too often.
         least: tokens of all repetitions together; shorter ones are let pass.
+
+    Raises:
+        ValueError: a number is out of its range.
     """
 
     longest: int = 16
     times: int = 3
     least: int = 6
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name, lowest in (("longest", 1), ("times", 2), ("least", 0)):
+            if getattr(self, name) < lowest:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be at least {lowest}")
 
     def __call__(self, sequence: Sequence, ended: bool) -> float:
         """See `Predicate`."""
