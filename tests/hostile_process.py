@@ -1,8 +1,8 @@
 """Runs hostile inputs, each in a process of its own under hard limits on time and memory.
 
 A worker module has a table of cases: by name, a function that makes the specs to compile, by what they are called. Each
-is compiled in a child of its own. `python -m WORKER NAME...` (or `all`) prints what became of them, one JSON line each; without names it reads them from
-standard input. It has one thread, so that forking it is safe.
+is compiled in a child of its own. `python -m WORKER NAME...` (or `all`) prints what became of them, one JSON line each;
+without names it reads them from standard input. It has one thread, so that forking it is safe.
 """
 
 from __future__ import annotations

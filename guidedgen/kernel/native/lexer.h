@@ -18,6 +18,7 @@ class Lexer : public LexerDifferences {
         : LexerDifferences(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
 
     std::mutex& mutex() { return mutex_; }
+    std::vector<uint32_t>& marks() { return marks_; }   // scratch of whoever has the mutex: a bit for each token
     int64_t memory() const { return automaton_memory() + contents_.memory() + text_->memory(); }
 
     LexMask& mask(LexState* s) {
@@ -450,6 +451,7 @@ class Lexer : public LexerDifferences {
     std::unordered_map<int32_t, const Content*> counted_;   // memo of counts_characters
     std::unordered_map<const Remainder*, std::vector<uint32_t>> deep_;   // memo of deep_of
     std::mutex mutex_;
+    std::vector<uint32_t> marks_;
 };
 
 }  // namespace guidedgen

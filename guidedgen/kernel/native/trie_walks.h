@@ -13,7 +13,7 @@ class TrieWalks : public TextSafety {
   public:
     // `text`: that of the same tokens, where another lexer has it already.
     TrieWalks(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text)
-        : TextSafety(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie)), trie_(std::move(trie)) {}
+        : TextSafety(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie), trie->spelled), trie_(std::move(trie)) {}
 
     const Trie& trie() const { return *trie_; }
     int64_t visited() const { return visited_; }
