@@ -97,8 +97,7 @@ void make_rows(LlamaRows* self, nb::dict shape, nb::list layers, Array<const flo
     std::vector<LlamaLayer> read;
     for (nb::handle layer : layers)
         read.push_back({floats(layer[0]), floats(layer[3]), nb::cast<SharedMatrix>(layer[1]), nb::cast<SharedMatrix>(layer[2]),
-                        nb::cast<SharedMatrix>(layer[4]), nb::cast<SharedMatrix>(layer[5]), floats(layer[6]), floats(layer[7]),
-                        nb::cast<int64_t>(layer[8])});
+                        nb::cast<SharedMatrix>(layer[4]), nb::cast<SharedMatrix>(layer[5]), floats(layer[6]), floats(layer[7])});
     new (self) LlamaRows({number("width"), number("heads"), number("kv_heads"), number("dim"), real("epsilon"), real("scale")}, std::move(read),
                          std::vector<float>(norm.data(), norm.data() + norm.size()), std::move(head), *table);
 }
@@ -126,20 +125,21 @@ SegmentView segment_of(const nb::handle& given, int64_t rows, const SlotArrays& 
     return view;
 }
 
-// What windows hide from rows.
-Hidden hidden_of(const nb::dict& windows, int64_t rows, std::vector<nb::object>& alive) {
-    Hidden found;
-    for (auto [window, given] : windows) {
-        const auto counts = nb::cast<Index>(given);
+Hidden hidden_of(const nb::list& given, const std::vector<int64_t>& of, int64_t rows, int64_t layers, std::vector<nb::object>& alive) {
+    Hidden found{{}, of};
+    for (nb::handle one : given) {
+        const auto counts = nb::cast<Index>(one);
         require(size_of(counts.size()) == rows, "one number of hidden slots for each row");
-        found[nb::cast<int64_t>(window)] = counts.data();
-        alive.push_back(nb::borrow(given));
+        found.counts.push_back(counts.data());
+        alive.push_back(nb::borrow(one));
     }
+    require(size_of(of.size()) == layers, "a number for each layer says what is hidden from it");
+    for (int64_t number : of) require(number >= -1 && number < size_of(found.counts.size()), "counts that were not given");
     return found;
 }
 
-void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sines, nb::list segments, const nb::dict& windows,
-         const std::vector<int64_t>& layers, const SlotArrays& store, const nb::dict& taps, int threads) {
+void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sines, nb::list segments, nb::list counts,
+         const std::vector<int64_t>& counts_of, const std::vector<int64_t>& layers, const SlotArrays& store, const nb::dict& taps, int threads) {
     const LlamaShape& shape = self.shape();
     const int64_t count = size_of(hidden.shape(0));
     require(size_of(hidden.shape(1)) == shape.width, "hidden states of another width");
@@ -158,7 +158,7 @@ void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sine
         next = rows.segments.back().stop;
     }
     require(next == count, "every row belongs to a segment");
-    const Hidden unseen = hidden_of(windows, count, alive);
+    const Hidden unseen = hidden_of(counts, counts_of, count, self.layers(), alive);
     std::vector<float*> copies(static_cast<size_t>(self.layers()), nullptr);
     for (auto [layer, memory] : taps) {
         const auto into = nb::cast<Numbers>(memory);
@@ -212,9 +212,9 @@ void bind_rows(nb::module_& m) {
         .def(nb::init<std::vector<AnyStore>, std::vector<AnyStore>>(), "keys"_a, "values"_a);
     nb::class_<LlamaRows>(m, "LlamaRows", "The layers and the head of a Llama-shaped model over flat rows.")
         .def("__init__", &make_rows, "shape"_a, "layers"_a, "norm"_a, "head"_a, "kernels"_a = "")
-        .def("run", &run, "hidden"_a, "slots"_a, "cosines"_a, "sines"_a, "segments"_a, "windows"_a, "layers"_a, "store"_a, "taps"_a, "threads"_a,
-             "Runs layers over hidden states [R, width] in place; windows: how many of its oldest slots each row does not see, [R], by window; "
-             "taps: by layer, memory for what stands after it.")
+        .def("run", &run, "hidden"_a, "slots"_a, "cosines"_a, "sines"_a, "segments"_a, "hidden_slots"_a, "hidden_in"_a, "layers"_a, "store"_a, "taps"_a, "threads"_a,
+             "Runs layers over hidden states [R, width] in place; hidden_slots: how many of its oldest slots each row does not see, "
+             "[R] each, and hidden_in: which of them is a layer's, or -1; taps: by layer, memory for what stands after it.")
         .def("head", &head, "hidden"_a, "logits"_a, "threads"_a, "Final norm and head.");
 }
 
