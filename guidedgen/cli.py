@@ -375,11 +375,8 @@ def train_drafter_command(
 
 def _load(name: str, device: str, dtype: str, cache: str = "full") -> Model:
     from guidedgen.api import load  # late: brings torch
-    from guidedgen.sampler.named_views import CACHES, view_named
+    from guidedgen.sampler.named_views import cache_named
 
     with loading_bars() as told:
-        form, plus, view = cache.partition("+")
-        kept: Any = (
-            view_named(cache, CACHES) if form != "int8" else ("int8", view_named(view, CACHES)) if plus else form
-        )
+        kept: Any = cache_named(cache)  # what does not go together is refused by `load`
         return load(name, device=device, dtype=dtype, progress=told, cache=kept)
