@@ -39,6 +39,7 @@ class NativeLlama:
     """
 
     watches = True
+    sublayers = True
 
     def __init__(self, model: Any, *, weights: str = "dense", kernels: str = "") -> None:
         kernel, base = native(), model.model
@@ -136,6 +137,7 @@ class NativeLlama:
             [counts.numpy() for counts in behind[0]],
             behind[1],
             list(walk.layers),
+            [(walk.attends(layer), walk.feeds(layer)) for layer in walk.layers],
             self._arrays(store),
             {layer: memory.numpy() for layer, memory in taps.items()},
             torch.get_num_threads(),
@@ -153,7 +155,7 @@ class NativeLlama:
         memory = {}
         for number in rows.watch.weights if rows.watch is not None else ():
             segment = rows.segments[number]
-            memory[number] = torch.empty(
+            memory[number] = torch.zeros(
                 layers, self._kv_heads, segment.context.shape[0] + segment.stop - segment.start
             )
         return memory

@@ -22,6 +22,12 @@ struct LlamaLayer {
     std::vector<float> query_norm, key_norm;  // of each head's numbers, before they are rotated; empty for none
 };
 
+// A layer that runs, and which of its parts do.
+struct LayerTurn {
+    int64_t layer;
+    bool attends, feeds;
+};
+
 // What sliding windows hide: how many slots each row [rows] does not see, counted from its own first token. `of` says which of the
 // counts is a layer's, -1 for none.
 struct Hidden {
@@ -89,7 +95,7 @@ class LlamaRows {
 
     // Runs the layers named, in order, over the rows. `after(number)` is called when the layer of that number is done.
     template <typename After>
-    void run(StepRows& rows, const Hidden& hidden, const std::vector<int64_t>& which, const std::vector<LayerSlots>& slots, Kept kept, int threads,
+    void run(StepRows& rows, const Hidden& hidden, const std::vector<LayerTurn>& which, const std::vector<LayerSlots>& slots, Kept kept, int threads,
              const After& after) {
         std::lock_guard<std::mutex> hold(busy_);
         Workers::Turn turn(Workers::shared(), threads);
@@ -98,12 +104,12 @@ class LlamaRows {
         for (size_t i = 0; i < narrowed_.size(); ++i) narrowed_[i].narrow(plan_, hidden.counts[i]);
         make_room(rows, threads);
         for (size_t turn_of = 0; turn_of < which.size(); ++turn_of) {
-            const int64_t number = which[turn_of];
+            const int64_t number = which[turn_of].layer;
             const LlamaLayer& layer = layers_[static_cast<size_t>(number)];
             const int64_t own = hidden.of[static_cast<size_t>(number)];
             const Sight sight = own < 0 ? Sight{plan_, nullptr} : Sight{narrowed_[static_cast<size_t>(own)], hidden.counts[static_cast<size_t>(own)]};
-            attention(turn, rows, layer, sight, slots[static_cast<size_t>(number)], kept, static_cast<int64_t>(turn_of));
-            feed_forward(turn, rows, layer);
+            if (which[turn_of].attends) attention(turn, rows, layer, sight, slots[static_cast<size_t>(number)], kept, static_cast<int64_t>(turn_of));
+            if (which[turn_of].feeds) feed_forward(turn, rows, layer);
             after(number);
         }
     }
