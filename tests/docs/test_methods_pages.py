@@ -31,7 +31,7 @@ PAGES = {
 }
 OTHER_PAGES = {"Auto", "Overlapped", "Plain", "RewardGuided", "Speculative"}  # speculation.md has rows of its own
 DATA = {"Chunk", "Lattice", "LatticeEdge", "LatticeEnd", "LatticePath"}  # what comes out, no methods
-PREDICATES = {"Containing", "Lengthy", "Unrepeated"}  # parts of ConditionalBeam
+PREDICATES = {"Containing", "Lengthy", "Mentioning", "Unrepeated"}  # parts of ConditionalBeam
 EVERYWHERE = {"mix"}  # a parameter of all strategies
 NEEDED: Mapping[str, Any] = {
     "prompts": lambda prompt: ((1,),),
@@ -40,6 +40,7 @@ NEEDED: Mapping[str, Any] = {
     "then": gg.Resample(),
     "to": gg.Plain(),
     "tokens": (1,),
+    "vocabulary": ToyModel().vocabulary,
 }
 RANGE = re.compile(r"(from|above|between) (\d+)(?: (to|to below|and) (\d+))?(, or None)?")
 
