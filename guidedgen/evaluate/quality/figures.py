@@ -123,7 +123,7 @@ def _judged(method: str, records: Sequence[TextRecord]) -> Judgement:
     claim = method_named(method).claim
     if claim is None:
         return Judgement(method=method, claim=None, verdict="algorithm only")
-    wanted = [record for record in records if _about(claim, method, record)]
+    wanted = [record for record in records if about(claim, method, record)]
     own, others = (
         {(record.part, record.prompt): record for record in wanted if record.method == name}
         for name in (method, claim.than)
@@ -147,7 +147,7 @@ def _judged(method: str, records: Sequence[TextRecord]) -> Judgement:
     return Judgement(method=method, claim=claim, verdict=verdict, difference=found)
 
 
-def _about(claim: Claim, method: str, record: TextRecord) -> bool:
+def about(claim: Claim, method: str, record: TextRecord) -> bool:
     """Whether a claim is about this text: accuracy about tasks, all else about open texts where the method has them."""
     if claim.part is not None:
         return record.part == claim.part
