@@ -29,10 +29,11 @@ class Meaning : public Truths {
     // it, and then no language has to be built to know that. False: that has to be found out.
     bool plainly_some(int32_t f) const {
         const Formula& v = formulas_.at(f);
-        if (v.op != FOp::Var || !lexer_->trie().spells_text) return false;
+        if (v.op != FOp::Var || !lexer_->trie().spells_text || !lexer_->expressions().prints()) return false;
         const SchemaNode& n = table_->nodes[static_cast<size_t>(v.a)];
         if (n.always >= 0 || n.in_place) return n.always == 1;
-        const bool any_string = (n.types & kString) && !n.string, any_number = (n.types & kNumber) == kNumber && !n.number;
+        const bool any_string = (n.types & kString) && !n.string && (!n.has_values || lexer_->expressions().complete());   // a given one may need any byte
+        const bool any_number = (n.types & kNumber) == kNumber && !n.number;
         if (n.has_values)
             return std::any_of(n.values.begin(), n.values.end(), [&](int32_t id) {
                 const Kind kind = table_->values[static_cast<size_t>(id)].kind;

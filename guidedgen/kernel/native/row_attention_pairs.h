@@ -49,7 +49,7 @@ class PairAttention {
             for (int64_t d = 0; d < DIM; d += LANES) store_floats(queries_[n] + d, load<Floats>(query(n) + d));
         for (int64_t n = 0; n < what_.run_count; ++n) score(what_.runs[n]);
         for (int64_t n = 0; n < queries; ++n) {
-            factors_[n] = soften(scores(n), what_.seen[n / what_.heads]);
+            factors_[n] = softened(what_, n);
             std::memset(out(n), 0, DIM * sizeof(float));
         }
         for (int64_t n = 0; n < what_.run_count; ++n) mix(what_.runs[n]);
