@@ -53,7 +53,22 @@ class LalrPlaces {
         return *(known = &places_.back());
     }
 
-    const PlaceTerminal& terminal(int32_t number) const { return terminals_[static_cast<size_t>(number)]; }
+    // Calls `f` with the places behind an end of a share. Where only few tokens end so, each has a place of its own: other shares end there, too.
+    template <class F>
+    void each_at(LexMask& part, uint32_t at, int32_t obligation, int32_t state, F f) {
+        const std::vector<uint32_t> nodes = part.remainders[at].trie_nodes;
+        if (nodes.size() > kFewEnds) return f(this->at(&part, at, obligation, state));
+        for (uint32_t node : nodes) f(this->at(&lexer_.alone(node), 0, obligation, state));
+    }
+
+    // The same behind all ends of a share.
+    template <class F>
+    void each_behind(LexMask& share, int32_t state, F f) {
+        share.each_end([&](uint32_t at, int32_t left) { each_at(share, at, left, state, f); });
+    }
+
+    const PlaceTerminal& begun(int32_t number) const { return terminals_[static_cast<size_t>(number)]; }
+    int32_t terminal(int32_t number) const { return terminal_of_[static_cast<size_t>(number)]; }
 
     // Numbers of what begins at a place as a terminal, in more than one way perhaps.
     const std::vector<int32_t>& begun(TokenPlace& place, int32_t state, int32_t terminal) {
@@ -63,6 +78,7 @@ class LalrPlaces {
         auto add = [&](LexMask* share) {
             made.push_back(static_cast<int32_t>(terminals_.size()));
             terminals_.push_back({terminal, &place, share});
+            terminal_of_.push_back(terminal);
         };
         if (terminal != machine_.newline)
             for (LexMask* share : shares(place, starts(place, state, terminal, -1, false))) add(share);
@@ -88,6 +104,7 @@ class LalrPlaces {
     int64_t memory() const { return bytes_; }
 
   private:
+    static constexpr size_t kFewEnds = 4;
     static constexpr int64_t kPlace = sizeof(TokenPlace) + 128, kLines = 96, kBegun = 128;
 
     using Key = std::tuple<LexMask*, uint32_t, int32_t, int32_t>;
@@ -130,7 +147,8 @@ class LalrPlaces {
     LalrLexemes& lexemes_;
     std::vector<ByteSet> first_;   // by terminal
     std::deque<TokenPlace> places_;
-    std::deque<PlaceTerminal> terminals_;
+    std::deque<PlaceTerminal> terminals_;   // by number
+    std::vector<int32_t> terminal_of_;
     std::unordered_map<Key, TokenPlace*, KeyHash> by_key_;
     int64_t bytes_ = 0;
 };

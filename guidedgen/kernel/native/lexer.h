@@ -57,9 +57,8 @@ class Lexer : public LexerForms {
 
     // Tokens that go on below a remainder of `mask`, read from `s` there; where they cross the end again is in it, too.
     LexMask& below(LexMask& mask, uint32_t at, LexState* s) {
-        auto& known = mask.remainders[at].below;
-        for (auto& entry : known)
-            if (entry.first == s) return *entry.second;
+        const auto known = mask.remainders[at].below.find(s);
+        if (known != mask.remainders[at].below.end()) return *known->second;
         auto made = std::make_unique<LexMask>();
         if (!below_from_wider(mask, at, s, *made)) {
             Found found = new_walk(s);
@@ -69,8 +68,7 @@ class Lexer : public LexerForms {
             });
             finish(found, *made);
         }
-        known.emplace_back(s, std::move(made));
-        return *known.back().second;
+        return *mask.remainders[at].below.emplace(s, std::move(made)).first->second;
     }
 
     // The content class of a state that is not accepting and that most characters lead back to; nullptr for others.

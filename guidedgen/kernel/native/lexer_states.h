@@ -22,7 +22,7 @@ struct Remainder {
     std::vector<Child> children;   // sorted by byte
     ByteSet known;                 // their bytes; where not all of them are there yet, the bytes that were asked for
     std::vector<uint32_t> trie_nodes;
-    std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
+    std::unordered_map<const struct LexState*, std::unique_ptr<struct LexMask>> below;   // memo of Lexer::below
 
     // The child by a byte that one has, where all of them are there.
     uint32_t child(uint8_t byte) const { return children[known.rank(byte)].at; }
@@ -113,6 +113,7 @@ struct alignas(64) LexState {
     std::unique_ptr<LexMask> mask;
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
+    uint32_t loop_classes = 0;         // ... the ByteClasses that are among them as a whole
     uint64_t walk = 0;                 // the last walk over the trie that noted it
     uint64_t met = 0;                  // the last search for a region that came by
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed
