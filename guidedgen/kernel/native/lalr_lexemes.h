@@ -156,15 +156,16 @@ class LalrLexemes {
     // Texts of the terminal at a place of a scanner's order: those that are in all `parts` and not in `gone`.
     LexState* scanned(int32_t scanner, int32_t place, std::vector<int32_t> parts, std::vector<int32_t> gone) {
         Expressions& e = lexer_.expressions();
-        std::vector<int32_t> tracked;
+        std::vector<int32_t> tracked, matching;
         const ByteSet first = lexer_.first(lexer_.state(e.both(parts)));
         machine_.each_ordered(scanner, [&](int32_t at, int32_t other) {
             if (at == place) tracked.push_back(e.tracked(exprs_[other]));
             if (at >= place || (lexer_.first(lexer_.state(exprs_[other])) & first).empty()) return;
-            gone.push_back(matched(other));
+            matching.push_back(matched(other));
             tracked.push_back(accepted(other));
         });
-        if (!gone.empty()) parts.push_back(e.negate(e.either(std::move(gone))));
+        if (!gone.empty()) parts.push_back(lexer_.without(gone));
+        if (!matching.empty()) parts.push_back(e.negate(e.either(std::move(matching))));
         LexState* made = lexer_.state(e.longest(e.both(std::move(parts)), e.either(std::move(tracked))));
         return lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
     }

@@ -60,9 +60,11 @@ class LalrReadings {
         if (const Result* known = find(key)) return *known;
         Result made;
         std::vector<int32_t> numbers;
-        for (int32_t t : place.terminals) {
-            if ((t == machine_.newline && brackets > 0) || machine_.action(state, t) == Lalr::kNone) continue;
-            const auto& begun = places_.begun(place, state, t);
+        Lalr::Actions actions(machine_, state);
+        for (size_t i = 0; i < place.terminals.size(); ++i) {
+            const int32_t t = place.terminals[i];
+            if ((t == machine_.newline && brackets > 0) || actions.of(t) == Lalr::kNone) continue;
+            const auto& begun = places_.begun(place, state, i);
             numbers.insert(numbers.end(), begun.begin(), begun.end());
         }
         read(made, numbers, nullptr, state, brackets);
@@ -163,23 +165,26 @@ class LalrReadings {
     }
 
     void sort(std::vector<int32_t>& numbers) const {
-        std::sort(numbers.begin(), numbers.end(), [this](int32_t a, int32_t b) {
+        const auto before = [this](int32_t a, int32_t b) {
             const int32_t x = places_.terminal(a), y = places_.terminal(b);
             return x != y ? x < y : a < b;
-        });
+        };
+        if (!std::is_sorted(numbers.begin(), numbers.end(), before)) std::sort(numbers.begin(), numbers.end(), before);
         numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
     }
 
     // Reads terminals with a state on top, as far as it takes. `all`: the same ones, where they are known as what is to be read.
     void read(Result& made, const std::vector<int32_t>& numbers, const ToRead* all, int32_t state, int32_t brackets) {
         std::vector<Pending> here;   // after reductions down to the state
+        if (all && reduce_all(made, here, *all, state, brackets)) return lift_all(made, here, state);
+        Lalr::Actions actions(machine_, state);
         std::vector<std::pair<int32_t, std::vector<int32_t>>> reduced;   // by rule
         for (size_t i = 0; i < numbers.size();) {
             const int32_t terminal = places_.terminal(numbers[i]);
             const size_t from = i;
             while (i < numbers.size() && places_.terminal(numbers[i]) == terminal) ++i;
             lexer_.expressions().spend(static_cast<int64_t>(i - from));
-            const int32_t action = machine_.action(state, terminal);
+            const int32_t action = actions.of(terminal);
             if (action >= 0) {
                 for (size_t k = from; k < i; ++k) shift(made, here, places_.begun(numbers[k]), action, state, brackets);
             } else if (action != Lalr::kNone) {
@@ -190,10 +195,32 @@ class LalrReadings {
             }
         }
         for (auto& [rule, rest] : reduced) {
-            const ToRead* left = all && rest.size() == numbers.size() ? all : to_read(std::move(rest));
-            const int32_t length = machine_.length(rule);
-            (length > 0 ? made.pending : here).push_back({std::max(length - 1, 0), machine_.left(rule), brackets, left});
+            reduce(made, here, rule, all && rest.size() == numbers.size() ? all : to_read(std::move(rest)), brackets);
         }
+        lift_all(made, here, state);
+    }
+
+    void reduce(Result& made, std::vector<Pending>& here, int32_t rule, const ToRead* left, int32_t brackets) {
+        const int32_t length = machine_.length(rule);
+        (length > 0 ? made.pending : here).push_back({std::max(length - 1, 0), machine_.left(rule), brackets, left});
+    }
+
+    // Whether all terminals call for one reduction.
+    bool reduce_all(Result& made, std::vector<Pending>& here, const ToRead& all, int32_t state, int32_t brackets) {
+        Lalr::Actions actions(machine_, state);
+        int32_t only = 0;
+        for (int32_t number : all.numbers) {
+            const int32_t action = actions.of(places_.terminal(number));
+            if (action >= 0 || action == Lalr::kNone || (only < 0 && action != only)) return false;
+            only = action;
+        }
+        lexer_.expressions().spend(static_cast<int64_t>(all.numbers.size()));
+        if (only < 0) reduce(made, here, -1 - only, &all, brackets);
+        return true;
+    }
+
+    // What is to be read after reductions down to the state.
+    void lift_all(Result& made, std::vector<Pending>& here, int32_t state) {
         while (!here.empty()) {
             unite(here);
             const Pending now = here.back();

@@ -18,6 +18,7 @@ class Lexer : public LexerForms {
         : LexerForms(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
 
     std::mutex& mutex() { return mutex_; }
+
     int64_t memory() const { return automaton_memory() + contents_.memory() + text_->memory(); }
 
     LexMask& mask(LexState* s) {
@@ -30,7 +31,7 @@ class Lexer : public LexerForms {
             auto made = std::make_unique<LexMask>();
             if (const ByteGraph* graph = expressions_.graph(owner->expr)) {
                 walk_graph(owner, *graph, *made);
-            } else if (from_home(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
+            } else if (from_home(owner, *made) || without_words(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
             } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
                 adapt(free, owner, *made);
             } else {
@@ -52,6 +53,7 @@ class Lexer : public LexerForms {
         if (part.farthest >= 0) return part.farthest;
         int64_t most = part.like ? farthest(part.like, mask(part.like)) : 0;
         for (LexState* now : part.reached) most = std::max<int64_t>(most, distance(now));
+        for (const auto& [node, from] : part.words) most = std::max<int64_t>(most, distance(read_through(s, from, node)));
         return part.farthest = std::min(kFar, most + kUnfinished);
     }
 
@@ -60,7 +62,7 @@ class Lexer : public LexerForms {
         const auto known = mask.remainders[at].below.find(s);
         if (known != mask.remainders[at].below.end()) return *known->second;
         auto made = std::make_unique<LexMask>();
-        if (!below_from_wider(mask, at, s, *made)) {
+        if (!below_without_words(mask, at, s, *made) && !below_from_wider(mask, at, s, *made)) {
             Found found = new_walk(s);
             each_below(mask, at, first(s), [&](uint32_t node) {
                 found.stack[trie_->nodes[node].depth - 1u] = s;
@@ -131,6 +133,31 @@ class Lexer : public LexerForms {
         else if (shared.list.size() < kLongOpening) out.list.insert(out.list.end(), shared.list.begin(), shared.list.end());
         else out.opening = &shared;
         return true;
+    }
+
+    // A text without some words: the same, but for what follows the words. Which tokens are inside is the same if after each beginning of a
+    // word the text can go on in ways without number.
+    bool without_words(LexState* owner, LexMask& out) {
+        const auto [expr, words] = with_words(owner->expr);
+        if (expr < 0) return false;
+        LexState* whole = state(expr);
+        return from_other(owner, whole, mask(whole), out, [&, words = words](Difference& found) {
+            return ends_of_words(*words, whole, found, [&](const ByteSet& first, auto f) {
+                first.each([&](uint8_t b) {
+                    if (trie_->root_child[b]) f(trie_->root_child[b]);
+                });
+            });
+        });
+    }
+
+    // The same of what is below a remainder.
+    bool below_without_words(LexMask& part, uint32_t at, LexState* owner, LexMask& out) {
+        const auto [expr, words] = with_words(owner->expr);
+        if (expr < 0) return false;
+        LexState* whole = state(expr);
+        return from_other(owner, whole, below(part, at, whole), out, [&, words = words](Difference& found) {
+            return ends_of_words(*words, whole, found, [&](const ByteSet& first, auto f) { each_below(part, at, first, f); });
+        });
     }
 
     // The mask of a state from that of a wider one: only nodes of the trie where the two differ are looked at.
@@ -219,7 +246,8 @@ class Lexer : public LexerForms {
             keep_few_as_list(out);
         }
         out.reached = std::move(found.reached);
-        bytes_ += static_cast<int64_t>(sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4 + out.reached.size() * 8);
+        out.words = std::move(found.words);
+        bytes_ += static_cast<int64_t>(out.words.size() * 8 + sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4 + out.reached.size() * 8);
         base.each_end([&](uint32_t at, int32_t left) { change_ends(base.remainders[at].trie_nodes, found.crosses_not[left], found.crosses[left]); });
         for (auto entry = found.crosses.begin(); entry != found.crosses.end();) entry = entry->second.empty() ? found.crosses.erase(entry) : std::next(entry);
         if (const auto free = found.crosses.find(-1); free != found.crosses.end()) {
@@ -250,15 +278,6 @@ class Lexer : public LexerForms {
             for (uint32_t bits = out.dense[w]; bits; bits &= bits - 1) out.list.push_back(static_cast<int32_t>(w * 32) + __builtin_ctz(bits));
         out.dense = {};
     }
-
-    struct Difference {
-        std::vector<int32_t> gone, come;               // tokens
-        std::map<int32_t, std::vector<uint32_t>> crosses_not, crosses;    // nodes, by the obligation that an end there leaves
-        std::vector<LexState*> reached;
-        std::vector<std::pair<LexState*, LexState*>> stack;   // by depth
-        uint32_t different = 0;                        // nodes
-        uint64_t walk = 0;
-    };
 
     // How the tokens fare from one state and from another, wherever that differs; false where it does so too often.
     bool differ(LexState* one, LexState* other, Difference& found) {
