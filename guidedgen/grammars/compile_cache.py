@@ -28,14 +28,15 @@ _KEPT: Final = 0.9  # of the limit that is left where it was exceeded
 class SameVocabulary:
     """A vocabulary in a key: equal to others with the same content, which is looked at only where it has to be."""
 
-    __slots__ = ("_vocabulary",)
+    __slots__ = ("_hash", "_vocabulary")
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         """Wrap one."""
         self._vocabulary = vocabulary
+        self._hash = hash((vocabulary.size, len(vocabulary.data)))
 
     def __hash__(self) -> int:
-        return hash((self._vocabulary.size, len(self._vocabulary.data)))
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SameVocabulary):
@@ -135,7 +136,7 @@ def _form_bytes(form: Form) -> int:
     compiled = form.compiled
     table = compiled.table
     arrays = 0 if table is None else table.exprs.nbytes + table.symbols.nbytes + table.pool.nbytes + len(table.literals)
-    return _SMALLEST + arrays + compiled.stats().get("bytes", 0)
+    return _SMALLEST + arrays + compiled.nbytes
 
 
 def _vocabulary_bytes(vocabulary: Vocabulary) -> int:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Generic, Literal, TypeVar, get_args, get_origin
 
 from guidedgen.errors import CompileError, UnsupportedFeature, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_lalr, lark_text, regex_text
@@ -22,7 +22,7 @@ from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.keywords import draft_named
-from guidedgen.grammars.json_schema.native_compile import native_form
+from guidedgen.grammars.json_schema.native_compile import Reading, form_of
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
 from guidedgen.grammars.lalr_tables import LalrLexer
@@ -264,6 +264,7 @@ class JsonSchema(Translated):
     max_digits: int | None = field(default=None, kw_only=True)
     max_string: int | None = field(default=None, kw_only=True)
     max_items: int | None = field(default=None, kw_only=True)
+    _closed: ClassVar[bool] = False  # an object that declares properties takes no others
 
     def translate(self, limits: Limits) -> Translation:
         """Raises every kind of `CompileError`, with a JSON pointer, and `LimitExceeded`."""
@@ -273,8 +274,7 @@ class JsonSchema(Translated):
 
     def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
         """The native JSON machine's form; None: the schema is translated to a grammar."""
-        options, bounds = self._options(), self.bounds
-        form = native_form(self.schema, vocabulary, options=options, limits=limits, bounds=bounds)
+        form = form_of(self.schema, vocabulary, reading=self._reading(), limits=limits)
         if form is not None:
             self.__dict__["_check"] = form.check
         return form
@@ -286,24 +286,25 @@ class JsonSchema(Translated):
     @property
     def bounds(self) -> Bounds:
         """The four of them."""
-        return Bounds(
-            whitespace=self.max_whitespace, digits=self.max_digits, string=self.max_string, items=self.max_items
-        )
+        return self._reading().bounds
 
     def _options(self) -> Options:
-        return self._read_options
+        return self._reading().options
 
-    @cached_property
-    def _read_options(self) -> Options:
-        return Options(
-            property_order=self.property_order,
-            format=self.format,
-            registry=self.registry or {},
-            on_unsupported=self.on_unsupported,
-            whitespace=self.whitespace,
-            draft=draft_named(self.draft),
-            strict_keywords=self.strict_keywords,
-        )
+    def _reading(self) -> Reading:
+        """How it is read: one object for all schemas with the same settings, but for those that bring documents."""
+        bounds = (self.max_whitespace, self.max_digits, self.max_string, self.max_items)
+        names = (self.property_order, self.format, self.on_unsupported, self.whitespace, self.draft)
+        settings = (*names, self.strict_keywords, self._closed, *bounds)
+        if self.registry:
+            known: Reading | None = self.__dict__.get("_own_reading")
+            if known is None:
+                known = self.__dict__["_own_reading"] = _made_reading(*settings, registry=self.registry)
+            return known
+        try:
+            return _shared_reading(*settings)
+        except TypeError:  # not hashable: making it says what is wrong
+            return _made_reading(*settings)
 
     @cached_property
     def _check(self) -> Callable[[str], str | None] | None:
@@ -322,6 +323,25 @@ class JsonSchema(Translated):
         if wrong is not None:
             raise ValidationFailed(f"the value is not valid: {wrong}", raw=text)
         return value
+
+
+def _made_reading(*settings: Any, registry: Mapping[str, Any] | None = None) -> Reading:
+    order, format, on_unsupported, whitespace, draft, strict, closed, *bounds = settings
+    options = Options(
+        property_order=order,
+        format=format,
+        registry=registry or {},
+        on_unsupported=on_unsupported,
+        whitespace=whitespace,
+        closed=closed,
+        draft=draft_named(draft),
+        strict_keywords=strict,
+    )
+    return Reading(options, Bounds(**dict(zip(("whitespace", "digits", "string", "items"), bounds, strict=True))))
+
+
+# `typed`: 1 and True are not the same setting.
+_shared_reading: Final = functools.lru_cache(maxsize=256, typed=True)(_made_reading)
 
 
 def spec_of(output: Any) -> Spec[Any] | None:

@@ -58,6 +58,16 @@ class Compiled:
         """The position before the first token."""
         return cast(InspectableState, self._grammar.start())
 
+    @property
+    def schema(self) -> Any:
+        """The schema that the native kernel read, for its report; None for what has a table."""
+        return getattr(self._grammar, "schema", None)
+
+    @property
+    def nbytes(self) -> int:
+        """What the kernel holds for it, which grows with use; `stats` says the same."""
+        return int(self._grammar.memory)
+
     def stats(self) -> dict[str, int]:
         """Sizes of the caches, for tests and reports; implementations differ in what they count beside `rows`."""
         return dict(self._grammar.stats())
@@ -115,21 +125,18 @@ def compile_table(
     return _compiled(grammar, vocabulary, name, dict(table.labels), table)
 
 
-def compile_native(
-    make: Callable[[ModuleType, Any, dict[str, int]], Any], vocabulary: Vocabulary, *, limits: Limits = _DEFAULT_LIMITS
-) -> Compiled:
+def compile_native(make: Callable[[ModuleType, Any], Any], vocabulary: Vocabulary) -> Compiled:
     """What the native kernel compiles by itself, without a table.
 
     Args:
-        make: from the native module, its form of the vocabulary and the limits by name to its grammar.
+        make: from the native module and its form of the vocabulary to its grammar.
         vocabulary: as for `compile_table`.
-        limits: bounds on work and memory.
 
     Raises:
         ImportError: the native kernel is not installed.
     """
     module = _module("native")
-    grammar = make(module, _prepare("native", module, vocabulary), limits.as_dict())
+    grammar = make(module, _prepare("native", module, vocabulary))
     return _compiled(grammar, vocabulary, "native", {})
 
 

@@ -22,14 +22,25 @@ class Vocabulary:
     @property
     def trie_bytes(self) -> int: ...
 
+class SchemaSettings:
+    """
+    How schemas are read, laid out and bounded; see guidedgen.grammars.json_schema.native_compile.
+    """
+
+    def __init__(self, options: dict, resolve: object, layout: dict, limits: dict) -> None: ...
+
 class Grammar:
     """A grammar compiled for one vocabulary; thread-safe."""
 
     def __init__(self, vocabulary: Vocabulary, exprs: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], symbols: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], pool: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], byte_sets: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], literals: bytes, start: int, limits: dict, texts: Sequence = ()) -> None: ...
 
     @staticmethod
-    def from_schema(vocabulary: Vocabulary, schema: Schema, options: dict, limits: dict) -> Grammar:
-        """The JSON texts of a schema; a Schema serves one grammar."""
+    def from_schema(vocabulary: Vocabulary, schema: object | None, settings: SchemaSettings) -> Grammar:
+        """The JSON texts of a schema."""
+
+    @property
+    def schema(self) -> Schema | None:
+        """The schema that it was made from."""
 
     def start(self) -> State:
         """The position before the first token."""
@@ -48,6 +59,10 @@ class Grammar:
         """
         Places of a JSON Schema where no search so far proved within its budget that a text can be completed.
         """
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it holds, as `stats` says."""
 
     def stats(self) -> dict:
         """Deterministic counters and sizes in bytes."""
@@ -114,6 +129,11 @@ class Schema:
     @property
     def memory(self) -> int: ...
 
+def content_key(schema: object) -> bytes | None:
+    """
+    What a schema says, as 16 bytes that mean something in this process; None for what is no plain data.
+    """
+
 def row_kernels() -> list[str]:
     """Names of the row kernels that run on this processor, best first."""
 
@@ -149,9 +169,9 @@ class LlamaRows:
 
     def __init__(self, shape: dict, layers: list, norm: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], head: PackedMatrix, kernels: str = '') -> None: ...
 
-    def run(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], slots: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cosines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], segments: list, layers: Sequence[int], store: SlotArrays, taps: dict, threads: int) -> None:
+    def run(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], slots: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cosines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], segments: list, windows: dict, layers: Sequence[int], store: SlotArrays, taps: dict, threads: int) -> None:
         """
-        Runs layers over hidden states [R, width] in place; taps: by layer, memory for what stands after it.
+        Runs layers over hidden states [R, width] in place; windows: how many of its oldest slots each row does not see, [R], by window; taps: by layer, memory for what stands after it.
         """
 
     def head(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], logits: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], threads: int) -> None:

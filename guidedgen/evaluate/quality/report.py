@@ -20,6 +20,7 @@ from guidedgen.evaluate.quality.figures import (
 )
 from guidedgen.evaluate.quality.methods import METHODS
 from guidedgen.evaluate.quality.metrics import Estimate
+from guidedgen.evaluate.quality.not_run import NOT_RUN
 from guidedgen.evaluate.quality.records import TextRecord
 
 OPEN_COLUMNS: Final = ("method", "texts", "tokens", "distinct-2 %", "rep-4 %", "self-BLEU %", "perplexity")
@@ -67,7 +68,17 @@ def tables(records: Sequence[TextRecord]) -> list[tuple[str, tuple[str, ...], li
     return [
         ("Open continuations", OPEN_COLUMNS, [open_row(found) for found in open_figures(records)]),
         ("Structured tasks", TASK_COLUMNS, [task_row(found) for found in task_figures(records)]),
-        ("What the sources claim", CLAIM_COLUMNS, [claim_row(found) for found in told_claims]),
+        ("What the sources claim", CLAIM_COLUMNS, [*map(claim_row, told_claims), *_not_run(told_claims)]),
+    ]
+
+
+def _not_run(judged: Sequence[Judgement]) -> list[tuple[str, ...]]:
+    """Rows of methods that no figure here is about."""
+    if not judged:
+        return []
+    return [
+        (name, found.source, found.settings, found.claim, found.why, "algorithm only")
+        for name, found in NOT_RUN.items()
     ]
 
 

@@ -67,8 +67,8 @@ class LalrPlaces {
     // Calls `f` with the places behind an end of a share. Where only few tokens end so, each has a place of its own: other shares end there, too.
     template <class F>
     void each_at(LexMask& part, uint32_t at, int32_t obligation, int32_t state, F f) {
-        const std::vector<uint32_t> nodes = part.remainders[at].trie_nodes;
-        if (nodes.size() > kFewEnds) return f(this->at(&part, at, obligation, state));
+        if (part.remainders[at].size() > kFewEnds) return f(this->at(&part, at, obligation, state));
+        const std::vector<uint32_t> nodes = lexer_.nodes_of(part.remainders[at]);
         for (uint32_t node : nodes) f(this->at(&lexer_.alone(node), 0, obligation, state));
     }
 

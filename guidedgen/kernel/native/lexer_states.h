@@ -21,8 +21,14 @@ struct Remainder {
     std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
     ByteSet known;                 // their bytes; where not all of them are there yet, the bytes that were asked for
-    std::vector<uint32_t> trie_nodes;
+    std::vector<uint32_t> trie_nodes;   // ascending; use `TrieWalks::nodes_of`, since they may not be written out yet:
+    struct LexMask* base = nullptr;     // where this is set, they are those of a remainder of another mask, at `base_at`, less `gone`, and `come`
+    uint32_t base_at = 0;
+    std::vector<uint32_t> gone, come;   // ascending
+    size_t shared = 0;                  // how many nodes there are while `base` is set
     std::unordered_map<const struct LexState*, std::unique_ptr<struct LexMask>> below;   // memo of Lexer::below
+
+    size_t size() const { return base ? shared : trie_nodes.size(); }
 
     // The child by a byte that one has, where all of them are there.
     uint32_t child(uint8_t byte) const { return children[known.rank(byte)].at; }
@@ -74,7 +80,7 @@ struct LexMask {
     // Calls `f` with each place in `remainders` where the lexeme has ended, and the obligation that it leaves.
     template <class F>
     void each_end(F f) const {
-        if (!remainders.empty() && !remainders[0].trie_nodes.empty()) f(0u, -1);
+        if (!remainders.empty() && remainders[0].size() > 0) f(0u, -1);
         for (const auto& [obligation, at] : obliged) f(at, obligation);
     }
 };

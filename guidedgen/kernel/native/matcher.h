@@ -102,9 +102,9 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
     // The JSON texts of a schema.
     Grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, const JsonOptions& options, const Limits& limits)
-        : vocabulary_(std::move(vocabulary)), limits_(limits), lexer_(vocabulary_->lexer(limits)) {
+        : vocabulary_(std::move(vocabulary)), limits_(limits), lexer_(vocabulary_->lexer(limits)), schema_(std::move(schema)) {
         Turn turn(*lexer_);
-        auto machine = std::make_unique<JsonMachine>(std::move(schema), lexer_, vocabulary_->languages(lexer_), options);
+        auto machine = std::make_unique<JsonMachine>(schema_, lexer_, vocabulary_->languages(lexer_), options);
         symbols_ = std::make_shared<Symbols>(std::move(machine), lexer_);
         arena_ = std::make_shared<Arena>(symbols_);
     }
@@ -113,6 +113,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }
     int32_t vocab_size() const { return vocabulary_->size(); }
+    std::shared_ptr<SchemaTable> schema() const { return schema_; }   // nullptr: it was made from a table
 
     Handle start() {
         Turn turn(*lexer_);
@@ -215,6 +216,11 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         return places;
     }
 
+    int64_t memory() {
+        Turn turn(*lexer_);
+        return arena_->memory() + symbols_->memory();
+    }
+
     std::vector<std::pair<const char*, int64_t>> stats() {
         Turn turn(*lexer_);
         return {{"expressions", lexer_->expressions().size()}, {"lexer_states", lexer_->states()},
@@ -246,6 +252,7 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
     std::shared_ptr<Vocabulary> vocabulary_;
     Limits limits_;
     std::shared_ptr<Lexer> lexer_;
+    std::shared_ptr<SchemaTable> schema_;
     std::shared_ptr<Symbols> symbols_;
     std::shared_ptr<Arena> arena_;
     int64_t arenas_ = 1;

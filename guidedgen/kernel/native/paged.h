@@ -105,7 +105,7 @@ class IdTable {
         moved_ = 0;
     }
 
-    static constexpr size_t kLeast = 64, kStep = 8;
+    static constexpr size_t kLeast = 16, kStep = 8;
     Slots now_, before_;
     size_t count_ = 0, moved_ = 0;
 };

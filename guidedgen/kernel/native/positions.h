@@ -14,7 +14,7 @@ namespace guidedgen {
 class Arena {
   public:
     explicit Arena(std::shared_ptr<Symbols> symbols)
-        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), stacks_(rows_, viability_, sets_), registers_(lexer_->expressions().work()) {}
+        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u, lexer_->marks()), stacks_(rows_, viability_, sets_), registers_(lexer_->expressions().work()) {}
 
     Rows& rows() { return rows_; }
     Viability& viability() { return viability_; }
@@ -457,8 +457,8 @@ class Arena {
     std::shared_ptr<Lexer> lexer_;
     TokenSets sets_;
     LalrMasks stacks_;
-    std::deque<Front> fronts_;   // scratch by depth
-    std::deque<Position> positions_;
+    Stable<Front> fronts_;   // scratch by depth
+    Stable<Position> positions_;
     IdTable index_;
     std::vector<Reading> ended_;
     uint8_t flagged_ = 0;       // of the lexemes that ended in the last step

@@ -270,7 +270,7 @@ class SymbolTable {
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<int32_t> lalr_of_state_;
     std::vector<std::unique_ptr<LalrLexemes>> lalr_lexemes_;
-    std::deque<LalrFates> lalr_fates_;
+    Stable<LalrFates> lalr_fates_;
     std::vector<std::unique_ptr<LalrProof>> lalr_proofs_;   // made on demand
 };
 

@@ -280,7 +280,7 @@ class Symbols : public SymbolTable {
     std::vector<int64_t> min_length_, suffix_cost_;   // by symbol; by slot, -1: not computed
     SeenSets seen_sets_;
     std::vector<Slot> slots_;
-    std::deque<Nonterminal> nonterminals_;
+    Stable<Nonterminal> nonterminals_;
     std::unordered_map<uint64_t, std::vector<int32_t>> by_key_;
     std::vector<LexState*> terminals_;
     std::vector<int32_t> limit_of_;   // by terminal

@@ -12,7 +12,7 @@ class WalkEnds : public TextSafety {
   public:
     // `text`: that of the same tokens, where another lexer has it already.
     WalkEnds(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text)
-        : TextSafety(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie)), trie_(std::move(trie)) {}
+        : TextSafety(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie), trie->spelled), trie_(std::move(trie)) {}
 
     const Trie& trie() const { return *trie_; }
     int64_t visited() const { return visited_; }
@@ -24,6 +24,8 @@ class WalkEnds : public TextSafety {
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
         std::vector<std::pair<uint32_t, uint32_t>> text;     // ranges of which the tokens that are text are inside
         std::vector<uint32_t> crossings;
+        bool open = false;                                   // these are beside all inner nodes of text,
+        std::vector<uint32_t> closed;                        // but for those
         std::map<int32_t, std::vector<uint32_t>> obliged;    // those that leave an obligation, by obligation
         std::vector<uint32_t> odd;                           // nodes of those inside that are not text
         std::vector<LexState*> reached;
