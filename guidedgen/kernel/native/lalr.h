@@ -124,6 +124,19 @@ class Lalr {
 
     // A state to shift to, -1 - rule to reduce, or kNone.
     int32_t action(int32_t state, int32_t terminal) const { return find(action_first_, action_terminal_, action_, state, terminal); }
+    // The actions of a state for terminals that are asked for in ascending order.
+    class Actions {
+      public:
+        Actions(const Lalr& machine, int32_t state) : m_(machine), at_(machine.action_first_[state]), end_(machine.action_first_[state + 1]) {}
+        int32_t of(int32_t terminal) {
+            while (at_ < end_ && m_.action_terminal_[at_] < terminal) ++at_;
+            return at_ < end_ && m_.action_terminal_[at_] == terminal ? m_.action_[at_] : kNone;
+        }
+
+      private:
+        const Lalr& m_;
+        int32_t at_, end_;
+    };
     // The state after a nonterminal, or kNone.
     int32_t after(int32_t state, int32_t nonterminal) const { return find(goto_first_, goto_nonterminal_, goto_, state, nonterminal); }
     int32_t left(int32_t rule) const { return left_[rule]; }

@@ -343,10 +343,10 @@ class Arena {
     // Depth is bounded by the longest token. `doubtful`: what was read so far may contradict registers.
     void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set, bool doubtful = false) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
-        const bool vast = lexer_->vast(part, at);
-        const ByteSet wanted = vast ? allowed(front) : ByteSet{};
-        if (vast && wanted.empty()) return;
-        if (vast) {
+        const bool fresh = lexer_->many(part, at);
+        const ByteSet wanted = fresh ? allowed(front) : ByteSet{};
+        if (fresh && wanted.empty()) return;
+        if (lexer_->vast(part, at)) {
             for (const auto& [byte, child] : lexer_->children(part, at, wanted))
                 if (wanted.has(byte)) cross_to(part, child, byte, front, depth, set, doubtful);
             return;
@@ -354,7 +354,7 @@ class Arena {
         const size_t children = lexer_->children(part, at).size();
         if (children == 0) return;
         const Remainder& parent = part.remainders[at];
-        const ByteSet first = children > 1 ? allowed(front) & parent.known : parent.known;
+        const ByteSet first = fresh ? wanted & parent.known : children > 1 ? allowed(front) & parent.known : parent.known;
         first.each([&](uint8_t byte) { cross_to(part, parent.child(byte), byte, front, depth, set, doubtful); });
     }
 
