@@ -112,6 +112,13 @@ struct Content {
         return known;
     }
 
+    // Places in Trie::tokens of the content tokens of more characters, where the characters of all are counted.
+    std::pair<const uint32_t*, const uint32_t*> beyond(int characters) const {
+        if (by_units_.empty()) sort_by_units();
+        const uint32_t end = characters >= most_units ? static_cast<uint32_t>(by_units_.size()) : units_end_[characters];
+        return {by_units_.data() + end, by_units_.data() + by_units_.size()};
+    }
+
     // Where the odd nodes from a trie node on begin.
     uint32_t first_odd(uint32_t node) const { return first_from(odd, node); }
 

@@ -348,6 +348,7 @@ class Lexer : public LexerForms {
         LexState* free = state(expressions_.concat(expressions_.repeat(run.a, 0, -1), e.b));
         const Content* c = counts_characters(free, run.a, e.b);
         if (!c || counts_matter(free, std::min(kShortToken, trie_->longest)) || (c->most_units >= 255 && run.high >= 255)) return false;
+        if (run.low == 0 && few_beyond(owner, mask(free), *c, run.high, out)) return true;
         const int high = run.high < 0 ? INT32_MAX : run.high;
         out.dense = c->up_to(*trie_, high);
         Found found = new_walk(owner);
@@ -373,6 +374,42 @@ class Lexer : public LexerForms {
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
         set_crossings(std::move(crossings), out);
         return true;
+    }
+
+    // The same where few tokens have more than `high` characters, and none that ends there: the mask of the state of any number
+    // of them, less those tokens. What stands after the ends is worked out once for all counts.
+    bool few_beyond(LexState* owner, LexMask& base, const Content& c, int high, LexMask& out) {
+        if (base.dense.empty() || !base.obliged.empty() || c.most_units >= 255 || deepest_end(base) > high) return false;
+        const auto [from, to] = c.beyond(high);
+        if (static_cast<size_t>(to - from) > kFewBeyond) return false;
+        Found found = new_walk(owner);
+        found.stack[0] = owner;
+        walk_odd(c, 1, static_cast<uint32_t>(trie_->nodes.size()), found, high);
+        std::sort(found.odd.begin(), found.odd.end());
+        for (const uint32_t* rank = from; rank < to; ++rank) out.gone.push_back(trie_->tokens[*rank]);
+        for (uint32_t node : base.odd) {
+            const TrieNode& n = trie_->nodes[node];
+            if (n.depth > high && !std::binary_search(found.odd.begin(), found.odd.end(), node))
+                out.gone.insert(out.gone.end(), trie_->tokens.begin() + n.tok, trie_->tokens.begin() + n.tok + n.ntok);
+        }
+        if (out.gone.size() > kFewBeyond || !holds_more(base.dense, base.dense.size() + out.gone.size())) {
+            out.gone.clear();
+            return false;
+        }
+        out.wide = &base;
+        out.remainders.share(base.remainders);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.gone.size() * 4);
+        return true;
+    }
+
+    // The depth of the deepest node at which the lexeme ends and tokens go on.
+    int32_t deepest_end(LexMask& base) const {
+        if (base.deepest_end < 0) {
+            base.deepest_end = 0;
+            if (!base.remainders.empty())
+                for (uint32_t node : base.remainders[0].trie_nodes) base.deepest_end = std::max<int32_t>(base.deepest_end, trie_->nodes[node].depth);
+        }
+        return base.deepest_end;
     }
 
     // The content class of X* R, where every content character is one X and begins no R; nullptr otherwise.
@@ -427,6 +464,7 @@ class Lexer : public LexerForms {
     static constexpr uint32_t kManyBelow = 2000;       // nodes below a remainder that are worth a comparison
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kManyPairs = 400;    // of edges
+    static constexpr size_t kFewBeyond = 1000;   // tokens
     static constexpr size_t kLongOpening = 48;   // tokens: from here on an opening is referred to
 
     Contents contents_;

@@ -28,17 +28,22 @@ struct Remainder {
     uint32_t child(uint8_t byte) const { return children[known.rank(byte)].at; }
 };
 
-// Remainders that stay where they are as more of them come; most states have none, and then they take no memory.
+// Remainders that stay where they are as more of them come; most states have none, and then they take no memory. A list may be that
+// of another mask, which lives as long: what is found out about its remainders then serves both.
 class RemainderList {
   public:
-    bool empty() const { return all_.empty(); }
-    size_t size() const { return all_.size(); }
-    Remainder& operator[](size_t i) { return *all_[i]; }
-    const Remainder& operator[](size_t i) const { return *all_[i]; }
-    Remainder& add() { return *all_.emplace_back(std::make_unique<Remainder>()); }
+    bool empty() const { return all().empty(); }
+    size_t size() const { return all().size(); }
+    Remainder& operator[](size_t i) { return *all()[i]; }
+    const Remainder& operator[](size_t i) const { return *all()[i]; }
+    Remainder& add() { return *(other_ ? *other_ : *this).all_.emplace_back(std::make_unique<Remainder>()); }
+    void share(RemainderList& other) { other_ = other.other_ ? other.other_ : &other; }
 
   private:
+    const std::vector<std::unique_ptr<Remainder>>& all() const { return other_ ? other_->all_ : all_; }
+
     std::vector<std::unique_ptr<Remainder>> all_;
+    RemainderList* other_ = nullptr;
 };
 
 // What the vocabulary looks like from one lexer state.
@@ -54,6 +59,7 @@ struct LexMask {
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest
+    int32_t deepest_end = -1;            // memo of Lexer::deepest_end
 
     bool is_list() const { return dense.empty() && !wide; }
     // Calls `f` with each token of a mask that is a list.
