@@ -59,14 +59,14 @@ def load(
         name: `"smollm2"` (the embedded one), a hub id, a local folder or a GGUF file.
         device: `"auto"`, or a torch device.
         dtype: `"auto"`, or `"float32"`, `"bfloat16"`, `"float16"`; `"int8"` and `"int4"` keep weights in so many bits
-            (Llama-shaped models on a CPU): less exact and several times faster.
+            (Llama, Mistral, Qwen2 and Qwen3 on a CPU): less exact and several times faster.
         progress: called with how far download, conversion and loading are.
         revision: branch, tag or commit of a hub model.
         token: access token for the hub.
         cache_bytes: most memory for keys and values that are kept between calls.
         cache: what is kept of long texts, such as `gg.SinkWindow(4, 1020)` or `gg.TopTokens(512)`: approximate, and in
             bounded memory however long the text is. `gg.Pages()` and `gg.Channels.calibrated(...)` read less instead.
-            `"int8"` keeps everything in eight bits, in about half of the memory (Llama-shaped models on a CPU).
+            `"int8"` keeps everything in eight bits, in about half of the memory (the same models).
             None keeps and reads everything.
         native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, but for rows
             under views that select (`gg.Pages`, `gg.Channels`), which its twin in torch computes: with such a

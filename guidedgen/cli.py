@@ -336,7 +336,8 @@ def model_costs(
     if as_json:
         typer.echo(json.dumps({"threads": torch.get_num_threads(), **dataclasses.asdict(table)}))
         return
-    typer.echo(f"{loaded.info.name}, {loaded.info.dtype} on {loaded.info.device}, {torch.get_num_threads()} threads")
+    info, threads_now = loaded.info, torch.get_num_threads()
+    typer.echo(f"{info.name}, {info.dtype} on {info.device}, {info.forward} forward, {threads_now} threads")
     typer.echo("rows  milliseconds  of one row")
     for rows in table.rows:
         seconds = table.seconds(rows)

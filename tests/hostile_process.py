@@ -126,8 +126,11 @@ def worker(module: str) -> Iterator[Ask]:
         def answer(name: str) -> dict[str, Any]:
             writing.write(f"{name}\n")
             writing.flush()
-            result: dict[str, Any] = json.loads(reading.readline())
-            return result
+            for line in reading:  # the answer to a question that was given up may still come
+                result: dict[str, Any] = json.loads(line)
+                if result["name"] == name:
+                    return result
+            raise EOFError(f"the worker ended before it answered for {name}")
 
         yield answer
         writing.close()

@@ -21,6 +21,7 @@ from guidedgen.decoders.speculative import Speculative
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
+from guidedgen.sampler.trace import Trace
 
 _NOTHING = DraftTree(tokens=(), parents=())
 _MEMORY = 0.8  # how much of what was gained before counts beside the last step
@@ -81,6 +82,19 @@ class Auto:
         cautious = Cautious(inner, cost=cost, note=note)
         strategy = Speculative(drafter=cautious, most=self.most, mix=self.mix)
         yield from strategy.run(sampler, sequences, sampling, cancelled=cancelled)
+        note(_told(list(cautious.accounts.values()), sampler.trace.snapshot()))
+
+
+def _told(accounts: ListOf[_Account], trace: Trace) -> str:
+    """What came of it: the constraint's part, and that of the drafts."""
+    committed = trace.total("committed")
+    share = trace.total("forced") / committed if committed else 0.0
+    drafted, accepted = (sum(getattr(account, name) for account in accounts) for name in ("drafted", "accepted"))
+    gained = sum(account.balance for account in accounts)
+    return (
+        f"{share:.0%} of the tokens were forced; {accepted} of {drafted} drafted ones were accepted: "
+        f"{gained:+.1f} plain steps by these costs"
+    )
 
 
 @dataclass(frozen=True)
@@ -96,10 +110,12 @@ class Cautious:
     inner: Drafter
     cost: Cost
     note: Callable[[str], None] = lambda text: None
+    accounts: dict[int, _Account] = field(default_factory=dict, compare=False)  # by sequence, of the last run
 
     def open(self, setting: Setting) -> CautiousSession:
         """See `Drafter.open`."""
-        return CautiousSession(self.inner.open(setting), self.cost, self.note)
+        self.accounts.clear()
+        return CautiousSession(self.inner.open(setting), self.cost, self.note, self.accounts)
 
 
 @dataclass
@@ -123,11 +139,13 @@ class _Account:
 class CautiousSession:
     """`Cautious` at work."""
 
-    def __init__(self, inner: DraftSession, cost: Cost, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, inner: DraftSession, cost: Cost, note: Callable[[str], None], accounts: dict[int, _Account]
+    ) -> None:
         self._inner = inner
         self._cost = cost
         self._note = note
-        self._accounts: dict[int, _Account] = {}
+        self._accounts = accounts
         self._lanes = 1
 
     def propose(self, requests: ListOf[Request]) -> list[DraftTree]:

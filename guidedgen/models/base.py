@@ -177,7 +177,8 @@ class ModelInfo:
     `tree` and `batch` say what the self-test at load allowed: rows with a tree mask, several segments in one forward.
     `layers` is the number of layers that plans and taps can name; 0 where neither these nor embeddings are possible.
     `watches` and `selects` say whether its forward honours `Rows.watch` and `Rows.look`. `reason` says why not, for
-    people; `approximate` what makes its answers differ from those that its weights would give.
+    people; `approximate` what makes its answers differ from those that its weights would give; `forward` which way
+    through a model of the transformers library serves: "native", "recorded", "lean", "rows" or "plain".
     """
 
     name: str
@@ -192,6 +193,7 @@ class ModelInfo:
     selects: bool = False
     reason: str | None = None
     approximate: str | None = None
+    forward: str = ""
 
 
 class LanguageModel(Protocol):

@@ -45,7 +45,7 @@ def load(
         name: a known name (`KNOWN`), a folder in transformers format, a GGUF file, or a hub id such as "owner/model".
         device: "auto", "cpu", "cuda", ...
         dtype: "auto" (see `precision`), "float32", "bfloat16", "float16", a torch dtype; "int8" or "int4" keep weights
-            in so many bits (Llama-shaped models on a CPU), which changes the model a little.
+            in so many bits (Llama, Mistral, Qwen2 and Qwen3 on a CPU), which changes the model a little.
         progress: told about download, conversion and load.
         revision: branch, tag or commit of a hub id.
         token: access token for a hub id; default: the one that the hub client has stored.

@@ -29,7 +29,7 @@ class NativeLlama:
     computes what this one cannot: rows that look, and attention head by head.
 
     Args:
-        model: a transformers `LlamaForCausalLM`.
+        model: a transformers model.
         weights: "dense", "int8" or "int4".
         kernels: name of the row kernels, see `_native.row_kernels()`; the best that run here by default.
 
@@ -66,12 +66,15 @@ class NativeLlama:
                 _numbers(module.post_attention_layernorm.weight),
                 _matrix(layer.gate_up),
                 _matrix(layer.down),
+                *_head_norms(module.self_attn),
+                layer.window or 0,
             )
             for module, layer in zip(base.layers, matrices[0], strict=True)
         ]
         self._native = kernel.LlamaRows(shape, layers, _numbers(base.norm.weight), _matrix(matrices[1]), kernels)
         self._slot_arrays = kernel.SlotArrays
         self._outputs = int(model.lm_head.weight.shape[0])
+        self._windows = sorted({layer.window for layer in matrices[0] if layer.window is not None})
         self._known: tuple[list[torch.Tensor], list[torch.Tensor], Any] = ([], [], None)
         self.coded = False
 
@@ -108,7 +111,9 @@ class NativeLlama:
 
     def read(self, rows: Rows, store: SlotStore) -> Reading:
         """Logits of the wanted rows, float32 [W, logits_size], and what is tapped."""
-        if rows.look is not None or (rows.watch is not None and rows.watch.by_head):
+        looked = rows.look is not None or (rows.watch is not None and rows.watch.by_head)
+        hidden_slots = None if looked else hidden_by(self._windows, rows, store)
+        if hidden_slots is None:
             given = None if rows.embeddings is None else rows.embeddings.to(self._dtype)
             return self._twin.read(replace(rows, embeddings=given), store)
         walk = LayerWalk(rows, self.layers)
@@ -123,6 +128,7 @@ class NativeLlama:
             cosines[:, 0].numpy(),
             sines[:, 0].numpy(),
             [_segment(segment, watched.get(number)) for number, segment in enumerate(rows.segments)],
+            {window: counts.numpy() for window, counts in hidden_slots.items()},
             list(walk.layers),
             self._arrays(store),
             {layer: memory.numpy() for layer, memory in taps.items()},
@@ -167,6 +173,33 @@ class NativeLlama:
         return arrays
 
 
+def hidden_by(windows: list[int], rows: Rows, store: SlotStore) -> dict[int, torch.Tensor] | None:
+    """By window that hides anything: how many of the oldest tokens that each row could see it hides, [R].
+
+    A row at position p does not see positions up to p - window (the convention of the transformers library). What a row
+    could see is its segment's context, and behind it its ancestors. None where that is not in the order of positions.
+    """
+    highest = int(rows.positions.max())
+    hidden = {window: torch.empty_like(rows.positions) for window in windows if highest >= window}
+    if not hidden:
+        return hidden
+    if store.uneven is not None:
+        return None
+    for segment in rows.segments:
+        own = rows.positions[segment.start : segment.stop]
+        context = store.positions[segment.context]
+        if bool((context[1:] < context[:-1]).any()):
+            return None
+        ancestors = segment.ancestors
+        if ancestors is None:
+            ancestors = torch.ones(len(own), len(own), dtype=torch.bool).tril_()
+        for window, counts in hidden.items():
+            last = own - window  # the highest position that is hidden
+            before = torch.searchsorted(context, last, right=True)
+            counts[segment.start : segment.stop] = before + (ancestors & (own <= last[:, None])).sum(1)
+    return hidden
+
+
 def round_weights(model: Any, weights: str) -> None:
     """Give a transformers model the values that `NativeLlama(model, weights=...)` computes with, in float32.
 
@@ -194,6 +227,13 @@ def _matrix(linear: Linear) -> Any:
 
 def _numbers(tensor: torch.Tensor) -> Any:
     return tensor.detach().float().numpy()
+
+
+def _head_norms(attention: Any) -> tuple[Any, Any]:
+    """Weights of the norms of queries and keys, empty where there are none."""
+    norms = [getattr(attention, name, None) for name in ("q_norm", "k_norm")]
+    query, key = (_numbers(torch.empty(0) if norm is None else norm.weight) for norm in norms)
+    return query, key
 
 
 def _has_amx() -> bool:

@@ -99,7 +99,9 @@ class TransformersModel:
             selects=getattr(backend, "selects", False),
             reason="; ".join(reasons) or None,
             approximate="keys and values in eight bits" if kept == "int8" else None,
+            forward=backend_name,
         )
+        _log.info("%s: %s forward", name, backend_name)
         return TransformersModel(
             backend, info=info, vocabulary=vocabulary, tokenizer=tokenizer, backend_name=backend_name
         )
@@ -183,8 +185,8 @@ def _quantised(model: Any, name: str, weights: str, *, lean: bool, native: bool)
     """The lean forward on quantised weights, tested against the library's on the values that those stand for."""
     if not lean or not LeanLlama.accepts(model) or model.device.type != "cpu":
         raise ModelError(
-            f"{name}: {weights} weights need guidedgen's own forward, which is for Llama-shaped models, on a CPU. "
-            "Load it with dtype='auto'."
+            f"{name}: {weights} weights need guidedgen's own forward, which is for Llama, Mistral, Qwen2 and Qwen3, "
+            "on a CPU. Load it with dtype='auto'."
         )
     with torch.inference_mode():
         backend: LayeredBackend
@@ -219,8 +221,9 @@ def _plain(model: Any, name: str, test: SelfTest, reason: str | None) -> tuple[B
 def _keep_codes(backend: Backend, name: str) -> None:
     if not isinstance(backend, NativeLlama):
         raise ModelError(
-            f"{name}: keys and values in eight bits need the native forward, for Llama-shaped models on a CPU. "
-            "Load it without cache='int8'; cache=SinkWindow(...) bounds memory for every model that takes flat rows."
+            f"{name}: keys and values in eight bits need the native forward, for Llama, Mistral, Qwen2 and Qwen3 "
+            "on a CPU. Load it without cache='int8'; cache=SinkWindow(...) bounds memory for every model that takes "
+            "flat rows."
         )
     backend.coded = True
 

@@ -96,6 +96,9 @@ def test_good_drafts_go_on() -> None:
     assert len(trace.steps) < len(plain_trace.steps) / 3
     assert not any("paused" in note for note in trace.notes)
     assert "assumed" in trace.notes[0]
+    drafted, accepted = (sum(step[column] for each in trace.steps for step in each.drafts) for column in (0, 2))
+    assert f"{accepted} of {drafted} drafted ones were accepted: +" in trace.notes[-1]
+    assert trace.notes[-1].startswith("0% of the tokens were forced")
 
 
 def test_what_others_fill_counts() -> None:

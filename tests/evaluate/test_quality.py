@@ -160,9 +160,9 @@ def test_answers_to_questions_are_whole_words() -> None:
 def test_reviews_are_measured_by_their_words() -> None:
     task = asked_task(REVIEWS)
     prompt = task.prompts[0]
-    assert task.score(prompt, "It was GOOD, great and boring.") == pytest.approx(2 / 3)
+    assert task.score(prompt, "It was GOOD, great and boring.") == pytest.approx(1 / 3)
     assert task.score(prompt, "It was there.") == 0.5
-    assert task.score(prompt, "terrible") == 0.0
+    assert task.score(prompt, "terrible") == 1.0
     assert not {*task.content["praise"].split()} & {*task.content["blame"].split()}
     assert all(task.score(prompt, prompt.text) == 0.5 for prompt in task.prompts)  # beginnings take no side
 

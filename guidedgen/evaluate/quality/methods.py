@@ -90,8 +90,8 @@ _CAUTION = (
     "and say so."
 )
 _ATTRIBUTES = (
-    "You are full of praise: everything you write is positive.",
     "You complain about everything: everything you write is negative.",
+    "You are full of praise: everything you write is positive.",
 )
 _VOICES, _HEAT = 4, 0.7  # sampled answers that are integrated, and how warm they are drawn
 _HARMLESS = (
@@ -197,7 +197,7 @@ def _safe(model: Model, message: str) -> MixMethod:
     return SafetyMix(prompts=model.rewritten(_instead(message, _CAUTION)), harmless=harmless)
 
 
-def _praising(model: Model, message: str) -> MixMethod:
+def _blaming(model: Model, message: str) -> MixMethod:
     return BayesAttribute(prompts=model.rewritten(*(_told(message, words) for words in _ATTRIBUTES)))
 
 
@@ -255,8 +255,8 @@ METHODS: Mapping[str, Method] = {
     ),
     "bayes-attribute": _mixed(
         "Zhong 2023 (Air-Decoding)",
-        "lambda 20, k 200, attributes by prompt",
-        _praising,
+        "lambda 20, k 200, attributes (blame, praise) by prompt",
+        _blaming,
         claim=Claim(figure="accuracy", more=True, than=PLAIN, part=REVIEWS),
         parts=(REVIEWS,),
     ),

@@ -97,7 +97,8 @@ void make_rows(LlamaRows* self, nb::dict shape, nb::list layers, Array<const flo
     std::vector<LlamaLayer> read;
     for (nb::handle layer : layers)
         read.push_back({floats(layer[0]), floats(layer[3]), nb::cast<SharedMatrix>(layer[1]), nb::cast<SharedMatrix>(layer[2]),
-                        nb::cast<SharedMatrix>(layer[4]), nb::cast<SharedMatrix>(layer[5])});
+                        nb::cast<SharedMatrix>(layer[4]), nb::cast<SharedMatrix>(layer[5]), floats(layer[6]), floats(layer[7]),
+                        nb::cast<int64_t>(layer[8])});
     new (self) LlamaRows({number("width"), number("heads"), number("kv_heads"), number("dim"), real("epsilon"), real("scale")}, std::move(read),
                          std::vector<float>(norm.data(), norm.data() + norm.size()), std::move(head), *table);
 }
@@ -125,8 +126,20 @@ SegmentView segment_of(const nb::handle& given, int64_t rows, const SlotArrays& 
     return view;
 }
 
-void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sines, nb::list segments, const std::vector<int64_t>& layers,
-         const SlotArrays& store, const nb::dict& taps, int threads) {
+// What windows hide from rows.
+Hidden hidden_of(const nb::dict& windows, int64_t rows, std::vector<nb::object>& alive) {
+    Hidden found;
+    for (auto [window, given] : windows) {
+        const auto counts = nb::cast<Index>(given);
+        require(size_of(counts.size()) == rows, "one number of hidden slots for each row");
+        found[nb::cast<int64_t>(window)] = counts.data();
+        alive.push_back(nb::borrow(given));
+    }
+    return found;
+}
+
+void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sines, nb::list segments, const nb::dict& windows,
+         const std::vector<int64_t>& layers, const SlotArrays& store, const nb::dict& taps, int threads) {
     const LlamaShape& shape = self.shape();
     const int64_t count = size_of(hidden.shape(0));
     require(size_of(hidden.shape(1)) == shape.width, "hidden states of another width");
@@ -145,6 +158,7 @@ void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sine
         next = rows.segments.back().stop;
     }
     require(next == count, "every row belongs to a segment");
+    const Hidden unseen = hidden_of(windows, count, alive);
     std::vector<float*> copies(static_cast<size_t>(self.layers()), nullptr);
     for (auto [layer, memory] : taps) {
         const auto into = nb::cast<Numbers>(memory);
@@ -152,7 +166,7 @@ void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sine
         copies.at(nb::cast<size_t>(layer)) = into.data();
     }
     nb::gil_scoped_release free;
-    self.run(rows, layers, store.layers, store.kept, std::max(1, threads), [&](int64_t layer) {
+    self.run(rows, unseen, layers, store.layers, store.kept, std::max(1, threads), [&](int64_t layer) {
         float* copy = copies[static_cast<size_t>(layer)];
         if (copy) std::copy_n(rows.hidden, count * shape.width, copy);
     });
@@ -198,8 +212,9 @@ void bind_rows(nb::module_& m) {
         .def(nb::init<std::vector<AnyStore>, std::vector<AnyStore>>(), "keys"_a, "values"_a);
     nb::class_<LlamaRows>(m, "LlamaRows", "The layers and the head of a Llama-shaped model over flat rows.")
         .def("__init__", &make_rows, "shape"_a, "layers"_a, "norm"_a, "head"_a, "kernels"_a = "")
-        .def("run", &run, "hidden"_a, "slots"_a, "cosines"_a, "sines"_a, "segments"_a, "layers"_a, "store"_a, "taps"_a, "threads"_a,
-             "Runs layers over hidden states [R, width] in place; taps: by layer, memory for what stands after it.")
+        .def("run", &run, "hidden"_a, "slots"_a, "cosines"_a, "sines"_a, "segments"_a, "windows"_a, "layers"_a, "store"_a, "taps"_a, "threads"_a,
+             "Runs layers over hidden states [R, width] in place; windows: how many of its oldest slots each row does not see, [R], by window; "
+             "taps: by layer, memory for what stands after it.")
         .def("head", &head, "hidden"_a, "logits"_a, "threads"_a, "Final norm and head.");
 }
 

@@ -21,29 +21,30 @@ struct Remainder {
     std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
     ByteSet known;                 // their bytes; where not all of them are there yet, the bytes that were asked for
-    std::vector<uint32_t> trie_nodes;
+    std::vector<uint32_t> trie_nodes;   // ascending; use `TrieWalks::nodes_of`, since they may not be written out yet:
+    struct LexMask* base = nullptr;     // where this is set, they are those of a remainder of another mask, at `base_at`, less `gone`, and `come`
+    uint32_t base_at = 0;
+    std::vector<uint32_t> gone, come;   // ascending
+    size_t shared = 0;                  // how many nodes there are while `base` is set
     std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
+
+    size_t size() const { return base ? shared : trie_nodes.size(); }
 
     // The child by a byte that one has, where all of them are there.
     uint32_t child(uint8_t byte) const { return children[known.rank(byte)].at; }
 };
 
-// Remainders that stay where they are as more of them come; most states have none, and then they take no memory. A list may be that
-// of another mask, which lives as long: what is found out about its remainders then serves both.
+// Remainders that stay where they are as more of them come; most states have none, and then they take no memory.
 class RemainderList {
   public:
-    bool empty() const { return all().empty(); }
-    size_t size() const { return all().size(); }
-    Remainder& operator[](size_t i) { return *all()[i]; }
-    const Remainder& operator[](size_t i) const { return *all()[i]; }
-    Remainder& add() { return *(other_ ? *other_ : *this).all_.emplace_back(std::make_unique<Remainder>()); }
-    void share(RemainderList& other) { other_ = other.other_ ? other.other_ : &other; }
+    bool empty() const { return all_.empty(); }
+    size_t size() const { return all_.size(); }
+    Remainder& operator[](size_t i) { return *all_[i]; }
+    const Remainder& operator[](size_t i) const { return *all_[i]; }
+    Remainder& add() { return *all_.emplace_back(std::make_unique<Remainder>()); }
 
   private:
-    const std::vector<std::unique_ptr<Remainder>>& all() const { return other_ ? other_->all_ : all_; }
-
     std::vector<std::unique_ptr<Remainder>> all_;
-    RemainderList* other_ = nullptr;
 };
 
 // What the vocabulary looks like from one lexer state.
@@ -59,7 +60,6 @@ struct LexMask {
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest
-    int32_t deepest_end = -1;            // memo of Lexer::deepest_end
 
     bool is_list() const { return dense.empty() && !wide; }
     // Calls `f` with each token of a mask that is a list.
@@ -79,7 +79,7 @@ struct LexMask {
     // Calls `f` with each place in `remainders` where the lexeme has ended, and the obligation that it leaves.
     template <class F>
     void each_end(F f) const {
-        if (!remainders.empty() && !remainders[0].trie_nodes.empty()) f(0u, -1);
+        if (!remainders.empty() && remainders[0].size() > 0) f(0u, -1);
         for (const auto& [obligation, at] : obliged) f(at, obligation);
     }
 };

@@ -18,8 +18,8 @@ class Remainders : public TrieWalks {
     const Remainder& listed(LexMask& mask, uint32_t at) {
         Remainder& remainder = mask.remainders[at];
         if (remainder.listed) return remainder;
-        remainder.tokens.reserve(remainder.trie_nodes.size());
-        for (uint32_t n : remainder.trie_nodes) {
+        remainder.tokens.reserve(remainder.size());
+        for (uint32_t n : nodes_of(remainder)) {
             const TrieNode& node = trie_->nodes[n];
             remainder.tokens.insert(remainder.tokens.end(), trie_->tokens.begin() + node.tok, trie_->tokens.begin() + node.tok + node.ntok);
             remainder.nodes_below += node.skip - n - 1;
@@ -41,7 +41,7 @@ class Remainders : public TrieWalks {
 
     // Whether that is worth it: they are not all made yet, and many.
     bool vast(const LexMask& mask, uint32_t at) const {
-        return !mask.remainders[at].expanded && mask.remainders[at].trie_nodes.size() >= kVast;
+        return !mask.remainders[at].expanded && mask.remainders[at].size() >= kVast;
     }
 
     const std::vector<Remainder::Child>& children(LexMask& mask, uint32_t at) {
@@ -49,7 +49,8 @@ class Remainders : public TrieWalks {
         if (parent.expanded) return parent.children;
         parent.expanded = true;
         const auto leaf = [this](uint32_t node) { return trie_->leaf(node); };
-        if (!std::all_of(parent.trie_nodes.begin(), parent.trie_nodes.end(), leaf)) add_children(mask, parent, ByteSet::all() - parent.known);
+        const std::vector<uint32_t>& nodes = nodes_of(parent);
+        if (!std::all_of(nodes.begin(), nodes.end(), leaf)) add_children(mask, parent, ByteSet::all() - parent.known);
         parent.known = ByteSet();
         for (const Remainder::Child& child : parent.children) parent.known.add(child.byte);
         return parent.children;
@@ -57,9 +58,41 @@ class Remainders : public TrieWalks {
 
   private:
     static constexpr uint32_t kManyBelow = 64;   // nodes
-    static constexpr size_t kVast = 4096;      // nodes
+
+    // Those of a remainder that differs little from one of another mask differ little from its children.
+    void add_shared_children(LexMask& mask, Remainder& parent, const ByteSet& bytes) {
+        std::array<std::vector<uint32_t>, 256> gone, come;
+        children_of(parent.gone, bytes, [&](uint8_t b, uint32_t node) { gone[b].push_back(node); });
+        children_of(parent.come, bytes, [&](uint8_t b, uint32_t node) { come[b].push_back(node); });
+        LexMask& base = *parent.base;
+        const bool whole = base.remainders[parent.base_at].expanded;
+        const std::vector<Remainder::Child> there = whole ? children(base, parent.base_at) : children(base, parent.base_at, bytes);
+        std::array<uint32_t, 256> at{};
+        for (const Remainder::Child& child : there) at[child.byte] = child.at;
+        bytes.each([&](uint8_t b) {
+            if (!at[b] && come[b].empty()) return;
+            std::sort(gone[b].begin(), gone[b].end());
+            std::sort(come[b].begin(), come[b].end());
+            Remainder made;
+            if (at[b]) share(base, at[b], std::move(gone[b]), std::move(come[b]), made);
+            else made.trie_nodes = std::move(come[b]);
+            if (made.size() == 0) return;
+            parent.children.push_back({b, static_cast<uint32_t>(mask.remainders.size())});
+            bytes_ += static_cast<int64_t>(sizeof(Remainder) + sizeof(Remainder::Child) + 4 * made.trie_nodes.size());
+            mask.remainders.add() = std::move(made);
+        });
+        std::sort(parent.children.begin(), parent.children.end(), [](const auto& x, const auto& y) { return x.byte < y.byte; });
+    }
+
+    template <class F>
+    void children_of(const std::vector<uint32_t>& parents, const ByteSet& bytes, F f) {
+        for (uint32_t p : parents)
+            for (uint32_t c = p + 1; c < trie_->nodes[p].skip; c = trie_->nodes[c].skip)
+                if (bytes.has(trie_->nodes[c].byte)) f(trie_->nodes[c].byte, c);
+    }
 
     void add_children(LexMask& mask, Remainder& parent, const ByteSet& bytes) {
+        if (parent.base) return add_shared_children(mask, parent, bytes);
         uint32_t where[256] = {};
         const size_t before = parent.children.size();
         for (uint32_t p : parent.trie_nodes) {
@@ -76,6 +109,10 @@ class Remainders : public TrieWalks {
                 mask.remainders[where[b]].trie_nodes.push_back(c);
                 bytes_ += 4;
             }
+        }
+        for (size_t i = before; i < parent.children.size(); ++i) {   // children of a node below another come before its own
+            std::vector<uint32_t>& made = mask.remainders[parent.children[i].at].trie_nodes;
+            if (!std::is_sorted(made.begin(), made.end())) std::sort(made.begin(), made.end());
         }
         bytes_ += static_cast<int64_t>((parent.children.size() - before) * (sizeof(Remainder) + sizeof(Remainder::Child)));
         std::sort(parent.children.begin(), parent.children.end(), [](const auto& x, const auto& y) { return x.byte < y.byte; });

@@ -74,11 +74,13 @@ class TextTokens {
 
     // Nodes within tokens down to which all is whole characters of text; made when it is first asked for.
     const std::vector<uint32_t>& inner(const Trie& trie) const {
-        std::call_once(once_, [&] {
-            for (uint32_t i = 1; i < trie.nodes.size(); ++i)
-                if (content_.complete[i] && !trie.leaf(i)) inner_.push_back(i);
-        });
+        find_inner(trie);
         return inner_;
+    }
+    // How many characters the way down to each of them has; at most 255.
+    const std::vector<uint8_t>& inner_units(const Trie& trie) const {
+        find_inner(trie);
+        return inner_units_;
     }
 
     // All bytes of text.
@@ -132,6 +134,19 @@ class TextTokens {
     }
 
   private:
+    void find_inner(const Trie& trie) const {
+        std::call_once(once_, [&] {
+            std::vector<int> units(trie.longest + 1u, 0);
+            for (uint32_t i = 1; i < trie.nodes.size(); ++i) {
+                const TrieNode& node = trie.nodes[i];
+                units[node.depth] = units[node.depth - 1u] + ((node.byte & 0xC0) != 0x80);
+                if (!content_.complete[i] || trie.leaf(i)) continue;
+                inner_.push_back(i);
+                inner_units_.push_back(static_cast<uint8_t>(std::min(255, units[node.depth])));
+            }
+        });
+    }
+
     // The node below `at` where a token has each of some bytes of ASCII; 0: there is none.
     static uint32_t first_with(const Trie& trie, ByteSet bytes, uint32_t at, uint32_t rank) {
         bytes.w[2] = bytes.w[3] = 0;
@@ -148,6 +163,7 @@ class TextTokens {
     Content content_;
     std::array<std::vector<uint64_t>, 0x80> has_;   // by byte of ASCII: the places in Trie::tokens of those that have it, a bit set
     mutable std::vector<uint32_t> inner_;
+    mutable std::vector<uint8_t> inner_units_;
     mutable std::once_flag once_;
     std::array<std::vector<uint32_t>, 256> at_;   // nodes, ascending
     std::vector<uint32_t> path_;

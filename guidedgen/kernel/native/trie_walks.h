@@ -13,15 +13,35 @@ class TrieWalks : public TextSafety {
   public:
     // `text`: that of the same tokens, where another lexer has it already.
     TrieWalks(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text)
-        : TextSafety(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie)), trie_(std::move(trie)) {}
+        : TextSafety(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie), trie->spelled), trie_(std::move(trie)) {}
 
     const Trie& trie() const { return *trie_; }
     int64_t visited() const { return visited_; }
 
+    // The nodes of a remainder, written out.
+    const std::vector<uint32_t>& nodes_of(Remainder& remainder) {
+        if (!remainder.base) return remainder.trie_nodes;
+        const std::vector<uint32_t>& all = nodes_of(remainder.base->remainders[remainder.base_at]);
+        std::vector<uint32_t> kept;
+        kept.reserve(all.size());
+        std::set_difference(all.begin(), all.end(), remainder.gone.begin(), remainder.gone.end(), std::back_inserter(kept));
+        if (remainder.come.empty()) remainder.trie_nodes = std::move(kept);
+        else std::set_union(kept.begin(), kept.end(), remainder.come.begin(), remainder.come.end(), std::back_inserter(remainder.trie_nodes));
+        bytes_ += static_cast<int64_t>(remainder.trie_nodes.size() * 4);
+        remainder.base = nullptr;
+        remainder.gone = {};
+        remainder.come = {};
+        return remainder.trie_nodes;
+    }
+
   protected:
     // Whether an expression is a conjunction with the complement of what has some part anywhere.
     bool avoids(int32_t expr) const {
-        const auto anywhere = [this](int32_t id) { return expressions_.at(id).op == Op::Concat && expressions_.at(id).a == Expressions::kAll; };
+        const auto anything = [this](int32_t id) {
+            const Expr& run = expressions_.at(id);
+            return id == Expressions::kAll || (run.op == Op::Repeat && run.low == 0 && run.high < 0 && expressions_.of_universe(run.a));
+        };
+        const auto anywhere = [&](int32_t id) { return expressions_.at(id).op == Op::Concat && anything(expressions_.at(id).a); };
         const Expr& e = expressions_.at(expr);
         for (int32_t i = 0; e.op == Op::And && i < e.b; ++i) {
             const Expr& part = expressions_.at(expressions_.part(expr, i));
@@ -56,6 +76,8 @@ class TrieWalks : public TextSafety {
         std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
         std::vector<std::pair<uint32_t, uint32_t>> text;     // ranges of which the tokens that are text are inside
         std::vector<uint32_t> crossings;
+        bool open = false;                                   // these are beside all inner nodes of text,
+        std::vector<uint32_t> closed;                        // but for those
         std::map<int32_t, std::vector<uint32_t>> obliged;    // those that leave an obligation, by obligation
         std::vector<uint32_t> odd;                           // nodes of those inside that are not text
         std::vector<LexState*> reached;
@@ -130,12 +152,26 @@ class TrieWalks : public TextSafety {
         out.farthest = most + kUnfinished;
     }
 
+    // Makes a remainder from one of another mask, less `gone`, all of which it has, and `come`, which it has not; both ascending.
+    void share(LexMask& base, uint32_t at, std::vector<uint32_t> gone, std::vector<uint32_t> come, Remainder& out) {
+        out.base = &base;
+        out.base_at = at;
+        out.shared = base.remainders[at].size() - gone.size() + come.size();
+        out.gone = std::move(gone);
+        out.come = std::move(come);
+        bytes_ += static_cast<int64_t>((out.gone.size() + out.come.size()) * 4);
+        if (out.shared < kVast) nodes_of(out);
+    }
+
+    static constexpr size_t kVast = 4096;   // nodes
+
     void finish(Found& found, LexMask& out) {
         store(found, out);
         if (!std::is_sorted(found.crossings.begin(), found.crossings.end())) std::sort(found.crossings.begin(), found.crossings.end());
         out.reached = std::move(found.reached);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
-        set_crossings(std::move(found.crossings), out);
+        if (found.open) share(*inner_, 0, std::move(found.closed), std::move(found.crossings), out.remainders.add());
+        else set_crossings(std::move(found.crossings), out);
         set_obliged(found.obliged, out);
     }
 
@@ -306,22 +342,34 @@ class TrieWalks : public TextSafety {
         return true;
     }
 
+    // All inner nodes of text, in a mask that others refer to.
+    const std::vector<uint32_t>& inner_nodes() {
+        if (!inner_) {
+            inner_ = std::make_unique<LexMask>();
+            inner_->remainders.add().trie_nodes = text_->inner(*trie_);
+            bytes_ += static_cast<int64_t>(inner_->remainders[0].trie_nodes.size() * 4);
+        }
+        return inner_->remainders[0].trie_nodes;
+    }
+
     // The text may end after each of its characters: crossings wherever tokens go on there, but below `walked`, where they are
     // known.
     void end_after_characters(const std::vector<uint32_t>& walked, Found& found) {
-        std::sort(found.crossings.begin(), found.crossings.end());
-        std::vector<uint32_t> inner, all;
-        size_t w = 0;
-        uint32_t from = 0;
-        for (uint32_t node : text_->inner(*trie_)) {
-            if (node < from) continue;
-            while (w < walked.size() && trie_->nodes[walked[w]].skip <= node) ++w;
-            if (w < walked.size() && walked[w] <= node) from = trie_->nodes[walked[w]].skip;
-            else inner.push_back(node);
+        const std::vector<uint32_t>& inner = inner_nodes();
+        auto from = inner.begin();
+        for (uint32_t node : walked) {   // ascending, none below another
+            from = std::lower_bound(from, inner.end(), node);
+            const auto to = std::lower_bound(from, inner.end(), trie_->nodes[node].skip);
+            found.closed.insert(found.closed.end(), from, to);
+            from = to;
         }
-        all.reserve(inner.size() + found.crossings.size());
-        std::set_union(inner.begin(), inner.end(), found.crossings.begin(), found.crossings.end(), std::back_inserter(all));
-        found.crossings = std::move(all);
+        std::sort(found.crossings.begin(), found.crossings.end());
+        std::vector<uint32_t> come, again;   // what is walked, and ends there all the same, is not gone
+        std::set_difference(found.crossings.begin(), found.crossings.end(), inner.begin(), inner.end(), std::back_inserter(come));
+        std::set_difference(found.closed.begin(), found.closed.end(), found.crossings.begin(), found.crossings.end(), std::back_inserter(again));
+        found.crossings = std::move(come);
+        found.closed = std::move(again);
+        found.open = true;
     }
 
     // The state above a node, from that of a node above it, where text lies between.
@@ -439,6 +487,7 @@ class TrieWalks : public TextSafety {
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     std::shared_ptr<const Trie> trie_;
     std::unordered_map<int32_t, Barred> barred_;
+    std::unique_ptr<LexMask> inner_;   // its first remainder: all inner nodes of text
     uint64_t walks_ = 0;
 };
 
