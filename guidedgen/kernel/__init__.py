@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from guidedgen.errors import CompileError, GuidedGenError, LimitExceeded
@@ -56,7 +56,8 @@ class Compiled:
 
     def start(self) -> InspectableState:
         """The position before the first token."""
-        return cast(InspectableState, self._grammar.start())
+        first: InspectableState = self._grammar.start()
+        return first
 
     @property
     def schema(self) -> Any:
@@ -179,6 +180,7 @@ def native_is_installed() -> bool:
     return True
 
 
+@cache
 def _module(name: str) -> ModuleType:
     if name not in _MODULES:
         raise ValueError(f"implementation={name!r}: use one of {', '.join(_MODULES)}, or None.")

@@ -1,7 +1,7 @@
 """Native token-mask kernel. Use it through guidedgen.kernel."""
 
 from collections.abc import Sequence
-from typing import Annotated, overload
+from typing import Annotated
 
 import numpy
 import numpy.typing
@@ -70,11 +70,7 @@ class Grammar:
 class State:
     """An immutable position; see guidedgen.constraint.State."""
 
-    @overload
-    def fill(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')], budget: object | None = None) -> None: ...
-
-    @overload
-    def fill(self, out: object | None, budget: object | None = None) -> None: ...
+    def fill(self, out: numpy.typing.NDArray[numpy.int32], budget: int | None = None) -> None: ...
 
     def mask(self, budget: int | None = None) -> numpy.typing.NDArray[numpy.int32]: ...
 
