@@ -207,6 +207,8 @@ def check(
     picture: Annotated[Path | None, typer.Option(help="Draw the grammar's rules into an SVG file.")] = None,
     tree: Annotated[Path | None, typer.Option(help="Draw how the text is read into an SVG file.")] = None,
     report: Annotated[bool, typer.Option("--report", help="Every keyword, how it is enforced, and notes.")] = False,
+    parser: Annotated[str | None, typer.Option(help="For .lark: earley or lalr.")] = None,
+    lexer: Annotated[str | None, typer.Option(help="For .lark: dynamic, basic, contextual, ...")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compile a schema or grammar without a model: what is enforced, sizes, warnings, errors with their line."""
@@ -216,7 +218,8 @@ def check(
     from guidedgen.vocabulary import Vocabulary
 
     vocabulary = byte_vocabulary() if tokenizer is None else Vocabulary.from_file(tokenizer)
-    spec = checking.read_spec(file)
+    lark = {name: value for name, value in (("parser", parser), ("lexer", lexer)) if value is not None}
+    spec = checking.read_spec(file, lark=lark)
     try:
         constraint, costs = checking.compile_timed(spec, vocabulary)
     except CompileError as error:

@@ -30,6 +30,8 @@ from guidedgen.grammars.regex_text import parse_terminal
 from guidedgen.limits import Limits
 
 _DEFAULT_LIMITS: Final = Limits()
+_ESCAPES: Final = str.maketrans({"\n": r"\n", "\r": r"\r", "\t": r"\t"})  # lark writes these out in patterns
+_MADE_UP: Final = re.compile(r"__(?:IGNORE|ANON)_\d+")  # lark's names for terminals without one
 
 
 @dataclass(frozen=True)
@@ -365,10 +367,10 @@ def _pattern_errors(terminal: TerminalDef, extended: Extended) -> Iterator[None]
 def label_of_terminal(terminal: TerminalDef, loaded: Loaded) -> str:
     """What people call a terminal: its name, or its text or pattern where lark made the name up."""
     pattern = terminal.pattern
-    if terminal.name in loaded.defined_terminals:
+    if terminal.name in loaded.defined_terminals and not _MADE_UP.fullmatch(terminal.name):
         return str(terminal.name)
     literal = isinstance(pattern, PatternStr)
-    written = json.dumps(pattern.value, ensure_ascii=False) if literal else f"/{pattern.value}/"
+    written = json.dumps(pattern.value, ensure_ascii=False) if literal else f"/{pattern.value.translate(_ESCAPES)}/"
     return written + "".join(sorted(pattern.flags))
 
 
