@@ -69,6 +69,15 @@ class Compiled:
         """What the kernel holds for it, which grows with use; `stats` says the same."""
         return int(self._grammar.memory)
 
+    @property
+    def lexer(self) -> tuple[int, int]:
+        """What it shares with others of its vocabulary: which one, and its bytes where others to come have another.
+
+        Those bytes go with the last that has it. The reference kernel shares nothing.
+        """
+        which, held = getattr(self._grammar, "lexer", (0, 0))
+        return which, held
+
     def stats(self) -> dict[str, int]:
         """Sizes of the caches, for tests and reports; implementations differ in what they count beside `rows`."""
         return dict(self._grammar.stats())

@@ -64,6 +64,12 @@ class Grammar:
     def memory(self) -> int:
         """Bytes that it holds, as `stats` says."""
 
+    @property
+    def lexer(self) -> tuple[int, int]:
+        """
+        What it shares with others: which one, and its bytes where grammars to come have another.
+        """
+
     def stats(self) -> dict:
         """Deterministic counters and sizes in bytes."""
 

@@ -235,6 +235,8 @@ NB_MODULE(_native, m) {
              nb::sig("def unproved(self) -> tuple[str, ...]"),
              "Places of a JSON Schema where no search so far proved within its budget that a text can be completed.")
         .def_prop_ro("memory", &Grammar::memory, "Bytes that it holds, as `stats` says.")
+        .def_prop_ro("lexer", [](Grammar& g) { const auto l = g.lexer(); return nb::make_tuple(l.first, l.second); }, nb::sig("def lexer(self) -> tuple[int, int]"),
+             "What it shares with others: which one, and its bytes where grammars to come have another.")
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
