@@ -167,7 +167,7 @@ def test_white_space_is_widened_where_it_hurts(compiled: bool) -> None:
 
 
 def test_a_constraint_that_is_not_wider_changes_nothing() -> None:
-    trigger = Trigger(damage=0.0, where="/*", then=Widen(to=Regex("never")))
+    trigger = Trigger(damage=0.0, where="/*", then=Widen(to=Regex("1{40}")))
     narrow, prompts, _ = run(Watched(triggers=(trigger,)), Sampling())
     plain, _, _ = run(Plain(), Sampling())
     assert replay(narrow, prompts) == replay(plain, prompts)
