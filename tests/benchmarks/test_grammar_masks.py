@@ -60,7 +60,7 @@ def instances(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]
         "json": [text for _, text in json_texts()][:FILES],
         "jsonl": ["\n".join(objects)],
         "python": [path.read_text(encoding="utf-8") for path in python_files()[140:400:100]][:FILES],
-        "sql": [text for text in sql_texts(5) if len(text) > 100][:FILES],
+        "sql": [text for text, _ in sql_texts(5) if len(text) > 100][:FILES],
         "url": [URL],
         "verilog": [VERILOG],
     }

@@ -31,7 +31,8 @@ class Lexer : public LexerDifferences {
             auto made = std::make_unique<LexMask>();
             if (const ByteGraph* graph = expressions_.graph(owner->expr)) {
                 walk_graph(owner, *graph, *made);
-            } else if (from_home(owner, *made) || without_words(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
+            } else if (from_home(owner, *made) || without_words(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) ||
+                       count_characters(owner, *made)) {
             } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
                 adapt(free, owner, *made);
             } else if (!count_alone(owner, *made)) {
@@ -254,7 +255,8 @@ class Lexer : public LexerDifferences {
         }
         out.reached = std::move(found.reached);
         out.words = std::move(found.words);
-        bytes_ += static_cast<int64_t>(out.words.size() * 8 + sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4 + out.reached.size() * 8);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4);
+        bytes_ += static_cast<int64_t>((out.words.size() + out.reached.size()) * 8);
         set_ends(base, found, out);
         return true;
     }

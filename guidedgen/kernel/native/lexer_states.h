@@ -57,7 +57,8 @@ struct LexMask {
     std::vector<std::pair<int32_t, uint32_t>> obliged;   // ends that leave an obligation: the obligation, and their place in `remainders`
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
     const LexMask* opening = nullptr;    // the list of this one, which other masks share, belongs to that of this mask
-    std::vector<std::pair<uint32_t, uint32_t>> words;   // where tokens may end farther from an end than `like` says: nodes, and where the way to them begins
+    // Where tokens may end farther from an end than `like` says: nodes, and where the way to them begins.
+    std::vector<std::pair<uint32_t, uint32_t>> words;
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest

@@ -38,8 +38,9 @@ class ByteClasses {
     };
     static const Table& table() {
         static const Table made = [] {
-            const char* const alike[kClasses - 2] = {"abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ", "0123456789", "_", "$", "-", ".", " ",
-                                                     "\n", "\t\r", "/", ":", "\"", "'", "(", ")", "*", "\\", ",;", "=", "+", "<>", "[]", "{}", "%", "#@`", "!?&|~^"};
+            const char* const alike[kClasses - 2] = {
+                "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ", "0123456789", "_", "$", "-", ".", " ", "\n", "\t\r", "/", ":", "\"",
+                "'", "(", ")", "*", "\\", ",;", "=", "+", "<>", "[]", "{}", "%", "#@`", "!?&|~^"};
             Table t;
             for (int b = 0; b < 256; ++b) t.of[static_cast<size_t>(b)] = static_cast<uint8_t>(kClasses - (b < 0x80 ? 2 : 1));
             for (size_t c = 0; c < kClasses - 2; ++c)

@@ -38,7 +38,8 @@ class WordTokens {
     // Calls `f` with the outermost nodes below one that something else leads to, ascending, and with the node above each.
     template <class F>
     void each_other(const Trie& trie, uint32_t at, F f) const {
-        for (uint32_t k = before_[at + 1]; k < before_[trie.nodes[at].skip]; k = before_[trie.nodes[others_[k].node].skip]) f(others_[k].node, others_[k].above);
+        const uint32_t end = before_[trie.nodes[at].skip];
+        for (uint32_t k = before_[at + 1]; k < end; k = before_[trie.nodes[others_[k].node].skip]) f(others_[k].node, others_[k].above);
     }
 
     int64_t memory() const { return static_cast<int64_t>(before_.size() * 4 + others_.size() * sizeof(Other)); }
