@@ -165,9 +165,9 @@ class LlamaRows:
 
     def __init__(self, shape: dict, layers: list, norm: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], head: PackedMatrix, kernels: str = '') -> None: ...
 
-    def run(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], slots: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cosines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], segments: list, windows: dict, layers: Sequence[int], store: SlotArrays, taps: dict, threads: int) -> None:
+    def run(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], slots: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cosines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], segments: list, hidden_slots: list, hidden_in: Sequence[int], layers: Sequence[int], parts: Sequence[tuple[bool, bool]], store: SlotArrays, taps: dict, threads: int) -> None:
         """
-        Runs layers over hidden states [R, width] in place; windows: how many of its oldest slots each row does not see, [R], by window; taps: by layer, memory for what stands after it.
+        Runs layers over hidden states [R, width] in place; hidden_slots: how many of its oldest slots each row does not see, [R] each, and hidden_in: which of them is a layer's, or -1; parts: of each layer that runs whether attention and whether the rest do; taps: by layer, memory for what stands after it.
         """
 
     def head(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], logits: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], threads: int) -> None:

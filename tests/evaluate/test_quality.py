@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import pytest
 from typer.testing import CliRunner
@@ -33,6 +34,7 @@ from guidedgen.evaluate.quality.passages import passages
 from guidedgen.evaluate.quality.records import OPEN, QualityFile, TextRecord, read_quality
 from guidedgen.evaluate.quality.runner import QualityPlan
 from guidedgen.evaluate.quality.scoring import answers, changed, score
+from guidedgen.evaluate.quality.varied import method_named
 from guidedgen.evaluate.tasks import NAMES, OWN, task_named
 from guidedgen.testing import accepts, byte_vocabulary
 
@@ -184,6 +186,24 @@ def test_every_mix_method_has_a_row_or_a_reason() -> None:
     assert len(methods) >= 16
     assert not {name for name in methods if known[name] not in METHODS and known[name] not in NOT_RUN}
     assert not METHODS.keys() & NOT_RUN.keys()
+
+
+def test_settings_of_methods_can_be_varied() -> None:
+    model = cast(gg.Model, None)  # these methods do not ask for it
+
+    def mixed(name: str) -> object:
+        return method_named(name).strategy(model, "")
+
+    assert mixed("momentum:alpha=0.4:top_k=3") == gg.Plain(mix=(gg.Momentum(alpha=0.4, top_k=3),))
+    assert mixed("beam:patience=2.0") == gg.Beam(width=4, patience=2.0)
+    assert method_named("top-p:top_p=0.5").options == {"temperature": 1.0, "top_p": 0.5}
+    assert method_named("beam:patience=2.0").settings == "patience 2.0"
+    assert method_named("beam") is METHODS["beam"]
+    with pytest.raises(EvaluationError, match="no setting"):
+        method_named("beam:2")
+    for name, told in (("beam:alpha=1", "Beam has no setting 'alpha'"), ("momentum:alpha=-1", "at least 0")):
+        with pytest.raises(EvaluationError, match=told):
+            mixed(name)
 
 
 def test_every_method_is_settings_that_exist() -> None:

@@ -42,7 +42,7 @@ def decoding(
     quality: Annotated[
         bool, typer.Option("--quality", help="What methods do to the texts instead: diversity, accuracy, perplexity.")
     ] = False,
-    methods: Annotated[str, typer.Option(help="With --quality: names of methods; empty for all.")] = "",
+    methods: Annotated[str, typer.Option(help="With --quality: names, settings behind colons; empty for all.")] = "",
     html: Annotated[bool, typer.Option(help="Plots as a page (extra: evaluate).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON on stdout.")] = False,
 ) -> None:

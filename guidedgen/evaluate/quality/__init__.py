@@ -7,6 +7,6 @@ bootstrap intervals over prompts. A *claim* is what a method's source says of it
 method: the figures reproduce it, contradict it, or leave it open.
 
 `passages`, `answers` and `asked` are texts, `scoring` says what is right, `metrics` are figures of texts, `methods` the
-methods (`not_run` those without figures), `runner` runs them, `records` are lines of results, `figures` condenses them,
-`report` shows them.
+methods (`varied` with other settings, `not_run` those without figures), `runner` runs them, `records` are lines of
+results, `figures` condenses them, `report` shows them.
 """

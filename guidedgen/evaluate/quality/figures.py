@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from guidedgen.evaluate.quality.methods import METHODS, Claim, Figure
+from guidedgen.evaluate.quality.methods import HUMAN, Claim, Figure
 from guidedgen.evaluate.quality.metrics import Estimate, bootstrap, distinct, perplexity, repeated, self_bleu, words
 from guidedgen.evaluate.quality.records import OPEN, TextRecord
+from guidedgen.evaluate.quality.varied import method_named
 from guidedgen.evaluate.tasks import NAMES
 
 _FEWEST = 5  # prompts that a verdict needs
@@ -113,16 +114,16 @@ def task_figures(records: Sequence[TextRecord]) -> list[TaskFigures]:
 def judgements(records: Sequence[TextRecord]) -> list[Judgement]:
     """What becomes of the claims of all methods that were run."""
     return [
-        _judged(method, records) for method in dict.fromkeys(record.method for record in records) if method in METHODS
+        _judged(method, records) for method in dict.fromkeys(record.method for record in records) if method != HUMAN
     ]
 
 
 def _judged(method: str, records: Sequence[TextRecord]) -> Judgement:
     """The figure of the method less that of the other one, over the prompts that both have."""
-    claim = METHODS[method].claim
+    claim = method_named(method).claim
     if claim is None:
         return Judgement(method=method, claim=None, verdict="algorithm only")
-    wanted = [record for record in records if _about(claim, method, record)]
+    wanted = [record for record in records if about(claim, method, record)]
     own, others = (
         {(record.part, record.prompt): record for record in wanted if record.method == name}
         for name in (method, claim.than)
@@ -146,11 +147,11 @@ def _judged(method: str, records: Sequence[TextRecord]) -> Judgement:
     return Judgement(method=method, claim=claim, verdict=verdict, difference=found)
 
 
-def _about(claim: Claim, method: str, record: TextRecord) -> bool:
+def about(claim: Claim, method: str, record: TextRecord) -> bool:
     """Whether a claim is about this text: accuracy about tasks, all else about open texts where the method has them."""
     if claim.part is not None:
         return record.part == claim.part
-    if claim.figure == "accuracy" or OPEN not in METHODS[method].parts:
+    if claim.figure == "accuracy" or OPEN not in method_named(method).parts:
         return record.part in NAMES
     return record.part == OPEN
 

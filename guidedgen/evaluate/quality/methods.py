@@ -23,7 +23,6 @@ from guidedgen.decoders.mix import (
     SafetyMix,
     WithNGrams,
 )
-from guidedgen.evaluate.engine import EvaluationError
 from guidedgen.evaluate.quality.asked import ASKED, QUESTIONS, REQUESTS, REVIEWS, asked_task
 from guidedgen.evaluate.quality.records import OPEN
 from guidedgen.evaluate.tasks import NAMES
@@ -281,14 +280,3 @@ METHODS: Mapping[str, Method] = {
     "asap": _conditioned("Park 2024", "8 rounds", align="asap", rounds=8),
 }
 """Every method by name."""
-
-
-def method_named(name: str) -> Method:
-    """A method by name.
-
-    Raises:
-        EvaluationError: there is none of that name.
-    """
-    if name not in METHODS:
-        raise EvaluationError(f"there is no method {name!r}. There are: {', '.join(METHODS)}.")
-    return METHODS[name]

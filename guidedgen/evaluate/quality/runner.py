@@ -9,10 +9,11 @@ import guidedgen as gg
 from guidedgen.api import Model
 from guidedgen.constraint import AnyText
 from guidedgen.evaluate.quality.asked import ASKED, Asked, asked_task
-from guidedgen.evaluate.quality.methods import HUMAN, METHODS, Method, method_named
+from guidedgen.evaluate.quality.methods import HUMAN, METHODS, Method
 from guidedgen.evaluate.quality.passages import Passage, most_tokens, passages
 from guidedgen.evaluate.quality.records import OPEN, QualityFile, TextRecord
 from guidedgen.evaluate.quality.scoring import score
+from guidedgen.evaluate.quality.varied import method_named
 from guidedgen.evaluate.tasks import FREE, OWN, Prompt, Task, task_named
 from guidedgen.prompting import Prompter, conversation_of
 from guidedgen.result import Result
@@ -27,7 +28,7 @@ class QualityPlan:
     Args:
         model: a name that `load` takes.
         dtype: number format.
-        methods: names of methods.
+        methods: names of methods, with settings behind colons or without.
         parts: names of tasks, with form or without, and `OPEN`.
         prompts: of each part, the first so many.
     """
@@ -56,7 +57,7 @@ class QualityPlan:
                     yield from ((name, part, number) for name in self._methods(part))
 
     def _methods(self, part: str) -> list[str]:
-        own = [name for name in self.methods if part in METHODS[name].parts]
+        own = [name for name in self.methods if part in method_named(name).parts]
         return [HUMAN, *own] if part == OPEN else own
 
 
@@ -92,19 +93,19 @@ def _text(model: Model, name: str, part: str, number: int) -> TextRecord:
     if part in ASKED:
         task = asked_task(part)
         prompt = task.prompts[number]
-        result = _free(model, METHODS[name], prompt.message, task.most_tokens, seed=number)
+        result = _free(model, method_named(name), prompt.message, task.most_tokens, seed=number)
         return _record(name, part, prompt.name, result, valid=_ended(result), right=task.score(prompt, result.text))
     if part != OPEN:
         return _answer(model, name, task_named(part), task_named(part).prompts[number], seed=number)
     passage = passages()[number]
     if name == HUMAN:
         return _human(model, passage)
-    result = _free(model, METHODS[name], passage.message, most_tokens(), seed=number)
+    result = _free(model, method_named(name), passage.message, most_tokens(), seed=number)
     return _record(name, OPEN, passage.name, result, valid=_ended(result))
 
 
 def _answer(model: Model, name: str, task: Task, prompt: Prompt, *, seed: int) -> TextRecord:
-    method = METHODS[name]
+    method = method_named(name)
     output = task.output(OWN)
     result = model.generate(
         prompt.message,

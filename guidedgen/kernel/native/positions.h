@@ -309,6 +309,11 @@ class Arena {
         sets_.add(set, rows_.symbols().counts().inside(state, left));
     }
 
+    // Whether a token can lead a terminal farther from its end than what is left of its tokens.
+    bool near_limit(const Reading& r) {
+        return r.left >= 0 && !(lexer_->trie().spells_text && lexer_->farthest(r.state, lexer_->mask(r.state)) < r.left - 1);
+    }
+
     bool may_go_on(const Reading& r, int32_t left) { return r.left < 0 || (left > 0 && rows_.symbols().counts().fits(r.state, left)); }
 
     // Whether something could be read on if a token ended here.
@@ -365,8 +370,8 @@ class Arena {
         auto& tokens = perhaps ? set.perhaps : set.extra;
         if (!node.tokens.empty() && may_end_token(next)) tokens.insert(tokens.end(), node.tokens.begin(), node.tokens.end());
         if (node.nodes_below == 0) return;
-        auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || r.left >= 0; };
-        const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
+        auto one_by_one = [this](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || near_limit(r); };
+        const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), one_by_one);
         if (!alone && Lexer::many_below(node)) cross_whole(part, child, next, depth, set);
         else cross(part, child, next, depth + 1, set, perhaps);
     }

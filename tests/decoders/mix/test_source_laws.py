@@ -137,6 +137,7 @@ def test_momentum_breaks_loops() -> None:
         return 1 - len(set(runs)) / len(runs)
 
     assert repeated(Plain()) > 0.8
+    assert repeated(Plain(mix=(Momentum(alpha=0.0),))) == repeated(Plain())
     assert repeated(Plain(mix=(Momentum(alpha=0.2),))) < repeated(Plain()) - 0.3
 
 
