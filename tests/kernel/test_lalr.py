@@ -118,7 +118,7 @@ def test_labels_name_terminals(kernel: str) -> None:
     compiled = compile_grammar(lark_lalr.parse(ARITHMETIC, lexer=None), kernel)
     state = after(compiled, b"(a ")
     assert state is not None
-    assert {compiled.labels[symbol] for symbol in state.labels()} == {'"+"', '"*"', '")"', "__IGNORE_0"}
+    assert {compiled.labels[symbol] for symbol in state.labels()} == {'"+"', '"*"', '")"', '" "'}
 
 
 def test_stacks_are_shared_and_survive_full_caches(kernel: str) -> None:
