@@ -99,4 +99,4 @@ class Thinned:
             return sorted(kept.union(rest[: view.budget - view.recent]))
         while len(rows) > view.budget:
             rows = [row for row in rows if row != min(rows[:-1], key=lambda old: float(attention[old]))]
-        return rows
+        return list(rows)  # the caller's list goes on to grow
