@@ -63,7 +63,7 @@ def varied(published: Sequence[TextRecord], records: Sequence[TextRecord]) -> It
     bases = {record.method.partition(":")[0] for record in records if ":" in record.method}
     together = [*(record for record in known if record.method in bases), *records]
     order = list(METHODS)
-    judged = [found for found in judgements(together) if found.claim and found.method != SAMPLE]
+    judged = [found for found in judgements(together) if found.difference and found.method != SAMPLE]
     yield "| method | settings | claim | difference | verdict | perplexity |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for found in sorted(judged, key=lambda found: order.index(found.method.partition(":")[0])):
