@@ -48,7 +48,7 @@ app.add_typer(inspect_app)
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
 CacheName = Annotated[
-    str, typer.Option("--cache", help="full, or approximate: int8, sink-window:4:1020, top-tokens:512, ...")
+    str, typer.Option("--cache", help="full, or approximate: int8, sink-window:4:1020, int8+top-tokens:512, ...")
 ]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
@@ -207,6 +207,8 @@ def check(
     picture: Annotated[Path | None, typer.Option(help="Draw the grammar's rules into an SVG file.")] = None,
     tree: Annotated[Path | None, typer.Option(help="Draw how the text is read into an SVG file.")] = None,
     report: Annotated[bool, typer.Option("--report", help="Every keyword, how it is enforced, and notes.")] = False,
+    parser: Annotated[str | None, typer.Option(help="For .lark: earley or lalr.")] = None,
+    lexer: Annotated[str | None, typer.Option(help="For .lark: dynamic, basic, contextual, ...")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compile a schema or grammar without a model: what is enforced, sizes, warnings, errors with their line."""
@@ -216,7 +218,8 @@ def check(
     from guidedgen.vocabulary import Vocabulary
 
     vocabulary = byte_vocabulary() if tokenizer is None else Vocabulary.from_file(tokenizer)
-    spec = checking.read_spec(file)
+    lark = {name: value for name, value in (("parser", parser), ("lexer", lexer)) if value is not None}
+    spec = checking.read_spec(file, lark=lark)
     try:
         constraint, costs = checking.compile_timed(spec, vocabulary)
     except CompileError as error:
@@ -375,9 +378,8 @@ def train_drafter_command(
 
 def _load(name: str, device: str, dtype: str, cache: str = "full") -> Model:
     from guidedgen.api import load  # late: brings torch
-    from guidedgen.sampler.named_views import CACHES, view_named
+    from guidedgen.sampler.named_views import cache_named
 
     with loading_bars() as told:
-        if cache == "int8":
-            return load(name, device=device, dtype=dtype, progress=told, cache="int8")
-        return load(name, device=device, dtype=dtype, progress=told, cache=view_named(cache, CACHES))
+        kept: Any = cache_named(cache)  # what does not go together is refused by `load`
+        return load(name, device=device, dtype=dtype, progress=told, cache=kept)

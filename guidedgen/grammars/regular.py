@@ -6,6 +6,7 @@ from guidedgen.errors import UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 
+_BOUND_SCHEMA = "Bound the schema (maxLength, maxItems, maximum), or the whole generation by its max_tokens."
 _HINT = "Limit the terminals inside it instead, or write it as one pattern."
 
 
@@ -49,7 +50,8 @@ class _Reading:
                 return self.of(node.node, grammar)
             case ir.Limited() if node.max_tokens is None:
                 return within_chars(self.of(node.node, grammar), node.max_chars)
-        raise UnsupportedFeature(f"{self._what} needs plain text, and this is {_NAMES[type(node)]}", hint=_HINT)
+        hint = _BOUND_SCHEMA if isinstance(node, ir.JsonText) else _HINT
+        raise UnsupportedFeature(f"{self._what} needs plain text, and this is {_NAMES[type(node)]}", hint=hint)
 
     def _rule(self, name: str, grammar: ir.Grammar) -> ir.Expression:
         if name in self._open:

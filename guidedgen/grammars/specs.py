@@ -166,14 +166,14 @@ class Lark(Translated):
         if not all(isinstance(given, str) for given in (self.text, self.start)):
             raise CompileError("a Lark grammar and the name of its start rule must be strings")
         limits.check("schema_bytes", len(self.text))
-        if self.parser == "lalr":
-            return self._lalr(limits)
         from guidedgen.grammars.embedding import node_of  # late: what stands in a grammar may be any spec
 
         declared = {name for name in self.terminals if re.search(rf"%declare\b[^\n]*\b{re.escape(name)}\b", self.text)}
         given = given_terminals(self.terminals, declared, node_of, limits)
         json = JsonSchema(True, **self.json).node(limits)
         assert isinstance(json, ir.JsonText)
+        if self.parser == "lalr":
+            return self._lalr(limits, given, json)
         grammar = lark_text.parse(
             self.text,
             start=self.start,
@@ -185,15 +185,16 @@ class Lark(Translated):
         notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
         return Translation(grammar=grammar, notes=notes)
 
-    def _lalr(self, limits: Limits) -> Translation:
-        if self.terminals or self.json:
-            hint = 'Use parser="earley", or write the terminals as patterns.'
-            raise UnsupportedFeature("terminals= and json= do not go with an LALR parser", hint=hint)
+    def _lalr(self, limits: Limits, given: Mapping[str, ir.Node], json: ir.JsonText) -> Translation:
         lexer = self._lalr_lexer()
-        node = lark_lalr.parse(self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits)
-        return Translation(grammar=node, captured=self._captured(lexer, limits))
+        node = lark_lalr.parse(
+            self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits, terminals=given, json=json
+        )
+        return Translation(grammar=node, captured=self._captured(lexer, limits, given, json))
 
-    def _captured(self, lexer: LalrLexer, limits: Limits) -> ir.Grammar | None:
+    def _captured(
+        self, lexer: LalrLexer, limits: Limits, given: Mapping[str, ir.Node], json: ir.JsonText
+    ) -> ir.Grammar | None:
         """The rules as they stand: what of a text that the automaton takes was read by which of them."""
         if not lark_lalr.has_captures(self.text):
             return None
@@ -201,7 +202,7 @@ class Lark(Translated):
             hint = "Leave one of them out."
             raise UnsupportedFeature("captures do not go with indentation", keyword="capture", hint=hint)
         read: lark_text.EarleyLexer = "basic" if lexer == "basic" else "dynamic"
-        return lark_text.parse(self.text, start=self.start, lexer=read, limits=limits)
+        return lark_text.parse(self.text, start=self.start, lexer=read, limits=limits, terminals=given, json=json)
 
     def _lalr_lexer(self) -> LalrLexer:
         lexer = "contextual" if self.lexer == "auto" else self.lexer

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from guidedgen.errors import CompileError, GuidedGenError, LimitExceeded
@@ -56,7 +56,8 @@ class Compiled:
 
     def start(self) -> InspectableState:
         """The position before the first token."""
-        return cast(InspectableState, self._grammar.start())
+        first: InspectableState = self._grammar.start()
+        return first
 
     @property
     def schema(self) -> Any:
@@ -67,6 +68,15 @@ class Compiled:
     def nbytes(self) -> int:
         """What the kernel holds for it, which grows with use; `stats` says the same."""
         return int(self._grammar.memory)
+
+    @property
+    def lexer(self) -> tuple[int, int]:
+        """What it shares with others of its vocabulary: which one, and its bytes where others to come have another.
+
+        Those bytes go with the last that has it. The reference kernel shares nothing.
+        """
+        which, held = getattr(self._grammar, "lexer", (0, 0))
+        return which, held
 
     def stats(self) -> dict[str, int]:
         """Sizes of the caches, for tests and reports; implementations differ in what they count beside `rows`."""
@@ -179,6 +189,7 @@ def native_is_installed() -> bool:
     return True
 
 
+@cache
 def _module(name: str) -> ModuleType:
     if name not in _MODULES:
         raise ValueError(f"implementation={name!r}: use one of {', '.join(_MODULES)}, or None.")

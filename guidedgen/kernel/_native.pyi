@@ -1,7 +1,7 @@
 """Native token-mask kernel. Use it through guidedgen.kernel."""
 
 from collections.abc import Sequence
-from typing import Annotated, overload
+from typing import Annotated
 
 import numpy
 import numpy.typing
@@ -64,17 +64,19 @@ class Grammar:
     def memory(self) -> int:
         """Bytes that it holds, as `stats` says."""
 
+    @property
+    def lexer(self) -> tuple[int, int]:
+        """
+        What it shares with others: which one, and its bytes where grammars to come have another.
+        """
+
     def stats(self) -> dict:
         """Deterministic counters and sizes in bytes."""
 
 class State:
     """An immutable position; see guidedgen.constraint.State."""
 
-    @overload
-    def fill(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')], budget: object | None = None) -> None: ...
-
-    @overload
-    def fill(self, out: object | None, budget: object | None = None) -> None: ...
+    def fill(self, out: numpy.typing.NDArray[numpy.int32], budget: int | None = None) -> None: ...
 
     def mask(self, budget: int | None = None) -> numpy.typing.NDArray[numpy.int32]: ...
 
@@ -169,9 +171,9 @@ class LlamaRows:
 
     def __init__(self, shape: dict, layers: list, norm: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], head: PackedMatrix, kernels: str = '') -> None: ...
 
-    def run(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], slots: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cosines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], segments: list, windows: dict, layers: Sequence[int], store: SlotArrays, taps: dict, threads: int) -> None:
+    def run(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], slots: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cosines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], segments: list, hidden_slots: list, hidden_in: Sequence[int], layers: Sequence[int], parts: Sequence[tuple[bool, bool]], store: SlotArrays, taps: dict, threads: int) -> None:
         """
-        Runs layers over hidden states [R, width] in place; windows: how many of its oldest slots each row does not see, [R], by window; taps: by layer, memory for what stands after it.
+        Runs layers over hidden states [R, width] in place; hidden_slots: how many of its oldest slots each row does not see, [R] each, and hidden_in: which of them is a layer's, or -1; parts: of each layer that runs whether attention and whether the rest do; taps: by layer, memory for what stands after it.
         """
 
     def head(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], logits: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], threads: int) -> None:

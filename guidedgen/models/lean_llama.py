@@ -103,6 +103,7 @@ class LeanLlama:
 
     watches = True
     selects = True
+    sublayers = True
 
     def __init__(self, model: Any, *, weights: str = "dense", dtype: torch.dtype | None = None) -> None:
         config = model.config
@@ -166,7 +167,10 @@ class LeanLlama:
         cosines, sines = self.rotary.at(rows.positions)
         hidden = walk.enter(F.embedding(rows.tokens, self._embedding))  # [R, E]
         for index in walk.layers:
-            hidden = self._layer(index, hidden, plan, cosines, sines)
+            if walk.attends(index):
+                hidden = hidden + self._attention(index, self._layers[index], hidden, plan, cosines, sines)
+            if walk.feeds(index):
+                hidden = hidden + self._mlp(self._layers[index], hidden)
             walk.after(index, hidden)
         final = hidden if rows.wanted.shape[0] == hidden.shape[0] else hidden[rows.wanted]
         return Reading(logits=self.head(final), hidden=walk.hidden)
@@ -186,7 +190,9 @@ class LeanLlama:
         """
         hidden = F.embedding(tokens, self._embedding)
         for index in range(len(self._layers)):
-            hidden = self._layer(index, hidden, attention, cosines, sines)
+            layer = self._layers[index]
+            hidden = hidden + self._attention(index, layer, hidden, attention, cosines, sines)
+            hidden = hidden + self._mlp(layer, hidden)
         return self.head(hidden)
 
     @torch.inference_mode()
@@ -198,13 +204,6 @@ class LeanLlama:
     def head(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of hidden states [R, E], in the model's dtype."""
         return self._head(F.rms_norm(hidden, self._norm.shape, self._norm, self._eps))
-
-    def _layer(
-        self, index: int, hidden: torch.Tensor, attention: Attention, cosines: torch.Tensor, sines: torch.Tensor
-    ) -> torch.Tensor:
-        layer = self._layers[index]
-        hidden = hidden + self._attention(index, layer, hidden, attention, cosines, sines)
-        return hidden + self._mlp(layer, hidden)
 
     def _attention(
         self,

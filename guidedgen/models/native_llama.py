@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
+from guidedgen.errors import ModelError
 from guidedgen.models.base import Reading, Rows, Segment
 from guidedgen.models.coded_store import CodedStore
 from guidedgen.models.layer_walk import LayerWalk
@@ -38,6 +39,7 @@ class NativeLlama:
     """
 
     watches = True
+    sublayers = True
 
     def __init__(self, model: Any, *, weights: str = "dense", kernels: str = "") -> None:
         kernel, base = native(), model.model
@@ -67,14 +69,13 @@ class NativeLlama:
                 _matrix(layer.gate_up),
                 _matrix(layer.down),
                 *_head_norms(module.self_attn),
-                layer.window or 0,
             )
             for module, layer in zip(base.layers, matrices[0], strict=True)
         ]
         self._native = kernel.LlamaRows(shape, layers, _numbers(base.norm.weight), _matrix(matrices[1]), kernels)
         self._slot_arrays = kernel.SlotArrays
         self._outputs = int(model.lm_head.weight.shape[0])
-        self._windows = sorted({layer.window for layer in matrices[0] if layer.window is not None})
+        self._windows = [layer.window for layer in matrices[0]]
         self._known: tuple[list[torch.Tensor], list[torch.Tensor], Any] = ([], [], None)
         self.coded = False
 
@@ -112,8 +113,13 @@ class NativeLlama:
     def read(self, rows: Rows, store: SlotStore) -> Reading:
         """Logits of the wanted rows, float32 [W, logits_size], and what is tapped."""
         looked = rows.look is not None or (rows.watch is not None and rows.watch.by_head)
-        hidden_slots = None if looked else hidden_by(self._windows, rows, store)
-        if hidden_slots is None:
+        behind = None if looked else hidden_by(self._windows, rows, store)
+        if behind is None:
+            if self.coded:
+                raise ModelError(
+                    "Keys and values in eight bits are read in the order of positions alone where windows slide, and "
+                    "not by rows that look. Give contexts oldest first, or load the model without cache='int8'."
+                )
             given = None if rows.embeddings is None else rows.embeddings.to(self._dtype)
             return self._twin.read(replace(rows, embeddings=given), store)
         walk = LayerWalk(rows, self.layers)
@@ -128,8 +134,10 @@ class NativeLlama:
             cosines[:, 0].numpy(),
             sines[:, 0].numpy(),
             [_segment(segment, watched.get(number)) for number, segment in enumerate(rows.segments)],
-            {window: counts.numpy() for window, counts in hidden_slots.items()},
+            [counts.numpy() for counts in behind[0]],
+            behind[1],
             list(walk.layers),
+            [(walk.attends(layer), walk.feeds(layer)) for layer in walk.layers],
             self._arrays(store),
             {layer: memory.numpy() for layer, memory in taps.items()},
             torch.get_num_threads(),
@@ -147,7 +155,7 @@ class NativeLlama:
         memory = {}
         for number in rows.watch.weights if rows.watch is not None else ():
             segment = rows.segments[number]
-            memory[number] = torch.empty(
+            memory[number] = torch.zeros(
                 layers, self._kv_heads, segment.context.shape[0] + segment.stop - segment.start
             )
         return memory
@@ -173,31 +181,51 @@ class NativeLlama:
         return arrays
 
 
-def hidden_by(windows: list[int], rows: Rows, store: SlotStore) -> dict[int, torch.Tensor] | None:
-    """By window that hides anything: how many of the oldest tokens that each row could see it hides, [R].
+def hidden_by(windows: list[int | None], rows: Rows, store: SlotStore) -> tuple[list[torch.Tensor], list[int]] | None:
+    """How many of the oldest tokens that each row could see windows hide, [R] each, and which of these a layer's is.
 
     A row at position p does not see positions up to p - window (the convention of the transformers library). What a row
     could see is its segment's context, and behind it its ancestors. None where that is not in the order of positions.
+
+    Args:
+        windows: by layer; None is none.
+        rows: the rows.
+        store: where their contexts lie.
     """
     highest = int(rows.positions.max())
-    hidden = {window: torch.empty_like(rows.positions) for window in windows if highest >= window}
-    if not hidden:
-        return hidden
-    if store.uneven is not None:
-        return None
+    counts: list[torch.Tensor] = []
+    known: dict[tuple[int, int], int] = {}  # by window, and by layer where layers hold different tokens
+    found = []
+    for layer, window in enumerate(windows):
+        if window is None or highest < window:
+            found.append(-1)
+            continue
+        key = window, -1 if store.uneven is None else layer
+        if key not in known:
+            hidden = _hidden(window, rows, store.positions_in(layer))
+            if hidden is None:
+                return None
+            known[key] = len(counts)
+            counts.append(hidden)
+        found.append(known[key])
+    return counts, found
+
+
+def _hidden(window: int, rows: Rows, positions: torch.Tensor) -> torch.Tensor | None:
+    """What a window hides from each row [R], with the positions of slots [N]; see `hidden_by`."""
+    counts = torch.empty_like(rows.positions)
     for segment in rows.segments:
         own = rows.positions[segment.start : segment.stop]
-        context = store.positions[segment.context]
+        context = positions[segment.context]
         if bool((context[1:] < context[:-1]).any()):
             return None
+        last = own - window  # the highest position that is hidden
         ancestors = segment.ancestors
         if ancestors is None:
             ancestors = torch.ones(len(own), len(own), dtype=torch.bool).tril_()
-        for window, counts in hidden.items():
-            last = own - window  # the highest position that is hidden
-            before = torch.searchsorted(context, last, right=True)
-            counts[segment.start : segment.stop] = before + (ancestors & (own <= last[:, None])).sum(1)
-    return hidden
+        before = torch.searchsorted(context, last, right=True)
+        counts[segment.start : segment.stop] = before + (ancestors & (own <= last[:, None])).sum(1)
+    return counts
 
 
 def round_weights(model: Any, weights: str) -> None:

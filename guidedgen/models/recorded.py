@@ -67,7 +67,7 @@ class RecordedLlama:
         recorded: number of steps recorded so far, over all stores.
     """
 
-    watches = selects = True
+    watches = selects = sublayers = True
 
     def __init__(
         self, model: Any, record: Record | None = None, *, most_rows: int = MOST_ROWS, most_slots: int = MOST_SLOTS

@@ -95,6 +95,7 @@ class TransformersModel:
             tree=abilities.tree,
             batch=abilities.batch,
             layers=abilities.layers,
+            sublayers=bool(abilities.layers) and getattr(backend, "sublayers", False),
             watches=getattr(backend, "watches", False),
             selects=getattr(backend, "selects", False),
             reason="; ".join(reasons) or None,
@@ -113,11 +114,12 @@ class TransformersModel:
     def forward(self, rows: Rows, store: Any) -> torch.Tensor:
         """Logits of the wanted rows, float32 [W, logits_size]; writes keys and values of all rows to their slots."""
         if rows.layered:
-            self._layered()
+            self._check(rows)
         return _owned(self._backend.forward(rows, store))
 
     def read(self, rows: Rows, store: Any) -> Reading:
         """See `LayeredModel.read`. Raises ModelError where the layers cannot be told apart."""
+        self._check(rows)
         reading = self._layered().read(rows, store)
         hidden = {layer: states.clone() for layer, states in reading.hidden.items()}
         return Reading(logits=_owned(reading.logits), hidden=hidden)
@@ -133,6 +135,14 @@ class TransformersModel:
     def routers(self) -> list[Any]:
         """The modules that choose experts; none where there are none that can be told to choose otherwise."""
         return self._backend.routers() if isinstance(self._backend, LibraryRows) else []
+
+    def _check(self, rows: Rows) -> None:
+        self._layered()
+        if rows.plan.parted and not self.info.sublayers:
+            raise ModelError(
+                f"{self.info.name}: parts of layers cannot be left out here (forward {self.info.forward!r}). "
+                "Leave out whole layers, or use Llama, Mistral, Qwen2 or Qwen3."
+            )
 
     def _layered(self) -> LayeredBackend:
         if not self.info.layers:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -156,6 +157,36 @@ def test_the_least_recently_used_go_first() -> None:
     assert cache.stats()["entries"] == 0
     with pytest.raises(ValueError, match="limit_bytes"):
         cache.limit_bytes = -1
+
+
+def test_lexers_that_only_entries_still_use_count() -> None:
+    """The one that new grammars get has a limit of its own; an older one goes with the last entry that has it."""
+    cache = CompileCache(10**9)
+    held = {1: 50_000, 2: 0}
+
+    class Shared:
+        vocabulary, table, nbytes = VOCABULARY, None, 100
+
+        def __init__(self, which: int) -> None:
+            self.which = which
+
+        @property
+        def lexer(self) -> tuple[int, int]:
+            return self.which, held[self.which]
+
+    class Entry:
+        def __init__(self, which: int) -> None:
+            self.compiled = Shared(which)
+
+    for name, which in (("a", 1), ("b", 1), ("c", 2), ("d", 2)):
+        cache.get((name,), partial(Entry, which))  # type: ignore[arg-type]
+    whole = cache.stats()["bytes"]
+    held[1] = 0
+    assert whole - cache.stats()["bytes"] == 50_000
+    held[1] = 50_000
+    cache.limit_bytes = whole - 1_000
+    assert cache.stats()["entries"] == 2, "neither of the two that have the old lexer is worth keeping alone"
+    assert cache.stats()["bytes"] < whole - 50_000
 
 
 def test_memory_of_masks_counts() -> None:

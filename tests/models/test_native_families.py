@@ -196,7 +196,7 @@ def test_a_context_that_is_not_in_order_is_left_to_the_twin() -> None:
         backend.forward(chain(torch.arange(9) + 3, EMPTY, 0), store)
         step = chain(torch.tensor([20, 21]), torch.tensor([8, 3, 7, 6, 0, 1, 2, 4, 5]), 9)
         found.append(backend.forward(step, store))
-        assert hidden_by([4], step, store) is None
+        assert hidden_by([4, None], step, store) is None
     torch.testing.assert_close(found[0], found[1], atol=1e-3, rtol=0)
 
 

@@ -302,6 +302,7 @@ class Automaton {
             s->first = s->first | e.bytes;
             if (e.to == s) s->loop = s->loop | e.bytes;
         }
+        if (!s->loop.empty()) s->loop_classes = ByteClasses::whole(s->loop);
         s->pruned = true;
     }
 

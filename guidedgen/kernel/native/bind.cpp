@@ -15,6 +15,7 @@
 #include "bind_settings.h"
 #include "bind_where.h"
 #include "matcher.h"
+#include "numpy_arrays.h"
 
 namespace nb = nanobind;
 using namespace guidedgen;
@@ -95,9 +96,18 @@ int64_t budget_of(const nb::object& given) {
     return value;
 }
 
-void fill(const Handle& h, Words out, nb::object budget) {
-    if (out.size() != words_of(h)) throw nb::value_error("mask buffer: expected int32 [ceil(V / 32)]");
-    h.grammar->fill(h, budget_of(budget), reinterpret_cast<uint32_t*>(out.data()));
+NumpyArrays numpy_arrays;
+
+void fill(const Handle& h, nb::handle out, nb::object budget) {
+    int32_t* elements = numpy_arrays.elements(out.ptr(), words_of(h));
+    Words other;
+    if (!elements) {
+        if (out.is_none() || !nb::try_cast(out, other, false))
+            throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]");
+        if (other.size() != words_of(h)) throw nb::value_error("mask buffer: expected int32 [ceil(V / 32)]");
+        elements = other.data();
+    }
+    h.grammar->fill(h, budget_of(budget), reinterpret_cast<uint32_t*>(elements));
 }
 
 nb::object mask(const Handle& h, nb::object budget) {
@@ -192,6 +202,7 @@ NB_MODULE(_native, m) {
     // States that module-level caches still hold when the interpreter ends are not leaks worth a report to users.
     nb::set_leak_warnings(false);
     nb::register_exception_translator(translate);
+    numpy_arrays.find();
 
     nb::class_<Vocabulary>(m, "Vocabulary", "The bytes of all tokens as a prefix tree.")
         .def(
@@ -224,11 +235,13 @@ NB_MODULE(_native, m) {
              nb::sig("def unproved(self) -> tuple[str, ...]"),
              "Places of a JSON Schema where no search so far proved within its budget that a text can be completed.")
         .def_prop_ro("memory", &Grammar::memory, "Bytes that it holds, as `stats` says.")
+        .def_prop_ro("lexer", [](Grammar& g) { const auto l = g.lexer(); return nb::make_tuple(l.first, l.second); }, nb::sig("def lexer(self) -> tuple[int, int]"),
+             "What it shares with others: which one, and its bytes where grammars to come have another.")
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
-        .def("fill", &fill, "out"_a.noconvert(), "budget"_a = nb::none())
-        .def("fill", [](const Handle&, nb::object, nb::object) { throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]"); }, "out"_a.none(), "budget"_a = nb::none())
+        .def("fill", &fill, "out"_a.none(), "budget"_a = nb::none(),
+             nb::sig("def fill(self, out: numpy.typing.NDArray[numpy.int32], budget: int | None = None) -> None"))
         .def("mask", &mask, "budget"_a = nb::none(), nb::sig("def mask(self, budget: int | None = None) -> numpy.typing.NDArray[numpy.int32]"))
         .def("advance", [](const Handle& h, int64_t token) {
                 return token < 0 || token > INT32_MAX ? nb::none() : optional(h.grammar->advance(h, static_cast<int32_t>(token)));

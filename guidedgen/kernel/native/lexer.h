@@ -31,7 +31,7 @@ class Lexer : public LexerDifferences {
             auto made = std::make_unique<LexMask>();
             if (const ByteGraph* graph = expressions_.graph(owner->expr)) {
                 walk_graph(owner, *graph, *made);
-            } else if (from_home(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
+            } else if (from_home(owner, *made) || without_words(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
             } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
                 adapt(free, owner, *made);
             } else if (!count_alone(owner, *made)) {
@@ -53,16 +53,16 @@ class Lexer : public LexerDifferences {
         if (part.farthest >= 0) return part.farthest;
         int64_t most = part.like ? farthest(part.like, mask(part.like)) : 0;
         for (LexState* now : part.reached) most = std::max<int64_t>(most, distance(now));
+        for (const auto& [node, from] : part.words) most = std::max<int64_t>(most, distance(read_through(s, from, node)));
         return part.farthest = std::min(kFar, most + kUnfinished);
     }
 
     // Tokens that go on below a remainder of `mask`, read from `s` there; where they cross the end again is in it, too.
     LexMask& below(LexMask& mask, uint32_t at, LexState* s) {
-        auto& known = mask.remainders[at].below;
-        for (auto& entry : known)
-            if (entry.first == s) return *entry.second;
+        const auto known = mask.remainders[at].below.find(s);
+        if (known != mask.remainders[at].below.end()) return *known->second;
         auto made = std::make_unique<LexMask>();
-        if (!below_from_wider(mask, at, s, *made)) {
+        if (!below_without_words(mask, at, s, *made) && !below_from_wider(mask, at, s, *made)) {
             Found found = new_walk(s);
             each_below(mask, at, first(s), [&](uint32_t node) {
                 found.stack[trie_->nodes[node].depth - 1u] = s;
@@ -70,8 +70,7 @@ class Lexer : public LexerDifferences {
             });
             finish(found, *made);
         }
-        known.emplace_back(s, std::move(made));
-        return *known.back().second;
+        return *mask.remainders[at].below.emplace(s, std::move(made)).first->second;
     }
 
     // The bytes of text that do not lead back to a state to which all other characters of text do; nullptr for other states.
@@ -141,6 +140,31 @@ class Lexer : public LexerDifferences {
         else if (shared.list.size() < kLongOpening) out.list.insert(out.list.end(), shared.list.begin(), shared.list.end());
         else out.opening = &shared;
         return true;
+    }
+
+    // A text without some words: the same, but for what follows the words. Which tokens are inside is the same if after each beginning of a
+    // word the text can go on in ways without number.
+    bool without_words(LexState* owner, LexMask& out) {
+        const auto [expr, words] = with_words(owner->expr);
+        if (expr < 0) return false;
+        LexState* whole = state(expr);
+        return from_other(owner, whole, mask(whole), out, [&, words = words](Difference& found) {
+            return ends_of_words(*words, whole, found, [&](const ByteSet& first, auto f) {
+                first.each([&](uint8_t b) {
+                    if (trie_->root_child[b]) f(trie_->root_child[b]);
+                });
+            });
+        });
+    }
+
+    // The same of what is below a remainder.
+    bool below_without_words(LexMask& part, uint32_t at, LexState* owner, LexMask& out) {
+        const auto [expr, words] = with_words(owner->expr);
+        if (expr < 0) return false;
+        LexState* whole = state(expr);
+        return from_other(owner, whole, below(part, at, whole), out, [&, words = words](Difference& found) {
+            return ends_of_words(*words, whole, found, [&](const ByteSet& first, auto f) { each_below(part, at, first, f); });
+        });
     }
 
     // The mask of a state from that of a wider one: only nodes of the trie where the two differ are looked at.
@@ -229,7 +253,8 @@ class Lexer : public LexerDifferences {
             keep_few_as_list(out);
         }
         out.reached = std::move(found.reached);
-        bytes_ += static_cast<int64_t>(sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4 + out.reached.size() * 8);
+        out.words = std::move(found.words);
+        bytes_ += static_cast<int64_t>(out.words.size() * 8 + sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4 + out.reached.size() * 8);
         set_ends(base, found, out);
         return true;
     }
@@ -274,6 +299,7 @@ class Lexer : public LexerDifferences {
             std::vector<uint32_t> gone = std::move(found.crosses_not[left]);
             if (left >= 0) gone.erase(std::remove_if(gone.begin(), gone.end(), [&](uint32_t at) { return !may_cross(at, left); }), gone.end());
             std::sort(gone.begin(), gone.end());
+            gone.erase(std::unique(gone.begin(), gone.end()), gone.end());   // several words may end there
             share(base, shared->second, std::move(gone), std::move(nodes), made);
             return made;
         };

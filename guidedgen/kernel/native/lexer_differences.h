@@ -7,12 +7,22 @@
 namespace guidedgen {
 
 class LexerDifferences : public LexerForms {
+  public:
+    // What is in none of some languages. Names without keywords differ from names in few ends: masks say so where the languages are known.
+    int32_t without(const std::vector<int32_t>& languages) {
+        const int32_t made = expressions_.negate(expressions_.either(languages));
+        const auto finite = [this](int32_t e) { return expressions_.at(e).finite; };
+        if (std::all_of(languages.begin(), languages.end(), finite)) words_.emplace(made, languages);
+        return made;
+    }
+
   protected:
     using LexerForms::LexerForms;
     ~LexerDifferences() = default;
 
     struct Difference {
         std::vector<int32_t> gone, come;               // tokens
+        std::vector<std::pair<uint32_t, uint32_t>> words;   // see LexMask
         std::map<int32_t, std::vector<uint32_t>> crosses_not, crosses;    // nodes, by the obligation that an end there leaves
         std::vector<LexState*> reached;
         std::vector<std::pair<LexState*, LexState*>> stack;   // by depth
@@ -75,9 +85,71 @@ class LexerDifferences : public LexerForms {
         return found;
     }
 
+    // The same expression with words that are taken from its texts, and these; -1 where there are none.
+    std::pair<int32_t, const std::vector<int32_t>*> with_words(int32_t expr) {
+        const Expr e = expressions_.at(expr);
+        if (e.op != Op::Longest || e.low != Expressions::kNoBan || expressions_.at(e.a).op != Op::And) return {-1, nullptr};
+        const std::vector<int32_t>* words = nullptr;
+        std::vector<int32_t> kept;
+        for (int32_t i = 0; i < expressions_.at(e.a).b; ++i) {
+            const int32_t part = expressions_.part(e.a, i);
+            const auto known = words ? words_.end() : words_.find(part);
+            if (known == words_.end()) kept.push_back(part);
+            else words = &known->second;
+        }
+        if (!words) return {-1, nullptr};
+        return {expressions_.longest(expressions_.both(std::move(kept)), e.b), words};
+    }
+
+    template <class Begin>
+    bool ends_of_words(const std::vector<int32_t>& words, LexState* whole, Difference& found, Begin each_node) {
+        bool all = true;
+        for (int32_t word : words) {
+            LexState* start = state(word);
+            each_node(first(start), [&](uint32_t node) { all = all && end_of_word(node, node, start, whole, found); });
+        }
+        return all;
+    }
+
+    // Whether it is plain to see that a state has texts without number, perhaps from the end of a character on.
+    bool endless(LexState* s, int bytes = 3) {
+        prune(s);
+        if (s->accepting && !s->loop.empty()) return true;
+        for (size_t i = 0; i < std::min(s->edges.size(), kFewWays) && bytes > 0; ++i)
+            if (endless(target(s, i), bytes - 1)) return true;
+        return false;
+    }
+
+    bool end_of_word(uint32_t at, uint32_t from, LexState* word, LexState* whole, Difference& found) {
+        const TrieNode& node = trie_->nodes[at];
+        word = next(word, node.byte);
+        whole = next(whole, node.byte);
+        ++visited_;
+        expressions_.spend(1);
+        if (!word || !whole) return true;
+        if (!endless(whole)) return false;
+        if ((word->accepting || !whole->accepting) && node.ntok) found.words.emplace_back(at, from);
+        if (word->accepting && whole->accepting && !trie_->leaf(at)) found.crosses_not[obligation(whole)].push_back(at);
+        const ByteSet& bytes = first(word);
+        bool all = true;
+        for (uint32_t c = at + 1; c < node.skip && !bytes.empty() && all; c = trie_->nodes[c].skip)
+            if (bytes.has(trie_->nodes[c].byte)) all = end_of_word(c, from, word, whole, found);
+        return all;
+    }
+
+    // The state at a node, from the one above a node on the way there.
+    LexState* read_through(LexState* s, uint32_t from, uint32_t node) {
+        const uint8_t* bytes = trie_->bytes(trie_->tokens[trie_->nodes[node].tok]);
+        for (int32_t i = trie_->nodes[from].depth - 1; i < trie_->nodes[node].depth; ++i) s = next(s, bytes[i]);
+        return s;
+    }
+
   private:
+    static constexpr size_t kFewWays = 4;              // from a state within a character
     static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
     static constexpr size_t kManyPairs = 400;          // of edges
+
+    std::unordered_map<int32_t, std::vector<int32_t>> words_;   // of complements that `without` made, by expression
 };
 
 }  // namespace guidedgen

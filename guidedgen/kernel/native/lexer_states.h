@@ -26,7 +26,7 @@ struct Remainder {
     uint32_t base_at = 0;
     std::vector<uint32_t> gone, come;   // ascending
     size_t shared = 0;                  // how many nodes there are while `base` is set
-    std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
+    std::unordered_map<const struct LexState*, std::unique_ptr<struct LexMask>> below;   // memo of Lexer::below
 
     size_t size() const { return base ? shared : trie_nodes.size(); }
 
@@ -57,6 +57,7 @@ struct LexMask {
     std::vector<std::pair<int32_t, uint32_t>> obliged;   // ends that leave an obligation: the obligation, and their place in `remainders`
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
     const LexMask* opening = nullptr;    // the list of this one, which other masks share, belongs to that of this mask
+    std::vector<std::pair<uint32_t, uint32_t>> words;   // where tokens may end farther from an end than `like` says: nodes, and where the way to them begins
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest
@@ -119,6 +120,7 @@ struct alignas(64) LexState {
     std::unique_ptr<LexMask> mask;
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
+    uint32_t loop_classes = 0;         // ... the ByteClasses that are among them as a whole
     uint64_t walk = 0;                 // the last walk over the trie that noted it
     uint64_t met = 0;                  // the last search for a region that came by
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -21,11 +20,20 @@ struct LlamaLayer {
     std::vector<float> attention_norm, mlp_norm;
     SharedMatrix query_key_value, output, gate_up, down;
     std::vector<float> query_norm, key_norm;  // of each head's numbers, before they are rotated; empty for none
-    int64_t window;                           // how many positions a row sees, its own among them; 0 for all
 };
 
-// By window: how many slots each row [rows] does not see, counted from its own first token. Windows that hide nothing are left out.
-using Hidden = std::map<int64_t, const int64_t*>;
+// A layer that runs, and which of its parts do.
+struct LayerTurn {
+    int64_t layer;
+    bool attends, feeds;
+};
+
+// What sliding windows hide: how many slots each row [rows] does not see, counted from its own first token. `of` says which of the
+// counts is a layer's, -1 for none.
+struct Hidden {
+    std::vector<const int64_t*> counts;
+    std::vector<int64_t> of;  // [layers]
+};
 
 struct LlamaShape {
     int64_t width, heads, kv_heads, dim;
@@ -87,20 +95,21 @@ class LlamaRows {
 
     // Runs the layers named, in order, over the rows. `after(number)` is called when the layer of that number is done.
     template <typename After>
-    void run(StepRows& rows, const Hidden& hidden, const std::vector<int64_t>& which, const std::vector<LayerSlots>& slots, Kept kept, int threads,
+    void run(StepRows& rows, const Hidden& hidden, const std::vector<LayerTurn>& which, const std::vector<LayerSlots>& slots, Kept kept, int threads,
              const After& after) {
         std::lock_guard<std::mutex> hold(busy_);
         Workers::Turn turn(Workers::shared(), threads);
         plan_.see(rows, block_rows());
-        for (const auto& [window, counts] : hidden) narrowed_[window].narrow(plan_, counts);
+        narrowed_.resize(hidden.counts.size());
+        for (size_t i = 0; i < narrowed_.size(); ++i) narrowed_[i].narrow(plan_, hidden.counts[i]);
         make_room(rows, threads);
         for (size_t turn_of = 0; turn_of < which.size(); ++turn_of) {
-            const int64_t number = which[turn_of];
+            const int64_t number = which[turn_of].layer;
             const LlamaLayer& layer = layers_[static_cast<size_t>(number)];
-            const auto found = hidden.find(layer.window);
-            const Sight sight = found == hidden.end() ? Sight{plan_, nullptr} : Sight{narrowed_[layer.window], found->second};
-            attention(turn, rows, layer, sight, slots[static_cast<size_t>(number)], kept, static_cast<int64_t>(turn_of));
-            feed_forward(turn, rows, layer);
+            const int64_t own = hidden.of[static_cast<size_t>(number)];
+            const Sight sight = own < 0 ? Sight{plan_, nullptr} : Sight{narrowed_[static_cast<size_t>(own)], hidden.counts[static_cast<size_t>(own)]};
+            if (which[turn_of].attends) attention(turn, rows, layer, sight, slots[static_cast<size_t>(number)], kept, static_cast<int64_t>(turn_of));
+            if (which[turn_of].feeds) feed_forward(turn, rows, layer);
             after(number);
         }
     }
@@ -256,7 +265,7 @@ class LlamaRows {
     std::vector<float> normed_, wide_, scores_;
     int64_t room_ = 0;  // scores of one query
     RowPlan plan_;
-    std::map<int64_t, RowPlan> narrowed_;  // by window
+    std::vector<RowPlan> narrowed_;  // by what windows hide
 };
 
 }  // namespace guidedgen

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 
 #include "trie_walks.h"
 
@@ -29,6 +30,17 @@ class Remainders : public TrieWalks {
         return remainder;
     }
 
+    // What stands behind one node of the tree, whatever lexeme ends there.
+    LexMask& alone(uint32_t node) {
+        auto& known = alone_[node];
+        if (!known) {
+            known = std::make_unique<LexMask>();
+            known->remainders.add().trie_nodes.push_back(node);
+            bytes_ += static_cast<int64_t>(sizeof(LexMask) + sizeof(Remainder) + 64);
+        }
+        return *known;
+    }
+
     // Where a great many tokens go on, only the children by some bytes are made: few are ever asked for.
     std::vector<Remainder::Child> children(LexMask& mask, uint32_t at, const ByteSet& bytes) {
         Remainder& parent = mask.remainders[at];
@@ -42,6 +54,11 @@ class Remainders : public TrieWalks {
     // Whether that is worth it: they are not all made yet, and many.
     bool vast(const LexMask& mask, uint32_t at) const {
         return !mask.remainders[at].expanded && mask.remainders[at].size() >= kVast;
+    }
+
+    // Whether making them all is worth it only if something can be read there.
+    bool many(const LexMask& mask, uint32_t at) const {
+        return !mask.remainders[at].expanded && mask.remainders[at].size() >= kManyBelow;
     }
 
     const std::vector<Remainder::Child>& children(LexMask& mask, uint32_t at) {
@@ -93,30 +110,38 @@ class Remainders : public TrieWalks {
 
     void add_children(LexMask& mask, Remainder& parent, const ByteSet& bytes) {
         if (parent.base) return add_shared_children(mask, parent, bytes);
-        uint32_t where[256] = {};
-        const size_t before = parent.children.size();
+        const std::vector<TrieNode>& nodes = trie_->nodes;
+        std::array<uint32_t, 256> count{};
+        found_.clear();
         for (uint32_t p : parent.trie_nodes) {
             const Subtrees::Below* below = trie_->subtrees.below(p);
             if (below && (below->next & bytes).empty()) continue;
-            for (uint32_t c = p + 1; c < trie_->nodes[p].skip; c = trie_->nodes[c].skip) {
-                const uint8_t b = trie_->nodes[c].byte;
-                if (!bytes.has(b)) continue;
-                if (!where[b]) {
-                    where[b] = static_cast<uint32_t>(mask.remainders.size());
-                    mask.remainders.add();
-                    parent.children.push_back({b, where[b]});
-                }
-                mask.remainders[where[b]].trie_nodes.push_back(c);
-                bytes_ += 4;
+            for (uint32_t c = p + 1; c < nodes[p].skip; c = nodes[c].skip) {
+                if (!bytes.has(nodes[c].byte)) continue;
+                ++count[nodes[c].byte];
+                found_.push_back(c);
             }
         }
+        std::array<std::vector<uint32_t>*, 256> into;
+        const size_t before = parent.children.size();
+        for (size_t b = 0; b < count.size(); ++b) {
+            if (!count[b]) continue;
+            parent.children.push_back({static_cast<uint8_t>(b), static_cast<uint32_t>(mask.remainders.size())});
+            into[b] = &mask.remainders.add().trie_nodes;
+            into[b]->reserve(count[b]);
+        }
+        for (uint32_t c : found_) into[nodes[c].byte]->push_back(c);
         for (size_t i = before; i < parent.children.size(); ++i) {   // children of a node below another come before its own
-            std::vector<uint32_t>& made = mask.remainders[parent.children[i].at].trie_nodes;
+            std::vector<uint32_t>& made = *into[parent.children[i].byte];
             if (!std::is_sorted(made.begin(), made.end())) std::sort(made.begin(), made.end());
         }
-        bytes_ += static_cast<int64_t>((parent.children.size() - before) * (sizeof(Remainder) + sizeof(Remainder::Child)));
-        std::sort(parent.children.begin(), parent.children.end(), [](const auto& x, const auto& y) { return x.byte < y.byte; });
+        bytes_ += static_cast<int64_t>(found_.size() * 4 + (parent.children.size() - before) * (sizeof(Remainder) + sizeof(Remainder::Child)));
+        const auto by_byte = [](const auto& x, const auto& y) { return x.byte < y.byte; };
+        if (before > 0) std::sort(parent.children.begin(), parent.children.end(), by_byte);
     }
+
+    std::vector<uint32_t> found_;   // scratch of `add_children`
+    std::unordered_map<uint32_t, std::unique_ptr<LexMask>> alone_;   // by node
 };
 
 }  // namespace guidedgen

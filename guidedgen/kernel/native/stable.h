@@ -41,8 +41,9 @@ class Stable {
     void push_back(T value) { emplace_back(std::move(value)); }
 
     // Keeps the blocks.
-    void clear() {
-        while (size_ > 0) at(--size_)->~T();
+    void clear() { shrink(0); }
+    void shrink(size_t size) {
+        while (size_ > size) at(--size_)->~T();
     }
 
     template <class S, class E>

@@ -5,18 +5,13 @@
 #pragma once
 
 #include "explicit_automaton.h"
-#include "text_safety.h"
+#include "walk_ends.h"
 
 namespace guidedgen {
 
-class TrieWalks : public TextSafety {
+class TrieWalks : public WalkEnds {
   public:
-    // `text`: that of the same tokens, where another lexer has it already.
-    TrieWalks(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text)
-        : TextSafety(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie), trie->spelled), trie_(std::move(trie)) {}
-
-    const Trie& trie() const { return *trie_; }
-    int64_t visited() const { return visited_; }
+    using WalkEnds::WalkEnds;
 
     // The nodes of a remainder, written out.
     const std::vector<uint32_t>& nodes_of(Remainder& remainder) {
@@ -70,25 +65,6 @@ class TrieWalks : public TextSafety {
         return s->open_text == 1 ? &s->leaving : nullptr;
     }
 
-    // What one walk over the trie found.
-    struct Found {
-        std::vector<LexState*> stack;                        // state by depth
-        std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
-        std::vector<std::pair<uint32_t, uint32_t>> text;     // ranges of which the tokens that are text are inside
-        std::vector<uint32_t> crossings;
-        bool open = false;                                   // these are beside all inner nodes of text,
-        std::vector<uint32_t> closed;                        // but for those
-        std::map<int32_t, std::vector<uint32_t>> obliged;    // those that leave an obligation, by obligation
-        std::vector<uint32_t> odd;                           // nodes of those inside that are not text
-        std::vector<LexState*> reached;
-        uint64_t walk = 0;   // number of the walk where `reached` is wanted
-
-        void take(uint32_t from, uint32_t to) {
-            if (!inside.empty() && inside.back().second == from) inside.back().second = to;
-            else inside.emplace_back(from, to);
-        }
-    };
-
     Found new_walk(LexState* start) {
         Found found;
         found.stack.resize(trie_->longest + 1);
@@ -103,7 +79,7 @@ class TrieWalks : public TextSafety {
         Found found = new_walk(start);
         found.stack[0] = start;
         const ByteSet* open = leaving_open(start);
-        if (const ByteSet* odd = leaving(start, trie_->nodes.size()); odd && walk_text(*odd, 0, found)) {
+        if (const ByteSet* odd = loops_in_ascii(start) ? nullptr : leaving(start, trie_->nodes.size()); odd && walk_text(*odd, 0, found)) {
             if (odd->empty()) out.odd = std::move(found.odd);
         } else if (std::vector<uint32_t> others; open && walk_text(*open, 0, found, &others)) {
             end_after_characters(others, found);
@@ -180,63 +156,6 @@ class TrieWalks : public TextSafety {
         return !e.boolean && e.reach > bytes;
     }
 
-    void set_crossings(std::vector<uint32_t> crossings, LexMask& out) {
-        if (crossings.empty()) return;
-        bytes_ += static_cast<int64_t>(sizeof(Remainder) + crossings.size() * 4);
-        out.remainders.add().trie_nodes = std::move(crossings);
-    }
-
-    void set_obliged(std::map<int32_t, std::vector<uint32_t>>& obliged, LexMask& out) {
-        if (obliged.empty()) return;
-        if (out.remainders.empty()) out.remainders.add();
-        for (auto& [obligation, nodes] : obliged) {
-            std::sort(nodes.begin(), nodes.end());
-            bytes_ += static_cast<int64_t>(sizeof(Remainder) + nodes.size() * 4);
-            out.obliged.emplace_back(obligation, static_cast<uint32_t>(out.remainders.size()));
-            out.remainders.add().trie_nodes = std::move(nodes);
-        }
-    }
-
-    // What an obligation rules out at once: bytes, and all characters that begin with some others.
-    struct Barred {
-        ByteSet bytes, leads;
-    };
-    const Barred& barred(int32_t obligation) {
-        const auto known = barred_.find(obligation);
-        if (known != barred_.end()) return known->second;
-        LexState* s = state(obligation);
-        prune(s);
-        ByteSet bytes;
-        for (size_t i = 0; i < s->edges.size(); ++i)
-            if (target(s, i)->accepting) bytes = bytes | s->edges[i].bytes;
-        return barred_.emplace(obligation, Barred{bytes, leads(s, state(Expressions::kEpsilon))}).first->second;
-    }
-
-    // Whether an obligation rules out all of some bytes that stand below a node.
-    bool bars(int32_t obligation, const Subtrees::Below& below, const ByteSet& bytes) {
-        const Barred& known = barred(obligation);
-        const ByteSet rest = bytes - known.bytes;
-        return rest.empty() || (below.characters && !(rest.w[0] | rest.w[1]) && beyond_ascii(rest).subset_of(known.leads));
-    }
-
-    // Whether what stands below a node may begin behind the end of a lexeme there.
-    bool may_cross(uint32_t at, int32_t obligation) {
-        const Subtrees::Below* below = trie_->subtrees.below(at);
-        return !below || !bars(obligation, *below, below->next);
-    }
-
-    void note_crossing(uint32_t at, LexState* now, Found& found) {
-        if (trie_->leaf(at)) return;
-        const int32_t left = obligation(now);
-        if (left < 0) found.crossings.push_back(at);
-        else if (may_cross(at, left)) found.obliged[left].push_back(at);
-    }
-
-    // Whether no text ends in a state, or none of the bytes below a node may follow one that ends there.
-    bool stays(LexState* s, const Subtrees::Below* below) {
-        return !s->accepting || (obligation(s) >= 0 && below && bars(s->obligation, *below, below->bytes));
-    }
-
     // The state after a node's byte, or nullptr; notes that the node's end is a crossing.
     LexState* enter(uint32_t at, Found& found) {
         const TrieNode& node = trie_->nodes[at];
@@ -267,6 +186,11 @@ class TrieWalks : public TextSafety {
                 continue;
             }
             const Subtrees::Below* whole = trie.subtrees.below(i);
+            if (!whole && loops_below(now, i)) {
+                found.take(node.tok, trie.tokens_end(i));
+                i = node.skip;
+                continue;
+            }
             const Subtrees::Below* below = stays(now, whole) ? whole : nullptr;
             if (below && !found.walk && counts_matter(now, trie.subtrees.depth(i)) && trie.subtrees.depth(i) < 255)
                 found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
@@ -286,12 +210,17 @@ class TrieWalks : public TextSafety {
                     i = node.skip;
                     continue;
                 }
-                const bool large = node.skip - i >= Trie::kLarge && text_->content().complete[i];
+                const bool large = node.skip - i >= Trie::kLarge && text_->content().complete[i] && !loops_in_ascii(now);
                 if (const ByteSet* odd = large ? leaving(now, node.skip - i) : nullptr; odd && walk_text(*odd, i, found)) {
                     if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
                     i = node.skip;
                     continue;
                 }
+            }
+            if (whole && reads_words(now)) {
+                walk_words(i, found);
+                i = node.skip;
+                continue;
             }
             if (node.ntok) found.take(node.tok, node.tok + node.ntok);
             const Subtrees::Below* all = now->accepting ? whole : below;
@@ -299,6 +228,25 @@ class TrieWalks : public TextSafety {
             const bool few = all && each_child(i, *all, first(now), descend);
             i = few ? node.skip : i + 1;
         }
+    }
+
+    // What is below a node from a state that reads words.
+    void walk_words(uint32_t at, Found& found) {
+        const Trie& trie = *trie_;
+        LexState* s = found.stack[trie.nodes[at].depth];
+        const ByteSet *goes_on = &first(s), *gone = s->accepting ? &barred(obligation(s)).bytes : nullptr;
+        uint32_t rank = trie.nodes[at].tok;
+        text_->words().each_other(trie, at, [&](uint32_t other, uint32_t above) {
+            const TrieNode& node = trie.nodes[other];
+            expressions_.spend(1);
+            if (node.tok > rank) found.take(rank, node.tok);
+            rank = trie.tokens_end(other);
+            if (gone && above != at && !gone->has(node.byte)) note_crossing(above, s, found);
+            if (!goes_on->has(node.byte)) return;
+            found.stack[node.depth - 1u] = s;
+            walk_nodes(other, node.skip, found);
+        });
+        if (trie.tokens_end(at) > rank) found.take(rank, trie.tokens_end(at));
     }
 
     // Calls `f` with the children of a node that some bytes lead to, where those are few of many; elsewhere it says false and
@@ -334,7 +282,9 @@ class TrieWalks : public TextSafety {
         if (trie.tokens_end(at) > rank) found.text.emplace_back(rank, trie.tokens_end(at));
         note(s->region, found);
         walk_odd(text_->content(), at + 1, to, found, 0, &others);
+        const ByteSet& goes_on = first(s);
         for (uint32_t node : others) {
+            if (!s->region && !goes_on.has(trie.nodes[node].byte)) continue;
             found.stack[trie.nodes[node].depth - 1u] = s->region ? read_to(s, at, node) : s;
             walk_nodes(node, trie.nodes[node].skip, found);
         }
@@ -455,7 +405,7 @@ class TrieWalks : public TextSafety {
     void add_text(Found& found, std::vector<uint32_t>& dense) {
         const Content& c = text_->content();
         const uint32_t all = static_cast<uint32_t>(trie_->tokens.size());
-        std::sort(found.text.begin(), found.text.end());
+        if (!std::is_sorted(found.text.begin(), found.text.end())) std::sort(found.text.begin(), found.text.end());
         size_t covered = 0;
         for (auto& [from, to] : found.text) covered += to - from;
         if (covered * 2 <= all) {
@@ -485,8 +435,6 @@ class TrieWalks : public TextSafety {
     static constexpr size_t kMostReadAgain = 6000;   // places that a walk over text reads the way to
     static constexpr int kFewSafe = 3;               // characters
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
-    std::shared_ptr<const Trie> trie_;
-    std::unordered_map<int32_t, Barred> barred_;
     std::unique_ptr<LexMask> inner_;   // its first remainder: all inner nodes of text
     uint64_t walks_ = 0;
 };
