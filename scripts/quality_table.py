@@ -69,7 +69,8 @@ def varied(published: Sequence[TextRecord], records: Sequence[TextRecord]) -> It
     for found in sorted(judged, key=lambda found: order.index(found.method.partition(":")[0])):
         _, _, given, *told = report.claim_row(found)
         base, *other = found.method.split(":")
-        own = [each for each in together if each.method == found.method and about(found.claim, each.method, each)]
+        claim = found.claim
+        own = [each for each in together if each.method == found.method and claim and about(claim, each.method, each)]
         surprise = perplexity((each.logprob, len(each.tokens)) for each in own)
         yield f"| {'' if other else base} | {given} | {' | '.join(told)} | {surprise:.1f} |"
 
