@@ -63,13 +63,14 @@ def varied(published: Sequence[TextRecord], records: Sequence[TextRecord]) -> It
     bases = {record.method.partition(":")[0] for record in records if ":" in record.method}
     together = [*(record for record in known if record.method in bases), *records]
     order = list(METHODS)
-    judged = [found for found in judgements(together) if found.claim and found.method != SAMPLE]
+    judged = [found for found in judgements(together) if found.difference and found.method != SAMPLE]
     yield "| method | settings | claim | difference | verdict | perplexity |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for found in sorted(judged, key=lambda found: order.index(found.method.partition(":")[0])):
         _, _, given, *told = report.claim_row(found)
         base, *other = found.method.split(":")
-        own = [each for each in together if each.method == found.method and about(found.claim, each.method, each)]
+        claim = found.claim
+        own = [each for each in together if each.method == found.method and claim and about(claim, each.method, each)]
         surprise = perplexity((each.logprob, len(each.tokens)) for each in own)
         yield f"| {'' if other else base} | {given} | {' | '.join(told)} | {surprise:.1f} |"
 
