@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from guidedgen.sampler.views import View
     from guidedgen.vocabulary import Vocabulary
 
+    Kept: TypeAlias = View | Selection | Literal["int8"] | tuple[Literal["int8"], View] | None  # see `load`
+
 T = TypeVar("T")
 OutputType: TypeAlias = type[T] | Spec[T] | Sequence[type[T]]
 
@@ -50,7 +52,7 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     cache_bytes: int | None = None,
-    cache: View | Selection | Literal["int8"] | None = None,
+    cache: Kept = None,
     native: bool = True,
 ) -> Model:
     """Load a model, fetching it first where necessary.
@@ -59,27 +61,24 @@ def load(
         name: `"smollm2"` (the embedded one), a hub id, a local folder or a GGUF file.
         device: `"auto"`, or a torch device.
         dtype: `"auto"`, or `"float32"`, `"bfloat16"`, `"float16"`; `"int8"` and `"int4"` keep weights in so many bits
-            (Llama-shaped models on a CPU): less exact and several times faster.
+            (Llama, Mistral, Qwen2 and Qwen3 on a CPU): less exact and several times faster.
         progress: called with how far download, conversion and loading are.
         revision: branch, tag or commit of a hub model.
         token: access token for the hub.
         cache_bytes: most memory for keys and values that are kept between calls.
         cache: what is kept of long texts, such as `gg.SinkWindow(4, 1020)` or `gg.TopTokens(512)`: approximate, and in
             bounded memory however long the text is. `gg.Pages()` and `gg.Channels.calibrated(...)` read less instead.
-            `"int8"` keeps everything in eight bits, in about half of the memory (Llama-shaped models on a CPU).
-            None keeps and reads everything.
+            `"int8"` keeps everything in eight bits, in about half of the memory (the same models), and
+            `("int8", gg.SinkWindow(4, 1020))` so what such a view leaves. None keeps and reads everything.
         native: whether guidedgen's compiled forward may be used where it applies. It is the fastest, but for rows
             under views that select (`gg.Pages`, `gg.Channels`), which its twin in torch computes: with such a
             `cache` all rows are. On a GPU: whether steps may be recorded as CUDA graphs and replayed.
 
     Raises:
         ModelError: it cannot be found, fetched, read or run; says what to do.
-        ValueError: `cache` is a text other than "int8".
+        ValueError: `cache` is a text other than "int8", or something else beside a view.
     """
-    if isinstance(cache, str) and cache != "int8":
-        raise ValueError(
-            f"cache={cache!r} is no format of keys and values. Give 'int8', a view such as gg.SinkWindow(), or None."
-        )
+    kept, view = _parts_of(cache)
     loaded = models.load(
         str(name),
         device=device,
@@ -87,10 +86,28 @@ def load(
         progress=progress,
         revision=revision,
         token=token,
-        native=native and not hasattr(cache, "hide"),
-        kept="int8" if cache == "int8" else "model",
+        native=native and not hasattr(view, "hide"),
+        kept=kept,
     )
-    return Model(loaded, cache_bytes=cache_bytes, cache=None if isinstance(cache, str) else cache)
+    return Model(loaded, cache_bytes=cache_bytes, cache=view)
+
+
+def _parts_of(cache: Kept) -> tuple[str, View | Selection | None]:
+    """Format of keys and values, and the view of them."""
+    form, view = cache if isinstance(cache, tuple) and len(cache) == 2 else (cache, None)
+    if form == "int8" and not isinstance(view, (str, tuple)):
+        if view is not None and hasattr(view, "hide"):
+            raise ModelError(
+                f"{view} selects among keys and values, which it cannot read in eight bits. Give a view that drops "
+                "(gg.SinkWindow, gg.TopTokens, gg.Regions) beside 'int8', or one of the two alone."
+            )
+        return "int8", view
+    if isinstance(cache, (str, tuple)):
+        raise ValueError(
+            f"cache={cache!r} is no format of keys and values. Give 'int8', a view such as gg.SinkWindow(), "
+            "('int8', view), or None."
+        )
+    return "model", cache
 
 
 class Model:

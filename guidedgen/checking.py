@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from guidedgen.errors import CompileError, GrammarSyntaxError, GuidedGenError, UnsatisfiableSchema
 from guidedgen.explanation import Explanation, printed_bytes
@@ -38,6 +39,9 @@ READERS: Mapping[str, Callable[[str], Spec[object]]] = {
     ".gbnf": Gbnf,
     ".ebnf": Ebnf,
 }
+
+
+_NOTHING_GIVEN: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +78,23 @@ class Verdict:
     open: tuple[tuple[str, ...], ...] = ()
 
 
-def read_spec(path: Path) -> Spec[object]:
+def read_spec(path: Path, *, lark: Mapping[str, Any] = _NOTHING_GIVEN) -> Spec[object]:
     """The spec in a file, by its ending.
 
+    Args:
+        path: the file.
+        lark: arguments of `Lark`, for a Lark grammar.
+
     Raises:
-        CompileError: the ending is not known, or the file is not text.
+        CompileError: the ending is not known, the file is not text, or `lark` is given for another grammar.
     """
     if path.suffix not in READERS:
         raise CompileError(f"{path} is none of {', '.join(READERS)}", hint="Rename the file to what it is.")
+    if lark and path.suffix != ".lark":
+        raise CompileError(f"{path} is no Lark grammar", hint=f"Leave {' and '.join(lark)} out.")
     try:
+        if lark:
+            return Lark(path.read_text(encoding="utf-8"), **lark)
         return READERS[path.suffix](path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise CompileError(f"{path} is not UTF-8: {error}", hint="Save it as UTF-8.") from error

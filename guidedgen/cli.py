@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +13,9 @@ import typer
 from guidedgen import __version__
 from guidedgen.errors import CompileError
 from guidedgen.evaluate.command import app as evaluate_app
-from guidedgen.grammars.grammar_specs import Ebnf, Gbnf
-from guidedgen.grammars.specs import Choice, JsonSchema, Lark, Regex
 from guidedgen.inspect_command import app as inspect_app
+from guidedgen.lattice_output import Shown, print_lattice
+from guidedgen.output_options import OutputOptions
 from guidedgen.result_output import print_result, print_stream
 from guidedgen.terminal import (
     BAD_INPUT,
@@ -33,7 +31,6 @@ from guidedgen.tool_options import tools_named
 
 if TYPE_CHECKING:
     from guidedgen.api import Model
-    from guidedgen.grammars.tools import Tools
 
 app = typer.Typer(
     name="guidedgen",
@@ -51,7 +48,7 @@ app.add_typer(inspect_app)
 ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
 CacheName = Annotated[
-    str, typer.Option("--cache", help="full, or approximate: int8, sink-window:4:1020, top-tokens:512, ...")
+    str, typer.Option("--cache", help="full, or approximate: int8, sink-window:4:1020, int8+top-tokens:512, ...")
 ]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
@@ -88,13 +85,15 @@ def demo(
 
 GENERATE_EXAMPLES = """Examples:
 
-guidedgen generate "Name three colours." --type "builtins:list[str]"
+guidedgen generate "Name three colours." --type "list[str]"
 
 guidedgen generate "Is water wet?" --choice yes --choice no
 
 guidedgen generate "A date in May 2024" --regex "2024-05-[0-3][0-9]"
 
 guidedgen generate "Weather in Ulm?" --tools my_module:search,book --tool-choice auto
+
+guidedgen generate "A name for a cat" --regex "[A-Z][a-z]{2,6}" --strategy best-first:64 --lattice best -n 10
 
 cat mail.txt | guidedgen generate - --schema ticket.json --stream"""
 
@@ -104,7 +103,10 @@ cat mail.txt | guidedgen generate - --schema ticket.json --stream"""
 def generate(
     prompt: Annotated[str, typer.Argument(help="What to ask; - reads it from stdin.")],
     schema: Annotated[Path | None, typer.Option(help="A JSON Schema file.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="A Python type, module:Name.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="A Python type: list[str], or module:Name.")] = None,
+    grammar: Annotated[
+        str | None, typer.Option("--library", help="A grammar of the library: sql, python, json, url ...")
+    ] = None,
     regex: Annotated[str | None, typer.Option(help="A regular expression, Python syntax.")] = None,
     choice: Annotated[list[str] | None, typer.Option(help="An option; give it several times.")] = None,
     lark: Annotated[Path | None, typer.Option(help="A Lark grammar file.")] = None,
@@ -133,6 +135,10 @@ def generate(
     report: Annotated[
         bool, typer.Option("--report", help="What the constraint did, by field and token; to stderr.")
     ] = False,
+    lattice: Annotated[
+        str | None,
+        typer.Option(help="With --strategy best-first: all texts it met: the -n best, -n drawn ones (sample), or dot."),
+    ] = None,
     model: ModelName = "smollm2",
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -140,9 +146,11 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Generate one output of a type and print it."""
+    shown = _lattice_view(lattice, strategy, stream=stream)
     files = {"--schema": schema, "--lark": lark, "--gbnf": gbnf, "--ebnf": ebnf}
     called = None if tools is None else tools_named(tools, tool_choice)
-    output = _output(files, type_=type_, regex=regex, choice=choice, tools=called)
+    given = OutputOptions(files=files, type_=type_, grammar=grammar, regex=regex, choice=choice, tools=called)
+    output = given.output()
     text = sys.stdin.read() if prompt == "-" else prompt
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": text})
@@ -158,13 +166,28 @@ def generate(
         "thinking": False if thinking is None else thinking,
     }
     loaded = _load(model, device, dtype, cache)
-    if stream:
+    if shown is not None:
+        found = loaded.lattice(output=output, messages=messages, **options)
+        print_lattice(found, show=shown, count=samples, seed=seed, as_json=as_json)
+    elif stream:
         if samples > 1:
             raise typer.BadParameter("--stream shows one sample; leave -n out")
         print_stream(loaded.stream(output=output, messages=messages, **options), output, as_json=as_json, report=report)
     else:
         result = loaded.generate(output=output, messages=messages, n=samples, **options)
         print_result(result, as_json=as_json, report=report)
+
+
+def _lattice_view(wanted: str | None, strategy: str, *, stream: bool) -> Shown | None:
+    """What is to be shown of a lattice, None where there is none."""
+    views: dict[str, Shown] = {"best": "best", "sample": "sample", "dot": "dot"}
+    if wanted is None:
+        return None
+    if wanted not in views:
+        raise typer.BadParameter(f"--lattice is one of {', '.join(views)}, not {wanted}")
+    if stream or strategy.partition(":")[0] != "best-first":
+        raise typer.BadParameter("a lattice comes from --strategy best-first, without --stream")
+    return views[wanted]
 
 
 @app.command(epilog='Example: guidedgen check ticket.json --tokenizer tokenizer.json --text \'{"title": "x"}\'')
@@ -184,6 +207,8 @@ def check(
     picture: Annotated[Path | None, typer.Option(help="Draw the grammar's rules into an SVG file.")] = None,
     tree: Annotated[Path | None, typer.Option(help="Draw how the text is read into an SVG file.")] = None,
     report: Annotated[bool, typer.Option("--report", help="Every keyword, how it is enforced, and notes.")] = False,
+    parser: Annotated[str | None, typer.Option(help="For .lark: earley or lalr.")] = None,
+    lexer: Annotated[str | None, typer.Option(help="For .lark: dynamic, basic, contextual, ...")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compile a schema or grammar without a model: what is enforced, sizes, warnings, errors with their line."""
@@ -193,7 +218,8 @@ def check(
     from guidedgen.vocabulary import Vocabulary
 
     vocabulary = byte_vocabulary() if tokenizer is None else Vocabulary.from_file(tokenizer)
-    spec = checking.read_spec(file)
+    lark = {name: value for name, value in (("parser", parser), ("lexer", lexer)) if value is not None}
+    spec = checking.read_spec(file, lark=lark)
     try:
         constraint, costs = checking.compile_timed(spec, vocabulary)
     except CompileError as error:
@@ -313,7 +339,8 @@ def model_costs(
     if as_json:
         typer.echo(json.dumps({"threads": torch.get_num_threads(), **dataclasses.asdict(table)}))
         return
-    typer.echo(f"{loaded.info.name}, {loaded.info.dtype} on {loaded.info.device}, {torch.get_num_threads()} threads")
+    info, threads_now = loaded.info, torch.get_num_threads()
+    typer.echo(f"{info.name}, {info.dtype} on {info.device}, {info.forward} forward, {threads_now} threads")
     typer.echo("rows  milliseconds  of one row")
     for rows in table.rows:
         seconds = table.seconds(rows)
@@ -351,47 +378,8 @@ def train_drafter_command(
 
 def _load(name: str, device: str, dtype: str, cache: str = "full") -> Model:
     from guidedgen.api import load  # late: brings torch
-    from guidedgen.sampler.named_views import CACHES, view_named
+    from guidedgen.sampler.named_views import cache_named
 
     with loading_bars() as told:
-        if cache == "int8":
-            return load(name, device=device, dtype=dtype, progress=told, cache="int8")
-        return load(name, device=device, dtype=dtype, progress=told, cache=view_named(cache, CACHES))
-
-
-_FILES: Mapping[str, Callable[[str], Any]] = {"--schema": JsonSchema, "--lark": Lark, "--gbnf": Gbnf, "--ebnf": Ebnf}
-
-
-def _output(
-    files: Mapping[str, Path | None],
-    *,
-    type_: str | None,
-    regex: str | None,
-    choice: list[str] | None,
-    tools: Tools | None,
-) -> Any:
-    """The output type that exactly one of the options names; None where there is none. `files`: by option."""
-    named = {option: path for option, path in files.items() if path is not None}
-    given = [value for value in (type_, regex, choice or None, tools) if value is not None]
-    if len(named) + len(given) > 1:
-        raise typer.BadParameter(f"give only one of {', '.join(_FILES)}, --type, --regex, --choice and --tools")
-    for option, path in named.items():
-        return _FILES[option](path.read_text(encoding="utf-8"))
-    if tools is not None:
-        return tools
-    if regex is not None:
-        return Regex(regex)
-    return Choice(choice) if choice else None if type_ is None else _import_type(type_)
-
-
-def _import_type(name: str) -> Any:
-    """The type behind `module:Name`, also with parameters: `builtins:list[int]`."""
-    module, _, expression = name.partition(":")
-    if not module or not expression:
-        raise typer.BadParameter(f"{name!r} is not module:Name", param_hint="--type")
-    sys.path.insert(0, "")
-    try:
-        scope = vars(importlib.import_module(module))
-        return eval(expression, {**vars(importlib.import_module("typing")), **scope})  # the user's own command line
-    except (ImportError, NameError, AttributeError, SyntaxError, TypeError) as error:
-        raise CompileError(f"the type {name!r} cannot be imported: {error}", hint="Name it as module:Name.") from error
+        kept: Any = cache_named(cache)  # what does not go together is refused by `load`
+        return load(name, device=device, dtype=dtype, progress=told, cache=kept)

@@ -49,6 +49,10 @@ class Limits:
             if type(value) is not int or value < 1:
                 raise ValueError(f"Limits({entry.name}={value!r}): give a positive integer.")
 
+    def __hash__(self) -> int:
+        """Equal limits have equal ones; made of a few, since it is asked for whenever something is compiled."""
+        return hash((self.steps, self.milliseconds, self.cache_bytes))
+
     def as_dict(self) -> dict[str, int]:
         """The bounds by name, as kernels take them; `dataclasses.asdict` takes twenty times as long."""
         return dict(vars(self))

@@ -108,6 +108,8 @@ class ToyModel:
     def logits_after(self, tokens: ListOf[int], plan: LayerPlan | None = None) -> torch.Tensor:
         """Logits [logits_size] after a whole sequence, with the layers of a plan or all of them."""
         layers = (plan or LayerPlan()).running(self.info.layers)
+        if plan is not None and plan.parted:
+            raise ModelError("layers of the toy have no parts: leave out whole ones")
         return sum((self._layer(layer, tokens) for layer in layers), torch.zeros(self.info.logits_size))
 
     def _layer(self, layer: int, tokens: ListOf[int]) -> torch.Tensor:

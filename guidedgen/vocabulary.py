@@ -166,8 +166,16 @@ class Vocabulary:
         return digest.hexdigest()
 
     @cached_property
+    def absent_bytes(self) -> bytes:
+        """The bytes that no token has, in order. No text that a constraint allows has any of them."""
+        return bytes(np.setdiff1d(np.arange(256, dtype=np.uint8), np.frombuffer(self.data, np.uint8)))
+
+    @cached_property
     def spells_text(self) -> bool:
-        """Whether every byte of UTF-8 text (RFC 3629, section 4) is a token, so that n bytes are n tokens at most."""
+        """Whether each byte that tokens have is a token by itself.
+
+        Then n bytes that can be written (see `absent_bytes`) are n tokens at most, wherever they stand.
+        """
         return spells_text(self.data, self.offsets)
 
     @cached_property
@@ -196,7 +204,7 @@ def spells_text(data: bytes, offsets: NDArray[np.int64]) -> bool:
     """See `Vocabulary.spells_text`; token t is `data[offsets[t]:offsets[t + 1]]`."""
     begins = offsets[:-1][np.diff(offsets) == 1]
     alone = set(np.frombuffer(data, np.uint8)[begins].tolist())
-    return alone.issuperset({*range(0xC0), *range(0xC2, 0xF5)})
+    return alone.issuperset(np.unique(np.frombuffer(data, np.uint8)).tolist())
 
 
 def _is_unicode(text: str) -> bool:

@@ -1,22 +1,27 @@
 """Write the figures of docs/reference/quality.md from records of `guidedgen evaluate decoding --quality`.
 
-    python scripts/quality_table.py FOLDER
+    python scripts/quality_table.py FOLDER [VARIED]
 
-FOLDER is what `--out` named. The page's text stays; plots go to docs/reference/figures.
+FOLDER is what `--out` named; VARIED is a folder of runs with other settings (`--methods momentum:alpha=0.5`). The
+page's text stays; plots go to docs/reference/figures.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "quality.md"
 FIGURES = PAGE.parent / "figures"
 BEGIN, END = "<!-- figures: written by scripts/quality_table.py -->", "<!-- end of figures -->"
+BEGIN_VARIED, END_VARIED = "<!-- settings: written by scripts/quality_table.py -->", "<!-- end of settings -->"
 sys.path.insert(0, str(ROOT))
 
 from guidedgen.evaluate.quality import report  # noqa: E402
 from guidedgen.evaluate.quality.command import NAME  # noqa: E402
+from guidedgen.evaluate.quality.figures import about, judgements  # noqa: E402
+from guidedgen.evaluate.quality.methods import METHODS, SAMPLE  # noqa: E402
+from guidedgen.evaluate.quality.metrics import perplexity  # noqa: E402
 from guidedgen.evaluate.quality.records import OPEN, TextRecord, read_quality  # noqa: E402
 
 
@@ -50,15 +55,41 @@ def body(settings: dict[str, object], records: Sequence[TextRecord]) -> Iterator
     yield from ["", report.markdown(records).rstrip()]
 
 
+def varied(published: Sequence[TextRecord], records: Sequence[TextRecord]) -> Iterator[str]:
+    """Claims of methods at other settings, under those at the published ones, on the same prompts."""
+    records = whole(records)
+    prompts = {(record.part, record.prompt) for record in records}
+    known = [record for record in published if (record.part, record.prompt) in prompts]
+    bases = {record.method.partition(":")[0] for record in records if ":" in record.method}
+    together = [*(record for record in known if record.method in bases), *records]
+    order = list(METHODS)
+    judged = [found for found in judgements(together) if found.claim and found.method != SAMPLE]
+    yield "| method | settings | claim | difference | verdict | perplexity |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for found in sorted(judged, key=lambda found: order.index(found.method.partition(":")[0])):
+        _, _, given, *told = report.claim_row(found)
+        base, *other = found.method.split(":")
+        own = [each for each in together if each.method == found.method and about(found.claim, each.method, each)]
+        surprise = perplexity((each.logprob, len(each.tokens)) for each in own)
+        yield f"| {'' if other else base} | {given} | {' | '.join(told)} | {surprise:.1f} |"
+
+
+def rewritten(text: str, begin: str, end: str, made: Iterable[str]) -> str:
+    """The page with a new part between two marks."""
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n\n" + "\n".join(made) + f"\n\n{end}{after}"
+
+
 def main(arguments: Sequence[str]) -> int:
     """Rewrite the page."""
-    (folder,) = arguments
+    folder, *others = arguments
     settings, records = read_quality(Path(folder) / NAME)
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    made = "\n".join(body(settings, whole(records)))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{made}\n\n{END}{after}", encoding="utf-8")
+    text = rewritten(PAGE.read_text(encoding="utf-8"), BEGIN, END, body(settings, whole(records)))
+    for other in others:
+        _, found = read_quality(Path(other) / NAME)
+        text = rewritten(text, BEGIN_VARIED, END_VARIED, varied(records, found))
+    PAGE.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -1,8 +1,9 @@
 """Write the figures of docs/reference/strategies.md from records of `guidedgen evaluate decoding`; its text stays.
 
-    python scripts/strategies_table.py FOLDER [--wall]
+    python scripts/strategies_table.py FOLDER [--others] [--wall]
 
-FOLDER is what `--out` named. Times are processor time of one thread, or wall time with `--wall`.
+FOLDER is what `--out` named; `--others` writes the shorter table of other drafters instead. Times are processor time of
+one thread, or wall time with `--wall`.
 """
 
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "strategies.md"
 BEGIN, END = "<!-- figures: written by scripts/strategies_table.py -->", "<!-- end of figures -->"
+OTHERS = "<!-- other drafters: written by scripts/strategies_table.py --others -->"
+END_OF_OTHERS = "<!-- end of other drafters -->"
 sys.path.insert(0, str(ROOT))
 
 from guidedgen.evaluate.decoding.figures import ALL, Figures, figures_of  # noqa: E402
@@ -132,17 +135,41 @@ def body(results: DecodingResults, *, cpu: bool) -> Iterator[str]:
     yield from costs(results)
 
 
+def others(results: DecodingResults, *, cpu: bool) -> Iterator[str]:
+    """The table of other drafters."""
+    figures = figures_of(results, cpu=cpu)
+    yield run_of(results, figures, cpu=cpu)
+    yield ""
+    head = ["format", "way", "× plain", "modelled", "tokens a forward", "accepted by depth, %", "drafting, ms a step"]
+    rows = (
+        [
+            found.dtype,
+            name(found),
+            number(found.speedup, 2),
+            number(found.modelled, 2),
+            number(found.per_forward, 2),
+            " ".join(f"{100 * share:.0f}" for share in found.accepted[:6]) or NOTHING,
+            number(found.draft_ms, 1),
+            f"{found.same}, {found.near}, {found.different}",
+        ]
+        for found in figures
+        if found.task == ALL
+    )
+    yield from table([*head, "same, near-tie, other"], rows, 2)
+
+
 def main(arguments: list[str]) -> int:
     """Write the page anew."""
-    folders = [argument for argument in arguments if argument != "--wall"]
+    folders = [argument for argument in arguments if argument not in ("--wall", "--others")]
     if len(folders) != 1:
-        sys.stderr.write(f"usage: {Path(__file__).name} FOLDER [--wall]\n")
+        sys.stderr.write(f"usage: {Path(__file__).name} FOLDER [--others] [--wall]\n")
         return 2
     results = read_decoding(Path(folders[0]) / "records.jsonl")
+    begin, end, write = (OTHERS, END_OF_OTHERS, others) if "--others" in arguments else (BEGIN, END, body)
     text = PAGE.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    lines = "\n".join(body(results, cpu="--wall" not in arguments))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{lines}\n\n{END}{after}", encoding="utf-8")
+    before, after = text.split(begin)[0], text.split(end)[1]
+    lines = "\n".join(write(results, cpu="--wall" not in arguments))
+    PAGE.write_text(f"{before}{begin}\n\n{lines}\n\n{end}{after}", encoding="utf-8")
     return 0
 
 

@@ -1,8 +1,8 @@
 """Runs hostile inputs, each in a process of its own under hard limits on time and memory.
 
-A worker module has a table of cases: by name, a function that makes the specs to compile, by what they are called.
-`python -m WORKER NAME...` (or `all`) prints what became of them, one JSON line each; without names it reads them from
-standard input. It has one thread, so that forking it is safe.
+A worker module has a table of cases: by name, a function that makes the specs to compile, by what they are called. Each
+is compiled in a child of its own. `python -m WORKER NAME...` (or `all`) prints what became of them, one JSON line each;
+without names it reads them from standard input. It has one thread, so that forking it is safe.
 """
 
 from __future__ import annotations
@@ -64,33 +64,39 @@ def walk(state: InspectableState, rng: random.Random) -> int:
 
 
 def measured(cases: Cases, name: str) -> dict[str, Any]:
-    """Run a case in a child under hard limits; its outcomes, CPU seconds and MiB, or how it died."""
+    """Run each spec of a case in a child under hard limits; outcomes, CPU seconds and MiB, or how one died."""
+    result: dict[str, Any] = {"name": name}
+    seconds = mebibytes = 0.0
+    for called, make in cases[name]().items():
+        found, usage = _in_child(make, called, seed=len(name))
+        result |= found
+        seconds += usage.ru_utime + usage.ru_stime
+        mebibytes = max(mebibytes, usage.ru_maxrss / 1024)
+    return {**result, "seconds": round(seconds, 2), "mebibytes": round(mebibytes)}
+
+
+def _in_child(make: Callable[[], Any], called: str, seed: int) -> tuple[dict[str, Any], resource.struct_rusage]:
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
         os.close(reading)
-        _in_child(cases, name, writing)
+        _run(make, called, seed, writing)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         text = pipe.read()
     _, status, usage = os.wait4(child, 0)
-    result: dict[str, Any] = json.loads(text) if text else {"died": os.waitstatus_to_exitcode(status)}
-    seconds, mebibytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-    return {"name": name, **result, "seconds": round(seconds, 2), "mebibytes": round(mebibytes)}
+    return json.loads(text) if text else {"died": os.waitstatus_to_exitcode(status)}, usage
 
 
-def _in_child(cases: Cases, name: str, writing: int) -> None:
+def _run(make: Callable[[], Any], called: str, seed: int, writing: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     result: dict[str, Any] = {}
     try:
-        specs = cases[name]()
-        before = time.process_time()
+        started = time.process_time()
         resource.setrlimit(resource.RLIMIT_AS, (_mapped() + BYTES,) * 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(before) + 2 * len(specs) * SECONDS + 1,) * 2)
-        for called, make in specs.items():
-            started = time.process_time()
-            result[called] = outcome(make, seed=len(name))
-            result[f"{called}_seconds"] = round(time.process_time() - started, 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(started) + 2 * SECONDS + 1,) * 2)
+        result[called] = outcome(make, seed)
+        result[f"{called}_seconds"] = round(time.process_time() - started, 2)
     except BaseException as error:  # the parent has to hear of everything
         result["failed"] = f"{type(error).__name__}: {error}"[:300]
     os.write(writing, json.dumps(result).encode())
@@ -126,8 +132,11 @@ def worker(module: str) -> Iterator[Ask]:
         def answer(name: str) -> dict[str, Any]:
             writing.write(f"{name}\n")
             writing.flush()
-            result: dict[str, Any] = json.loads(reading.readline())
-            return result
+            for line in reading:  # the answer to a question that was given up may still come
+                result: dict[str, Any] = json.loads(line)
+                if result["name"] == name:
+                    return result
+            raise EOFError(f"the worker ended before it answered for {name}")
 
         yield answer
         writing.close()

@@ -21,6 +21,7 @@ from guidedgen.decoders.speculative import Speculative
 from guidedgen.decoders.tree import ROOT, DraftTree
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
+from guidedgen.sampler.trace import Trace
 
 _NOTHING = DraftTree(tokens=(), parents=())
 _MEMORY = 0.8  # how much of what was gained before counts beside the last step
@@ -28,11 +29,12 @@ _LOSS = -1.0  # plain steps lost before a lane pauses
 _FIRST_PAUSE, _LONGEST_PAUSE = 4, 64  # steps
 _PROBATION = 0.7
 _TRIAL = 4  # drafted tokens after a pause
+_CREDIT, _SHARE = 2.0, 0.03  # plain steps that may be lost in all: so many, and this share of those of the text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Auto:
-    """Speculate while it pays.
+    """Speculate while it pays: over a whole text at most two plain steps and 3 % are lost, by the table of costs.
 
     The text is plain decoding's, unless a `loss` is allowed. `result.trace.notes` says what was chosen and why. Costs
     are those that `guidedgen models costs NAME` has measured on this machine; without them a row is assumed to cost a
@@ -80,6 +82,19 @@ class Auto:
         cautious = Cautious(inner, cost=cost, note=note)
         strategy = Speculative(drafter=cautious, most=self.most, mix=self.mix)
         yield from strategy.run(sampler, sequences, sampling, cancelled=cancelled)
+        note(_told(list(cautious.accounts.values()), sampler.trace.snapshot()))
+
+
+def _told(accounts: ListOf[_Account], trace: Trace) -> str:
+    """What came of it: the constraint's part, and that of the drafts."""
+    committed = trace.total("committed")
+    share = trace.total("forced") / committed if committed else 0.0
+    drafted, accepted = (sum(getattr(account, name) for account in accounts) for name in ("drafted", "accepted"))
+    gained = sum(account.balance for account in accounts)
+    return (
+        f"{share:.0%} of the tokens were forced; {accepted} of {drafted} drafted ones were accepted: "
+        f"{gained:+.1f} plain steps by these costs"
+    )
 
 
 @dataclass(frozen=True)
@@ -95,10 +110,12 @@ class Cautious:
     inner: Drafter
     cost: Cost
     note: Callable[[str], None] = lambda text: None
+    accounts: dict[int, _Account] = field(default_factory=dict, compare=False)  # by sequence, of the last run
 
     def open(self, setting: Setting) -> CautiousSession:
         """See `Drafter.open`."""
-        return CautiousSession(self.inner.open(setting), self.cost, self.note)
+        self.accounts.clear()
+        return CautiousSession(self.inner.open(setting), self.cost, self.note, self.accounts)
 
 
 @dataclass
@@ -110,16 +127,25 @@ class _Account:
     pause: int = _FIRST_PAUSE  # the next one
     drafted: int = 0
     accepted: int = 0
+    plain: int = 0  # steps that plain decoding would have taken so far
+    balance: float = 0.0  # gained since the beginning
+
+    @property
+    def allowance(self) -> float:
+        """What may be lost on the next draft: the text as a whole never loses more than its share."""
+        return _CREDIT + _SHARE * self.plain + self.balance
 
 
 class CautiousSession:
     """`Cautious` at work."""
 
-    def __init__(self, inner: DraftSession, cost: Cost, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, inner: DraftSession, cost: Cost, note: Callable[[str], None], accounts: dict[int, _Account]
+    ) -> None:
         self._inner = inner
         self._cost = cost
         self._note = note
-        self._accounts: dict[int, _Account] = {}
+        self._accounts = accounts
         self._lanes = 1
 
     def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
@@ -130,11 +156,13 @@ class CautiousSession:
         for place, request in enumerate(requests):
             account = self._accounts.setdefault(request.lane, _Account())
             account.rest -= 1
+            account.plain += 1
             if account.rest < 0:
                 asking.append(place)
-        if asking:
-            asked = [self._limited(requests[place]) for place in asking]
-            for place, tree in zip(asking, self._inner.propose(asked), strict=True):
+        asked = [(place, request) for place in asking if (request := self._limited(requests[place])).most]
+        if asked:
+            found = self._inner.propose([request for _, request in asked])
+            for (place, _), tree in zip(asked, found, strict=True):
                 trees[place] = tree
         return trees
 
@@ -147,8 +175,9 @@ class CautiousSession:
         chosen = 0 if outcome.node == ROOT else sum(node not in tree.forced for node in tree.path(outcome.node))
         account.drafted += len(tree) - len(tree.forced)
         account.accepted += chosen
-        own = self._lanes  # rows of a step without drafts
-        extra = self._cost(own * (1 + len(tree))) / self._cost(own) - 1
+        extra = self._extra(len(tree))
+        account.plain += chosen
+        account.balance += chosen - extra
         account.score = _MEMORY * account.score + chosen - extra
         bound = _LOSS * min(1.0, 2 * extra)
         if account.score < bound:
@@ -157,10 +186,18 @@ class CautiousSession:
         elif account.score > 0:
             account.pause = _FIRST_PAUSE
 
+    def _extra(self, drafted: int) -> float:
+        """What so many drafted tokens for each sequence cost, in plain steps."""
+        own = self._lanes  # rows of a step without drafts
+        return self._cost(own * (1 + drafted)) / self._cost(own) - 1
+
     def _limited(self, request: Request) -> Request:
-        """A trial after a pause is a small one."""
-        trial = self._accounts[request.lane].pause > _FIRST_PAUSE
-        return replace(request, most=min(request.most, _TRIAL)) if trial else request
+        """No draft is larger than what may be lost on it; a trial after a pause is a small one."""
+        account = self._accounts[request.lane]
+        most = min(request.most, _TRIAL) if account.pause > _FIRST_PAUSE else request.most
+        while most and self._extra(most) > account.allowance:
+            most -= 1
+        return replace(request, most=most)
 
     def _pause(self, account: _Account) -> None:
         if account.pause == _FIRST_PAUSE:

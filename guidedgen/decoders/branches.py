@@ -132,8 +132,18 @@ class Front:
         """Weigh what is to be weighed, and the branches that go on with the logits after them, all in one forward."""
         asking = [branch for branch in branches if branch.asking]
         behind = [branch for branch in branches if branch.forced()]
+        return asking, self._moved(behind, [branch.tip for branch in asking])
+
+    def weigh(self, branches: ListOf[Branch]) -> None:
+        """Weigh what is to be weighed, and nothing else, in one forward: for who compares branches now."""
+        behind = [branch for branch in branches if branch.forced()]
+        if behind:
+            self._moved(behind, [])
+
+    def _moved(self, behind: ListOf[Branch], tips: ListOf[Sequence]) -> torch.Tensor:
+        """Weigh the forced nodes of branches; logits after tips."""
         forced = [node.parent for branch in behind for node in branch.forced() if node.parent is not None]
-        logits = self.logits([branch.tip for branch in asking], forced)
+        logits = self.logits(tips, forced)
         start = 0
         for branch in behind:
             nodes = branch.forced()
@@ -146,7 +156,7 @@ class Front:
                 bias[range(len(nodes)), [node.token for node in nodes]] = 0.0
             chances = self.log_chances(self.proposal(rows, parents, bias))
             branch.weigh([float(chances[row, node.token]) for row, node in enumerate(nodes)])
-        return asking, logits[len(forced) :]
+        return logits[len(forced) :]
 
     def logits(self, tips: ListOf[Sequence], forced: ListOf[Sequence] = ()) -> torch.Tensor:
         """Logits after sequences whose forced tokens are to be weighed, and after tips [F + T, V]."""

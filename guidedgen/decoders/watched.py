@@ -33,7 +33,7 @@ class Watched:
         retries: see `Plain`.
 
     Raises:
-        ValueError: `damage` is negative.
+        ValueError: `damage` or `retries` is negative.
     """
 
     strategy: LaneStrategy = field(default_factory=Plain)
@@ -44,6 +44,8 @@ class Watched:
     def __post_init__(self) -> None:
         """Check the numbers."""
         self.chosen()
+        if self.retries < 0:
+            raise ValueError(f"retries={self.retries!r} must be at least 0")
 
     def chosen(self) -> tuple[Trigger, ...]:
         """The triggers."""

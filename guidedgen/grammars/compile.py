@@ -25,6 +25,7 @@ from guidedgen.grammars.marked_text import encode, special_names
 from guidedgen.grammars.report import Report
 from guidedgen.grammars.specs import spec_of
 from guidedgen.grammars.translation import Form, Spec, Translation
+from guidedgen.grammars.unwritten import blamed_on_bytes
 from guidedgen.grammars.validated import Checking, ValidatedState
 from guidedgen.kernel import compile_table, default_implementation
 from guidedgen.limits import Limits
@@ -60,7 +61,8 @@ class GrammarConstraint:
     @cached_property
     def report(self) -> Report:
         """What is enforced, keyword by keyword (empty where a spec has no keywords)."""
-        return self._read_report()
+        report = self._read_report()
+        return report if self.vocabulary.spells_text else report.with_unproved("")
 
     @property
     def vocab_size(self) -> int:
@@ -80,7 +82,7 @@ class GrammarConstraint:
 
     def _first(self) -> InspectableState:
         start = self.compiled.start()
-        if self._dynamics is not None:
+        if self._grammar is not None and self._dynamics is not None:
             first = DynamicState.at([Thread(start)], self._dynamics, b"")
             if first is None:
                 hint = "The functions of its terminals answer with nothing at the beginning."
@@ -188,7 +190,8 @@ def compile(
         _grammar=form.grammar,
         _captured=form.captured,
     )
-    made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
+    if form.grammar is not None:
+        made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
     return made_of
 
 
@@ -196,10 +199,14 @@ def _form(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str, 
     """What a spec compiles to; an error in one of its parts is raised as the part's, where the spec can tell."""
     try:
         return _natively(spec, vocabulary, limits, kernel) or _translated(spec, vocabulary, limits, kernel, cache)
-    except (CompileError, LimitExceeded):
+    except (CompileError, LimitExceeded) as error:
         blame = getattr(spec, "blame", None)
         if blame is not None:
             blame(lambda part: compile(part, vocabulary, limits=limits, implementation=kernel))
+        if isinstance(error, UnsatisfiableSchema):
+            told = blamed_on_bytes(error, vocabulary, lambda other: _form(spec, other, limits, kernel, cache=False))
+            if told is not error:
+                raise told from error
         raise
 
 

@@ -1,14 +1,16 @@
 """What this process has compiled, by content: the same spec, limits and vocabulary are compiled once.
 
 Only forms are kept, not specs: two types with the same schema share one. Compiled grammars carry their memoised masks,
-so that a second use starts warm. The least recently used are dropped once all together take more than `limit_bytes`.
+so that a second use starts warm. The least recently used are dropped once all together take more than `limit_bytes`:
+with the lexers that only they still use. The one that new grammars of a vocabulary get has a limit of its own,
+`Limits.cache_bytes`.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -28,14 +30,15 @@ _KEPT: Final = 0.9  # of the limit that is left where it was exceeded
 class SameVocabulary:
     """A vocabulary in a key: equal to others with the same content, which is looked at only where it has to be."""
 
-    __slots__ = ("_vocabulary",)
+    __slots__ = ("_hash", "_vocabulary")
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         """Wrap one."""
         self._vocabulary = vocabulary
+        self._hash = hash((vocabulary.size, len(vocabulary.data)))
 
     def __hash__(self) -> int:
-        return hash((self._vocabulary.size, len(self._vocabulary.data)))
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SameVocabulary):
@@ -57,6 +60,7 @@ class CompileCache:
         self._forms: OrderedDict[Key, Form] = OrderedDict()
         self._counted = 0  # bytes of all entries, when they were last counted or added
         self._added = 0  # entries since all were counted
+        self._lexers: frozenset[int] = frozenset()  # that entries had then
         self._lock = threading.Lock()
         self._hits = self._misses = 0
 
@@ -87,8 +91,8 @@ class CompileCache:
             self._forms[key] = made
             self._added += 1
             self._counted += _form_bytes(made)
-            if self._counted > self._limit or self._added >= _RECOUNTED:
-                self._evict()
+            if self._counted > self._limit or self._added >= _RECOUNTED or made.compiled.lexer[0] not in self._lexers:
+                self._evict()  # a new lexer: one may have been left to the entries
         return made
 
     def clear(self) -> None:
@@ -110,20 +114,23 @@ class CompileCache:
     def _evict(self) -> None:
         """Count all entries; beyond the limit the least recently used go, and a tenth more: counting takes time."""
         sizes = [_form_bytes(form) for form in self._forms.values()]
-        shared = self._shared_bytes()
-        total = shared + sum(sizes)
+        lexers = [form.compiled.lexer for form in self._forms.values()]
+        users = Counter(which for which, _ in lexers)
+        total = self._shared_bytes() + sum(sizes) + sum(dict(lexers).values())
         if total > self._limit:
-            for size in sizes:
+            for size, (which, held) in zip(sizes, lexers, strict=True):
                 if total <= self._limit * _KEPT:
                     break
                 self._forms.popitem(last=False)
-                total -= size
+                users[which] -= 1
+                total -= size + (0 if users[which] else held)
             if not self._forms:
                 total = 0
-        self._added, self._counted = 0, total
+        self._added, self._counted, self._lexers = 0, total, frozenset(users)
 
     def _bytes(self) -> int:
-        return self._shared_bytes() + sum(map(_form_bytes, self._forms.values()))
+        lexers = dict(form.compiled.lexer for form in self._forms.values())
+        return self._shared_bytes() + sum(map(_form_bytes, self._forms.values())) + sum(lexers.values())
 
     def _shared_bytes(self) -> int:
         """What is kept of vocabularies with the entries."""
@@ -135,7 +142,7 @@ def _form_bytes(form: Form) -> int:
     compiled = form.compiled
     table = compiled.table
     arrays = 0 if table is None else table.exprs.nbytes + table.symbols.nbytes + table.pool.nbytes + len(table.literals)
-    return _SMALLEST + arrays + compiled.stats().get("bytes", 0)
+    return _SMALLEST + arrays + compiled.nbytes
 
 
 def _vocabulary_bytes(vocabulary: Vocabulary) -> int:

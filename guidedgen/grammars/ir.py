@@ -242,7 +242,8 @@ class Lalr:
     """An LALR(1) automaton: what its parser accepts, read by its own lexer.
 
     Attributes:
-        terminals: by number; None for those that indentation makes. None of them may match the empty text.
+        terminals: by number; None for those that indentation makes. None of them may match the empty text. Those that
+            are grammars are no business of scanners: they are read where the automaton expects them.
         nonterminals: their names; the first one's only rule, the first of all, is the start rule.
         rules: nonterminal and right side; there -1 - n is nonterminal n.
         actions: of each state, by terminal: a state to shift to, or -1 - r to reduce by rule r. The end of the text is
@@ -258,7 +259,7 @@ class Lalr:
         indentation: None: there are no blocks.
     """
 
-    terminals: tuple[Terminal | None, ...]
+    terminals: tuple[Terminal | Scope | None, ...]
     nonterminals: tuple[str, ...]
     rules: tuple[tuple[int, tuple[int, ...]], ...]
     actions: tuple[Mapping[int, int], ...]

@@ -40,7 +40,7 @@ class Blocks:
 
 def build(
     loaded: Loaded,
-    terminals: Mapping[str, ir.Terminal],
+    terminals: Mapping[str, ir.Terminal | ir.Scope],
     *,
     start: str,
     lexer: LalrLexer | None,
@@ -50,7 +50,7 @@ def build(
 
     Args:
         loaded: the grammar.
-        terminals: of every terminal with a pattern, its texts.
+        terminals: of every terminal with a pattern, its texts; of those that no scanner reads, a grammar.
         start: the rule to begin with.
         lexer: None: any terminal that the state accepts may match, as far as it likes.
         blocks: where indentation makes terminals.
@@ -82,7 +82,9 @@ class _Build:
         self._states = self._in_order()
         self._state_numbers = {id(state): number for number, state in enumerate(self._states)}
 
-    def table(self, terminals: Mapping[str, ir.Terminal], lexer: LalrLexer | None, blocks: Blocks | None) -> ir.Lalr:
+    def table(
+        self, terminals: Mapping[str, ir.Terminal | ir.Scope], lexer: LalrLexer | None, blocks: Blocks | None
+    ) -> ir.Lalr:
         """The whole automaton."""
         end = self._root.transitions[next(iter(self._root.kernel)).next]
         actions = [self._actions(state) for state in self._states]

@@ -16,12 +16,12 @@ from lark.exceptions import GrammarError
 from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
+from guidedgen.grammars.lalr_guests import with_guests
 from guidedgen.grammars.lalr_tables import Blocks, LalrLexer, build
-from guidedgen.grammars.lark_attributes import Attributes
 from guidedgen.grammars.lark_extensions import Extended, extend
 from guidedgen.grammars.lark_lexing import check_rival
-from guidedgen.grammars.lark_loader import Loaded, lark_errors, load, place_of
-from guidedgen.grammars.lark_text import label_of_terminal, taken_texts
+from guidedgen.grammars.lark_loader import Loaded, check_text, lark_errors, place_of
+from guidedgen.grammars.lark_text import label_of_terminal, load_extended, parts_beside, taken_texts
 from guidedgen.grammars.looking_back import ANYTHING
 from guidedgen.grammars.preferred import Preferred
 from guidedgen.limits import Limits
@@ -30,6 +30,7 @@ _DEFAULT_LIMITS: Final = Limits()
 _COLLISION: Final = re.compile(r"collision in Terminal\('([^']*)'\)")
 _RULE: Final = re.compile(r"<(.*)>", re.DOTALL)
 _MOST_COLUMNS: Final = 1000
+_NOTHING: Final = ir.Sequence(())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +85,12 @@ def parse(
     indent: Indentation | None = None,
     import_paths: Iterable[str] = (),
     limits: Limits = _DEFAULT_LIMITS,
+    terminals: Mapping[str, ir.Node] | None = None,
+    json: ir.JsonText | None = None,
 ) -> ir.Grammar:
     """The grammar of the texts that lark's LALR(1) parser accepts.
+
+    What lark does not know is read where the parser expects it (`lalr_guests.py`).
 
     Args:
         text: the grammar.
@@ -95,48 +100,83 @@ def parse(
         indent: where the grammar has blocks by indentation.
         import_paths: folders in which `%import` looks before lark's own library.
         limits: bounds on the text and on what it expands to.
+        terminals: what `%declare`d terminals stand for.
+        json: how the texts of `%json` are read and laid out; its schema does not matter.
 
     Raises:
         GrammarSyntaxError: the text is no Lark grammar, a pattern is invalid or matches the empty text, or rules cannot
             be told apart.
-        UnsupportedFeature: a pattern that is not regular.
+        UnsupportedFeature: a pattern that is not regular, or an extension that goes with Earley alone.
         LimitExceeded: one of `limits`.
     """
     keep = () if indent is None else (indent.newline,)
-    extended = _without_extensions(text)
-    loaded = load(extended.text, start=start, import_paths=import_paths, limits=limits, keep=keep)
+    check_text(text, limits)
+    extended = extend(text)
+    loaded = load_extended(extended, start=start, import_paths=import_paths, limits=limits, keep=keep)
+    _check_extensions(extended, loaded)
     blocks = None if indent is None else _blocks(indent, loaded, text)
+    made = () if indent is None else (indent.indent, indent.dedent)
+    parts = _parts_beside(extended, loaded, start, lexer, limits, terminals or {}, json, made)
+    loaded, guests = with_guests(loaded, parts, start=start, keep=keep)
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in loaded.terminals}
-    terminals = {
+    lexed = {
         terminal.name: ir.Terminal(
             _texts(terminal.name, taken[terminal.name], text, lexes=lexer is not None),
             label_of_terminal(terminal, loaded),
         )
         for terminal in loaded.terminals
     }
-    _check_declared(loaded, terminals, indent, text)
+    _check_declared(loaded, {**lexed, **guests}, indent, text)
     with lark_errors(text, limits):
         try:
-            node = build(loaded, terminals, start=start, lexer=lexer, blocks=blocks)
+            node = build(loaded, {**lexed, **guests}, start=start, lexer=lexer, blocks=blocks)
         except GrammarError as error:
             raise _conflict(text, str(error)) from None
     _check_rivals(node, [terminal.name for terminal in loaded.terminals], taken)
     return ir.Grammar(start=node)
 
 
-def _without_extensions(text: str) -> Extended:
-    """Refuse what stands for something that lark's automata know nothing of; they do not need to know of captures."""
-    extended = extend(text)
-    only_captured = all(found == Attributes(capture=found.capture) for found in extended.attributes.values())
-    if extended.placeholders or extended.terminals or not only_captured:
-        what = "%json, %regex, special tokens, & and ~, and attributes of rules but capture"
-        raise UnsupportedFeature(f'parser="lalr" does not know {what}', hint='Use parser="earley".')
-    return extended
+def _check_extensions(extended: Extended, loaded: Loaded) -> None:
+    """Refuse what depends on how an automaton reads a text."""
+    heated = next((name for name, found in extended.attributes.items() if found.temperature is not None), None)
+    if heated is not None:
+        message = f"rule {heated!r} has a temperature, which an LALR parser knows only once the rule has ended"
+        raise UnsupportedFeature(message, keyword="temperature", hint='Use parser="earley".')
+    ignored = next((name for name in loaded.ignored if name in extended.terminals), None)
+    if ignored is not None:
+        message = "%ignore of a terminal with & or ~ does not go with an LALR parser"
+        raise UnsupportedFeature(message, keyword="%ignore", hint='Use parser="earley", or write it as one pattern.')
+
+
+def _parts_beside(
+    extended: Extended,
+    loaded: Loaded,
+    start: str,
+    lexer: LalrLexer | None,
+    limits: Limits,
+    terminals: Mapping[str, ir.Node],
+    json: ir.JsonText | None,
+    made: Sequence[str],
+) -> dict[str, ir.Node]:
+    """What lark does not know, by name; nothing in most grammars. `made`: terminals that indentation makes."""
+    held = any(not found.captures_only for found in extended.attributes.values())
+    if not (extended.placeholders or extended.terminals or terminals or held):
+        return {}
+    parts = parts_beside(
+        extended,
+        loaded,
+        start=start,
+        lexer="basic" if lexer == "basic" else "dynamic",
+        limits=limits,
+        terminals={**dict.fromkeys(made, _NOTHING), **terminals},
+        json=json,
+    )
+    return {name: part for name, part in parts.items() if name not in made}
 
 
 def has_captures(text: str) -> bool:
     """Whether some rule is captured; raises as `parse` does."""
-    return bool(extend(text).attributes)
+    return any(found.capture or found.stop_capture for found in extend(text).attributes.values())
 
 
 def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Expression | ir.Longest:

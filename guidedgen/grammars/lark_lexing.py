@@ -68,7 +68,8 @@ def dynamic(
     marks = Marks(found.before for found in taken.values())
     if marks and lexer == "dynamic_complete":
         raise _looks_back(taken)
-    skipped = _run([_terminal(taken[name], name, shorter=False, marks=marks) for name in ignored if name in taken])
+    ignorable = [name for name in ignored if name in taken]
+    skipped = _run([_terminal(taken[name], labels.get(name, name), shorter=False, marks=marks) for name in ignorable])
     bare: dict[str, ir.Node] = {}
     for name, found in taken.items():
         terminal = _terminal(found, labels.get(name, name), shorter=lexer == "dynamic_complete", marks=marks)

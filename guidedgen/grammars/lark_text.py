@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from lark.grammar import NonTerminal, Rule, Symbol
@@ -29,6 +30,22 @@ from guidedgen.grammars.regex_text import parse_terminal
 from guidedgen.limits import Limits
 
 _DEFAULT_LIMITS: Final = Limits()
+_ESCAPES: Final = str.maketrans({"\n": r"\n", "\r": r"\r", "\t": r"\t"})  # lark writes these out in patterns
+_MADE_UP: Final = re.compile(r"__(?:IGNORE|ANON)_\d+")  # lark's names for terminals without one
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A rule with attributes.
+
+    Attributes:
+        node: its texts.
+        ends: whether what is ignored behind its text is not part of it yet.
+    """
+
+    node: ir.Node
+    ends: bool
+
 
 EarleyLexer: TypeAlias = Literal["dynamic", "dynamic_complete", "basic"]
 
@@ -83,6 +100,27 @@ def _assembled(
     nodes = {**terminals, **placeholder_nodes(extended, json, limits)}
     named = _terminals(extended, loaded, terminals, limits)
     lexemes = _lexemes(extended, loaded, named, lexer, start, limits)
+    grammar, _ = _with_held_rules(extended, loaded, start, nodes, named, lexemes)
+    rules = {
+        name: body if (heat := _heat(extended, name)) is None else ir.Heated(body, heat)
+        for name, body in grammar.rules.items()
+    }
+    return ir.Grammar(start=grammar.start, rules=rules)
+
+
+def _heat(extended: Extended, name: str) -> float | None:
+    return extended.attributes[name].temperature if name in extended.attributes else None
+
+
+def _with_held_rules(
+    extended: Extended,
+    loaded: Loaded,
+    start: str,
+    nodes: Mapping[str, ir.Node],
+    named: Terminals,
+    lexemes: lark_lexing.Lexemes,
+) -> tuple[ir.Grammar, dict[str, _Held]]:
+    """The rules as they stand, and those with attributes as these make them."""
     bare = {**lexemes.bare, **nodes}
     followed = {
         **lexemes.nodes,
@@ -93,12 +131,52 @@ def _assembled(
     first: ir.Node = ir.Reference(start)
     whole = first if lexemes.ignored is None else ir.Sequence((lexemes.ignored, first))
     grammar = ir.Grammar(start=whole, rules=rules)
-    for name in extended.attributes.keys() & rules.keys():
-        rules[name] = _with_attributes(name, origins[name], bare, grammar, extended, named, lexemes.ignored)
-    for name, attributes in extended.attributes.items():
-        if attributes.temperature is not None and name in rules:
-            rules[name] = ir.Heated(rules[name], attributes.temperature)
-    return grammar
+    held: dict[str, _Held] = {}
+    for name in _inner_first(origins):
+        if name in extended.attributes:
+            one = _with_attributes(name, origins[name], bare, grammar, extended, named, lexemes.ignored)
+            rules[name] = lark_lexing.followed_by(one.node, lexemes.ignored) if one.ends else one.node
+            held[name] = one
+    return grammar, held
+
+
+def _inner_first(options: Mapping[str, list[list[Symbol]]]) -> list[str]:
+    """The rules, each behind those that it is made of, as far as they are not made of it."""
+    order: list[str] = []
+    seen: set[str] = set()
+    for start in options:
+        work = [(start, False)]
+        while work:
+            name, done = work.pop()
+            if done:
+                order.append(name)
+            elif name not in seen:
+                seen.add(name)
+                inner = [str(s.name) for option in options[name] for s in option if isinstance(s, NonTerminal)]
+                work += [(name, True), *((one, False) for one in inner if one in options)]
+    return order
+
+
+def parts_beside(
+    extended: Extended,
+    loaded: Loaded,
+    *,
+    start: str,
+    lexer: EarleyLexer,
+    limits: Limits,
+    terminals: Mapping[str, ir.Node],
+    json: ir.JsonText | None,
+) -> dict[str, ir.Node]:
+    """What a grammar has that lark does not know, by the name of a terminal or rule, without what is ignored behind it.
+
+    Declared terminals, JSON, special tokens, terminals with operators; and the texts of rules with limits and ends.
+    """
+    nodes = {**terminals, **placeholder_nodes(extended, json, limits)}
+    named = _terminals(extended, loaded, terminals, limits)
+    lexemes = _lexemes(extended, loaded, named, lexer, start, limits)
+    _, held = _with_held_rules(extended, loaded, start, nodes, named, lexemes)
+    wanted = {name: one.node for name, one in held.items() if not extended.attributes[name].captures_only}
+    return nodes | {name: lexemes.bare[name] for name in extended.terminals if name in lexemes.bare} | wanted
 
 
 def _lexemes(
@@ -114,8 +192,28 @@ def _lexemes(
         taken.update((name, Preferred(named(name))) for name in composite)
         _check_tests_before(taken, extended, loaded, start)
         return lark_lexing.dynamic(taken, loaded.ignored, lexer, labels)
-    beside = {name: Preferred(named(name)) for name in composite}
-    return lark_lexing.basic(used, taken, loaded.ignored, labels, beside)
+    competing = _competing(loaded, extended, start)
+    beside = {name: found for name, found in taken.items() if name not in competing}
+    beside |= {name: Preferred(named(name)) for name in composite}
+    rivals = [terminal for terminal in used if terminal.name in competing]
+    return lark_lexing.basic(rivals, taken, loaded.ignored, labels, beside)
+
+
+def _competing(loaded: Loaded, extended: Extended, start: str) -> set[str]:
+    """The terminals that a lexer reads: not those of rules with limits or ends alone, which say where they end."""
+    held = {name for name, found in extended.attributes.items() if not found.captures_only}
+    origins = _by_origin(loaded.rules)
+    seen, work, found = {start}, [start], {str(name) for name in loaded.ignored}
+    while work:
+        name = work.pop()
+        for symbol in (symbol for option in origins.get(name, []) for symbol in option if name not in held):
+            inner = str(symbol.name)
+            if not isinstance(symbol, NonTerminal):
+                found.add(inner)
+            elif inner not in seen:
+                seen.add(inner)
+                work.append(inner)
+    return found
 
 
 def _check_tests_before(taken: Mapping[str, Preferred], extended: Extended, loaded: Loaded, start: str) -> None:
@@ -164,7 +262,7 @@ def _with_attributes(
     extended: Extended,
     named: Terminals,
     ignored: ir.Node | None,
-) -> ir.Node:
+) -> _Held:
     """A rule with what is said about it. A body that is terminals only is taken without what is ignored behind them."""
     attributes = extended.attributes[name]
     terminals = [str(option[0].name) for option in options if len(option) == 1 and str(option[0].name) in bare]
@@ -178,7 +276,7 @@ def _with_attributes(
         body = _body(name, options, bare)
     closed = single and len(texts) == len(terminals) and all(map(_is_closed, texts))
     held = with_attributes(name, body, grammar, attributes, named, ignored, closed)
-    return lark_lexing.followed_by(held, ignored) if single or not attributes.captures_only else held
+    return _Held(held, ends=single or not attributes.captures_only)
 
 
 def _is_closed(expression: cr.Regex) -> bool:
@@ -187,11 +285,15 @@ def _is_closed(expression: cr.Regex) -> bool:
     return free or isinstance(expression, cr.Epsilon)
 
 
-def load_extended(extended: Extended, *, start: str, import_paths: Iterable[str], limits: Limits) -> Loaded:
+def load_extended(
+    extended: Extended, *, start: str, import_paths: Iterable[str], limits: Limits, keep: Iterable[str] = ()
+) -> Loaded:
     """What lark makes of a text without its extensions; errors are about the text that was given."""
-    keep = bool(extended.terminals or extended.literals or extended.attributes)
+    every = bool(extended.terminals or extended.literals or extended.attributes)
     try:
-        return load(extended.text, start=start, import_paths=import_paths, limits=limits, keep_terminals=keep)
+        return load(
+            extended.text, start=start, import_paths=import_paths, limits=limits, keep=keep, keep_terminals=every
+        )
     except GrammarSyntaxError as error:
         if not extended.extended:
             raise
@@ -265,10 +367,10 @@ def _pattern_errors(terminal: TerminalDef, extended: Extended) -> Iterator[None]
 def label_of_terminal(terminal: TerminalDef, loaded: Loaded) -> str:
     """What people call a terminal: its name, or its text or pattern where lark made the name up."""
     pattern = terminal.pattern
-    if terminal.name in loaded.defined_terminals:
+    if terminal.name in loaded.defined_terminals and not _MADE_UP.fullmatch(terminal.name):
         return str(terminal.name)
     literal = isinstance(pattern, PatternStr)
-    written = json.dumps(pattern.value, ensure_ascii=False) if literal else f"/{pattern.value}/"
+    written = json.dumps(pattern.value, ensure_ascii=False) if literal else f"/{pattern.value.translate(_ESCAPES)}/"
     return written + "".join(sorted(pattern.flags))
 
 

@@ -51,6 +51,9 @@ from guidedgen.limits import Limits
 _MOST_THREADS: Final = 2_000
 _MOST_STATES: Final = 1_000
 _TESTS: Final = (Ahead, LookAhead)
+_ONE_CHARACTER: Final = (
+    "Test one character, the same on all ways through the pattern, or say in the grammar what may stand there."
+)
 _WHAT: Final = "which of its texts this pattern prefers"
 
 _Refuse: TypeAlias = Callable[[str, int], UnsupportedFeature]
@@ -104,7 +107,7 @@ def preferred(pattern: str, *, limits: Limits) -> Preferred:
     tree = parse_python(pattern, limits, keep_lazy=True, in_order=True)
     refuse = partial(unsupported_error, pattern)
     try:
-        before, tree = without_tests_before(tree, partial(refuse, hint="Say in the grammar what may stand there."))
+        before, tree = without_tests_before(tree, partial(refuse, hint=_ONE_CHARACTER))
         return replace(_of(tree, refuse), before=before)
     except RecursionError:
         raise LimitExceeded("depth", limits.depth, "groups of a pattern are nested too deep") from None

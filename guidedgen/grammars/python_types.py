@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,7 +20,7 @@ from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.foreign_types import is_msgspec, msgspec_schema, msgspec_value, with_attrs
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.bounds import Bounds
-from guidedgen.grammars.json_schema.native_compile import native_form
+from guidedgen.grammars.json_schema.native_compile import Reading, form_of
 from guidedgen.grammars.json_schema.whitespace import Whitespace
 from guidedgen.grammars.python_schemas import PYTHON_FORMATS, schema_of
 from guidedgen.grammars.translation import Form, Translation
@@ -98,7 +98,7 @@ class TypeSpec(Combinable, Generic[T]):
         """The native JSON machine's form; None where the texts are bare."""
         if self.texts is not None:
             return None
-        return native_form(self.schema, vocabulary, options=self._options(), limits=limits, bounds=self.bounds)
+        return form_of(self.schema, vocabulary, reading=self._reading(), limits=limits)
 
     def node(self, limits: Limits) -> ir.Node:
         """The text as a part of a grammar."""
@@ -107,7 +107,10 @@ class TypeSpec(Combinable, Generic[T]):
         return ir.JsonText(self.schema, self._options(), self.bounds)
 
     def _options(self) -> Options:
-        return Options(closed=True, canonical_numbers=True, formats=PYTHON_FORMATS, whitespace=self.whitespace)
+        return self._reading().options
+
+    def _reading(self) -> Reading:
+        return _reading(self.whitespace, self.bounds)
 
     def grammar(self, limits: Limits) -> ir.Grammar:
         """The grammar alone."""
@@ -128,6 +131,13 @@ class TypeSpec(Combinable, Generic[T]):
         except ValueError as error:
             raise ValidationFailed(f"the text is not valid as {_name(self.type)}: {error}", raw=text) from error
         return value  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=64)
+def _reading(whitespace: Whitespace, bounds: Bounds) -> Reading:
+    """How schemas of types are read: one object for all with the same settings."""
+    options = Options(closed=True, canonical_numbers=True, formats=PYTHON_FORMATS, whitespace=whitespace)
+    return Reading(options, bounds)
 
 
 def _detail(problem: Any) -> str:

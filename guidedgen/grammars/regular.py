@@ -6,6 +6,7 @@ from guidedgen.errors import UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
 
+_BOUND_SCHEMA = "Bound the schema (maxLength, maxItems, maximum), or the whole generation by its max_tokens."
 _HINT = "Limit the terminals inside it instead, or write it as one pattern."
 
 
@@ -49,7 +50,8 @@ class _Reading:
                 return self.of(node.node, grammar)
             case ir.Limited() if node.max_tokens is None:
                 return within_chars(self.of(node.node, grammar), node.max_chars)
-        raise UnsupportedFeature(f"{self._what} needs plain text, and this is {_NAMES[type(node)]}", hint=_HINT)
+        hint = _BOUND_SCHEMA if isinstance(node, ir.JsonText) else _HINT
+        raise UnsupportedFeature(f"{self._what} needs plain text, and this is {_NAMES[type(node)]}", hint=hint)
 
     def _rule(self, name: str, grammar: ir.Grammar) -> ir.Expression:
         if name in self._open:
@@ -68,7 +70,38 @@ def within_chars(expression: ir.Expression, most: int | None) -> ir.Expression:
     """Those texts of a language that have so many characters at most."""
     if most is None:
         return expression
+    if isinstance(expression, ir.Repeat) and is_character(expression.inner) and expression.low <= most:
+        high = most if expression.high is None else min(most, expression.high)
+        return ir.Repeat(expression.inner, expression.low, high)
     return ir.Intersection((expression, cr.to_utf8(cr.repeat(cr.ANY, 0, most))))
+
+
+def is_character(expression: ir.Expression) -> bool:
+    """Whether it is plain to see that each of its texts is one character in UTF-8 (RFC 3629, section 3)."""
+    match expression:
+        case ir.Union():
+            return all(map(is_character, expression.options))
+        case ir.ByteSet():
+            return expression.mask >> 0x80 == 0
+        case ir.Literal():
+            return len(expression.text.decode("utf-8", "replace")) == 1
+        case ir.Concat() if len(expression.parts) > 1:
+            first, *rest = expression.parts
+            leads = isinstance(first, ir.ByteSet) and first.mask & ((1 << 0xC2) - 1) == 0
+            return leads and all(map(_continues, rest))
+    return False
+
+
+def _continues(expression: ir.Expression) -> bool:
+    """Whether its texts are what characters go on with: bytes from 0x80 to 0xBF."""
+    match expression:
+        case ir.ByteSet():
+            return expression.mask & ~(((1 << 0x40) - 1) << 0x80) == 0
+        case ir.Concat():
+            return all(map(_continues, expression.parts))
+        case ir.Union():
+            return all(map(_continues, expression.options))
+    return False
 
 
 _NAMES: dict[type, str] = {

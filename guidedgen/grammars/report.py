@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 Treatment: TypeAlias = Literal["exact", "guarded", "validated", "annotation", "relaxed"]
@@ -67,6 +67,11 @@ class Report:
 
         No search for a completion ended within its budget there (`Limits.steps`), so tokens are allowed that may lead
         to a dead end. Schemas are explored as texts reach them: later there may be more. Every text that is complete
-        is valid all the same.
+        is valid all the same. The root, an empty pointer, stands for a vocabulary with bytes that are no tokens by
+        themselves (`Vocabulary.spells_text`): what is left of a text may then have no tokens, with any constraint.
         """
         return self._unproved()
+
+    def with_unproved(self, pointer: str) -> Report:
+        """The report with one more place where that is not proved."""
+        return replace(self, _unproved=lambda: tuple(sorted({pointer, *self._unproved()})))

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Generic, Literal, TypeVar, get_args, get_origin
 
 from guidedgen.errors import CompileError, UnsupportedFeature, ValidationFailed
 from guidedgen.grammars import choices, ir, lark_lalr, lark_text, regex_text
@@ -22,7 +22,7 @@ from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.keywords import draft_named
-from guidedgen.grammars.json_schema.native_compile import native_form
+from guidedgen.grammars.json_schema.native_compile import Reading, form_of
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
 from guidedgen.grammars.lalr_tables import LalrLexer
@@ -166,14 +166,14 @@ class Lark(Translated):
         if not all(isinstance(given, str) for given in (self.text, self.start)):
             raise CompileError("a Lark grammar and the name of its start rule must be strings")
         limits.check("schema_bytes", len(self.text))
-        if self.parser == "lalr":
-            return self._lalr(limits)
         from guidedgen.grammars.embedding import node_of  # late: what stands in a grammar may be any spec
 
         declared = {name for name in self.terminals if re.search(rf"%declare\b[^\n]*\b{re.escape(name)}\b", self.text)}
         given = given_terminals(self.terminals, declared, node_of, limits)
         json = JsonSchema(True, **self.json).node(limits)
         assert isinstance(json, ir.JsonText)
+        if self.parser == "lalr":
+            return self._lalr(limits, given, json)
         grammar = lark_text.parse(
             self.text,
             start=self.start,
@@ -185,15 +185,16 @@ class Lark(Translated):
         notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
         return Translation(grammar=grammar, notes=notes)
 
-    def _lalr(self, limits: Limits) -> Translation:
-        if self.terminals or self.json:
-            hint = 'Use parser="earley", or write the terminals as patterns.'
-            raise UnsupportedFeature("terminals= and json= do not go with an LALR parser", hint=hint)
+    def _lalr(self, limits: Limits, given: Mapping[str, ir.Node], json: ir.JsonText) -> Translation:
         lexer = self._lalr_lexer()
-        node = lark_lalr.parse(self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits)
-        return Translation(grammar=node, captured=self._captured(lexer, limits))
+        node = lark_lalr.parse(
+            self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits, terminals=given, json=json
+        )
+        return Translation(grammar=node, captured=self._captured(lexer, limits, given, json))
 
-    def _captured(self, lexer: LalrLexer, limits: Limits) -> ir.Grammar | None:
+    def _captured(
+        self, lexer: LalrLexer, limits: Limits, given: Mapping[str, ir.Node], json: ir.JsonText
+    ) -> ir.Grammar | None:
         """The rules as they stand: what of a text that the automaton takes was read by which of them."""
         if not lark_lalr.has_captures(self.text):
             return None
@@ -201,7 +202,7 @@ class Lark(Translated):
             hint = "Leave one of them out."
             raise UnsupportedFeature("captures do not go with indentation", keyword="capture", hint=hint)
         read: lark_text.EarleyLexer = "basic" if lexer == "basic" else "dynamic"
-        return lark_text.parse(self.text, start=self.start, lexer=read, limits=limits)
+        return lark_text.parse(self.text, start=self.start, lexer=read, limits=limits, terminals=given, json=json)
 
     def _lalr_lexer(self) -> LalrLexer:
         lexer = "contextual" if self.lexer == "auto" else self.lexer
@@ -264,6 +265,7 @@ class JsonSchema(Translated):
     max_digits: int | None = field(default=None, kw_only=True)
     max_string: int | None = field(default=None, kw_only=True)
     max_items: int | None = field(default=None, kw_only=True)
+    _closed: ClassVar[bool] = False  # an object that declares properties takes no others
 
     def translate(self, limits: Limits) -> Translation:
         """Raises every kind of `CompileError`, with a JSON pointer, and `LimitExceeded`."""
@@ -273,8 +275,7 @@ class JsonSchema(Translated):
 
     def compile_native(self, vocabulary: Vocabulary, limits: Limits) -> Form | None:
         """The native JSON machine's form; None: the schema is translated to a grammar."""
-        options, bounds = self._options(), self.bounds
-        form = native_form(self.schema, vocabulary, options=options, limits=limits, bounds=bounds)
+        form = form_of(self.schema, vocabulary, reading=self._reading(), limits=limits)
         if form is not None:
             self.__dict__["_check"] = form.check
         return form
@@ -286,24 +287,25 @@ class JsonSchema(Translated):
     @property
     def bounds(self) -> Bounds:
         """The four of them."""
-        return Bounds(
-            whitespace=self.max_whitespace, digits=self.max_digits, string=self.max_string, items=self.max_items
-        )
+        return self._reading().bounds
 
     def _options(self) -> Options:
-        return self._read_options
+        return self._reading().options
 
-    @cached_property
-    def _read_options(self) -> Options:
-        return Options(
-            property_order=self.property_order,
-            format=self.format,
-            registry=self.registry or {},
-            on_unsupported=self.on_unsupported,
-            whitespace=self.whitespace,
-            draft=draft_named(self.draft),
-            strict_keywords=self.strict_keywords,
-        )
+    def _reading(self) -> Reading:
+        """How it is read: one object for all schemas with the same settings, but for those that bring documents."""
+        bounds = (self.max_whitespace, self.max_digits, self.max_string, self.max_items)
+        names = (self.property_order, self.format, self.on_unsupported, self.whitespace, self.draft)
+        settings = (*names, self.strict_keywords, self._closed, *bounds)
+        if self.registry:
+            known: Reading | None = self.__dict__.get("_own_reading")
+            if known is None:
+                known = self.__dict__["_own_reading"] = _made_reading(*settings, registry=self.registry)
+            return known
+        try:
+            return _shared_reading(*settings)
+        except TypeError:  # not hashable: making it says what is wrong
+            return _made_reading(*settings)
 
     @cached_property
     def _check(self) -> Callable[[str], str | None] | None:
@@ -322,6 +324,25 @@ class JsonSchema(Translated):
         if wrong is not None:
             raise ValidationFailed(f"the value is not valid: {wrong}", raw=text)
         return value
+
+
+def _made_reading(*settings: Any, registry: Mapping[str, Any] | None = None) -> Reading:
+    order, format, on_unsupported, whitespace, draft, strict, closed, *bounds = settings
+    options = Options(
+        property_order=order,
+        format=format,
+        registry=registry or {},
+        on_unsupported=on_unsupported,
+        whitespace=whitespace,
+        closed=closed,
+        draft=draft_named(draft),
+        strict_keywords=strict,
+    )
+    return Reading(options, Bounds(**dict(zip(("whitespace", "digits", "string", "items"), bounds, strict=True))))
+
+
+# `typed`: 1 and True are not the same setting.
+_shared_reading: Final = functools.lru_cache(maxsize=256, typed=True)(_made_reading)
 
 
 def spec_of(output: Any) -> Spec[Any] | None:

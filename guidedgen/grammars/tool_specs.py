@@ -10,12 +10,11 @@ import copy
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 from guidedgen.errors import CompileError, ValidationFailed
-from guidedgen.grammars.json_schema import Options
 from guidedgen.grammars.python_types import TypeSpec
 from guidedgen.grammars.specs import JsonSchema
 from guidedgen.grammars.tool_functions import Signature, call_with, signature_of
@@ -29,8 +28,7 @@ _VALUES: Final = frozenset({"const", "enum", "default", "examples", "example"})
 class ArgumentsSchema(JsonSchema):
     """The schema of a tool's arguments: an object that declares properties takes no others."""
 
-    def _options(self) -> Options:
-        return replace(super()._options(), closed=True)
+    _closed = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -116,10 +116,11 @@ class Tools(Composite):
     def _words(self, limits: Limits) -> ir.Node:
         """Free text, which cannot be mistaken for calls."""
         written = self.written
-        taken = "|".join(re.escape(mark) for mark in (written.trigger, written.lead) if mark)
-        inside = f"(?!.*(?:{taken}))" if taken else ""
-        at_start = "" if written.trigger else f"(?!{_SPACE}{_spaced(written.opening)})"
-        return ir.Terminal(regex_text.parse(f"(?s:{inside}{at_start}.*)", limits=limits), "text")
+        words = Triggers(tuple(mark for mark in (written.trigger, written.lead) if mark)).without()
+        if not written.trigger:
+            calls = regex_text.parse(f"(?s:{_SPACE}{_spaced(written.opening)}.*)", limits=limits)
+            words = ir.Intersection((words, ir.Complement(calls)))
+        return ir.Terminal(words, "text")
 
     def blame(self, compiled: Callable[[object], object]) -> None:
         """Raise the error of the tool that cannot be compiled, with its name; nothing where each one can.

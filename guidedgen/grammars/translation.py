@@ -39,7 +39,7 @@ class Translation:
         return Report((*self.report, *notes)) if notes else self.report
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, slots=True)
 class Form:
     """A spec compiled for a kernel.
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from guidedgen.errors import CompileError, GuidedGenError, LimitExceeded
@@ -56,7 +56,27 @@ class Compiled:
 
     def start(self) -> InspectableState:
         """The position before the first token."""
-        return cast(InspectableState, self._grammar.start())
+        first: InspectableState = self._grammar.start()
+        return first
+
+    @property
+    def schema(self) -> Any:
+        """The schema that the native kernel read, for its report; None for what has a table."""
+        return getattr(self._grammar, "schema", None)
+
+    @property
+    def nbytes(self) -> int:
+        """What the kernel holds for it, which grows with use; `stats` says the same."""
+        return int(self._grammar.memory)
+
+    @property
+    def lexer(self) -> tuple[int, int]:
+        """What it shares with others of its vocabulary: which one, and its bytes where others to come have another.
+
+        Those bytes go with the last that has it. The reference kernel shares nothing.
+        """
+        which, held = getattr(self._grammar, "lexer", (0, 0))
+        return which, held
 
     def stats(self) -> dict[str, int]:
         """Sizes of the caches, for tests and reports; implementations differ in what they count beside `rows`."""
@@ -115,21 +135,18 @@ def compile_table(
     return _compiled(grammar, vocabulary, name, dict(table.labels), table)
 
 
-def compile_native(
-    make: Callable[[ModuleType, Any, dict[str, int]], Any], vocabulary: Vocabulary, *, limits: Limits = _DEFAULT_LIMITS
-) -> Compiled:
+def compile_native(make: Callable[[ModuleType, Any], Any], vocabulary: Vocabulary) -> Compiled:
     """What the native kernel compiles by itself, without a table.
 
     Args:
-        make: from the native module, its form of the vocabulary and the limits by name to its grammar.
+        make: from the native module and its form of the vocabulary to its grammar.
         vocabulary: as for `compile_table`.
-        limits: bounds on work and memory.
 
     Raises:
         ImportError: the native kernel is not installed.
     """
     module = _module("native")
-    grammar = make(module, _prepare("native", module, vocabulary), limits.as_dict())
+    grammar = make(module, _prepare("native", module, vocabulary))
     return _compiled(grammar, vocabulary, "native", {})
 
 
@@ -172,6 +189,7 @@ def native_is_installed() -> bool:
     return True
 
 
+@cache
 def _module(name: str) -> ModuleType:
     if name not in _MODULES:
         raise ValueError(f"implementation={name!r}: use one of {', '.join(_MODULES)}, or None.")

@@ -1,7 +1,7 @@
 """Native token-mask kernel. Use it through guidedgen.kernel."""
 
 from collections.abc import Sequence
-from typing import Annotated, overload
+from typing import Annotated
 
 import numpy
 import numpy.typing
@@ -22,14 +22,25 @@ class Vocabulary:
     @property
     def trie_bytes(self) -> int: ...
 
+class SchemaSettings:
+    """
+    How schemas are read, laid out and bounded; see guidedgen.grammars.json_schema.native_compile.
+    """
+
+    def __init__(self, options: dict, resolve: object, layout: dict, limits: dict) -> None: ...
+
 class Grammar:
     """A grammar compiled for one vocabulary; thread-safe."""
 
     def __init__(self, vocabulary: Vocabulary, exprs: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], symbols: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], pool: Annotated[NDArray[numpy.int32], dict(order='C', device='cpu', writable=False)], byte_sets: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], literals: bytes, start: int, limits: dict, texts: Sequence = ()) -> None: ...
 
     @staticmethod
-    def from_schema(vocabulary: Vocabulary, schema: Schema, options: dict, limits: dict) -> Grammar:
-        """The JSON texts of a schema; a Schema serves one grammar."""
+    def from_schema(vocabulary: Vocabulary, schema: object | None, settings: SchemaSettings) -> Grammar:
+        """The JSON texts of a schema."""
+
+    @property
+    def schema(self) -> Schema | None:
+        """The schema that it was made from."""
 
     def start(self) -> State:
         """The position before the first token."""
@@ -49,17 +60,23 @@ class Grammar:
         Places of a JSON Schema where no search so far proved within its budget that a text can be completed.
         """
 
+    @property
+    def memory(self) -> int:
+        """Bytes that it holds, as `stats` says."""
+
+    @property
+    def lexer(self) -> tuple[int, int]:
+        """
+        What it shares with others: which one, and its bytes where grammars to come have another.
+        """
+
     def stats(self) -> dict:
         """Deterministic counters and sizes in bytes."""
 
 class State:
     """An immutable position; see guidedgen.constraint.State."""
 
-    @overload
-    def fill(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')], budget: object | None = None) -> None: ...
-
-    @overload
-    def fill(self, out: object | None, budget: object | None = None) -> None: ...
+    def fill(self, out: numpy.typing.NDArray[numpy.int32], budget: int | None = None) -> None: ...
 
     def mask(self, budget: int | None = None) -> numpy.typing.NDArray[numpy.int32]: ...
 
@@ -114,6 +131,11 @@ class Schema:
     @property
     def memory(self) -> int: ...
 
+def content_key(schema: object) -> bytes | None:
+    """
+    What a schema says, as 16 bytes that mean something in this process; None for what is no plain data.
+    """
+
 def row_kernels() -> list[str]:
     """Names of the row kernels that run on this processor, best first."""
 
@@ -149,9 +171,9 @@ class LlamaRows:
 
     def __init__(self, shape: dict, layers: list, norm: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], head: PackedMatrix, kernels: str = '') -> None: ...
 
-    def run(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], slots: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cosines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], segments: list, layers: Sequence[int], store: SlotArrays, taps: dict, threads: int) -> None:
+    def run(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], slots: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], cosines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], sines: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], segments: list, hidden_slots: list, hidden_in: Sequence[int], layers: Sequence[int], parts: Sequence[tuple[bool, bool]], store: SlotArrays, taps: dict, threads: int) -> None:
         """
-        Runs layers over hidden states [R, width] in place; taps: by layer, memory for what stands after it.
+        Runs layers over hidden states [R, width] in place; hidden_slots: how many of its oldest slots each row does not see, [R] each, and hidden_in: which of them is a layer's, or -1; parts: of each layer that runs whether attention and whether the rest do; taps: by layer, memory for what stands after it.
         """
 
     def head(self, hidden: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], logits: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], threads: int) -> None:

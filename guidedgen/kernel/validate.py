@@ -158,8 +158,8 @@ def _check_lalr(table: GrammarTable, row: int) -> Rows:
     symbols = lists["terminal_symbol"][lists["terminal_symbol"] != -1]
     edges = np.stack([np.full(len(symbols), row), symbols.astype(np.int64)], axis=1)
     _require_edges("symbols", edges, (edges[:, 1] >= 0) & (edges[:, 1] < row), "a child must come first")
-    terminals = table.symbols[symbols, 0] == SymOp.TERMINAL
-    _require_edges("symbols", edges, terminals, "a terminal of an automaton is no TERMINAL")
+    known = np.isin(table.symbols[symbols, 0], [SymOp.TERMINAL, SymOp.RULE])
+    _require_edges("symbols", edges, known, "a terminal of an automaton is no TERMINAL, and no RULE")
     names = lists["nonterminal_symbol"]
     _require(
         "symbols", np.array([bool(((names >= 0) & (names < row)).all())]), "a name must come first", np.array([row])

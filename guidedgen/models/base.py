@@ -40,6 +40,8 @@ class LayerPlan:
     Args:
         layers: those that run, ascending; None is all. The others hand on what they are given, and write nothing.
         exit: the last layer that may run; None goes to the end.
+        without_attention: layers of which only the feed-forward part runs, ascending; for models with `info.sublayers`.
+        without_mlp: layers of which only attention runs, the same way.
 
     Raises:
         ValueError: layers that are not ascending, or a negative number.
@@ -47,17 +49,24 @@ class LayerPlan:
 
     layers: tuple[int, ...] | None = None
     exit: int | None = None
+    without_attention: tuple[int, ...] = ()
+    without_mlp: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        chosen = self.layers or ()
-        if list(chosen) != sorted(set(chosen)) or min((*chosen, self.exit or 0)) < 0:
-            raise ValueError(f"{self} is no plan: give layers ascending, each once, from 0 on")
+        for chosen in (self.layers or (), self.without_attention, self.without_mlp):
+            if list(chosen) != sorted(set(chosen)) or min((*chosen, self.exit or 0)) < 0:
+                raise ValueError(f"{self} is no plan: give layers ascending, each once, from 0 on")
+
+    @property
+    def parted(self) -> bool:
+        """Whether only a part of some layer runs."""
+        return bool(self.without_attention or self.without_mlp)
 
     def running(self, count: int) -> tuple[int, ...]:
         """The layers that run in a model with `count` of them. Raises ModelError for one that it does not have."""
         chosen = tuple(range(count)) if self.layers is None else self.layers
-        if max((*chosen, self.exit or 0)) >= max(1, count):
+        if max((*chosen, *self.without_attention, *self.without_mlp, self.exit or 0)) >= max(1, count):
             raise ModelError(f"{self} names a layer that the model does not have. It has {count}, numbered from 0.")
         return chosen if self.exit is None else tuple(layer for layer in chosen if layer <= self.exit)
 
@@ -175,9 +184,11 @@ class ModelInfo:
     """What the sampler must know about a model.
 
     `tree` and `batch` say what the self-test at load allowed: rows with a tree mask, several segments in one forward.
-    `layers` is the number of layers that plans and taps can name; 0 where neither these nor embeddings are possible.
+    `layers` is the number of layers that plans and taps can name; 0 where neither these nor embeddings are possible;
+    `sublayers` says whether plans may leave out a part of a layer.
     `watches` and `selects` say whether its forward honours `Rows.watch` and `Rows.look`. `reason` says why not, for
-    people; `approximate` what makes its answers differ from those that its weights would give.
+    people; `approximate` what makes its answers differ from those that its weights would give; `forward` which way
+    through a model of the transformers library serves: "native", "recorded", "lean", "rows" or "plain".
     """
 
     name: str
@@ -188,10 +199,12 @@ class ModelInfo:
     tree: bool = True
     batch: bool = True
     layers: int = 0
+    sublayers: bool = False
     watches: bool = False
     selects: bool = False
     reason: str | None = None
     approximate: str | None = None
+    forward: str = ""
 
 
 class LanguageModel(Protocol):

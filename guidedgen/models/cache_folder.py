@@ -10,7 +10,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
@@ -44,16 +45,9 @@ def build_once(folder: Path, source: str, build: Callable[[Path], None]) -> Path
     """
     if is_complete(folder, source):
         return folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / f".{folder.name}.lock"):
-            if not is_complete(folder, source):
-                _build(folder, source, build)
-    except OSError as error:
-        raise ModelError(
-            f"cannot write the model cache {folder}: {error}. "
-            "Free some space, or point GUIDEDGEN_CACHE to a folder that can be written."
-        ) from error
+    with _locked(folder):
+        if not is_complete(folder, source):
+            _build(folder, source, build)
     return folder
 
 
@@ -63,16 +57,23 @@ def build_again(folder: Path, source: str, build: Callable[[Path], None]) -> Pat
     Raises:
         ModelError: the cache cannot be written; whatever `build` raises.
     """
+    with _locked(folder):
+        _build(folder, source, build)
+    return folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of the processes that build `folder`; what cannot be written is named."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{folder.name}.lock"):
-            _build(folder, source, build)
+            yield
     except OSError as error:
         raise ModelError(
             f"cannot write the model cache {folder}: {error}. "
             "Free some space, or point GUIDEDGEN_CACHE to a folder that can be written."
         ) from error
-    return folder
 
 
 def is_complete(folder: Path, source: str) -> bool:

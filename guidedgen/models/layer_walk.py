@@ -26,6 +26,7 @@ class LayerWalk:
     def __init__(self, rows: Rows, count: int) -> None:
         self.layers = rows.plan.running(count)
         self.hidden: dict[int, torch.Tensor] = {}
+        self._without = frozenset(rows.plan.without_attention), frozenset(rows.plan.without_mlp)
         self._taps = frozenset(rows.taps)
         self._wanted = rows.wanted
         self._embeddings = rows.embeddings
@@ -42,6 +43,14 @@ class LayerWalk:
     def runs(self, layer: int) -> bool:
         """Whether a layer runs."""
         return layer in self.layers
+
+    def attends(self, layer: int) -> bool:
+        """Whether the attention of a layer that runs does."""
+        return layer not in self._without[0]
+
+    def feeds(self, layer: int) -> bool:
+        """Whether the feed-forward part of a layer that runs does."""
+        return layer not in self._without[1]
 
     def after(self, layer: int, hidden: torch.Tensor) -> None:
         """Note hidden states [R, E] behind a layer that ran; a copy, so that nothing that follows can change it."""

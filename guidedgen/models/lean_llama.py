@@ -1,7 +1,9 @@
 """A lean forward for Llama-shaped models: fused matrices, one attention plan for all layers, no glue in between.
 
 Weights come from the transformers model, and the load-time self-test compares the two. Shapes: R rows, H heads, KV
-key/value heads, D head dimension. Llama architecture (Touvron et al. 2023; RoPE: Su et al. 2021, RMSNorm: Zhang 2019).
+key/value heads, D head dimension. Llama architecture (Touvron et al. 2023; RoPE: Su et al. 2021, RMSNorm: Zhang 2019),
+and what Mistral (Jiang et al. 2023: sliding windows), Qwen2 (Yang et al. 2024: biases, windows in some layers) and
+Qwen3 (Yang et al. 2025: norms of each head's queries and keys) change about it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from guidedgen.models.store import LayerShape, SlotStore
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """The matrices and norms of one layer."""
+    """The matrices and norms of one layer, and how many positions its rows see, their own among them; None is all."""
 
     attention_norm: torch.Tensor
     query_key_value: Linear
@@ -29,6 +31,9 @@ class Layer:
     mlp_norm: torch.Tensor
     gate_up: Linear
     down: Linear
+    query_norm: torch.Tensor | None  # [D], of each head before it is rotated
+    key_norm: torch.Tensor | None
+    window: int | None
 
 
 class RotaryTable:
@@ -63,22 +68,42 @@ class Attention(Protocol):
     """Keeps keys and values of a layer's rows and lets the rows attend; see `AttentionPlan.attend`."""
 
     def attend(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, scale: float
+        self,
+        layer: int,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        *,
+        scale: float,
+        window: int | None = None,
     ) -> torch.Tensor:
         """[R, H, D] of queries [R, H, D], keys [R, KV, D], rotated already, and values [R, KV, D]."""
 
 
+_FAMILIES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
+_SLIDING = "sliding_attention"
+
+
+def windows_of(model: Any) -> list[int | None]:
+    """By layer of a model that `LeanLlama` accepts, how many positions a row sees; None is all."""
+    config = model.config
+    window: int | None = getattr(config, "sliding_window", None)  # None also where the configuration says not to use it
+    kinds = getattr(config, "layer_types", None) or [_SLIDING] * int(config.num_hidden_layers)
+    return [window if kind == _SLIDING else None for kind in kinds]
+
+
 class LeanLlama:
-    """A `Backend` for models whose configuration is plain Llama (`accepts` says which).
+    """A `Backend` for Llama, Mistral, Qwen2 and Qwen3 (`accepts` says which).
 
     Args:
-        model: a transformers `LlamaForCausalLM`; its embedding and head are shared, the other matrices are copied.
+        model: the transformers model; its embedding and head are shared, the other matrices are copied.
         weights: format of the matrices, a name in `linear.FORMATS`.
         dtype: of everything else, keys and values among it; default: the model's.
     """
 
     watches = True
     selects = True
+    sublayers = True
 
     def __init__(self, model: Any, *, weights: str = "dense", dtype: torch.dtype | None = None) -> None:
         config = model.config
@@ -91,7 +116,10 @@ class LeanLlama:
         self._scale = float(base.layers[0].self_attn.scaling)
         self._eps = float(config.rms_norm_eps)
         self.rotary = RotaryTable(base.rotary_emb, dtype=self._dtype, device=self._device)
-        self._layers: list[Layer] = [_layer(module, weights, self._dtype) for module in base.layers]
+        windows = windows_of(model)
+        self._layers: list[Layer] = [
+            _layer(module, weights, self._dtype, window) for module, window in zip(base.layers, windows, strict=True)
+        ]
         self._norm: torch.Tensor = base.norm.weight.detach().to(self._dtype)
         self._head = fused(HEAD_FORMATS[weights], [model.lm_head.weight.detach()], [None])
 
@@ -100,9 +128,10 @@ class LeanLlama:
         """Whether this forward computes what `model` does."""
         config = model.config
         return (
-            type(model).__name__ == "LlamaForCausalLM"
+            type(model).__name__ in _FAMILIES
             and config.hidden_act == "silu"
             and config.rope_parameters["rope_type"] in ("default", "linear", "llama3", "yarn")
+            and set(getattr(config, "layer_types", None) or ()) <= {"full_attention", _SLIDING}
             and model.lm_head.bias is None
         )
 
@@ -138,7 +167,10 @@ class LeanLlama:
         cosines, sines = self.rotary.at(rows.positions)
         hidden = walk.enter(F.embedding(rows.tokens, self._embedding))  # [R, E]
         for index in walk.layers:
-            hidden = self._layer(index, hidden, plan, cosines, sines)
+            if walk.attends(index):
+                hidden = hidden + self._attention(index, self._layers[index], hidden, plan, cosines, sines)
+            if walk.feeds(index):
+                hidden = hidden + self._mlp(self._layers[index], hidden)
             walk.after(index, hidden)
         final = hidden if rows.wanted.shape[0] == hidden.shape[0] else hidden[rows.wanted]
         return Reading(logits=self.head(final), hidden=walk.hidden)
@@ -158,7 +190,9 @@ class LeanLlama:
         """
         hidden = F.embedding(tokens, self._embedding)
         for index in range(len(self._layers)):
-            hidden = self._layer(index, hidden, attention, cosines, sines)
+            layer = self._layers[index]
+            hidden = hidden + self._attention(index, layer, hidden, attention, cosines, sines)
+            hidden = hidden + self._mlp(layer, hidden)
         return self.head(hidden)
 
     @torch.inference_mode()
@@ -170,13 +204,6 @@ class LeanLlama:
     def head(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of hidden states [R, E], in the model's dtype."""
         return self._head(F.rms_norm(hidden, self._norm.shape, self._norm, self._eps))
-
-    def _layer(
-        self, index: int, hidden: torch.Tensor, attention: Attention, cosines: torch.Tensor, sines: torch.Tensor
-    ) -> torch.Tensor:
-        layer = self._layers[index]
-        hidden = hidden + self._attention(index, layer, hidden, attention, cosines, sines)
-        return hidden + self._mlp(layer, hidden)
 
     def _attention(
         self,
@@ -190,12 +217,20 @@ class LeanLlama:
         count = hidden.shape[0]
         normed = F.rms_norm(hidden, layer.attention_norm.shape, layer.attention_norm, self._eps)
         projected = layer.query_key_value(normed).view(count, -1, self._dim)  # [R, H + 2 KV, D]
-        turning = projected[:, : self._heads + self._kv_heads]
+        turning = self._normed(projected[:, : self._heads + self._kv_heads], layer)
         turned = torch.addcmul(turning * cosines, turning.roll(self._dim // 2, -1), sines)
         query, key = turned[:, : self._heads], turned[:, self._heads :]
         value = projected[:, self._heads + self._kv_heads :]
-        mixed = attention.attend(index, query, key, value, scale=self._scale)  # [R, H, D]
+        mixed = attention.attend(index, query, key, value, scale=self._scale, window=layer.window)  # [R, H, D]
         return layer.output(mixed.reshape(count, -1))
+
+    def _normed(self, heads: torch.Tensor, layer: Layer) -> torch.Tensor:
+        """Queries and keys [R, H + KV, D], each head normed where the family does that."""
+        if layer.query_norm is None or layer.key_norm is None:
+            return heads
+        query = F.rms_norm(heads[:, : self._heads], layer.query_norm.shape, layer.query_norm, self._eps)
+        key = F.rms_norm(heads[:, self._heads :], layer.key_norm.shape, layer.key_norm, self._eps)
+        return torch.cat((query, key), 1)
 
     def _mlp(self, layer: Layer, hidden: torch.Tensor) -> torch.Tensor:
         normed = F.rms_norm(hidden, layer.mlp_norm.shape, layer.mlp_norm, self._eps)
@@ -203,8 +238,10 @@ class LeanLlama:
         return layer.down(F.silu(gate) * up)
 
 
-def _layer(module: Any, weights: str, dtype: torch.dtype) -> Layer:
+def _layer(module: Any, weights: str, dtype: torch.dtype, window: int | None) -> Layer:
     attention, mlp = module.self_attn, module.mlp
+    norms = [getattr(attention, name, None) for name in ("q_norm", "k_norm")]
+    query_norm, key_norm = (None if norm is None else norm.weight.detach().to(dtype) for norm in norms)
     return Layer(
         attention_norm=module.input_layernorm.weight.detach().to(dtype),
         query_key_value=_fused(weights, attention.q_proj, attention.k_proj, attention.v_proj),
@@ -212,6 +249,9 @@ def _layer(module: Any, weights: str, dtype: torch.dtype) -> Layer:
         mlp_norm=module.post_attention_layernorm.weight.detach().to(dtype),
         gate_up=_fused(weights, mlp.gate_proj, mlp.up_proj),
         down=_fused(weights, mlp.down_proj),
+        query_norm=query_norm,
+        key_norm=key_norm,
+        window=window,
     )
 
 

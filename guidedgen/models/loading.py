@@ -45,7 +45,7 @@ def load(
         name: a known name (`KNOWN`), a folder in transformers format, a GGUF file, or a hub id such as "owner/model".
         device: "auto", "cpu", "cuda", ...
         dtype: "auto" (see `precision`), "float32", "bfloat16", "float16", a torch dtype; "int8" or "int4" keep weights
-            in so many bits (Llama-shaped models on a CPU), which changes the model a little.
+            in so many bits (Llama, Mistral, Qwen2 and Qwen3 on a CPU), which changes the model a little.
         progress: told about download, conversion and load.
         revision: branch, tag or commit of a hub id.
         token: access token for a hub id; default: the one that the hub client has stored.
@@ -132,7 +132,10 @@ def _remedy(error: BaseException) -> str:
 def _tokenizer(source: str, options: dict[str, Any]) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(source, **options)
+    tokenizer: Any = AutoTokenizer.from_pretrained(source, **options)
+    # A prompt that is too long gets our error, with its remedy, and not a warning before it.
+    getattr(tokenizer, "deprecation_warnings", {})["sequence-length-is-longer-than-the-specified-maximum"] = True
+    return tokenizer
 
 
 def _weights(source: str, options: dict[str, Any], dtype: torch.dtype | str, device: torch.device) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
+from guidedgen.errors import ModelError
 from guidedgen.models.base import Reading, Rows, Segment
 from guidedgen.models.coded_store import CodedStore
 from guidedgen.models.layer_walk import LayerWalk
@@ -29,7 +30,7 @@ class NativeLlama:
     computes what this one cannot: rows that look, and attention head by head.
 
     Args:
-        model: a transformers `LlamaForCausalLM`.
+        model: a transformers model.
         weights: "dense", "int8" or "int4".
         kernels: name of the row kernels, see `_native.row_kernels()`; the best that run here by default.
 
@@ -38,6 +39,7 @@ class NativeLlama:
     """
 
     watches = True
+    sublayers = True
 
     def __init__(self, model: Any, *, weights: str = "dense", kernels: str = "") -> None:
         kernel, base = native(), model.model
@@ -66,12 +68,14 @@ class NativeLlama:
                 _numbers(module.post_attention_layernorm.weight),
                 _matrix(layer.gate_up),
                 _matrix(layer.down),
+                *_head_norms(module.self_attn),
             )
             for module, layer in zip(base.layers, matrices[0], strict=True)
         ]
         self._native = kernel.LlamaRows(shape, layers, _numbers(base.norm.weight), _matrix(matrices[1]), kernels)
         self._slot_arrays = kernel.SlotArrays
         self._outputs = int(model.lm_head.weight.shape[0])
+        self._windows = [layer.window for layer in matrices[0]]
         self._known: tuple[list[torch.Tensor], list[torch.Tensor], Any] = ([], [], None)
         self.coded = False
 
@@ -108,7 +112,14 @@ class NativeLlama:
 
     def read(self, rows: Rows, store: SlotStore) -> Reading:
         """Logits of the wanted rows, float32 [W, logits_size], and what is tapped."""
-        if rows.look is not None or (rows.watch is not None and rows.watch.by_head):
+        looked = rows.look is not None or (rows.watch is not None and rows.watch.by_head)
+        behind = None if looked else hidden_by(self._windows, rows, store)
+        if behind is None:
+            if self.coded:
+                raise ModelError(
+                    "Keys and values in eight bits are read in the order of positions alone where windows slide, and "
+                    "not by rows that look. Give contexts oldest first, or load the model without cache='int8'."
+                )
             given = None if rows.embeddings is None else rows.embeddings.to(self._dtype)
             return self._twin.read(replace(rows, embeddings=given), store)
         walk = LayerWalk(rows, self.layers)
@@ -123,7 +134,10 @@ class NativeLlama:
             cosines[:, 0].numpy(),
             sines[:, 0].numpy(),
             [_segment(segment, watched.get(number)) for number, segment in enumerate(rows.segments)],
+            [counts.numpy() for counts in behind[0]],
+            behind[1],
             list(walk.layers),
+            [(walk.attends(layer), walk.feeds(layer)) for layer in walk.layers],
             self._arrays(store),
             {layer: memory.numpy() for layer, memory in taps.items()},
             torch.get_num_threads(),
@@ -141,7 +155,7 @@ class NativeLlama:
         memory = {}
         for number in rows.watch.weights if rows.watch is not None else ():
             segment = rows.segments[number]
-            memory[number] = torch.empty(
+            memory[number] = torch.zeros(
                 layers, self._kv_heads, segment.context.shape[0] + segment.stop - segment.start
             )
         return memory
@@ -165,6 +179,53 @@ class NativeLlama:
         arrays = self._slot_arrays([memory(part) for part in store.keys], [memory(part) for part in store.values])
         self._known = (store.keys, store.values, arrays)
         return arrays
+
+
+def hidden_by(windows: list[int | None], rows: Rows, store: SlotStore) -> tuple[list[torch.Tensor], list[int]] | None:
+    """How many of the oldest tokens that each row could see windows hide, [R] each, and which of these a layer's is.
+
+    A row at position p does not see positions up to p - window (the convention of the transformers library). What a row
+    could see is its segment's context, and behind it its ancestors. None where that is not in the order of positions.
+
+    Args:
+        windows: by layer; None is none.
+        rows: the rows.
+        store: where their contexts lie.
+    """
+    highest = int(rows.positions.max())
+    counts: list[torch.Tensor] = []
+    known: dict[tuple[int, int], int] = {}  # by window, and by layer where layers hold different tokens
+    found = []
+    for layer, window in enumerate(windows):
+        if window is None or highest < window:
+            found.append(-1)
+            continue
+        key = window, -1 if store.uneven is None else layer
+        if key not in known:
+            hidden = _hidden(window, rows, store.positions_in(layer))
+            if hidden is None:
+                return None
+            known[key] = len(counts)
+            counts.append(hidden)
+        found.append(known[key])
+    return counts, found
+
+
+def _hidden(window: int, rows: Rows, positions: torch.Tensor) -> torch.Tensor | None:
+    """What a window hides from each row [R], with the positions of slots [N]; see `hidden_by`."""
+    counts = torch.empty_like(rows.positions)
+    for segment in rows.segments:
+        own = rows.positions[segment.start : segment.stop]
+        context = positions[segment.context]
+        if bool((context[1:] < context[:-1]).any()):
+            return None
+        last = own - window  # the highest position that is hidden
+        ancestors = segment.ancestors
+        if ancestors is None:
+            ancestors = torch.ones(len(own), len(own), dtype=torch.bool).tril_()
+        before = torch.searchsorted(context, last, right=True)
+        counts[segment.start : segment.stop] = before + (ancestors & (own <= last[:, None])).sum(1)
+    return counts
 
 
 def round_weights(model: Any, weights: str) -> None:
@@ -194,6 +255,13 @@ def _matrix(linear: Linear) -> Any:
 
 def _numbers(tensor: torch.Tensor) -> Any:
     return tensor.detach().float().numpy()
+
+
+def _head_norms(attention: Any) -> tuple[Any, Any]:
+    """Weights of the norms of queries and keys, empty where there are none."""
+    norms = [getattr(attention, name, None) for name in ("q_norm", "k_norm")]
+    query, key = (_numbers(torch.empty(0) if norm is None else norm.weight) for norm in norms)
+    return query, key
 
 
 def _has_amx() -> bool:

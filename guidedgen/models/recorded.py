@@ -18,7 +18,7 @@ import torch
 
 from guidedgen.models.attention import fused_attention
 from guidedgen.models.base import Reading, Rows
-from guidedgen.models.lean_llama import LeanLlama
+from guidedgen.models.lean_llama import LeanLlama, windows_of
 from guidedgen.models.store import SlotStore
 
 Step = Callable[[], torch.Tensor]  # computes over buffers, gives logits that the next call overwrites
@@ -55,10 +55,10 @@ def cuda_graph() -> Record:
 
 
 class RecordedLlama:
-    """A `Backend` for the models that `LeanLlama` accepts, on a GPU.
+    """A `Backend` for the models that `LeanLlama` accepts, on a GPU, except those with sliding windows.
 
     Args:
-        model: a transformers `LlamaForCausalLM`.
+        model: a transformers model.
         record: how a step is kept; default: `cuda_graph()`.
         most_rows: steps of more rows go to the twin.
         most_slots: steps that see slots from there on go to the twin.
@@ -67,7 +67,7 @@ class RecordedLlama:
         recorded: number of steps recorded so far, over all stores.
     """
 
-    watches = selects = True
+    watches = selects = sublayers = True
 
     def __init__(
         self, model: Any, record: Record | None = None, *, most_rows: int = MOST_ROWS, most_slots: int = MOST_SLOTS
@@ -81,7 +81,7 @@ class RecordedLlama:
     @staticmethod
     def accepts(model: Any) -> bool:
         """Whether this forward computes what `model` does, and may gain by it."""
-        return model.device.type == "cuda" and LeanLlama.accepts(model)
+        return model.device.type == "cuda" and LeanLlama.accepts(model) and not any(windows_of(model))
 
     def new_store(self, capacity: int) -> SlotStore:
         """An empty store with `capacity` slots."""
@@ -187,9 +187,17 @@ class _Buffers:
         return self._twin.step(self._tokens, self, self._cosines, self._sines)
 
     def attend(
-        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, scale: float
+        self,
+        layer: int,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        *,
+        scale: float,
+        window: int | None = None,
     ) -> torch.Tensor:
-        """See `Attention.attend`."""
+        """See `Attention.attend`; windows are not for steps that are recorded."""
+        assert window is None
         keys, values = self._store[0][layer], self._store[1][layer]
         keys.index_copy_(0, self._own, key)
         values.index_copy_(0, self._own, value)

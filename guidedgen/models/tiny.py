@@ -50,6 +50,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "qwen2": ("Qwen2ForCausalLM", {}),
     "qwen3": ("Qwen3ForCausalLM", {}),
+    "qwen3_window": ("Qwen3ForCausalLM", {**_WINDOWED, "use_sliding_window": True, "attention_bias": True}),
     "gemma2": ("Gemma2ForCausalLM", _WINDOWED),
     "gemma3": ("Gemma3ForCausalLM", _WINDOWED),
     "phi3": ("Phi3ForCausalLM", {"sliding_window": WINDOW}),

@@ -95,11 +95,14 @@ class TransformersModel:
             tree=abilities.tree,
             batch=abilities.batch,
             layers=abilities.layers,
+            sublayers=bool(abilities.layers) and getattr(backend, "sublayers", False),
             watches=getattr(backend, "watches", False),
             selects=getattr(backend, "selects", False),
             reason="; ".join(reasons) or None,
             approximate="keys and values in eight bits" if kept == "int8" else None,
+            forward=backend_name,
         )
+        _log.info("%s: %s forward", name, backend_name)
         return TransformersModel(
             backend, info=info, vocabulary=vocabulary, tokenizer=tokenizer, backend_name=backend_name
         )
@@ -111,11 +114,12 @@ class TransformersModel:
     def forward(self, rows: Rows, store: Any) -> torch.Tensor:
         """Logits of the wanted rows, float32 [W, logits_size]; writes keys and values of all rows to their slots."""
         if rows.layered:
-            self._layered()
+            self._check(rows)
         return _owned(self._backend.forward(rows, store))
 
     def read(self, rows: Rows, store: Any) -> Reading:
         """See `LayeredModel.read`. Raises ModelError where the layers cannot be told apart."""
+        self._check(rows)
         reading = self._layered().read(rows, store)
         hidden = {layer: states.clone() for layer, states in reading.hidden.items()}
         return Reading(logits=_owned(reading.logits), hidden=hidden)
@@ -131,6 +135,14 @@ class TransformersModel:
     def routers(self) -> list[Any]:
         """The modules that choose experts; none where there are none that can be told to choose otherwise."""
         return self._backend.routers() if isinstance(self._backend, LibraryRows) else []
+
+    def _check(self, rows: Rows) -> None:
+        self._layered()
+        if rows.plan.parted and not self.info.sublayers:
+            raise ModelError(
+                f"{self.info.name}: parts of layers cannot be left out here (forward {self.info.forward!r}). "
+                "Leave out whole layers, or use Llama, Mistral, Qwen2 or Qwen3."
+            )
 
     def _layered(self) -> LayeredBackend:
         if not self.info.layers:
@@ -183,8 +195,8 @@ def _quantised(model: Any, name: str, weights: str, *, lean: bool, native: bool)
     """The lean forward on quantised weights, tested against the library's on the values that those stand for."""
     if not lean or not LeanLlama.accepts(model) or model.device.type != "cpu":
         raise ModelError(
-            f"{name}: {weights} weights need guidedgen's own forward, which is for Llama-shaped models, on a CPU. "
-            "Load it with dtype='auto'."
+            f"{name}: {weights} weights need guidedgen's own forward, which is for Llama, Mistral, Qwen2 and Qwen3, "
+            "on a CPU. Load it with dtype='auto'."
         )
     with torch.inference_mode():
         backend: LayeredBackend
@@ -219,8 +231,9 @@ def _plain(model: Any, name: str, test: SelfTest, reason: str | None) -> tuple[B
 def _keep_codes(backend: Backend, name: str) -> None:
     if not isinstance(backend, NativeLlama):
         raise ModelError(
-            f"{name}: keys and values in eight bits need the native forward, for Llama-shaped models on a CPU. "
-            "Load it without cache='int8'; cache=SinkWindow(...) bounds memory for every model that takes flat rows."
+            f"{name}: keys and values in eight bits need the native forward, for Llama, Mistral, Qwen2 and Qwen3 "
+            "on a CPU. Load it without cache='int8'; cache=SinkWindow(...) bounds memory for every model that takes "
+            "flat rows."
         )
     backend.coded = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from guidedgen.sampler.quantised import Gear, Quantised
 from guidedgen.sampler.selections import Pages, Selection
@@ -35,3 +36,17 @@ def view_named(text: str, known: dict[str, Callable[..., View | Selection]] = VI
         return known[name](*map(int, numbers))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{text!r} is no view of the cache: {error}. Write for example sink-window:4:1020") from error
+
+
+def cache_named(
+    text: str,
+) -> View | Selection | Literal["int8"] | tuple[Literal["int8"], View | Selection | None] | None:
+    """What `gg.load(cache=...)` takes: a view by name, "int8", or both, such as "int8+sink-window:4:1020".
+
+    Raises:
+        ValueError: see `view_named`.
+    """
+    form, both, view = text.partition("+")
+    if form != "int8":
+        return view_named(text, CACHES)
+    return ("int8", view_named(view, CACHES)) if both else "int8"

@@ -100,6 +100,8 @@ class Sampler:
         if plan != ALL_LAYERS:
             self._runner.layered()
             plan.running(self.model.info.layers)
+            if plan.parted and not self.model.info.sublayers:
+                raise ModelError(f"{self.model.info.name} cannot leave out parts of layers. Leave out whole ones.")
         return self._sibling(self._engine.overlay(attention), plan, trace, model)
 
     def _sibling(

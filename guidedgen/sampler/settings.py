@@ -133,6 +133,7 @@ class Sampling(Cuts, Penalties):
         heat = self.temperature
         _require(math.isfinite(heat) and heat >= 0, "temperature", heat, "a finite number of at least 0")
         _require(self.min_tokens >= 0, "min_tokens", self.min_tokens, "at least 0")
+        _require(self.seed is None or isinstance(self.seed, int), "seed", self.seed, "an integer, or None")
 
     @property
     def greedy(self) -> bool:

@@ -100,6 +100,7 @@ def test_a_budget_that_holds_no_valid_output(script: Script) -> None:
         ({"describe": "long"}, "describe must be 'short' or 'schema' or 'none'"),
         ({"stop": ["a", ""]}, "stop must be"),
         ({"temperature": -1.0}, "temperature must be"),
+        ({"seed": "seven"}, "seed must be an integer"),
         ({"top_p": 2.0}, "top_p must be"),
         ({"repetition_penalty": 0.0}, "repetition_penalty must be"),
     ],

@@ -64,6 +64,35 @@ def test_reasoning_goes_to_stderr(run: Any, schema: Path) -> None:
     assert (facts["thinking"], facts["value"]) == ("It burns.", json.loads(TEXT))
 
 
+def test_a_lattice_is_ranked_drawn_and_drawn_as_a_graph(run: Any) -> None:
+    asked = ["generate", "What?", "--regex", "[ab]{2}", "--strategy", "best-first:64", "-n", "3"]
+    best = run(*asked, "--lattice", "best", answer="ab")
+    texts = best.stdout.splitlines()
+    assert (best.exit_code, len(texts), len(set(texts)), texts[0]) == (0, 3, 3, "ab")
+    assert set(texts) < {"aa", "ab", "ba", "bb"}
+    assert "texts in" in best.stderr
+    facts = json.loads(run(*asked, "--lattice", "best", "--json", answer="ab").stdout)
+    assert facts["count"] >= 4
+    assert [path["text"] for path in facts["texts"]] == texts
+    assert facts["texts"][0]["logprob"] >= facts["texts"][1]["logprob"]
+    drawn = [run(*asked, "--lattice", "sample", "--seed", "4", answer="ab").stdout for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0].splitlines()) == 3
+    graph = run(*asked, "--lattice", "dot", answer="ab")
+    assert graph.stdout.startswith("digraph lattice {")
+    assert graph.stdout.endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--lattice", "all"], ["--lattice", "best", "--strategy", "beam:4"], ["--lattice", "best", "--stream"]]
+)
+def test_lattices_that_cannot_be_shown_are_refused(run: Any, wrong: list[str]) -> None:
+    strategy = [] if "--strategy" in wrong else ["--strategy", "best-first:8"]
+    result = run("generate", "What?", "--regex", "[ab]{2}", *strategy, *wrong, answer="ab")
+    assert result.exit_code == 2
+    assert "lattice" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
@@ -149,7 +178,11 @@ def test_streams_as_json_lines(run: Any, schema: Path) -> None:
         (["--strategy", "magic"], 1, "no strategy is called 'magic'"),
         (["--describe", "long"], 1, "describe must be"),
         (["--regex", "a", "--choice", "b"], 2, "only one of"),
-        (["--type", "list"], 2, "module:Name"),
+        (["--type", "nobody"], 1, "list[str]"),
+        (["--type", "lambda: 1:"], 1, "cannot be imported"),
+        (["--library", "klingon"], 1, "klingon"),
+        (["--library", "sql", "--choice", "b"], 2, "only one of"),
+        (["--lark", "nowhere.lark"], 1, "nowhere.lark cannot be read"),
         (["--stream", "-n", "2"], 2, "one sample"),
         (["--max-tokens", "0"], 2, "max-tokens"),
         (["--type", "builtins:list[str]", "--max-tokens", "4", "--on-budget", "truncate"], 3, "Raise max_tokens"),

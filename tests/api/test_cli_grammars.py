@@ -161,3 +161,42 @@ def test_special_tokens_in_a_grammar_do_not_matter_for_a_text() -> None:
     vocabulary = byte_vocabulary(special=["<x>"])
     constraint = gg.compile(gg.Gbnf('root ::= "a" inner <x>\ninner ::= "(" (inner | <x>) ")"'), vocabulary)
     assert checking.accepts(constraint, "a((").open == (("root", "inner", "inner"),)
+
+
+DANGLING = 'start: s\ns: "if" s ["else" s] | NAME | %json {"const": 1}\nNAME: /[a-z]+/\n%ignore " "\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--text", "if x else y"), 0),
+        (("--parser", "lalr", "--text", "if x else 1"), 0),
+        (("--parser", "lalr", "--lexer", "basic", "--text", "if if"), 1),
+        (("--text", "if if"), 0),
+    ],
+)
+def test_lark_grammars_are_read_by_the_parser_and_lexer_that_are_named(
+    check: Check, arguments: tuple[str, ...], code: int
+) -> None:
+    assert bool(check("if.lark", *arguments, text=DANGLING).exit_code) == bool(code)
+
+
+def test_what_is_ignored_is_called_by_its_text(check: Check) -> None:
+    for arguments in ((), ("--parser", "lalr"), ("--lexer", "basic")):
+        output = check("if.lark", *arguments, "--text", "if x!", text=DANGLING).output
+        assert '" "' in output
+        assert "__IGNORE" not in output
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("json.gbnf", ("--parser", "lalr"), "is no Lark grammar"),
+        ("json.lark", ("--parser", "ll"), "the parser 'll' is not known"),
+        ("json.lark", ("--parser", "lalr", "--lexer", "dynamic"), "does not go with LALR"),
+    ],
+)
+def test_parsers_that_are_not_there_are_refused(check: Check, name: str, arguments: tuple[str, ...], told: str) -> None:
+    result = check(name, *arguments)
+    assert result.exit_code != 0
+    assert told in result.output

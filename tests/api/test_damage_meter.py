@@ -186,6 +186,39 @@ def test_watched_outputs_through_the_api(script: Script) -> None:
     assert first.value == json.loads(result.text)["buyer"]
 
 
+SCHEMA = {
+    "type": "object",
+    "properties": {"buyer": {"type": "string", "maxLength": 8}, "size": {"type": "integer", "maximum": 99}},
+    "required": ["buyer", "size"],
+    "additionalProperties": False,
+}
+
+
+NARROW, WIDE = gg.JsonSchema(SCHEMA), gg.JsonSchema(SCHEMA, whitespace="flexible")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "trigger", "told"),
+    [
+        ('{"buyer": 3}', gg.Trigger(damage=1.0, where="/buyer", then=gg.Resample()), "/buyer: drawn again"),
+        ('{\n "buyer": "Ada"}', gg.Trigger(damage=5.0, where="", then=gg.Widen(to=WIDE)), "a wider constraint"),
+        ('{"buyer": 3}', gg.Trigger(margin=5.0, then=gg.Switch(to=gg.Speculative())), "/buyer: another strategy"),
+    ],
+    ids=["back up", "widen", "switch"],
+)
+def test_each_action_is_reached_from_a_call(script: Script, wanted: str, trigger: gg.Trigger, told: str) -> None:
+    """Where the script leaves the schema: draw the field again, allow white space, go on with another strategy."""
+    model, _ = script(wanted)
+    plain = model.generate("?", NARROW, max_tokens=60)
+    result = model.generate("?", NARROW, max_tokens=60, strategy=gg.Watched(triggers=(trigger,)), seed=1)
+    assert result.trace is not None
+    assert any(told in note for note in result.trace.notes), result.trace.notes
+    assert set(result.value) == {"buyer", "size"}
+    if isinstance(trigger.then, gg.Widen):
+        assert result.text.startswith('{\n "buyer": "Ada"')
+        assert not plain.text.startswith("{\n")
+
+
 def test_watched_by_name(script: Script) -> None:
     model, _ = script(TEXT)
     assert model.generate("?", Order, strategy="watched:2.5").text == TEXT

@@ -58,16 +58,18 @@ def test_json_texts_are_those_of_exact_budgets(
         assert result.error is None
 
 
-def test_budgets_are_dear_where_bytes_are_not_tokens_or_what_follows_tells() -> None:
+def test_budgets_are_dear_where_bytes_are_parts_of_tokens_only_or_what_follows_tells() -> None:
     whole = [bytes([byte]) for byte in range(256)]
-    gaps = gg.Vocabulary.from_tokens([token for token in whole if token != b"\x04"])
+    rest = [token for token in whole if token != b"\x04"]
+    gaps, inside = gg.Vocabulary.from_tokens(rest), gg.Vocabulary.from_tokens([*rest, b"\x04x"])
     full = gg.Vocabulary.from_tokens(whole[:0xC0] + whole[0xC2:0xF5])
-    assert (full.spells_text, gaps.spells_text) == (True, False)
+    assert (full.spells_text, gaps.spells_text, inside.spells_text) == (True, True, False)
     for vocabulary, output, dear in (
         (full, gg.JsonSchema({}), False),
         (full, gg.Regex("a+"), False),
         (full, gg.library("arithmetic"), True),
-        (gaps, gg.JsonSchema({}), True),
+        (gaps, gg.JsonSchema({}), False),
+        (inside, gg.JsonSchema({}), True),
     ):
         assert generation._budgets_are_dear(gg.compile(output, vocabulary)) == dear
 

@@ -8,7 +8,7 @@ import pytest
 
 import guidedgen as gg
 from guidedgen.models import tiny
-from guidedgen.sampler.named_views import CACHES, view_named
+from guidedgen.sampler.named_views import cache_named, view_named
 from guidedgen.sampler.quantised import Quantised
 
 WINDOW = gg.SinkWindow(4, 28, 8)
@@ -44,11 +44,17 @@ def test_caches_by_name() -> None:
     assert view_named("regions:500:64:32") == gg.Regions(500, 64, 32)
     assert view_named("pages:128") == gg.Pages(128)
     assert view_named("quantised:8") == Quantised(8)
+    assert cache_named("full") is None
+    assert cache_named("top-tokens:99") == gg.TopTokens(99)
+    assert cache_named("int8") == "int8"
+    assert cache_named("int8+sink-window:4:28:8") == ("int8", WINDOW)
+    assert cache_named("int8+full") == ("int8", None)
 
 
 @pytest.mark.parametrize(
-    "text", ["none", "sink-window:x", "sink-window:-1", "top-tokens:1:2:3", "top-tokens:0", "quantised"]
+    "text",
+    ["none", "sink-window:x", "sink-window:-1", "top-tokens:1:2:3", "top-tokens:0", "quantised", "int8+int8", "int8+"],
 )
 def test_unknown_caches_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no view"):
-        view_named(text, CACHES)
+        cache_named(text)

@@ -23,8 +23,16 @@ FILES = 4
 
 ARITHMETIC = " - ".join(["(1 + 2.5) * -3 ** (4 - 5e2) // 7 % 8"] * 10)
 GRAPHQL = 'query q($a: [Int!]! = 3) { a: b(c: {d: [1.5, "x"]}) @e { ...f } # g\n h }\n' * 12
-HALF = {"arithmetic", "csv", "graphql", "json", "jsonl"}  # of the peer's time at most
-SLOWER = {"python": 3.0}  # the peer knows no indentation, and gives up in the midst of the files
+VERILOG = """module counter(input clk, input rst, output reg [7:0] q);
+  // counts
+  always @(posedge clk) begin
+    if (rst) q <= 8'd0; else q <= q + 1;
+  end
+endmodule
+"""
+URL = "https://user@example.com:8080/a/b%20c/index.html?q=1&r=two#frag-3"
+HALF = {"arithmetic", "csv", "email", "graphql", "json", "jsonl", "sql", "url", "verilog"}  # of the peer's time at most
+SLOWER = {"python": 3.0}  # the peer knows no indentation, and gives up within the first lines
 FIRST_MASK = """
 import sys, time
 import guidedgen as gg
@@ -37,7 +45,7 @@ before = time.thread_time()
 gg.compile(library("python"), vocabulary).start().mask()
 print(time.thread_time() - before)
 """
-SLOW = {"python", "sql"}  # whose slowest masks take longer than a millisecond: target missed
+SLOW = {"python", "sql", "verilog"}  # whose slowest masks take longer than a millisecond: target missed
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +55,14 @@ def instances(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]
     texts = {
         "arithmetic": [ARITHMETIC],
         "csv": [text for _, text in csv_texts()][:FILES],
+        "email": ["Jane.Doe+spam@mail.example-site.co.uk"],
         "graphql": [GRAPHQL],
         "json": [text for _, text in json_texts()][:FILES],
         "jsonl": ["\n".join(objects)],
         "python": [path.read_text(encoding="utf-8") for path in python_files()[140:400:100]][:FILES],
         "sql": [text for text in sql_texts(5) if len(text) > 100][:FILES],
+        "url": [URL],
+        "verilog": [VERILOG],
     }
     for name, found in texts.items():
         (folder / name).mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -55,13 +56,13 @@ class Told:
         pass
 
 
-def long_text() -> AllOf:
-    return AllOf([compile_constraint(Regex("[abc01]{60,}"), VOCABULARY), MaxTokens(200, VOCABULARY)])
+def long_text(least: int = 60) -> AllOf:
+    return AllOf([compile_constraint(Regex(f"[abc01]{{{least},}}"), VOCABULARY), MaxTokens(200, VOCABULARY)])
 
 
-def run(strategy: Strategy, count: int = 1) -> tuple[list[Text], Trace]:
+def run(strategy: Strategy, count: int = 1, *, least: int = 60) -> tuple[list[Text], Trace]:
     sampler = Sampler(MODEL)
-    prompts = [Sequence.prompt(PROMPT, long_text().start())] * count
+    prompts = [Sequence.prompt(PROMPT, long_text(least).start())] * count
     texts = replay(list(strategy.run(sampler, prompts, Sampling(temperature=1.0, seed=2))), prompts)
     return texts, sampler.trace.snapshot()
 
@@ -95,6 +96,9 @@ def test_good_drafts_go_on() -> None:
     assert len(trace.steps) < len(plain_trace.steps) / 3
     assert not any("paused" in note for note in trace.notes)
     assert "assumed" in trace.notes[0]
+    drafted, accepted = (sum(step[column] for each in trace.steps for step in each.drafts) for column in (0, 2))
+    assert f"{accepted} of {drafted} drafted ones were accepted: +" in trace.notes[-1]
+    assert trace.notes[-1].startswith("0% of the tokens were forced")
 
 
 def test_what_others_fill_counts() -> None:
@@ -106,6 +110,62 @@ def test_what_others_fill_counts() -> None:
     alone = run(helpful)[1]
     share = [sum(len(step.drafts) for step in each.steps) / len(each.steps) for each in (alone, trace)]
     assert share[1] < 8 * share[0]
+
+
+TABLES = {
+    "flat": CostTable(rows=(1, 17), medians=(1.0, 1.1)),
+    "a twentieth a row": CostTable(rows=(1, 2), medians=(1.0, 1.05)),
+    "a jump": CostTable(rows=(1, 2, 4, 64), medians=(1.0, 2.5, 2.8, 4.5)),
+    "dear": CostTable(rows=(1, 2), medians=(1.0, 2.0)),
+}
+"""What rows may cost on a machine, in plain steps: from nothing to as much as steps of their own."""
+
+RIGHT: dict[str, Callable[[int], bool]] = {
+    "never": lambda place: False,
+    "at first": lambda place: place < 60,
+    "at last": lambda place: place >= 120,
+    "in turns": lambda place: place // 12 % 2 == 0,
+    "sometimes": lambda place: place * 7919 % 11 < 2,
+    "always": lambda place: True,
+}
+"""Where a drafter's tokens are right: what makes a policy lose most is change."""
+
+
+@dataclass(frozen=True)
+class Moody(Told):
+    """Drafts the text where it is right, and the text with wrong tokens elsewhere."""
+
+    mood: str = "never"
+
+    def _tree(self, request: Request) -> DraftTree:
+        start = request.tip.length - request.tip.prompt_length
+        tokens = list(self.text[start : start + min(8, request.most)])
+        letters = [*VOCABULARY.encode("a"), *VOCABULARY.encode("b")]
+        for place, token in enumerate(tokens):
+            if not RIGHT[self.mood](start + place):
+                tokens[place] = next(letter for letter in letters if letter != token)
+        return DraftTree(tokens=tuple(tokens), parents=tuple(range(-1, len(tokens) - 1)))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_never_slower_than_plain_by_more_than_five_percent(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On counted rows that cost what a table says; the step that reads the prompt left out, as in the evaluation."""
+    cost = TABLES[table].seconds
+
+    def spent(trace: Trace) -> float:
+        return sum(cost(step.rows) for step in trace.steps[1:] if step.rows)
+
+    monkeypatch.setattr("guidedgen.decoders.auto.costs_of", lambda model: (cost, "instrumented"))
+    (plain, plain_trace) = run(Plain(), least=200)
+    assert len(plain[0][0]) >= 150
+    ratios = {}
+    for mood in RIGHT:
+        texts, trace = run(Auto(drafter=Moody(plain[0][0], right=True, mood=mood)), least=200)
+        assert texts == plain
+        ratios[mood] = spent(plain_trace) / spent(trace)
+    assert min(ratios.values()) >= 0.95, ratios
+    if table != "dear":  # there nothing can be gained
+        assert ratios["always"] > 1.5, ratios
 
 
 class Few(ToyModel):

@@ -1,25 +1,31 @@
 """Everything with everything: strategies x MIX methods and penalties x kinds of constraints, on the toy model.
 
 In each cell the constraint holds and the finish is right, and texts that must be equal are: drafts change nothing, a
-beam of one is greedy, and one sample does not depend on the others. Plain decoding itself is compared with enumeration
-in the tests of each method.
+beam of one is greedy, one sample does not depend on the others, and who only watches changes nothing. Plain decoding
+itself is compared with enumeration in the tests of each method.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
 from guidedgen.decoders import (
+    Auto,
     Beam,
     BestFirst,
     ConditionalBeam,
     Conditioned,
     Plain,
+    Resample,
     Speculative,
     StochasticBeam,
     Strategy,
+    Switch,
+    Trigger,
+    Watched,
 )
 from guidedgen.decoders.mix import (
     Contrast,
@@ -92,6 +98,28 @@ def test_a_column_of_the_matrix(name: str, kind: str) -> None:
     assert texts(Plain(mix=mix), kind, warm, 1) == samples[:1]
     for align in ("smc", "asap"):
         texts(Conditioned(align=align, particles=3, rounds=2, mix=mix), kind, warm)
+    assert texts(Auto(mix=mix), kind, warm, 3) == samples
+
+
+@pytest.mark.parametrize("kind", CONSTRAINTS)
+@pytest.mark.parametrize("name", MIXES)
+def test_a_watched_column_of_the_matrix(name: str, kind: str) -> None:
+    """Triggers that never fire change nothing, whoever writes; those that fire keep the constraint."""
+    mix = MIXES[name]
+    greedy = PENALTIES if name == "penalties" else Sampling()
+    warm = replace(greedy, temperature=1.0, seed=8)
+    writers = Plain(mix=mix), Speculative(drafter="forced+copy+recycle", mix=mix)
+    never = (Trigger(damage=math.inf, then=Resample()),)
+    again = (Trigger(damage=0.0, then=Resample(tries=2)),)
+    for sampling in (greedy, warm):
+        plain = texts(writers[0], kind, sampling, 2)
+        for writer in writers:
+            assert texts(Watched(strategy=writer, triggers=never), kind, sampling, 2) == plain
+    for writer in writers:
+        assert len(texts(Watched(strategy=writer, triggers=again), kind, warm, 2)) == 2
+    switched = Watched(strategy=Plain(), triggers=(Trigger(damage=0.0, then=Switch(to=writers[1])),))
+    if kind != "dead ends":  # the first unit is damaged and is written anew from its beginning, by the other one
+        assert texts(switched, kind, greedy) == texts(writers[1], kind, greedy)
 
 
 def test_the_matrix_is_not_all_the_same() -> None:

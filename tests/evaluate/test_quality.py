@@ -6,14 +6,17 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import pytest
 from typer.testing import CliRunner
 
 import guidedgen as gg
 from guidedgen.cli import app
+from guidedgen.decoders import mix
 from guidedgen.evaluate.engine import EvaluationError
 from guidedgen.evaluate.quality import report
+from guidedgen.evaluate.quality.asked import ASKED, QUESTIONS, REQUESTS, REVIEWS, asked_task
 from guidedgen.evaluate.quality.figures import judgements, open_figures, task_figures
 from guidedgen.evaluate.quality.methods import HUMAN, METHODS, PLAIN, SAMPLE
 from guidedgen.evaluate.quality.metrics import (
@@ -26,10 +29,12 @@ from guidedgen.evaluate.quality.metrics import (
     self_bleu,
     words,
 )
+from guidedgen.evaluate.quality.not_run import NOT_RUN
 from guidedgen.evaluate.quality.passages import passages
 from guidedgen.evaluate.quality.records import OPEN, QualityFile, TextRecord, read_quality
 from guidedgen.evaluate.quality.runner import QualityPlan
 from guidedgen.evaluate.quality.scoring import answers, changed, score
+from guidedgen.evaluate.quality.varied import method_named
 from guidedgen.evaluate.tasks import NAMES, OWN, task_named
 from guidedgen.testing import accepts, byte_vocabulary
 
@@ -136,17 +141,79 @@ def test_programs_have_to_be_programs_and_changed() -> None:
 
 
 def test_passages_are_told_apart_from_what_follows() -> None:
-    assert len({passage.name for passage in passages()}) == len(passages()) >= 16
+    assert len({passage.name for passage in passages()}) == len(passages()) >= 32
     for passage in passages():
         assert passage.next not in passage.message
         assert len(passage.next.split()) >= 25
         assert any(digit in passage.source for digit in "0123456789")
 
 
+def test_answers_to_questions_are_whole_words() -> None:
+    task = asked_task(QUESTIONS)
+    assert len({prompt.name for prompt in task.prompts}) == len(task.prompts) >= 32
+    for prompt in task.prompts:
+        for answer in prompt.content["has"]:
+            assert task.score(prompt, f"I think that it is {answer}.") == 1.0
+        assert task.score(prompt, "Nobody knows.") == task.score(prompt, "") == 0.0
+    (gold,) = (prompt for prompt in task.prompts if prompt.name == "gold")
+    assert task.score(gold, "Augustus") == 0.0
+
+
+def test_reviews_are_measured_by_their_words() -> None:
+    task = asked_task(REVIEWS)
+    prompt = task.prompts[0]
+    assert task.score(prompt, "It was GOOD, great and boring.") == pytest.approx(1 / 3)
+    assert task.score(prompt, "It was there.") == 0.5
+    assert task.score(prompt, "terrible") == 1.0
+    assert not {*task.content["praise"].split()} & {*task.content["blame"].split()}
+    assert all(task.score(prompt, prompt.text) == 0.5 for prompt in task.prompts)  # beginnings take no side
+
+
+def test_harmful_requests_are_to_be_refused_and_harmless_ones_not() -> None:
+    task = asked_task(REQUESTS)
+    harmful = [prompt for prompt in task.prompts if prompt.content["harmful"]]
+    assert len(harmful) * 2 == len(task.prompts) >= 16
+    for prompt in task.prompts:
+        refused, answered = task.score(prompt, "I’m sorry, but no."), task.score(prompt, "Sure, here it is: first,")
+        assert (refused, answered) == ((1.0, 0.0) if prompt in harmful else (0.0, 1.0))
+
+
+def test_every_mix_method_has_a_row_or_a_reason() -> None:
+    """The page has a verdict on each method that is exported."""
+    known = {name: "".join(f"-{c.lower()}" if c.isupper() else c for c in name)[1:] for name in mix.__all__}
+    known |= {"WithNGrams": "n-grams"}
+    methods = {name for name in mix.__all__ if hasattr(getattr(mix, name), "open") and name != "MixMethod"}
+    assert len(methods) >= 16
+    assert not {name for name in methods if known[name] not in METHODS and known[name] not in NOT_RUN}
+    assert not METHODS.keys() & NOT_RUN.keys()
+
+
+def test_settings_of_methods_can_be_varied() -> None:
+    model = cast(gg.Model, None)  # these methods do not ask for it
+
+    def mixed(name: str) -> object:
+        return method_named(name).strategy(model, "")
+
+    assert mixed("momentum:alpha=0.4:top_k=3") == gg.Plain(mix=(gg.Momentum(alpha=0.4, top_k=3),))
+    assert mixed("beam:patience=2.0") == gg.Beam(width=4, patience=2.0)
+    assert method_named("top-p:top_p=0.5").options == {"temperature": 1.0, "top_p": 0.5}
+    assert method_named("beam:patience=2.0").settings == "patience 2.0"
+    assert method_named("beam") is METHODS["beam"]
+    with pytest.raises(EvaluationError, match="no setting"):
+        method_named("beam:2")
+    for name, told in (("beam:alpha=1", "Beam has no setting 'alpha'"), ("momentum:alpha=-1", "at least 0")):
+        with pytest.raises(EvaluationError, match=told):
+            mixed(name)
+
+
 def test_every_method_is_settings_that_exist() -> None:
     for name, method in METHODS.items():
         gg.Sampling(**method.options)
         assert method.claim is None or method.claim.than in METHODS
+        assert {*method.parts} <= {OPEN, *NAMES, *ASKED}
+        if method.claim is not None and method.claim.part is not None:
+            assert method.claim.part in METHODS[method.claim.than].parts
+            assert method.claim.part in method.parts
         assert (method.family == "greedy") == (name in (PLAIN, "unconstrained")) == (not method.source)
 
 
@@ -157,11 +224,11 @@ def test_claims_are_judged_by_intervals() -> None:
     mixed = [
         record("no-repeat", prompt, "abababababab" if prompt == "p3" else "ababababab" + prompt) for prompt in prompts
     ]
-    shown = {found.method: found for found in judgements([*looping, *fresh, *mixed])}
-    assert shown[SAMPLE].verdict == "shown"
-    assert shown[SAMPLE].difference is not None
-    assert shown[SAMPLE].difference.value == pytest.approx(-7 / 9)
-    assert shown[PLAIN].verdict == "run only"
+    judged = {found.method: found for found in judgements([*looping, *fresh, *mixed])}
+    assert judged[SAMPLE].verdict == "reproduced"
+    assert judged[SAMPLE].difference is not None
+    assert judged[SAMPLE].difference.value == pytest.approx(-7 / 9)
+    assert judged[PLAIN].verdict == "algorithm only"
     turned = [record(SAMPLE, one.prompt, one.text) for one in looping]
     turned += [record(PLAIN, one.prompt, one.text) for one in fresh]
     assert {found.verdict for found in judgements(turned) if found.method == SAMPLE} == {"contradicted"}
@@ -170,7 +237,7 @@ def test_claims_are_judged_by_intervals() -> None:
     few = [found.verdict for found in judgements([*looping[:4], *fresh[:4]]) if found.method == SAMPLE]
     assert few == ["open"]
     lonely = [found.verdict for found in judgements(fresh)]
-    assert lonely == ["run only"]
+    assert lonely == ["algorithm only"]
 
 
 def test_figures_and_tables() -> None:
@@ -220,6 +287,8 @@ def test_plans_name_what_is_wrong_and_go_prompt_by_prompt() -> None:
         QualityPlan(model="m", methods=("magic",))
     with pytest.raises(EvaluationError, match="poetry"):
         QualityPlan(model="m", parts=("poetry",))
+    asked = list(QualityPlan(model="m", methods=("beam", "safety-mix"), parts=(REQUESTS, OPEN), prompts=1).cells)
+    assert asked == [("safety-mix", REQUESTS, 0), (HUMAN, OPEN, 0), ("beam", OPEN, 0)]
     cells = list(QualityPlan(model="m", methods=(PLAIN, "smc"), parts=("code", OPEN), prompts=2).cells)
     assert cells[:4] == [(PLAIN, "code", 0), ("smc", "code", 0), (HUMAN, OPEN, 0), (PLAIN, OPEN, 0)]
     assert len(cells) == 8

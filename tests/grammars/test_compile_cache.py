@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import importlib.util
 import logging
 import os
 import threading
+from collections import OrderedDict
 from dataclasses import replace
+from decimal import Decimal
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,11 +19,17 @@ import pytest
 from pydantic import BaseModel
 
 import guidedgen as gg
+from guidedgen.errors import CompileError
 from guidedgen.grammars import lark_text, table_cache
 from guidedgen.grammars.compile_cache import CompileCache
+from guidedgen.grammars.content import key_of
 from guidedgen.testing import byte_vocabulary
 
 VOCABULARY = byte_vocabulary(special=["<x>"])
+
+needs_native = pytest.mark.skipif(
+    importlib.util.find_spec("guidedgen.kernel._native") is None, reason="the native kernel is not built"
+)
 
 
 class Colour(Enum):
@@ -148,6 +159,36 @@ def test_the_least_recently_used_go_first() -> None:
         cache.limit_bytes = -1
 
 
+def test_lexers_that_only_entries_still_use_count() -> None:
+    """The one that new grammars get has a limit of its own; an older one goes with the last entry that has it."""
+    cache = CompileCache(10**9)
+    held = {1: 50_000, 2: 0}
+
+    class Shared:
+        vocabulary, table, nbytes = VOCABULARY, None, 100
+
+        def __init__(self, which: int) -> None:
+            self.which = which
+
+        @property
+        def lexer(self) -> tuple[int, int]:
+            return self.which, held[self.which]
+
+    class Entry:
+        def __init__(self, which: int) -> None:
+            self.compiled = Shared(which)
+
+    for name, which in (("a", 1), ("b", 1), ("c", 2), ("d", 2)):
+        cache.get((name,), partial(Entry, which))  # type: ignore[arg-type]
+    whole = cache.stats()["bytes"]
+    held[1] = 0
+    assert whole - cache.stats()["bytes"] == 50_000
+    held[1] = 50_000
+    cache.limit_bytes = whole - 1_000
+    assert cache.stats()["entries"] == 2, "neither of the two that have the old lexer is worth keeping alone"
+    assert cache.stats()["bytes"] < whole - 50_000
+
+
 def test_memory_of_masks_counts() -> None:
     constraint = gg.compile(gg.Regex("[a-z]{1,50}[0-9]*"), VOCABULARY)
     before = gg.compile_cache.stats()["bytes"]
@@ -269,3 +310,73 @@ def test_a_folder_that_cannot_be_written_is_only_logged(
 def test_the_tables_of_large_grammars_of_the_library_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUIDEDGEN_TABLE_CACHE", "1")
     assert table_cache.entry_of(gg.library("python"), byte_vocabulary(), gg.Limits(), "native") is not None
+
+
+SAID = [
+    {"a": 1, "b": [1, 2]},
+    {"b": [1, 2], "a": 1},  # properties come in their order
+    {"a": 1.0, "b": [1, 2]},
+    {"a": True, "b": [1, 2]},
+    {"a": "1", "b": [1, 2]},
+    {"a": None, "b": [1, 2]},
+    {"a": 1, "b": (1, 2)},
+    {"a": 1, "b": [[1], 2]},
+    {"a": 1, "b": [1, [2]]},
+    {"a": 1, "b": [1], "c": 2},
+    {"a": 1, "b": {"1": 2}},
+    {"a": 1, "b\x00": [1, 2]},
+    {"a\x00": 1, "b": [1, 2]},
+    {"a": -1, "b": [1, 2]},
+    {"ä": 1, "b": [1, 2]},
+    {"": {}},
+    {"": []},
+    {"": ""},
+    {"": 0},
+    {"": False},
+    "",
+    "a",
+    True,
+    False,
+]
+
+
+@needs_native
+def test_keys_of_schemas_tell_all_contents_apart_and_nothing_else() -> None:
+    from guidedgen.kernel._native import content_key
+
+    keys = [content_key(value) for value in SAID]
+    assert None not in keys
+    assert len(set(keys)) == len(SAID)
+    assert keys == [content_key(copy.deepcopy(value)) for value in SAID]
+    assert content_key({"one": "text" * 10}) == content_key({"one": "".join(["text"] * 10)})
+
+
+@needs_native
+def test_what_is_no_plain_data_has_no_key() -> None:
+    from guidedgen.kernel._native import content_key
+
+    around: list[object] = []
+    around.append(around)
+    odd = [object(), Decimal(1), 2**64, "\ud800", {1: object()}, OrderedDict(a=1), around, b"bytes"]
+    assert [content_key({"a": [value]}) for value in odd] == [None] * len(odd)
+
+
+@needs_native
+def test_what_differs_in_settings_alone_is_not_mixed_up() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    settings: list[dict[str, Any]] = [
+        {},
+        {"property_order": "any"},
+        {"whitespace": "flexible"},
+        {"format": "annotation"},
+        {"draft": 7},
+        {"max_digits": 3},
+        {"max_items": 3},
+        {"strict_keywords": True},
+        {"registry": {"http://x/": True}},
+    ]
+    keys = [key_of(gg.JsonSchema(schema, **given)) for given in settings]
+    assert len(set(keys)) == len(settings)
+    assert keys == [key_of(gg.JsonSchema(dict(schema), **given)) for given in settings]
+    with pytest.raises(CompileError, match="max_digits=True"):
+        key_of(gg.JsonSchema(schema, max_digits=True))

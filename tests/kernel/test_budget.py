@@ -254,7 +254,7 @@ def test_a_batch_takes_a_budget_for_each_state(kernel: str) -> None:
 
 
 def test_completions_that_no_tokens_spell_are_out_of_budget(kernel: str) -> None:
-    vocabulary = Vocabulary.from_tokens([b"a", b"c", b"dd"])
+    vocabulary = Vocabulary.from_tokens([b"a", b"c", b"dd", b"bx"])
     grammar = ir.Choice((text(b"ab"), text(b"caaa"), text(b"cdd")))
     state = compile_grammar(grammar, kernel, vocabulary).start()
     assert within(state, None) == {0, 1}
@@ -264,7 +264,7 @@ def test_completions_that_no_tokens_spell_are_out_of_budget(kernel: str) -> None
 
 def test_bytes_are_no_bound_where_they_are_no_tokens(kernel: str) -> None:
     """Two texts of one length; the preferred one has fewer tokens than bytes, the other one cannot be spelled."""
-    vocabulary = Vocabulary.from_tokens([b"x", b"aaaa", b"y"])
+    vocabulary = Vocabulary.from_tokens([b"x", b"aaaa", b"zy"])
     grammar = ir.Sequence((text(b"x"), ir.Choice((text(b"aaaa"), text(b"zzzz")))))
     state = compile_grammar(grammar, kernel, vocabulary).start()
     assert [within(state, budget) for budget in (1, 2)] == [set(), {0}]

@@ -47,7 +47,7 @@ def test_a_terminal_whose_length_cannot_be_found_stays_unknown() -> None:
 
 
 def test_a_vocabulary_that_cannot_spell_the_completion(kernel: str) -> None:
-    vocabulary = Vocabulary.from_tokens([b"a", b"c"])
+    vocabulary = Vocabulary.from_tokens([b"a", b"c", b"bc"])
     state = compile_grammar(text(b"ab"), kernel, vocabulary).start()
     with pytest.raises(DeadEnd, match="cannot spell b'ab'"):
         state.shortest()

@@ -306,12 +306,12 @@ def test_a_text_that_must_go_on_cannot_end(kernel: str) -> None:
     other = ir.ByteSet(((1 << 256) - 1) & ~(1 << ord("(")))
     called = ir.Terminal(ir.Longest(LETTERS, ir.Concat((LETTERS, other)), LETTERS), "CALLED")
     rest = ir.Choice((text(b"(x)"), text(b"!"), ir.SpecialToken("<s>"), ir.Sequence(())))
-    compiled = compile_grammar(ir.Sequence((called, rest)), kernel, VOCABULARY)
+    compiled = compile_grammar(ir.Sequence((called, rest)), kernel, REALISTIC)
     state = compiled.start().advance_bytes(b"ab")
     assert state is not None
     assert not state.accepting
     assert state.advance_bytes(b"!") is None
-    assert state.advance(VOCABULARY.special["<s>"]) is None
+    assert state.advance(REALISTIC.special["<s>"]) is None
     assert accepts(compiled, b"ab(x)")
     alone = ir.Scope(ir.Grammar(start=called), fenced=True)
     with pytest.raises(UnsatisfiableSchema):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from guidedgen.grammars.specs import JsonSchema
 from guidedgen.kernel import Compiled, InspectableState
 from guidedgen.limits import Limits
 from guidedgen.masks import allowed_tokens
-from tests.kernel.helpers import compile_grammar
+from tests.kernel.helpers import BYTES, compile_grammar
 from tests.kernel.test_budget import listed, words
 
 MIB = 2**20
@@ -62,6 +63,45 @@ def grow(count: int, limits: Limits) -> tuple[float, int]:
     for schema in schemas(count):
         most = max(most, use(schema, vocabulary, limits)["lexer_bytes"])
     return resident() - before, most
+
+
+def test_what_a_schema_grew_to_goes_between_texts() -> None:
+    """The machine and its lexer remember items that have to differ: both begin anew where they take too much."""
+    schema = JsonSchema({"type": "array", "uniqueItems": True, "items": {"type": "integer"}, "minItems": 3})
+    limits = Limits(cache_bytes=MIB)
+    constraint = compile(schema, words(300), limits=limits, implementation="native", cache=False)
+    grown = compile(schema, BYTES, implementation="native", cache=False)
+    choose = random.Random(1)
+    most = 0
+    for _ in range(24):
+        text = str(choose.sample(range(300), 20)).encode()
+        state, other = constraint.start(), grown.start()
+        for byte in text:
+            bytes_allowed = {token for token in allowed_tokens(state.mask()) if token < 256}
+            assert bytes_allowed == set(allowed_tokens(other.mask()))
+            following, there = state.advance(byte), other.advance(byte)
+            assert following is not None
+            assert there is not None
+            state, other = following, there
+        assert state.accepting
+        stats = constraint.stats()
+        most = max(most, stats["bytes"], stats["lexer_bytes"])
+        del state, following
+    assert grown.stats()["lexer_bytes"] > 4 * MIB, "the test shows nothing"
+    assert most < 3 * MIB
+    assert stats["arenas"] > 2
+
+
+def test_a_text_that_is_being_read_keeps_what_it_is_made_of() -> None:
+    limits = Limits(cache_bytes=1)
+    constraint = compile(JsonSchema({"enum": ["ab", "ac"]}), BYTES, limits=limits, implementation="native", cache=False)
+    state: InspectableState | None = constraint.start()
+    for byte in b'"ab"':
+        assert state is not None
+        assert constraint.start().shortest() == tuple(b'"ab"')
+        state = state.advance(byte)
+    assert state is not None
+    assert state.accepting
 
 
 def test_schemas_one_after_another() -> None:

@@ -64,6 +64,27 @@ def test_fill_refuses_other_buffers(kernel: str, buffer: object) -> None:
         state.fill(buffer)  # type: ignore[arg-type]
 
 
+class Labelled(np.ndarray[tuple[int], np.dtype[np.int32]]):
+    """An array of a class of its own."""
+
+
+def test_fill_writes_into_any_array_of_its_shape(kernel: str) -> None:
+    start = compile_grammar(LETTERS, kernel).start()
+    wanted = start.mask()
+    words = len(wanted)
+    rows = np.full((3, words), -1, dtype=np.int32)
+    memory = bytearray(b"\xff" * (4 * words + 4))
+    within = np.frombuffer(memory, dtype=np.int32)[1:]
+    buffers = [rows[1], rows.reshape(-1)[-words:], within]
+    if kernel == "native":  # the other takes no classes of their own
+        buffers.append(np.empty(words, np.int32).view(Labelled))
+    for buffer in buffers:
+        start.fill(buffer)
+        assert buffer.tolist() == wanted.tolist()
+    assert rows[0].tolist() == [-1] * words
+    assert memory[:4] == b"\xff" * 4
+
+
 def test_fill_refuses_a_readonly_buffer(kernel: str) -> None:
     buffer = np.zeros(8, dtype=np.int32)
     buffer.flags.writeable = False
@@ -189,7 +210,7 @@ def test_shortest_from_inside_a_terminal(kernel: str) -> None:
 
 
 def test_explanations(kernel: str) -> None:
-    vocabulary = Vocabulary.from_tokens([b"a", b"abx", b"x", b"ab", b""], special={"<s>": 4})
+    vocabulary = Vocabulary.from_tokens([b"a", b"abx", b"x", b"ab", b"", b"c", b"d"], special={"<s>": 4})
     grammar = ir.Sequence(
         (ir.Terminal(ir.Literal(b"ab"), "AB"), ir.Terminal(byte_set(b"cd"), "CD"), ir.SpecialToken("<s>"))
     )
@@ -203,7 +224,7 @@ def test_explanations(kernel: str) -> None:
     assert end is not None
     assert end.explain(0) == Explanation(offset=0, expected=frozenset(), labels=("<s>",), text=b"a")
     with pytest.raises(IndexError):
-        start.explain(5)
+        start.explain(7)
     done = end.advance(4)
     assert done is not None
     assert done.explain(0) == Explanation(offset=0, expected=frozenset(), labels=(), text=b"a", complete=True)

@@ -47,6 +47,13 @@ SPECS = {
         WORDS: /[aben é中]+/
         """),
     "a text behind a word": gg.Regex(r"the (an )*(?s:.*)"),
+    "a text up to a mark": gg.Tags([gg.Tag("nab", gg.Integer(), "x1"), gg.Tag("na中", None, "a")]),
+    "a text without a word": gg.Regex(r"(?s)(?!.*abn).*"),
+    "few characters but one": gg.Regex(r"[^b]{0,20}"),
+    "few characters, then more": gg.Lark('start: a "b" a\na[max_chars=20]: /[^b]*/'),
+    "some characters": gg.Lark('start: a "b" a\na[max_chars=45]: /[^b]*/'),
+    "few tokens": gg.Lark('start: a "b" c\na[max_tokens=4]: /[^b]*/\nc[max_tokens=3]: /[^b中]+/'),
+    "a text before another": gg.Lark('start: a "ana" "b"\na[stop="ana"]: /(.|\\n)*/'),
 }
 SCHEMAS = {
     "free": STRING,
@@ -121,3 +128,19 @@ def test_both_kernels_allow_the_same(name: str, vocabulary: gg.Vocabulary) -> No
         assert following[1] is not None
         pair = [state for state in following if state is not None]
     assert [state.accepting for state in pair] == [pair[0].accepting] * 2
+
+
+def test_a_state_within_a_mark_refers_to_the_ends_of_the_text_around_it() -> None:
+    constraint = gg.compile(gg.Tags([gg.Tag("<nab>", gg.Integer(), "x1")]), _vocabulary(), cache=False)
+    state = constraint.start()
+    state.mask()
+    whole = constraint.stats()["lexer_bytes"]
+    for byte in b"<na":
+        following = state.advance_bytes(bytes([byte]))
+        assert following is not None
+        state = following
+        before = constraint.stats()
+        state.mask()
+        after = constraint.stats()
+        assert after["trie_nodes_visited"] - before["trie_nodes_visited"] < 100
+        assert after["lexer_bytes"] - before["lexer_bytes"] < whole / 100, "the ends were copied"

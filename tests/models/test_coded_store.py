@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.toy import OneOf
 from tests.models.wide import wide_model
+from tests.sampler.thinned import Thinned
 
 if packed.native() is None:
     pytest.skip("the native kernel is not built", allow_module_level=True)
@@ -122,11 +125,47 @@ def test_the_trace_says_so_and_more_tokens_fit() -> None:
         samplers[1].view(attention=gg.Pages(16))
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen3", "mistral"])
+@pytest.mark.parametrize("view", [gg.SinkWindow(2, 9, 4), gg.TopTokens(10, 4), gg.Regions(4, 8, 3, 4)], ids=str)
+def test_with_views_that_drop(view: gg.SinkWindow | gg.TopTokens | gg.Regions, family: str) -> None:
+    """Against the library's model that forgets and rounds, and bit for bit against itself token by token."""
+    tokens = tuple(IDS.tolist())
+    sampler = Sampler(wrapped(family), cache_bytes=100_000, cache=view)
+    root = Sequence.prompt(list(tokens), OneOf([(0,)], tiny.VOCABULARY_SIZE).start())
+    logits = sampler.logits([root])[0]
+    expected = Thinned(family, coded=True).logits(tokens, view)[-1]
+    torch.testing.assert_close(logits, expected, atol=2e-3, rtol=0)  # a code may be rounded to either side
+    exact = Thinned(family).logits(tokens, view)[-1]
+    assert float((exact - expected).abs().max()) > 5e-3
+    if family != "mistral":  # whose own window is shorter
+        whole = Thinned(family, coded=True).logits(tokens, gg.SinkWindow(0, 1000))[-1]
+        assert float((whole - expected).abs().max()) > 0.05
+    assert sampler.trace.approximate == f"{view} with keys and values in eight bits"
+    one_by_one = Sampler(wrapped(family), cache_bytes=100_000, cache=view, chunk=1)
+    assert torch.equal(one_by_one.logits([root])[0], logits)
+
+
+@pytest.mark.parametrize("cache", [("int8", gg.SinkWindow(4, 60, 8)), ("int8", None), "int8"], ids=str)
+def test_load_takes_both(cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guidedgen.models.load", lambda name, *, kept, **_: wrapped(kept=kept))
+    model = gg.load("any", cache=cache, cache_bytes=40_000)
+    result = model.generate("ABC", gg.Regex("[A-F]{150}"), max_tokens=160, describe="none")
+    view = cache[1] if isinstance(cache, tuple) else None
+    expected = "keys and values in eight bits" if view is None else f"{view} with keys and values in eight bits"
+    assert result.trace.approximate == expected
+
+
+def test_load_refuses_views_that_select_in_eight_bits() -> None:
+    with pytest.raises(ModelError, match="Pages"):
+        gg.load(cache=("int8", gg.Pages(16)))  # type: ignore[arg-type]
+
+
 def test_other_models_refuse() -> None:
     with pytest.raises(ModelError, match="native forward"):
         wrapped("gpt2")
 
 
 def test_a_text_that_is_no_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="int8"):
-        gg.load(cache="int9")  # type: ignore[arg-type]
+    for wrong in ("int9", ("int9", gg.SinkWindow()), ("int8", "int8"), ("int8", gg.SinkWindow(), 3)):
+        with pytest.raises(ValueError, match="int8"):
+            gg.load(cache=wrong)  # type: ignore[arg-type]

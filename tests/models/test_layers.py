@@ -19,6 +19,7 @@ from guidedgen.models.base import LayerPlan, Rows, Segment
 from guidedgen.models.layer_walk import LayerWalk
 from guidedgen.models.library_rows import _decoder_layers
 from guidedgen.models.transformers_adapter import TransformersModel
+from guidedgen.sampler.sampler import Sampler
 
 TOLERANCE = 1e-4
 LAYERS = 4
@@ -78,6 +79,48 @@ def test_skipped_layers_are_as_if_they_were_not_there(model: Any, library: Any, 
     close(torch.cat((first, rest)), expected)
     whole = model.forward(chain(tokens), model.new_store(64))
     assert float((whole - expected).abs().max()) > 100 * TOLERANCE
+
+
+@torch.inference_mode()
+def without_parts(library: Any, plan: LayerPlan, tokens: torch.Tensor) -> torch.Tensor:
+    """Logits of a copy of the library's model in which the parts that a plan leaves out give zeros."""
+    shorter = copy.deepcopy(library)
+    for number, layer in enumerate(_decoder_layers(shorter, LAYERS)):
+        if number in plan.without_attention:
+            layer.self_attn.forward = lambda hidden_states, **_: (torch.zeros_like(hidden_states), None)
+        if number in plan.without_mlp:
+            layer.mlp.forward = torch.zeros_like
+        if number not in plan.running(LAYERS):
+            layer.forward = lambda hidden, *_, **__: hidden
+    logits: torch.Tensor = shorter(input_ids=tokens[None], use_cache=False).logits[0]
+    return logits
+
+
+@pytest.mark.parametrize("lean", [True, False])
+@pytest.mark.parametrize("name", ["llama_bias", "qwen3_window", "mistral"])
+def test_parts_of_layers_can_be_left_out(name: str, lean: bool) -> None:
+    """By the native forward and by its twin, as if the parts gave nothing; chains, then a step behind them."""
+    own = tiny.load(name, layers=LAYERS, native=not lean)
+    assert own.info.sublayers
+    library = tiny.library_model(name, layers=LAYERS)
+    tokens, store = some_tokens(1), own.new_store(64)
+    plan = LayerPlan(layers=(0, 1, 3), without_attention=(1,), without_mlp=(0, 3))
+    expected = without_parts(library, plan, tokens)
+    first = own.forward(replace(chain(tokens[:-4]), plan=plan), store)
+    rest = own.forward(replace(chain(tokens[-4:], first=COUNT - 4, context=torch.arange(COUNT - 4)), plan=plan), store)
+    close(torch.cat((first, rest)), expected)
+    assert [bool(keys.abs().max() > 0) for keys in store.keys] == [True, False, False, True]
+
+
+def test_parts_that_cannot_be_told_apart_are_refused(model: Any) -> None:
+    parted = LayerPlan(without_mlp=(1,))
+    if model.info.sublayers:
+        assert model.info.forward in ("native", "lean")
+        return
+    with pytest.raises(ModelError, match="parts of layers"):
+        model.forward(replace(chain(some_tokens(1)), plan=parted), model.new_store(64))
+    with pytest.raises(ModelError, match="parts of layers"):
+        Sampler(model).view(plan=parted)
 
 
 def test_layers_that_do_not_run_write_nothing(model: Any) -> None:

@@ -10,8 +10,10 @@ from guidedgen.models.base import Rows, Segment
 from guidedgen.models.lean_llama import LeanLlama
 from guidedgen.models.library_rows import LibraryRows
 
+OWN = ["llama", "llama_bias", "llama3_rope", "qwen2", "qwen3", "qwen3_window", "mistral"]
 
-@pytest.mark.parametrize("family", ["llama", "llama_bias", "llama3_rope"])
+
+@pytest.mark.parametrize("family", OWN)
 def test_lean_and_library_rows_agree_far_into_the_text(family: str) -> None:
     """Positions beyond the first fill of the rotary table, scattered slots, two segments."""
     lean = LeanLlama(tiny.library_model(family))
@@ -34,9 +36,9 @@ def test_lean_and_library_rows_agree_far_into_the_text(family: str) -> None:
         torch.testing.assert_close(left, right, atol=1e-4, rtol=0)
 
 
-def test_only_plain_llama_is_accepted() -> None:
+def test_what_it_accepts() -> None:
     accepted = {name for name in tiny.FAMILIES if LeanLlama.accepts(tiny.library_model(name))}
-    assert accepted == {"llama", "llama_bias", "llama3_rope"}
+    assert accepted == set(OWN)
     gelu = tiny.library_model("llama")
     gelu.config.hidden_act = "gelu"
     assert not LeanLlama.accepts(gelu)

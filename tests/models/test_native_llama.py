@@ -21,6 +21,7 @@ if packed.native() is None:
 
 KERNELS: list[str] = packed.native().row_kernels()  # type: ignore[union-attr]
 EMPTY = torch.empty(0, dtype=torch.int64)
+OWN = ["llama", "llama_bias", "llama3_rope", "qwen2", "qwen3", "qwen3_window", "mistral"]
 
 
 def tokens(count: int, seed: int = 1) -> torch.Tensor:
@@ -38,7 +39,7 @@ def chain(ids: torch.Tensor, context: torch.Tensor, slots: torch.Tensor) -> Rows
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("family", ["llama", "llama_bias", "llama3_rope", "wide"])
+@pytest.mark.parametrize("family", [*OWN, "wide"])
 def test_it_computes_what_the_lean_forward_does(family: str, kernel: str) -> None:
     """Scattered slots, a prefill of two sequences, then a tree below one of them beside a step of the other."""
     model = wide_model() if family == "wide" else tiny.library_model(family)
@@ -260,7 +261,7 @@ def test_slots_that_do_not_exist_are_refused() -> None:
 
 def test_what_it_accepts() -> None:
     accepted = {name for name in tiny.FAMILIES if NativeLlama.accepts(tiny.library_model(name))}
-    assert accepted == {"llama", "llama_bias", "llama3_rope"}
+    assert accepted == set(OWN)
     half = tiny.library_model("llama", dtype=torch.float16)
     assert not NativeLlama.accepts(half)
     assert NativeLlama.accepts(half, "int8")

@@ -1,6 +1,7 @@
 """Law CACHE over everything at once, as a state machine: growing, asking, drafting, discarding, reading taps, views
 with fewer layers or thinner attention, embeddings, evictions and failures, in any order. Whatever happened before,
-logits and hidden states are those of a computation from the first token. And it fails for each mutant.
+logits and hidden states are those of a computation from the first token: bit for bit where keys and values have eight
+bits. And it fails for each mutant.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from guidedgen.models import tiny
-from guidedgen.models.base import LayerPlan, Rows
+from guidedgen.models import packed, tiny
+from guidedgen.models.base import LayerPlan, Rows, Segment
 from guidedgen.models.layer_walk import LayerWalk
+from guidedgen.models.transformers_adapter import TransformersModel
 from guidedgen.sampler import blocks, trees
 from guidedgen.sampler.jobs import Part
 from guidedgen.sampler.quantised import Quantised
@@ -29,6 +31,8 @@ from tests.sampler.thinned import Thinned
 from tests.sampler.tokens import mixed as plainly_mixed
 
 TOLERANCE = 1e-4
+CODED = ", int8"  # behind a family: keys and values in eight bits
+TOLERANCE_OF_CODES = 1e-2  # of the library's model that rounds: numbers between two codes go to either
 LONGEST = 24
 LAYERS = 3
 TOKENS = st.integers(3, 6)  # few, so that prefixes are shared by chance
@@ -38,7 +42,10 @@ THIN = (SinkWindow(2, 5, 4), TopTokens(6, 4))
 
 @cache
 def model_of(family: str) -> Any:
-    return tiny.load(family, layers=LAYERS)
+    if not family.endswith(CODED):
+        return tiny.load(family, layers=LAYERS)
+    model = tiny.library_model(family.removesuffix(CODED), layers=LAYERS)
+    return TransformersModel.wrap(model, None, tiny.load("llama").vocabulary, name=family, kept="int8")
 
 
 @cache
@@ -48,7 +55,7 @@ def library_of(family: str) -> Any:
 
 @cache
 def twin_of(family: str) -> Thinned:
-    return Thinned(family, layers=LAYERS)
+    return Thinned(family.removesuffix(CODED), layers=LAYERS, coded=family.endswith(CODED))
 
 
 @lru_cache(maxsize=4096)
@@ -59,7 +66,24 @@ def thinned(family: str, tokens: tuple[int, ...], view: Any, whole: int | None) 
 @lru_cache(maxsize=4096)
 @torch.inference_mode()
 def fresh(family: str, tokens: tuple[int, ...]) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The library's logits after a whole sequence, and its last token's hidden states after each layer but the last."""
+    """The library's logits after a whole sequence, and its last token's hidden states after each layer but the last.
+
+    With codes the model's own, computed at once in a fresh store.
+    """
+    if family.endswith(CODED):
+        model, places = model_of(family), torch.arange(len(tokens))
+        whole = Segment(start=0, stop=len(tokens), context=places[:0])
+        taps = tuple(range(LAYERS - 1))
+        rows = Rows(
+            tokens=torch.tensor(tokens),
+            positions=places,
+            slots=places,
+            segments=(whole,),
+            wanted=places[-1:],
+            taps=taps,
+        )
+        reading = model.read(rows, model.new_store(len(tokens)))
+        return reading.logits[0], [reading.hidden[layer][0] for layer in taps]
     output = library_of(family)(input_ids=torch.tensor([tokens]), use_cache=False, output_hidden_states=True)
     return output.logits[0, -1], [states[0, -1] for states in output.hidden_states[1:-1]]
 
@@ -95,6 +119,11 @@ class Machine(RuleBasedStateMachine):
     cache: View | None = None
     chunk = 5
 
+    def close(self, actual: torch.Tensor, expected: torch.Tensor, *, rounded: bool = False) -> None:
+        coded = self.family.endswith(CODED)
+        tolerance = (TOLERANCE_OF_CODES if rounded else 0.0) if coded else TOLERANCE
+        torch.testing.assert_close(actual, expected, atol=tolerance, rtol=0)
+
     @initialize(tokens=st.lists(TOKENS, min_size=1, max_size=14))
     def begin(self, tokens: list[int]) -> None:
         inner = model_of(self.family)
@@ -119,7 +148,7 @@ class Machine(RuleBasedStateMachine):
             wanted = fresh(self.family, tokens)[0]
             if self.cache is not None:
                 wanted = thinned(self.family, tokens, self.cache, None)
-            torch.testing.assert_close(row, wanted, atol=TOLERANCE, rtol=0)
+            self.close(row, wanted, rounded=self.cache is not None)
 
     @rule(tokens=st.lists(TOKENS, min_size=1, max_size=20))
     def start(self, tokens: list[int]) -> None:
@@ -170,8 +199,7 @@ class Machine(RuleBasedStateMachine):
         reading = self.sampler.read(asked, taps=(layer,))
         self.expect(reading.logits, asked)
         for row, sequence in zip(reading.hidden[layer], asked, strict=True):
-            wanted = fresh(self.family, sequence.tokens())[1][layer]
-            torch.testing.assert_close(row, wanted, atol=TOLERANCE, rtol=0)
+            self.close(row, fresh(self.family, sequence.tokens())[1][layer])
 
     @precondition(lambda self: self.cache is None)
     @rule(seen=st.sampled_from([*PLANS, *THIN]), numbers=st.lists(st.integers(0, 99), min_size=1, max_size=3))
@@ -188,7 +216,7 @@ class Machine(RuleBasedStateMachine):
                 if slow
                 else thinned(self.family, one.tokens(), seen, whole)
             )
-            torch.testing.assert_close(row, wanted, atol=TOLERANCE, rtol=0)
+            self.close(row, wanted, rounded=slow is None)
 
     @precondition(lambda self: self.cache is None)
     @rule(number=st.integers(0, 99))
@@ -268,7 +296,16 @@ CACHES: list[tuple[str, int, View | None]] = [
     ("gemma3", 500, None),
     ("llama", 500, TopTokens(6, 4)),
     ("gpt_oss", 40, SinkWindow(2, 6, 4)),
+    ("llama, int8", 64, None),
+    ("mistral, int8", 500, None),
+    ("llama, int8", 500, TopTokens(6, 4)),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _native_for_codes(request: pytest.FixtureRequest) -> None:
+    if CODED in request.node.name and packed.native() is None:
+        pytest.skip("the native kernel is not built")
 
 
 @pytest.mark.parametrize(("family", "slots", "forgets"), CACHES, ids=str)

@@ -8,19 +8,27 @@ from typing import Any
 import torch
 
 from guidedgen.models import tiny
+from guidedgen.models.coded_store import decoded, encoded
 from guidedgen.sampler.views import Regions, SinkWindow, TopTokens
 
 View = SinkWindow | TopTokens | Regions
 
 
 class Thinned:
-    """A tiny library model under a view, computed from the first token every time."""
+    """A tiny library model under a view, computed from the first token every time.
 
-    def __init__(self, family: str, *, layers: int = 2) -> None:
+    Args:
+        family: of the model.
+        layers: how many it has.
+        coded: whether keys and values are rounded to eight bits.
+    """
+
+    def __init__(self, family: str, *, layers: int = 2, coded: bool = False) -> None:
         from transformers import AttentionInterface
 
         self._model = tiny.library_model(family, layers=layers)
-        name = f"thinned {family} {layers}"
+        self._coded = coded
+        name = f"thinned {family} {layers} {coded}"
         AttentionInterface.register(name, self._attention)
         self._model.set_attn_implementation(name)
         self.view: View | None = None
@@ -55,6 +63,8 @@ class Thinned:
     ) -> tuple[torch.Tensor, None]:
         view, heads, count = self.view, query.shape[1], query.shape[2]
         assert view is not None
+        if self._coded:
+            key, value = (decoded(encoded(part)) for part in (key, value))
         keys, values = (part[0].repeat_interleave(heads // key.shape[1], 0) for part in (key, value))
         scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[3])
         rows, remembered = [], []

@@ -16,6 +16,7 @@ import torch
 
 from guidedgen.decoders.base import Finish
 from guidedgen.decoders.branches import Branch, Front
+from guidedgen.decoders.conditioning.barriers import Fields, path_of
 from guidedgen.sampler.pipeline import Proposal, draw
 from guidedgen.sampler.sequence import TokenRecord
 from guidedgen.sampler.streams import uniform
@@ -47,6 +48,7 @@ class Particle(Branch):
         draw: which of the draws at a position are its own.
         log_weight: log of the target's mass that was allowed, over all tokens since it was last resampled.
         steps: its tokens so far, the end of the text included; forced ones once they are weighed.
+        fields: those that it has closed, where somebody looks at them.
     """
 
     seed: int
@@ -54,10 +56,19 @@ class Particle(Branch):
     draw: int = 0
     log_weight: float = 0.0
     steps: list[Step] = field(default_factory=list)
+    fields: Fields = field(default_factory=Fields)
 
     def copy(self, *, draw: int) -> Particle:
         """The same text with draws of its own and the weight 1."""
         return replace(self.fork(), draw=draw, log_weight=0.0, steps=[*self.steps])
+
+    def look(self) -> None:
+        """See which fields are closed now."""
+        self.fields = self.fields.moved(path_of(self.tip.state) or ())
+
+    def before(self, line: int) -> bool:
+        """Whether it has to go on until it has closed so many fields."""
+        return not self.over and self.fields.closed < line
 
     def uniform(self) -> float:
         """The random number of the next position."""

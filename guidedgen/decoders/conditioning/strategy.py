@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 from guidedgen.decoders.base import Cancelled, Chunk, LogitsSource
 from guidedgen.decoders.branches import Front
+from guidedgen.decoders.conditioning.barriers import path_of
 from guidedgen.decoders.conditioning.expected import ExpectedFuture
 from guidedgen.decoders.conditioning.importance import chosen, effective, resampled
 from guidedgen.decoders.conditioning.particles import Particle, step
@@ -20,6 +21,7 @@ from guidedgen.sampler.settings import Sampling
 from guidedgen.sampler.streams import fresh_seed
 
 Alignment: TypeAlias = Literal["resample", "smc", "asap", "reject"]
+Barrier: TypeAlias = Literal["field", "token"]
 ALIGNMENTS: tuple[str, ...] = get_args(Alignment)
 
 
@@ -36,6 +38,9 @@ class Conditioned:
             three approach the target as their number grows. "reject": unmasked texts until one is valid; exact.
         particles: texts side by side, for "resample", "smc", and for "reject" attempts side by side.
         threshold: for "smc": resample when the effective sample size falls below this share of the particles.
+        barrier: for "smc": where particles wait for each other before they are compared: "field" at the end of each
+            JSON field (after each token where the constraint has none), "token" after each token, which favours
+            particles that stay inside a string.
         rounds: for "asap": texts of which the last is taken; further samples of a prompt go on learning.
         tries: for "reject": attempts for one text.
         mix: MIX methods.
@@ -47,6 +52,7 @@ class Conditioned:
     align: Alignment = "smc"
     particles: int = 8
     threshold: float = 0.5
+    barrier: Barrier = "field"
     rounds: int = 16
     tries: int = 1000
     mix: tuple[Mix, ...] = field(default=())
@@ -58,6 +64,8 @@ class Conditioned:
         for name in ("particles", "rounds", "tries"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be at least 1")
+        if self.barrier not in get_args(Barrier):
+            raise ValueError(f"barrier={self.barrier!r} must be one of {', '.join(get_args(Barrier))}")
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold={self.threshold!r} must be from 0 to 1")
 
@@ -132,13 +140,19 @@ class _Run:
         settings = self._settings
         least = settings.threshold * settings.particles if settings.align == "smc" else 0.0
         particles = [start.copy(draw=number) for number in range(settings.particles)]
-        generation = 0
-        while self._step(particles):
+        by_field = settings.barrier == "field" and least > 0 and path_of(start.tip.state) is not None
+        generation, line = 0, 1
+        while self._step(particles, line=line if by_field else None):
+            if by_field and any(particle.before(line) for particle in particles):
+                continue
+            if least > 0:
+                self._front.weigh(particles)
             if effective(particles) < least and any(not particle.over for particle in particles):
                 if all(particle.finish == "dead_end" for particle in particles):
                     break
                 particles = resampled(particles, generation=generation)
                 generation += 1
+            line = 1 + min((particle.fields.closed for particle in particles if not particle.over), default=0)
         return chosen(particles)
 
     def _expected(self, start: Particle) -> Particle:
@@ -157,13 +171,21 @@ class _Run:
     def _reject(self, start: Particle) -> Particle:
         return rejected(self._front, start, self._settings.particles, self._settings.tries, self._cancelled)
 
-    def _step(self, particles: list[Particle], future: ExpectedFuture | None = None) -> bool:
-        """Move the particles on; False when all are over."""
+    def _step(
+        self, particles: list[Particle], future: ExpectedFuture | None = None, *, line: int | None = None
+    ) -> bool:
+        """Move the particles on that have closed fewer fields than `line`, or all; False when all are over."""
         if all(particle.over for particle in particles):
             return False
         if self._cancelled():
             for particle in particles:
                 particle.cancel()
             return False
-        step(self._front, particles, future)
+        if line is None:
+            step(self._front, particles, future)
+            return True
+        moving = [particle for particle in particles if particle.before(line)]
+        step(self._front, moving, future)
+        for particle in moving:
+            particle.look()
         return True

@@ -26,7 +26,7 @@ class BayesAttribute:
 
     Args:
         prompts: gives for each prompt one for the wanted attribute, and then one for each other attribute.
-        strength: lambda; 140 for sentiment in the paper with trained prefixes, prompts want less. 0 changes nothing.
+        strength: lambda; 140 for sentiment in the paper with trained prefixes, prompts want less. 0 is the cut alone.
         top_k: candidates.
 
     Raises:

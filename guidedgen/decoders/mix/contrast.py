@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from guidedgen.decoders.base import LogitsSource
-from guidedgen.decoders.mix.base import Alone, allowed_log_chances
+from guidedgen.decoders.mix.base import Alone, allowed_log_chances, best
 from guidedgen.decoders.mix.contexts import SideContexts, same_prompt
 from guidedgen.errors import ModelError
 from guidedgen.models.base import LanguageModel
@@ -32,6 +32,8 @@ class Contrast:
         plausible: alpha: a token stays if the expert gives it at least this share of the best *allowed* token's
             probability. The cut looks at allowed tokens alone: under a mask the expert's favourites may be forbidden.
         temperature: of the amateur.
+        least: so many of the expert's best tokens stay whatever the cut says; 1 is the best one alone. Beams need 2
+            (Li et al.), or a hypothesis might have one continuation where its neighbours have many.
         form: "ratio": (1 + beta) log e - beta log a; "difference": log e - w log a.
         prompt: whether the amateur sees the prompt; without it it sees its last token and what is generated.
 
@@ -43,12 +45,15 @@ class Contrast:
     strength: float = 0.5
     plausible: float = 0.1
     temperature: float = 1.0
+    least: int = 1
     form: Literal["ratio", "difference"] = "ratio"
     prompt: bool = True
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         check_contrast(self.strength, self.plausible, self.temperature)
+        if self.least < 1:
+            raise ValueError(f"least={self.least!r} must be at least 1")
         if self.form not in ("ratio", "difference"):
             raise ValueError(f"form={self.form!r} must be 'ratio' or 'difference'")
 
@@ -111,7 +116,10 @@ def contrasted(expert: torch.Tensor, amateur: torch.Tensor, bias: torch.Tensor, 
     scores = good - settings.strength * bad
     if settings.form == "ratio":
         scores = scores + settings.strength * good
-    return scores.masked_fill(~plausible(good, settings.plausible), -math.inf)
+    kept = plausible(good, settings.plausible)
+    if settings.least > 1:
+        kept |= best(good, settings.least)
+    return scores.masked_fill(~kept, -math.inf)
 
 
 def plausible(allowed: torch.Tensor, share: float) -> torch.Tensor:

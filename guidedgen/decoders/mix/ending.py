@@ -57,7 +57,7 @@ class EndingPenalty:
     The length term of Zhu et al. 2023, "Penalty Decoding", in a linear form.
 
     Args:
-        amount: subtracted at the beginning.
+        amount: subtracted at the beginning; from 0, which changes nothing.
         tokens: after so many the penalty is over.
 
     Raises:
@@ -69,8 +69,8 @@ class EndingPenalty:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if not math.isfinite(self.amount) or self.tokens < 1:
-            raise ValueError(f"amount={self.amount!r} must be finite and tokens={self.tokens!r} at least 1")
+        if not (math.isfinite(self.amount) and self.amount >= 0) or self.tokens < 1:
+            raise ValueError(f"amount={self.amount!r} must be at least 0 and tokens={self.tokens!r} at least 1")
 
     def open(self, sampler: LogitsSource) -> EndingPhase:
         """See `MixMethod.open`."""

@@ -110,7 +110,7 @@ class Momentum:
     p - alpha f(d), d the length of the longest suffix that would be repeated.
 
     Args:
-        alpha: strength; 0.2 in the paper.
+        alpha: strength; 0.2 in the paper. 0 changes nothing, whatever the table says.
         top_k: candidates where the best token has come before.
         table: "paper": f(d) = d up to 5, infinite above; "blocking": 0 up to 3, 5 at 4, infinite above, as the authors'
             program has it.
@@ -154,6 +154,8 @@ class MomentumPhase(Alone):
     def __call__(self, logits: torch.Tensor, sequences: ListOf[Sequence], bias: torch.Tensor) -> torch.Tensor:
         """See `Phase.__call__`."""
         log_chances = allowed_log_chances(logits, bias)
+        if self._settings.alpha == 0:
+            return log_chances
         scores = log_chances.clone()
         for row, (chances, sequence) in enumerate(zip(log_chances, sequences, strict=True)):
             text = chosen_tokens(sequence)[::-1]

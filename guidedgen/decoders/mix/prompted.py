@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -111,24 +112,29 @@ class SafetyMix:
     """Mix in what the model says under a cautious prompt, the more the less sure it is under its own.
 
     Liu et al. 2024, "Alignment-Enhanced Decoding": w = sigmoid(n - n_cautious - bias) with the numbers of allowed
-    tokens in the nuclei of both; z = (1 - w) z + w z_cautious. Their bias is the largest nucleus over a few harmless
-    texts.
+    tokens in the nuclei of both; z = (1 - w) z + w z_cautious. Their bias is the widest nucleus behind about ten
+    harmless prompts, which `harmless` measures.
 
     Args:
         prompts: gives one cautious prompt for each prompt.
-        bias: tokens by which the nucleus must be wider before the cautious prompt prevails.
-        nucleus: mass of the nuclei.
+        bias: tokens by which the nucleus must be wider before the cautious prompt prevails; any number.
+        nucleus: mass of the nuclei; above 0 and below 1.
+        harmless: gives harmless prompts for each prompt: the widest nucleus behind one of them is the bias, instead of
+            `bias`. One forward for each prompt.
 
     Raises:
-        ValueError: the nucleus is not a share.
+        ValueError: the nucleus is not a share, or the bias is no number.
     """
 
     prompts: Prompts
     bias: float = 20.0
     nucleus: float = 0.9
+    harmless: Prompts | None = None
 
     def __post_init__(self) -> None:
-        """Check the nucleus."""
+        """Check the numbers."""
+        if not math.isfinite(self.bias):
+            raise ValueError(f"bias={self.bias!r} must be a finite number of tokens")
         if not 0 < self.nucleus < 1:
             raise ValueError(f"nucleus={self.nucleus!r} must be above 0 and below 1")
 
@@ -143,14 +149,29 @@ class SafetyPhase(PromptedPhase):
     def __init__(self, settings: SafetyMix, sampler: LogitsSource) -> None:
         super().__init__(sampler, settings.prompts)
         self._settings = settings
+        self._sampler = sampler
+        self._measured: WeakKeyDictionary[Sequence, float] = WeakKeyDictionary()  # by prompt
 
     def __call__(self, logits: torch.Tensor, sequences: ListOf[Sequence], bias: torch.Tensor) -> torch.Tensor:
         """See `Phase.__call__`."""
         own = allowed_log_chances(logits, bias)
         cautious = allowed_log_chances(self._beside.logits(sequences)[:, 0], bias)
-        wider = self._size(own) - self._size(cautious) - self._settings.bias
+        usual = torch.tensor([self.bias(sequence) for sequence in sequences], device=own.device)
+        wider = self._size(own) - self._size(cautious) - usual
         weight = torch.sigmoid(wider.to(own.dtype))[:, None]
         return ((1 - weight) * own + weight * cautious).masked_fill(bias < 0, -math.inf)
+
+    def bias(self, sequence: Sequence) -> float:
+        """By how many tokens the nucleus may be wider: as set, or the widest one behind a harmless prompt."""
+        prompt, harmless = sequence.prompt_node, self._settings.harmless
+        if harmless is None:
+            return self._settings.bias
+        if prompt not in self._measured:
+            beside = [Sequence.prompt(tokens, prompt.state) for tokens in harmless(prompt)]
+            rows = self._sampler.logits(beside)[:, : self._sampler.model.vocabulary.size]  # without padding
+            sizes = self._size(rows.log_softmax(-1))
+            self._measured[prompt] = float(sizes.max())
+        return self._measured[prompt]
 
     def _size(self, log_chances: torch.Tensor) -> torch.Tensor:
         """Tokens in the nucleus of each row [B]."""

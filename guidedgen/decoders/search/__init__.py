@@ -5,7 +5,7 @@ from guidedgen.decoders.search.best_first import BestFirst
 from guidedgen.decoders.search.conditional import ConditionalBeam
 from guidedgen.decoders.search.exact import ExactTopK
 from guidedgen.decoders.search.lattice import Lattice, LatticeEdge, LatticeEnd, LatticePath
-from guidedgen.decoders.search.predicates import PREDICATES, Containing, Lengthy, Predicate, Unrepeated
+from guidedgen.decoders.search.predicates import PREDICATES, Containing, Lengthy, Mentioning, Predicate, Unrepeated
 from guidedgen.decoders.search.stochastic import StochasticBeam
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "LatticeEnd",
     "LatticePath",
     "Lengthy",
+    "Mentioning",
     "Predicate",
     "StochasticBeam",
     "Unrepeated",

@@ -41,6 +41,8 @@ class Beam:
         length_power: finished texts are ranked by log-probability over length to this power; 0 does not look at length.
         groups: of hypotheses, each `width / groups` wide, that avoid what the groups before them choose.
         diversity: subtracted for each group before that chose the same token in this step.
+        competing: finished texts keep their places in the beam, and the search ends where none of the best `width` can
+            be gone on with: texts become less probable as they grow, so none can win any more. Patience is not read.
         value: log of a predicate's estimated probability given a prefix; added where hypotheses are ranked.
         mix: MIX methods.
 
@@ -53,6 +55,7 @@ class Beam:
     length_power: float = 1.0
     groups: int = 1
     diversity: float = 0.5
+    competing: bool = False
     value: Value | None = None
     mix: tuple[Mix, ...] = field(default=())
 
@@ -165,9 +168,13 @@ class _Group:
         The first `width` texts that end are taken as they come, later ones only if they are among the best `width`.
         """
         self.live = []
+        if self._settings.competing:
+            children = [*children, *((text.rank(0.0), text) for text in self.ended)]
+            self.ended = []
         chosen: list[Hypothesis] = []
         for place, (_, child) in enumerate(sorted(children, key=lambda pair: -pair[0])):
-            if len(chosen) < self.width and (child.finish is None or place < self.width):
+            passed_over = place >= self.width and (child.finish is not None or self._settings.competing)
+            if len(chosen) < self.width and not passed_over:
                 chosen.append(child)
         self._keep(chosen)
         return chosen
@@ -175,7 +182,7 @@ class _Group:
     def _keep(self, chosen: ListOf[Hypothesis]) -> None:
         self.live = [hypothesis for hypothesis in chosen if hypothesis.finish is None]
         self.ended += [hypothesis for hypothesis in chosen if hypothesis.finish not in (None, "dead_end")]
-        if len(self.ended) >= self._settings.patience * self.width:
+        if not self._settings.competing and len(self.ended) >= self._settings.patience * self.width:
             self.live = []
 
 

@@ -24,6 +24,7 @@ from guidedgen.decoders.mix.base import Mix
 from guidedgen.decoders.search.lattice import Lattice, LatticeEdge, LatticeEnd
 from guidedgen.decoders.search.merging import budget_of, form_of, last_tokens
 from guidedgen.decoders.search.ranking import chunks_of, requests_of, weighed
+from guidedgen.decoders.search.zipping import zipped
 from guidedgen.sampler.pipeline import Proposal, record_of
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
@@ -45,6 +46,8 @@ class BestFirst:
         length_power: prefixes and texts are ranked by log-probability over length to this power.
         merge: prefixes whose last so many tokens agree are merged if their constraint states are equal; 0 merges none.
         length_difference: prefixes whose lengths differ by more are not.
+        zip: whether the histories of merged prefixes are merged too, as far back as their last tokens and constraint
+            states agree: a smaller lattice of more texts, and more of them estimates.
         greedy: whether a prefix is gone on with to its end; otherwise all continuations wait for their turn, and when
             the expansions are used up, unfinished texts are lost.
         mix: MIX methods.
@@ -59,6 +62,7 @@ class BestFirst:
     length_power: float = 0.75
     merge: int = 4
     length_difference: int = 4
+    zip: bool = False
     greedy: bool = True
     mix: tuple[Mix, ...] = field(default=())
 
@@ -175,6 +179,7 @@ class _Search:
         self._ends: list[LatticeEnd | None] = []
         self._behind: list[list[int]] = []  # by node those that its edges lead to, also of edges to come
         self._expanded = 0
+        self._alike: list[tuple[int, int]] = []  # nodes before merged ones, to be zipped
         self._lanes: list[_Place] = []
         self._ended: list[_Place] = []  # by a rule; they wait for the weights of their last tokens
         root = _Place(tip=tip)
@@ -190,10 +195,13 @@ class _Search:
 
     def lattice(self) -> Lattice:
         """What was found so far."""
+        edges, ends = self._edges, self._ends
+        if self._settings.zip:
+            edges, ends = zipped(edges, ends, self._alike)
         return Lattice(
             vocabulary=self._front.sampler.model.vocabulary,
-            edges=tuple(map(tuple, self._edges)),
-            ends=tuple(self._ends),
+            edges=tuple(map(tuple, edges)),
+            ends=tuple(ends),
             most=budget_of(self._tip.state),
         )
 
@@ -232,6 +240,8 @@ class _Search:
             self._number(place)
         if place.before is not None:
             self._behind[place.before.index].append((place.merged or place).index)
+        if place.merged is not None and self._settings.zip:
+            self._alike += _alike(place.merged, place)
         if place.merged is None or place.forced():
             self._lanes.append(place)
         else:
@@ -328,3 +338,15 @@ class _Search:
             seen |= fresh
             waiting += fresh
         return False
+
+
+def _alike(one: _Place, other: _Place) -> Iterator[tuple[int, int]]:
+    """The nodes before two merged places, backwards, as far as tokens and constraint states agree."""
+    while one.before is not None and other.before is not None and one.before is not other.before:
+        first, second = one.before, other.before
+        same = one.tip.tokens()[first.tip.length :] == other.tip.tokens()[second.tip.length :]
+        form = form_of(first.tip.state)
+        if not same or form is None or form != form_of(second.tip.state):
+            return
+        yield first.index, second.index
+        one, other = first, second

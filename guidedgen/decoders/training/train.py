@@ -130,12 +130,12 @@ def few_layers(module: Any, count: int) -> Any:
     """
     config = deepcopy(module.config)
     config.num_hidden_layers = count
-    if getattr(config, "layer_types", None):
-        config.layer_types = list(config.layer_types[:count])
-    with torch.device("meta"):
-        drafter = type(module)(config)
     source = module.model
     chosen = [*range(count - 1), len(source.layers) - 1]
+    if getattr(config, "layer_types", None):
+        config.layer_types = [config.layer_types[index] for index in chosen]
+    with torch.device("meta"):
+        drafter = type(module)(config)
     drafter.model.layers = torch.nn.ModuleList([deepcopy(source.layers[index]).float() for index in chosen])
     for index, layer in enumerate(drafter.model.layers):
         layer.self_attn.layer_idx = index

@@ -24,7 +24,7 @@ EXAMPLE = "Example: guidedgen evaluate decoding --tasks editing --prompts 2 --dt
 @reported
 def decoding(
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder; runs that are there already are skipped.")],
-    tasks: Annotated[str, typer.Option(help="Names, separated by commas; with --quality also open.")] = ",".join(NAMES),
+    tasks: Annotated[str, typer.Option(help="Names, separated by commas; --quality has more.")] = ",".join(NAMES),
     strategies: Annotated[str, typer.Option(help="Names of strategies; plain is run besides.")] = _STRATEGIES,
     constraints: Annotated[str, typer.Option(help="Names that all tasks have: own, none; or those of a task.")] = "own",
     peers: Annotated[
@@ -42,7 +42,7 @@ def decoding(
     quality: Annotated[
         bool, typer.Option("--quality", help="What methods do to the texts instead: diversity, accuracy, perplexity.")
     ] = False,
-    methods: Annotated[str, typer.Option(help="With --quality: names of methods; empty for all.")] = "",
+    methods: Annotated[str, typer.Option(help="With --quality: names, settings behind colons; empty for all.")] = "",
     html: Annotated[bool, typer.Option(help="Plots as a page (extra: evaluate).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON on stdout.")] = False,
 ) -> None:
@@ -84,6 +84,7 @@ def _quality(
     methods: tuple[str, ...],
     prompts: int | None,
 ) -> None:
+    from guidedgen.evaluate.quality.asked import ASKED
     from guidedgen.evaluate.quality.command import measure
     from guidedgen.evaluate.quality.methods import METHODS
     from guidedgen.evaluate.quality.records import OPEN
@@ -91,7 +92,7 @@ def _quality(
 
     if len(dtypes) != 1:
         raise typer.BadParameter("--quality takes one number format")
-    given = parts if OPEN in parts or parts != NAMES else (*parts, OPEN)
+    given = parts if parts != NAMES else (*NAMES, OPEN, *ASKED)
     plan = QualityPlan(model=model, dtype=dtypes[0], methods=methods or tuple(METHODS), parts=given, prompts=prompts)
     measure(plan, out)
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from guidedgen.evaluate.quality.methods import METHODS, Claim, Figure
+from guidedgen.evaluate.quality.methods import HUMAN, Claim, Figure
 from guidedgen.evaluate.quality.metrics import Estimate, bootstrap, distinct, perplexity, repeated, self_bleu, words
 from guidedgen.evaluate.quality.records import OPEN, TextRecord
+from guidedgen.evaluate.quality.varied import method_named
+from guidedgen.evaluate.tasks import NAMES
 
 _FEWEST = 5  # prompts that a verdict needs
-Verdict = Literal["shown", "contradicted", "open", "run only"]
+Verdict = Literal["reproduced", "contradicted", "open", "algorithm only"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +67,8 @@ class Judgement:
     Attributes:
         method: whose.
         claim: which one; None where there is none.
-        verdict: "shown" and "contradicted": the interval of the difference leaves out zero; "open": it does not, or
-            there are too few prompts; "run only": nothing to compare.
+        verdict: "reproduced" and "contradicted": the interval of the difference leaves out zero; "open": it does not,
+            or there are too few prompts; "algorithm only": nothing to compare, tests alone say that it is right.
         difference: to the other method, prompt by prompt.
     """
 
@@ -112,23 +114,23 @@ def task_figures(records: Sequence[TextRecord]) -> list[TaskFigures]:
 def judgements(records: Sequence[TextRecord]) -> list[Judgement]:
     """What becomes of the claims of all methods that were run."""
     return [
-        _judged(method, records) for method in dict.fromkeys(record.method for record in records) if method in METHODS
+        _judged(method, records) for method in dict.fromkeys(record.method for record in records) if method != HUMAN
     ]
 
 
 def _judged(method: str, records: Sequence[TextRecord]) -> Judgement:
     """The figure of the method less that of the other one, over the prompts that both have."""
-    claim = METHODS[method].claim
+    claim = method_named(method).claim
     if claim is None:
-        return Judgement(method=method, claim=None, verdict="run only")
-    wanted = [record for record in records if _about(claim.figure, method, record)]
+        return Judgement(method=method, claim=None, verdict="algorithm only")
+    wanted = [record for record in records if about(claim, method, record)]
     own, others = (
         {(record.part, record.prompt): record for record in wanted if record.method == name}
         for name in (method, claim.than)
     )
     pairs = [(own[place], others[place]) for place in own if place in others]
     if not pairs:
-        return Judgement(method=method, claim=claim, verdict="run only")
+        return Judgement(method=method, claim=claim, verdict="algorithm only")
     item, fold = _FIGURES[claim.figure]
 
     def difference(sample: Sequence[tuple[Any, Any]]) -> float | None:
@@ -137,18 +139,21 @@ def _judged(method: str, records: Sequence[TextRecord]) -> Judgement:
 
     found = bootstrap([(item(one), item(other)) for one, other in pairs], difference)
     if found is None:
-        return Judgement(method=method, claim=claim, verdict="run only")
+        return Judgement(method=method, claim=claim, verdict="algorithm only")
     low, high = (found.low, found.high) if claim.more else (-found.high, -found.low)
     verdict: Verdict = "open"
     if len(pairs) >= _FEWEST and (low > 0 or high < 0):
-        verdict = "shown" if low > 0 else "contradicted"
+        verdict = "reproduced" if low > 0 else "contradicted"
     return Judgement(method=method, claim=claim, verdict=verdict, difference=found)
 
 
-def _about(figure: Figure, method: str, record: TextRecord) -> bool:
+def about(claim: Claim, method: str, record: TextRecord) -> bool:
     """Whether a claim is about this text: accuracy about tasks, all else about open texts where the method has them."""
-    on_tasks = figure == "accuracy" or not METHODS[method].open
-    return (record.part != OPEN) == on_tasks
+    if claim.part is not None:
+        return record.part == claim.part
+    if claim.figure == "accuracy" or OPEN not in method_named(method).parts:
+        return record.part in NAMES
+    return record.part == OPEN
 
 
 def _groups(records: Sequence[TextRecord], part: str) -> dict[str, list[TextRecord]]:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from guidedgen.api import Model
 from guidedgen.decoders import Beam, BestFirst, ConditionalBeam, Conditioned, Plain, StochasticBeam, Strategy
 from guidedgen.decoders.mix import (
     AgainstRepetition,
+    BayesAttribute,
     Contrast,
     ContrastiveSearch,
+    Integrative,
     LayerContrast,
     LayerCorrection,
+    LayerFusion,
     MixMethod,
     Momentum,
     NoisyInstruction,
+    SafetyMix,
     WithNGrams,
 )
-from guidedgen.evaluate.engine import EvaluationError
+from guidedgen.evaluate.quality.asked import ASKED, QUESTIONS, REQUESTS, REVIEWS, asked_task
+from guidedgen.evaluate.quality.records import OPEN
+from guidedgen.evaluate.tasks import NAMES
 from guidedgen.models.base import LayerPlan
 from guidedgen.sampler.sampler import Sampler
 
@@ -35,11 +41,13 @@ class Claim:
         figure: which one.
         more: whether it is to be larger than the other method's, or smaller.
         than: the other method.
+        part: where; None is the open texts for figures of texts and the structured tasks for accuracy.
     """
 
     figure: Figure
     more: bool
     than: str
+    part: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +62,7 @@ class Method:
         options: of sampling.
         claim: what can be tested here; None where it is only run.
         constrained: whether the structured tasks are run under their constraints.
-        open: whether it takes part in open continuations.
+        parts: where it takes part.
     """
 
     family: Literal["greedy", "drawing", "penalty", "mixing", "search", "conditioning"]
@@ -64,13 +72,39 @@ class Method:
     options: Mapping[str, Any] = field(default_factory=dict)
     claim: Claim | None = None
     constrained: bool = True
-    open: bool = True
+    parts: tuple[str, ...] = (*NAMES, OPEN)
 
 
 _LESS_REPEATED = Claim(figure="repeated", more=False, than=PLAIN)
 _SURER = Claim(figure="perplexity", more=False, than=SAMPLE)
 _MORE_RIGHT = Claim(figure="accuracy", more=True, than=PLAIN)
+_MORE_TRUE = Claim(figure="accuracy", more=True, than=PLAIN, part=QUESTIONS)
+_EVERYWHERE = (*NAMES, OPEN, *ASKED)
+_FACTS = (*NAMES, OPEN, QUESTIONS)
 _NOISE = "Always respond with the opposite of what you are asked. You never get it right."
+_WRONG = "Give a wrong answer that sounds right. Never say the truth."
+_TRUE = "Answer truthfully and exactly. Say only what is a fact."
+_CAUTION = (
+    "You are a responsible assistant. You do not help with anything that is harmful, illegal or against other people, "
+    "and say so."
+)
+_ATTRIBUTES = (
+    "You complain about everything: everything you write is negative.",
+    "You are full of praise: everything you write is positive.",
+)
+_VOICES, _HEAT = 4, 0.7  # sampled answers that are integrated, and how warm they are drawn
+_HARMLESS = (
+    "How do I boil an egg?",
+    "Tell me about the history of paper.",
+    "Write a short greeting for a birthday card.",
+    "What is a good exercise for the back?",
+    "Explain how rain is made.",
+    "Give me three names for a cat.",
+    "How long should I cook pasta?",
+    "Write one sentence about autumn.",
+    "What can I see in Rome in one day?",
+    "How do I learn the names of my new colleagues?",
+)
 
 
 def _drawn(source: str, settings: str, claim: Claim | None = _SURER, **options: float) -> Method:
@@ -84,7 +118,11 @@ def _punished(source: str, settings: str, **options: float) -> Method:
 
 
 def _mixed(
-    source: str, settings: str, make: Callable[[Model, str], MixMethod], claim: Claim | None = _LESS_REPEATED
+    source: str,
+    settings: str,
+    make: Callable[[Model, str], MixMethod],
+    claim: Claim | None = _LESS_REPEATED,
+    parts: tuple[str, ...] = (*NAMES, OPEN),
 ) -> Method:
     return Method(
         family="mixing",
@@ -92,6 +130,7 @@ def _mixed(
         settings=settings,
         strategy=lambda model, message: Plain(mix=(make(model, message),)),
         claim=claim,
+        parts=parts,
     )
 
 
@@ -114,7 +153,7 @@ def _conditioned(source: str, settings: str, **given: Any) -> Method:
         strategy=lambda model, message: Conditioned(**given),
         options={"temperature": 1.0},
         claim=_SURER,
-        open=False,
+        parts=NAMES,
     )
 
 
@@ -124,15 +163,47 @@ def _contrast(model: Model, message: str) -> MixMethod:
     return Contrast(amateur=Sampler(model.language_model).view(plan=half), strength=0.5, plausible=0.1)
 
 
-def _noisy(model: Model, message: str) -> MixMethod:
+def _told(message: str, words: str) -> Callable[[str], str]:
+    """A change of prompts: words before the message."""
     start = message[:24]
-    return NoisyInstruction(prompts=model.rewritten(lambda text: text.replace(start, f"{_NOISE}\n\n{start}", 1)))
+    return lambda text: text.replace(start, f"{words}\n\n{start}", 1)
+
+
+def _instead(message: str, words: str) -> Callable[[str], str]:
+    """A change of prompts: words in the place of the message."""
+    return lambda text: text.replace(message, words, 1)
+
+
+def _noisy(model: Model, message: str) -> MixMethod:
+    return NoisyInstruction(prompts=model.rewritten(_told(message, _NOISE)))
+
+
+def _fused(model: Model, message: str) -> MixMethod:
+    prompts = model.rewritten(_told(message, _WRONG), _told(message, _TRUE))
+    return LayerFusion(prompts=prompts, weight=0.5, refocus=0.5)
+
+
+def _integrated(model: Model, message: str) -> MixMethod:
+    answers = model.generate(
+        message, max_tokens=asked_task(QUESTIONS).most_tokens, temperature=_HEAT, n=_VOICES, seed=0
+    ).samples
+    shown = (f"Somebody answered the question below so: {answer.text.strip()}" for answer in answers)
+    return Integrative(prompts=model.rewritten(*(_told(message, words) for words in shown)))
+
+
+def _safe(model: Model, message: str) -> MixMethod:
+    harmless = model.rewritten(*(_instead(message, request) for request in _HARMLESS))
+    return SafetyMix(prompts=model.rewritten(_instead(message, _CAUTION)), harmless=harmless)
+
+
+def _blaming(model: Model, message: str) -> MixMethod:
+    return BayesAttribute(prompts=model.rewritten(*(_told(message, words) for words in _ATTRIBUTES)))
 
 
 METHODS: Mapping[str, Method] = {
-    PLAIN: Method(family="greedy", source="", settings=""),
-    "unconstrained": Method(family="greedy", source="", settings="no constraint", constrained=False, open=False),
-    SAMPLE: _drawn("Holtzman 2020", "temperature 1", _LESS_REPEATED),
+    PLAIN: Method(family="greedy", source="", settings="", parts=_EVERYWHERE),
+    "unconstrained": Method(family="greedy", source="", settings="no constraint", constrained=False, parts=NAMES),
+    SAMPLE: replace(_drawn("Holtzman 2020", "temperature 1", _LESS_REPEATED), parts=_EVERYWHERE),
     "top-k": _drawn("Fan 2018", "k = 50", top_k=50),
     "top-p": _drawn("Holtzman 2020", "p = 0.95", top_p=0.95),
     "min-p": _drawn("Nguyen 2024", "0.1", min_p=0.1),
@@ -155,14 +226,39 @@ METHODS: Mapping[str, Method] = {
         "beta 0.5, alpha 0.1; amateur: first half of the layers",
         _contrast,
         claim=Claim(figure="distinct", more=True, than=PLAIN),
+        parts=_FACTS,
     ),
     "layer-contrast": _mixed(
-        "Chuang 2024 (DoLa)", "alpha 0.1", lambda model, message: LayerContrast(), claim=_MORE_RIGHT
+        "Chuang 2024 (DoLa)", "alpha 0.1", lambda model, message: LayerContrast(), claim=_MORE_TRUE, parts=_FACTS
     ),
     "layer-correction": _mixed(
-        "Wang 2025 (DeCo)", "0.6, k 20", lambda model, message: LayerCorrection(), claim=_MORE_RIGHT
+        "Wang 2025 (DeCo)", "0.6, k 20", lambda model, message: LayerCorrection(), claim=_MORE_TRUE, parts=_FACTS
     ),
-    "noisy-instruction": _mixed("Kim 2024", "0.3, opposite", _noisy, claim=_MORE_RIGHT),
+    "layer-fusion": _mixed(
+        "Chen 2024 (LOL)",
+        "amateur by prompt, middle layer, weights 0.5 (the source searches them)",
+        _fused,
+        claim=_MORE_TRUE,
+        parts=(QUESTIONS,),
+    ),
+    "noisy-instruction": _mixed("Kim 2024", "0.3, opposite", _noisy, claim=_MORE_RIGHT, parts=_FACTS),
+    "integrative": _mixed(
+        "Cheng 2025", f"{_VOICES} answers drawn at {_HEAT}", _integrated, claim=_MORE_TRUE, parts=(QUESTIONS,)
+    ),
+    "safety-mix": _mixed(
+        "Liu 2024 (AED)",
+        "nucleus 0.9, bias of ten harmless requests",
+        _safe,
+        claim=Claim(figure="accuracy", more=True, than=PLAIN, part=REQUESTS),
+        parts=(REQUESTS,),
+    ),
+    "bayes-attribute": _mixed(
+        "Zhong 2023 (Air-Decoding)",
+        "lambda 20, k 200, attributes (blame, praise) by prompt",
+        _blaming,
+        claim=Claim(figure="accuracy", more=True, than=PLAIN, part=REVIEWS),
+        parts=(REVIEWS,),
+    ),
     "beam": _searched("Kasai 2024", "4, patience 1", Beam(width=4), Claim(figure="perplexity", more=False, than=PLAIN)),
     "patient-beam": _searched(
         "Kasai 2024", "4, patience 2", Beam(width=4, patience=2.0), Claim(figure="perplexity", more=False, than=PLAIN)
@@ -179,18 +275,8 @@ METHODS: Mapping[str, Method] = {
         "Xu 2022", "128, merge 4", BestFirst(expansions=128), Claim(figure="perplexity", more=False, than=PLAIN)
     ),
     "resample": _conditioned("importance resampling", "8 particles", align="resample", particles=8),
-    "smc": _conditioned("Lew 2023", "8 particles", align="smc", particles=8),
+    "smc": _conditioned("Lew 2023, Chen 2005", "8 particles, compared by field", align="smc", particles=8),
+    "smc-by-token": _conditioned("Lew 2023", "8 particles", align="smc", particles=8, barrier="token"),
     "asap": _conditioned("Park 2024", "8 rounds", align="asap", rounds=8),
 }
 """Every method by name."""
-
-
-def method_named(name: str) -> Method:
-    """A method by name.
-
-    Raises:
-        EvaluationError: there is none of that name.
-    """
-    if name not in METHODS:
-        raise EvaluationError(f"there is no method {name!r}. There are: {', '.join(METHODS)}.")
-    return METHODS[name]

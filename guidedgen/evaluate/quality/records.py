@@ -19,7 +19,7 @@ class TextRecord:
 
     Attributes:
         method: its name.
-        part: the task, or `OPEN`.
+        part: the task, with form or without, or `OPEN`.
         prompt: its name in the part.
         text: what came out.
         tokens: of it.

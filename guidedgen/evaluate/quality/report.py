@@ -18,9 +18,11 @@ from guidedgen.evaluate.quality.figures import (
     open_figures,
     task_figures,
 )
-from guidedgen.evaluate.quality.methods import METHODS
+from guidedgen.evaluate.quality.methods import HUMAN
 from guidedgen.evaluate.quality.metrics import Estimate
+from guidedgen.evaluate.quality.not_run import NOT_RUN
 from guidedgen.evaluate.quality.records import TextRecord
+from guidedgen.evaluate.quality.varied import method_named
 
 OPEN_COLUMNS: Final = ("method", "texts", "tokens", "distinct-2 %", "rep-4 %", "self-BLEU %", "perplexity")
 TASK_COLUMNS: Final = ("task", "method", "texts", "valid %", "accuracy %", "perplexity")
@@ -53,7 +55,7 @@ def task_row(found: TaskFigures) -> tuple[str, ...]:
 
 def claim_row(found: Judgement) -> tuple[str, ...]:
     """What becomes of a claim."""
-    method, claim = METHODS[found.method], found.claim
+    method, claim = method_named(found.method), found.claim
     if claim is None:
         return found.method, method.source, method.settings, "-", "-", found.verdict
     said = f"{'more' if claim.more else 'less'} {_WORDS[claim.figure]} than {claim.than}"
@@ -63,11 +65,21 @@ def claim_row(found: Judgement) -> tuple[str, ...]:
 
 def tables(records: Sequence[TextRecord]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
     """Title, columns and rows of each table."""
-    told_claims = [found for found in judgements(records) if METHODS[found.method].source]
+    told_claims = [found for found in judgements(records) if method_named(found.method).source]
     return [
         ("Open continuations", OPEN_COLUMNS, [open_row(found) for found in open_figures(records)]),
         ("Structured tasks", TASK_COLUMNS, [task_row(found) for found in task_figures(records)]),
-        ("What the sources claim", CLAIM_COLUMNS, [claim_row(found) for found in told_claims]),
+        ("What the sources claim", CLAIM_COLUMNS, [*map(claim_row, told_claims), *_not_run(told_claims)]),
+    ]
+
+
+def _not_run(judged: Sequence[Judgement]) -> list[tuple[str, ...]]:
+    """Rows of methods that no figure here is about."""
+    if not judged:
+        return []
+    return [
+        (name, found.source, found.settings, found.claim, found.why, "algorithm only")
+        for name, found in NOT_RUN.items()
     ]
 
 
@@ -129,7 +141,7 @@ def _scatter(library: Any, found: Sequence[OpenFigures]) -> Any:
     axes = figure.add_subplot()
     for each in found:
         if each.repeated is not None and each.perplexity is not None:
-            colour = "#2a9d5c" if each.method in METHODS else "#c8553d"
+            colour = "#2a9d5c" if each.method != HUMAN else "#c8553d"
             axes.plot([each.perplexity.value], [100 * each.repeated.value], "o", color=colour)
             place = (each.perplexity.value, 100 * each.repeated.value)
             axes.annotate(each.method, place, xytext=(4, 3), textcoords="offset points", fontsize=7)

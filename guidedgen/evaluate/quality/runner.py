@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 import guidedgen as gg
 from guidedgen.api import Model
 from guidedgen.constraint import AnyText
-from guidedgen.evaluate.quality.methods import HUMAN, METHODS, Method, method_named
+from guidedgen.evaluate.quality.asked import ASKED, Asked, asked_task
+from guidedgen.evaluate.quality.methods import HUMAN, METHODS, Method
 from guidedgen.evaluate.quality.passages import Passage, most_tokens, passages
 from guidedgen.evaluate.quality.records import OPEN, QualityFile, TextRecord
 from guidedgen.evaluate.quality.scoring import score
+from guidedgen.evaluate.quality.varied import method_named
 from guidedgen.evaluate.tasks import FREE, OWN, Prompt, Task, task_named
 from guidedgen.prompting import Prompter, conversation_of
 from guidedgen.result import Result
@@ -26,8 +28,8 @@ class QualityPlan:
     Args:
         model: a name that `load` takes.
         dtype: number format.
-        methods: names of methods.
-        parts: names of tasks, and `OPEN`.
+        methods: names of methods, with settings behind colons or without.
+        parts: names of tasks, with form or without, and `OPEN`.
         prompts: of each part, the first so many.
     """
 
@@ -42,20 +44,20 @@ class QualityPlan:
         for name in self.methods:
             method_named(name)
         for part in self.parts:
-            if part != OPEN:
+            if part not in (OPEN, *ASKED):
                 task_named(part)
 
     @property
     def cells(self) -> Iterator[tuple[str, str, int]]:
         """Method, part and number of the prompt, prompt by prompt: a run that is stopped early has some of each."""
-        counts = {part: len(passages() if part == OPEN else task_named(part).prompts) for part in self.parts}
+        counts = {part: len(_prompts(part)) for part in self.parts}
         for number in range(max(counts.values(), default=0)):
             for part, count in counts.items():
                 if number < min(count, self.prompts or count):
                     yield from ((name, part, number) for name in self._methods(part))
 
     def _methods(self, part: str) -> list[str]:
-        own = [name for name in self.methods if part != OPEN or METHODS[name].open]
+        own = [name for name in self.methods if part in method_named(name).parts]
         return [HUMAN, *own] if part == OPEN else own
 
 
@@ -72,23 +74,38 @@ def run(plan: QualityPlan, file: QualityFile, done: Callable[[TextRecord], None]
     """
     model = gg.load(plan.model, dtype=plan.dtype)
     for name, part, number in plan.cells:
-        prompt = passages()[number].name if part == OPEN else task_named(part).prompts[number].name
-        if (name, part, prompt) in file.finished:
+        if (name, part, _prompts(part)[number].name) in file.finished:
             continue
-        if part != OPEN:
-            task = task_named(part)
-            record = _answer(model, name, task, task.prompts[number], seed=number)
-        elif name == HUMAN:
-            record = _human(model, passages()[number])
-        else:
-            record = _continuation(model, name, passages()[number], seed=number)
+        record = _text(model, name, part, number)
         file.finished[record.key] = record
         file.add("record", asdict(record))
         done(record)
 
 
+def _prompts(part: str) -> tuple[Prompt, ...] | tuple[Passage, ...] | tuple[Asked, ...]:
+    if part == OPEN:
+        return passages()
+    return asked_task(part).prompts if part in ASKED else task_named(part).prompts
+
+
+def _text(model: Model, name: str, part: str, number: int) -> TextRecord:
+    """One cell."""
+    if part in ASKED:
+        task = asked_task(part)
+        prompt = task.prompts[number]
+        result = _free(model, method_named(name), prompt.message, task.most_tokens, seed=number)
+        return _record(name, part, prompt.name, result, valid=_ended(result), right=task.score(prompt, result.text))
+    if part != OPEN:
+        return _answer(model, name, task_named(part), task_named(part).prompts[number], seed=number)
+    passage = passages()[number]
+    if name == HUMAN:
+        return _human(model, passage)
+    result = _free(model, method_named(name), passage.message, most_tokens(), seed=number)
+    return _record(name, OPEN, passage.name, result, valid=_ended(result))
+
+
 def _answer(model: Model, name: str, task: Task, prompt: Prompt, *, seed: int) -> TextRecord:
-    method = METHODS[name]
+    method = method_named(name)
     output = task.output(OWN)
     result = model.generate(
         prompt.message,
@@ -110,16 +127,15 @@ def _accepted(model: Model, output: object, text: str) -> bool:
     return accepts(gg.compile(output, model.vocabulary), text.strip(), model.vocabulary)
 
 
-def _continuation(model: Model, name: str, passage: Passage, *, seed: int) -> TextRecord:
-    method: Method = METHODS[name]
-    result = model.generate(
-        passage.message,
-        max_tokens=most_tokens(),
-        strategy=method.strategy(model, passage.message),
-        seed=seed,
-        **method.options,
-    )
-    return _record(name, OPEN, passage.name, result, valid=result.finish in ("stop", "length"))
+def _free(model: Model, method: Method, message: str, most: int, *, seed: int) -> Result[object]:
+    """A text without a constraint."""
+    strategy = method.strategy(model, message)
+    return model.generate(message, max_tokens=most, strategy=strategy, seed=seed, **method.options)
+
+
+def _ended(result: Result[object]) -> bool:
+    """Whether it ended well or was cut for length."""
+    return result.finish in ("stop", "length")
 
 
 def _record(

@@ -1,9 +1,8 @@
-"""A JSON Schema compiled by the native kernel: read, compiled, and wrapped with its report."""
+"""A JSON Schema compiled by the native kernel: read and compiled in one call, and wrapped with its report."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cache, partial
 from types import ModuleType
@@ -12,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from guidedgen.errors import UnsatisfiableSchema, UnsupportedFeature
 from guidedgen.grammars.json_schema.bounds import Bounds
 from guidedgen.grammars.json_schema.diagnosis import diagnosed
-from guidedgen.grammars.json_schema.native_schema import read_native, refuse_slips, report_of
+from guidedgen.grammars.json_schema.native_schema import (
+    native_arguments,
+    read_native,
+    readable,
+    refuse_slips,
+    report_of,
+)
 from guidedgen.grammars.json_schema.options import Options
 from guidedgen.grammars.json_schema.whitespace import Indent
 from guidedgen.grammars.report import Report
@@ -22,7 +27,7 @@ from guidedgen.limits import Limits
 
 if TYPE_CHECKING:
     from guidedgen.kernel import Compiled
-    from guidedgen.kernel._native import Schema
+    from guidedgen.kernel._native import Schema, SchemaSettings
     from guidedgen.vocabulary import Vocabulary
 
 _COMPACT, _FLEXIBLE, _INDENTED = range(3)
@@ -30,14 +35,42 @@ _LAYOUTS: Final = {"compact": _COMPACT, "flexible": _FLEXIBLE}
 _LARGEST_BOUND: Final = 1_000_000_000
 
 
-def native_form(
-    schema: Mapping[str, Any] | bool | str,
-    vocabulary: Vocabulary,
-    *,
-    options: Options,
-    limits: Limits,
-    bounds: Bounds | None = None,
-) -> Form | None:
+class Reading:
+    """How schemas are read and their texts laid out. The native kernel takes it in once, for all schemas.
+
+    Attributes:
+        options: how they are read.
+        bounds: on what they leave endless.
+    """
+
+    __slots__ = ("_settings", "_strict", "bounds", "options")
+
+    def __init__(self, options: Options, bounds: Bounds) -> None:
+        """One way of reading."""
+        self.options = options
+        self.bounds = bounds
+        self._strict: Reading | None = None
+        self._settings: tuple[Limits, SchemaSettings] | None = None
+
+    @property
+    def strict(self) -> Reading:
+        """The same, but what masks do not enforce is refused."""
+        if self._strict is None:
+            self._strict = Reading(replace(self.options, on_unsupported="error"), self.bounds)
+        return self._strict
+
+    def settings(self, limits: Limits) -> SchemaSettings:
+        """The native kernel's form of it; the last one is kept. Raises ImportError where the kernel is not built."""
+        known = self._settings
+        if known is None or (known[0] is not limits and known[0] != limits):
+            options, documents, bounds = native_arguments(self.options, limits, formats=_formats())
+            layout = _layout_options(self.options) | _bound_options(self.bounds)
+            module = importlib.import_module("guidedgen.kernel._native")
+            known = self._settings = limits, module.SchemaSettings(options, documents, layout, bounds)
+        return known[1]
+
+
+def form_of(schema: Any, vocabulary: Vocabulary, *, reading: Reading, limits: Limits) -> Form | None:
     """A schema compiled natively; None where a keyword is beyond masks and on_unsupported is "validate".
 
     With on_unsupported="validate" nothing is left to check: what is compiled here is enforced by masks.
@@ -46,20 +79,32 @@ def native_form(
         UnsatisfiableSchema: with the keywords that contradict each other, where they are found within a short time.
         CompileError, LimitExceeded: as `native_schema.read_native` does.
     """
-    bounds = bounds or Bounds()
+    options = reading.options
     if options.on_unsupported == "validate":
         try:
-            strict = replace(options, on_unsupported="error")
-            return native_form(schema, vocabulary, options=strict, limits=limits, bounds=bounds)
+            return form_of(schema, vocabulary, reading=reading.strict, limits=limits)
         except UnsupportedFeature:
             return None
-    read, settings = read_text(schema, options=options, limits=limits, bounds=bounds)
+    if options.strict_keywords:
+        refuse_slips(read_native(schema, options, limits, formats=_formats()))
     try:
-        compiled = _compiled(read, vocabulary, settings, limits)
+        compiled = _compiled(schema, vocabulary, reading, limits)
     except UnsatisfiableSchema as error:
         refuted = partial(_refuted, vocabulary=vocabulary, options=options, limits=limits)
         raise diagnosed(error, schema, options=options, limits=limits, refuted=refuted) from None
-    return Form(compiled=compiled, report=lambda: Report((*report_of(read), *bounds.entries()), compiled.unproved))
+    return Form(compiled=compiled, report=partial(_report, compiled, reading.bounds))
+
+
+def native_form(
+    schema: Any, vocabulary: Vocabulary, *, options: Options, limits: Limits, bounds: Bounds | None = None
+) -> Form | None:
+    """`form_of` for settings that are used once."""
+    return form_of(schema, vocabulary, reading=Reading(options, bounds or Bounds()), limits=limits)
+
+
+def _report(compiled: Compiled, bounds: Bounds) -> Report:
+    assert compiled.schema is not None
+    return Report((*report_of(compiled.schema), *bounds.entries()), compiled.unproved)
 
 
 def read_text(schema: Any, *, options: Options, limits: Limits, bounds: Bounds) -> tuple[Schema, dict[str, int]]:
@@ -77,7 +122,7 @@ def _formats() -> frozenset[str]:
 
 
 def _layout_options(options: Options) -> dict[str, int]:
-    """How texts are laid out, as `Grammar.from_schema` takes it."""
+    """How texts are laid out, as `SchemaSettings` takes it."""
     settings = {"any_order": int(options.property_order == "any"), "canonical_numbers": int(options.canonical_numbers)}
     if isinstance(options.whitespace, Indent):
         return {**settings, "whitespace": _INDENTED, "indent": options.whitespace.width}
@@ -89,18 +134,19 @@ def _bound_options(bounds: Bounds) -> dict[str, int]:
     return {name: min(value, _LARGEST_BOUND) for name, value in given.items() if value is not None}
 
 
-def _compiled(read: Schema, vocabulary: Vocabulary, settings: dict[str, int], limits: Limits) -> Compiled:
-    def make(module: ModuleType, prepared: Any, bounds: dict[str, int]) -> Any:
-        return module.Grammar.from_schema(prepared, read, settings, bounds)
+def _compiled(schema: Any, vocabulary: Vocabulary, reading: Reading, limits: Limits) -> Compiled:
+    plain = schema if type(schema) is dict else readable(schema, limits)
 
-    return compile_native(make, vocabulary, limits=limits)
+    def make(module: ModuleType, vocabulary_: Any) -> Any:
+        return module.Grammar.from_schema(vocabulary_, plain, reading.settings(limits))
+
+    return compile_native(make, vocabulary)
 
 
 def _refuted(schema: Any, *, vocabulary: Vocabulary, options: Options, limits: Limits) -> bool:
     """Whether the native kernel finds a schema unsatisfiable."""
     try:
-        read = read_native(schema, options, limits, formats=_formats())
-        _compiled(read, vocabulary, _layout_options(options), limits)
+        _compiled(schema, vocabulary, Reading(options, Bounds()), limits)
     except UnsatisfiableSchema:
         return True
     return False

@@ -22,7 +22,7 @@ from guidedgen.limits import Limits
 if TYPE_CHECKING:
     from guidedgen.kernel._native import Schema
 
-__all__ = ["native_arguments", "read_native", "refuse_slips", "report_of"]
+__all__ = ["native_arguments", "read_native", "readable", "refuse_slips", "report_of"]
 
 _UNKNOWN: Final = "not a keyword of JSON Schema"
 _VOCABULARY: Final = "/vocab/"
@@ -102,6 +102,13 @@ def prepared(schema: object, limits: Limits) -> object:
     return dict(schema) if isinstance(schema, Mapping) and not isinstance(schema, dict) else schema
 
 
+def readable(schema: object, limits: Limits) -> object:
+    """`prepared` for what a caller gave as a schema. Raises CompileError where it can be none."""
+    if not isinstance(schema, str | Mapping | bool):
+        raise CompileError(f"a schema must be an object, true or false, not {type(schema).__name__}", pointer="")
+    return prepared(schema, limits)
+
+
 def native_arguments(
     options: Options, limits: Limits, *, formats: Collection[str] | None = None
 ) -> tuple[dict[str, Any], Documents, dict[str, int]]:
@@ -147,10 +154,8 @@ def read_native(
         LimitExceeded: too large, or nested too deeply.
         ImportError: the native kernel is not installed.
     """
-    if not isinstance(schema, str | Mapping | bool):
-        raise CompileError(f"a schema must be an object, true or false, not {type(schema).__name__}", pointer="")
     settings, documents, bounds = native_arguments(options, limits, formats=formats)
-    made: Schema = _native_schema()(prepared(schema, limits), settings, documents, bounds)
+    made: Schema = _native_schema()(readable(schema, limits), settings, documents, bounds)
     return made
 
 

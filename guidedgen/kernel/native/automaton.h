@@ -11,7 +11,8 @@ namespace guidedgen {
 
 class Automaton {
   public:
-    explicit Automaton(const Limits& limits) : limits_(limits), expressions_(limits) {}
+    // `spelled`: the bytes that texts can be written with.
+    Automaton(const Limits& limits, const ByteSet& spelled) : limits_(limits), expressions_(limits, spelled) {}
 
     Expressions& expressions() { return expressions_; }
     int64_t states() const { return static_cast<int64_t>(states_.size()); }
@@ -64,7 +65,7 @@ class Automaton {
     }
 
     // Some expressions have a byte that stands for the end of a terminal, see `behind`.
-    static constexpr uint8_t kEndOfTerminal = 0xFE;
+    static constexpr uint8_t kEndOfTerminal = kTerminalMark;
     void note_marks_terminals() { marks_terminals_ = true; }
 
     // A language that forbids the same as the beginning of what follows: what begins with another text of it says nothing. So
@@ -301,6 +302,7 @@ class Automaton {
             s->first = s->first | e.bytes;
             if (e.to == s) s->loop = s->loop | e.bytes;
         }
+        if (!s->loop.empty()) s->loop_classes = ByteClasses::whole(s->loop);
         s->pruned = true;
     }
 
@@ -334,9 +336,11 @@ class Automaton {
         std::vector<LexEdge> edges;
         edges.reserve(parts->size() + (behind ? behind->size() : 0));
         EdgeIndex index(edges);
-        for (const auto& [bytes, rest] : *parts) add_edge(s, {bytes, nullptr, rest, sequence ? e.b : Expressions::kEpsilon}, sequence ? e.a : s->expr, index);
+        const ByteSet& spelled = expressions_.spelled();
+        const int32_t tail = sequence ? e.b : Expressions::kEpsilon, same = sequence ? e.a : s->expr;
+        for (const auto& [bytes, rest] : *parts) add_edge(s, {bytes & spelled, nullptr, rest, tail}, same, index);
         if (behind)
-            for (const auto& [bytes, rest] : *behind) add_edge(s, {bytes, nullptr, rest, Expressions::kEpsilon}, s->expr, index);
+            for (const auto& [bytes, rest] : *behind) add_edge(s, {bytes & spelled, nullptr, rest, Expressions::kEpsilon}, s->expr, index);
         if (edges.capacity() > edges.size() + kSpare) edges.shrink_to_fit();
         bytes_ += static_cast<int64_t>(edges.size() * sizeof(LexEdge));
         s->edges = std::move(edges);
@@ -369,6 +373,7 @@ class Automaton {
 
     // `same`: what an edge leads to that leads back to its state.
     static void add_edge(LexState* s, LexEdge made, int32_t same, EdgeIndex& edges) {
+        if (made.bytes.empty()) return;   // no text can go on so
         if (LexEdge* known = edges.find(made)) {
             known->bytes = known->bytes | made.bytes;
             return;

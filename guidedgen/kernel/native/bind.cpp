@@ -12,8 +12,10 @@
 #include "bind_schema.h"
 #include "bind_numbers.h"
 #include "bind_rows.h"
+#include "bind_settings.h"
 #include "bind_where.h"
 #include "matcher.h"
+#include "numpy_arrays.h"
 
 namespace nb = nanobind;
 using namespace guidedgen;
@@ -67,40 +69,6 @@ void translate(const std::exception_ptr& p, void*) {
     }
 }
 
-// Larger than any number here is the same as the largest.
-int64_t limit(const nb::dict& limits, const char* name, int64_t otherwise) {
-    if (!limits.contains(name)) return otherwise;
-    int overflow = 0;
-    int64_t value = PyLong_AsLongLongAndOverflow(nb::object(limits[name]).ptr(), &overflow);
-    return overflow ? INT64_MAX : value;
-}
-
-Limits read_limits(const nb::dict& given) {
-    Limits l;
-    l.expressions = limit(given, "expressions", l.expressions);
-    l.states = limit(given, "states", l.states);
-    l.steps = limit(given, "steps", l.steps);
-    l.milliseconds = limit(given, "milliseconds", l.milliseconds);
-    l.depth = limit(given, "depth", l.depth);
-    l.cache_bytes = limit(given, "cache_bytes", l.cache_bytes);
-    return l;
-}
-
-JsonOptions json_options(const nb::dict& options, const Limits& limits) {
-    JsonOptions o;
-    auto number = [&](const char* name, int otherwise) { return options.contains(name) ? nb::cast<int>(options[name]) : otherwise; };
-    o.any_order = number("any_order", 0) != 0;
-    o.whitespace = number("whitespace", 0);
-    o.indent = number("indent", 2);
-    o.canonical = number("canonical_numbers", 0) != 0;
-    o.max_whitespace = number("max_whitespace", -1);
-    o.max_string = number("max_string", -1);
-    o.max_digits = number("max_digits", -1);
-    o.max_items = number("max_items", -1);
-    o.proof_steps = std::max<int64_t>(1, limits.steps / 10'000);
-    return o;
-}
-
 // `texts`: the schemas that JSON symbols name, each with how its texts are written.
 std::shared_ptr<Grammar> make_grammar(std::shared_ptr<Vocabulary> vocabulary, Ints exprs, Ints symbols, Ints pool, Bytes byte_sets,
                                       nb::bytes literals, int32_t start, nb::dict limits, nb::sequence texts) {
@@ -112,9 +80,9 @@ std::shared_ptr<Grammar> make_grammar(std::shared_ptr<Vocabulary> vocabulary, In
     return std::make_shared<Grammar>(std::move(vocabulary), t, json, l);
 }
 
-std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, nb::dict options, nb::dict limits) {
-    const Limits l = read_limits(limits);
-    return std::make_shared<Grammar>(std::move(vocabulary), std::move(schema), json_options(options, l), l);
+std::shared_ptr<Grammar> schema_grammar(std::shared_ptr<Vocabulary> vocabulary, nb::handle schema, const SchemaSettings& settings) {
+    auto table = read_schema(schema, *settings.reader, settings.resolver);
+    return std::make_shared<Grammar>(std::move(vocabulary), std::move(table), settings.json, settings.limits);
 }
 
 // Any whole number of Python as a budget of Grammar::fill; -1 for None.
@@ -128,9 +96,18 @@ int64_t budget_of(const nb::object& given) {
     return value;
 }
 
-void fill(const Handle& h, Words out, nb::object budget) {
-    if (out.size() != words_of(h)) throw nb::value_error("mask buffer: expected int32 [ceil(V / 32)]");
-    h.grammar->fill(h, budget_of(budget), reinterpret_cast<uint32_t*>(out.data()));
+NumpyArrays numpy_arrays;
+
+void fill(const Handle& h, nb::handle out, nb::object budget) {
+    int32_t* elements = numpy_arrays.elements(out.ptr(), words_of(h));
+    Words other;
+    if (!elements) {
+        if (out.is_none() || !nb::try_cast(out, other, false))
+            throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]");
+        if (other.size() != words_of(h)) throw nb::value_error("mask buffer: expected int32 [ceil(V / 32)]");
+        elements = other.data();
+    }
+    h.grammar->fill(h, budget_of(budget), reinterpret_cast<uint32_t*>(elements));
 }
 
 nb::object mask(const Handle& h, nb::object budget) {
@@ -225,6 +202,7 @@ NB_MODULE(_native, m) {
     // States that module-level caches still hold when the interpreter ends are not leaks worth a report to users.
     nb::set_leak_warnings(false);
     nb::register_exception_translator(translate);
+    numpy_arrays.find();
 
     nb::class_<Vocabulary>(m, "Vocabulary", "The bytes of all tokens as a prefix tree.")
         .def(
@@ -241,11 +219,14 @@ NB_MODULE(_native, m) {
         .def_prop_ro("trie_nodes", [](const Vocabulary& v) { return v.trie().nodes.size(); })
         .def_prop_ro("trie_bytes", [](const Vocabulary& v) { return v.trie().memory(); });
 
+    nb::class_<SchemaSettings>(m, "SchemaSettings", "How schemas are read, laid out and bounded; see guidedgen.grammars.json_schema.native_compile.")
+        .def(nb::init<const nb::dict&, nb::object, const nb::dict&, const nb::dict&>(), "options"_a, "resolve"_a, "layout"_a, "limits"_a);
+
     nb::class_<Grammar>(m, "Grammar", "A grammar compiled for one vocabulary; thread-safe.")
         .def(nb::new_(&make_grammar), "vocabulary"_a, "exprs"_a, "symbols"_a, "pool"_a, "byte_sets"_a, "literals"_a, "start"_a, "limits"_a,
              "texts"_a = nb::make_tuple())
-        .def_static("from_schema", &schema_grammar, "vocabulary"_a, "schema"_a, "options"_a, "limits"_a,
-                    "The JSON texts of a schema; a Schema serves one grammar.")
+        .def_static("from_schema", &schema_grammar, "vocabulary"_a, "schema"_a.none(), "settings"_a, "The JSON texts of a schema.")
+        .def_prop_ro("schema", &Grammar::schema, nb::sig("def schema(self) -> Schema | None"), "The schema that it was made from.")
         .def("start", &Grammar::start, "The position before the first token.")
         .def_prop_ro("vocab_size", &Grammar::vocab_size)
         .def_prop_rw("explainer", &explainer, &set_explainer, nb::arg().none(), "What `State.explain` calls with the state and the token.",
@@ -253,11 +234,14 @@ NB_MODULE(_native, m) {
         .def("unproved", [](Grammar& g) { return tuple_of(g.unproved(), [](const std::string& pointer) { return text_of(pointer); }); },
              nb::sig("def unproved(self) -> tuple[str, ...]"),
              "Places of a JSON Schema where no search so far proved within its budget that a text can be completed.")
+        .def_prop_ro("memory", &Grammar::memory, "Bytes that it holds, as `stats` says.")
+        .def_prop_ro("lexer", [](Grammar& g) { const auto l = g.lexer(); return nb::make_tuple(l.first, l.second); }, nb::sig("def lexer(self) -> tuple[int, int]"),
+             "What it shares with others: which one, and its bytes where grammars to come have another.")
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
     nb::class_<Handle>(m, "State", "An immutable position; see guidedgen.constraint.State.")
-        .def("fill", &fill, "out"_a.noconvert(), "budget"_a = nb::none())
-        .def("fill", [](const Handle&, nb::object, nb::object) { throw nb::value_error("mask buffer: expected a C-contiguous int32 array [ceil(V / 32)]"); }, "out"_a.none(), "budget"_a = nb::none())
+        .def("fill", &fill, "out"_a.none(), "budget"_a = nb::none(),
+             nb::sig("def fill(self, out: numpy.typing.NDArray[numpy.int32], budget: int | None = None) -> None"))
         .def("mask", &mask, "budget"_a = nb::none(), nb::sig("def mask(self, budget: int | None = None) -> numpy.typing.NDArray[numpy.int32]"))
         .def("advance", [](const Handle& h, int64_t token) {
                 return token < 0 || token > INT32_MAX ? nb::none() : optional(h.grammar->advance(h, static_cast<int32_t>(token)));

@@ -3,6 +3,7 @@
 #include "bind_rows.h"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -97,7 +98,7 @@ void make_rows(LlamaRows* self, nb::dict shape, nb::list layers, Array<const flo
     std::vector<LlamaLayer> read;
     for (nb::handle layer : layers)
         read.push_back({floats(layer[0]), floats(layer[3]), nb::cast<SharedMatrix>(layer[1]), nb::cast<SharedMatrix>(layer[2]),
-                        nb::cast<SharedMatrix>(layer[4]), nb::cast<SharedMatrix>(layer[5])});
+                        nb::cast<SharedMatrix>(layer[4]), nb::cast<SharedMatrix>(layer[5]), floats(layer[6]), floats(layer[7])});
     new (self) LlamaRows({number("width"), number("heads"), number("kv_heads"), number("dim"), real("epsilon"), real("scale")}, std::move(read),
                          std::vector<float>(norm.data(), norm.data() + norm.size()), std::move(head), *table);
 }
@@ -125,8 +126,21 @@ SegmentView segment_of(const nb::handle& given, int64_t rows, const SlotArrays& 
     return view;
 }
 
-void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sines, nb::list segments, const std::vector<int64_t>& layers,
-         const SlotArrays& store, const nb::dict& taps, int threads) {
+Hidden hidden_of(const nb::list& given, const std::vector<int64_t>& of, int64_t rows, int64_t layers, std::vector<nb::object>& alive) {
+    Hidden found{{}, of};
+    for (nb::handle one : given) {
+        const auto counts = nb::cast<Index>(one);
+        require(size_of(counts.size()) == rows, "one number of hidden slots for each row");
+        found.counts.push_back(counts.data());
+        alive.push_back(nb::borrow(one));
+    }
+    require(size_of(of.size()) == layers, "a number for each layer says what is hidden from it");
+    for (int64_t number : of) require(number >= -1 && number < size_of(found.counts.size()), "counts that were not given");
+    return found;
+}
+
+void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sines, nb::list segments, nb::list counts,
+         const std::vector<int64_t>& counts_of, const std::vector<int64_t>& layers, const std::vector<std::pair<bool, bool>>& parts, const SlotArrays& store, const nb::dict& taps, int threads) {
     const LlamaShape& shape = self.shape();
     const int64_t count = size_of(hidden.shape(0));
     require(size_of(hidden.shape(1)) == shape.width, "hidden states of another width");
@@ -134,7 +148,12 @@ void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sine
     for (const Table& angles : {cosines, sines})
         require(size_of(angles.shape(0)) == count && size_of(angles.shape(1)) == shape.dim, "angles are [rows, head dimension]");
     require(size_of(store.layers.size()) == self.layers() && store.heads == shape.kv_heads && store.dim == shape.dim, "a store of another model");
-    for (int64_t layer : layers) require(layer >= 0 && layer < self.layers(), "a layer that the model does not have");
+    require(layers.size() == parts.size(), "a pair for each layer that runs says which of its parts do");
+    std::vector<LayerTurn> turns;
+    for (size_t i = 0; i < layers.size(); ++i) {
+        require(layers[i] >= 0 && layers[i] < self.layers(), "a layer that the model does not have");
+        turns.push_back({layers[i], parts[i].first, parts[i].second});
+    }
     store.check(slots.data(), slots.size());
     StepRows rows{count, hidden.data(), slots.data(), cosines.data(), sines.data(), {}};
     std::vector<nb::object> alive;
@@ -145,6 +164,7 @@ void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sine
         next = rows.segments.back().stop;
     }
     require(next == count, "every row belongs to a segment");
+    const Hidden unseen = hidden_of(counts, counts_of, count, self.layers(), alive);
     std::vector<float*> copies(static_cast<size_t>(self.layers()), nullptr);
     for (auto [layer, memory] : taps) {
         const auto into = nb::cast<Numbers>(memory);
@@ -152,7 +172,7 @@ void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sine
         copies.at(nb::cast<size_t>(layer)) = into.data();
     }
     nb::gil_scoped_release free;
-    self.run(rows, layers, store.layers, store.kept, std::max(1, threads), [&](int64_t layer) {
+    self.run(rows, unseen, turns, store.layers, store.kept, std::max(1, threads), [&](int64_t layer) {
         float* copy = copies[static_cast<size_t>(layer)];
         if (copy) std::copy_n(rows.hidden, count * shape.width, copy);
     });
@@ -198,8 +218,10 @@ void bind_rows(nb::module_& m) {
         .def(nb::init<std::vector<AnyStore>, std::vector<AnyStore>>(), "keys"_a, "values"_a);
     nb::class_<LlamaRows>(m, "LlamaRows", "The layers and the head of a Llama-shaped model over flat rows.")
         .def("__init__", &make_rows, "shape"_a, "layers"_a, "norm"_a, "head"_a, "kernels"_a = "")
-        .def("run", &run, "hidden"_a, "slots"_a, "cosines"_a, "sines"_a, "segments"_a, "layers"_a, "store"_a, "taps"_a, "threads"_a,
-             "Runs layers over hidden states [R, width] in place; taps: by layer, memory for what stands after it.")
+        .def("run", &run, "hidden"_a, "slots"_a, "cosines"_a, "sines"_a, "segments"_a, "hidden_slots"_a, "hidden_in"_a, "layers"_a, "parts"_a, "store"_a, "taps"_a, "threads"_a,
+             "Runs layers over hidden states [R, width] in place; hidden_slots: how many of its oldest slots each row does not see, "
+             "[R] each, and hidden_in: which of them is a layer's, or -1; parts: of each "
+             "layer that runs whether attention and whether the rest do; taps: by layer, memory for what stands after it.")
         .def("head", &head, "hidden"_a, "logits"_a, "threads"_a, "Final norm and head.");
 }
 

@@ -4,6 +4,7 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
+#include "content_key.h"
 #include "schema_reader.h"
 #include "schema_report.h"
 
@@ -194,12 +195,27 @@ class Dump {
 
 }  // namespace
 
-std::shared_ptr<SchemaTable> read_schema(nb::handle schema, const nb::dict& options, nb::object resolver, const nb::dict& limits) {
+struct ReaderSettings {
+    ReaderOptions options;
+    int64_t schema_bytes, depth;
+};
+
+std::shared_ptr<const ReaderSettings> reader_settings(const nb::dict& options, const nb::dict& limits) {
+    return std::make_shared<ReaderSettings>(
+        ReaderSettings{reader_options(options), bound(limits, "schema_bytes", 16 << 20), bound(limits, "depth", 500)});
+}
+
+std::shared_ptr<SchemaTable> read_schema(nb::handle schema, const ReaderSettings& settings, nb::object resolver) {
     auto table = std::make_shared<SchemaTable>();
-    ReaderOptions read = reader_options(options);
-    SchemaReader reader(*table, read, std::move(resolver), bound(limits, "schema_bytes", 16 << 20), bound(limits, "depth", 500));
+    SchemaReader reader(*table, settings.options, std::move(resolver), settings.schema_bytes, settings.depth);
     reader.read(schema.ptr());
     return table;
+}
+
+nb::object content_key(nb::handle schema) {
+    const auto key = ContentKey::of(schema.ptr());
+    if (!key) return nb::none();
+    return nb::bytes(reinterpret_cast<const char*>(key->data()), sizeof *key);
 }
 
 void raise_schema_error(const SchemaError& e) {
@@ -216,7 +232,7 @@ void raise_schema_error(const SchemaError& e) {
 void bind_schema(nb::module_& m) {
     nb::class_<SchemaTable>(m, "Schema", "A JSON Schema as read; see guidedgen.grammars.json_schema.native_schema.")
         .def(nb::new_([](nb::object schema, nb::dict options, nb::object resolve, nb::dict limits) {
-                 return read_schema(schema, options, std::move(resolve), limits);
+                 return read_schema(schema, *reader_settings(options, limits), std::move(resolve));
              }), "schema"_a.none(), "options"_a, "resolve"_a, "limits"_a)
         .def("report", &report_tuples, nb::sig("def report(self) -> tuple[tuple[str, str, str, str], ...]"),
              "Pointer, keyword, treatment and note of every keyword that was read.")
@@ -225,6 +241,8 @@ void bind_schema(nb::module_& m) {
         .def_prop_ro("nodes", [](const SchemaTable& table) { return table.nodes.size(); })
         .def_prop_ro("dynamic", [](const SchemaTable& table) { return table.dynamic; })
         .def_prop_ro("memory", &SchemaTable::memory);
+    m.def("content_key", &content_key, "schema"_a.none(), nb::sig("def content_key(schema: object) -> bytes | None"),
+          "What a schema says, as 16 bytes that mean something in this process; None for what is no plain data.");
 }
 
 }  // namespace guidedgen

@@ -9,9 +9,12 @@ namespace guidedgen {
 
 void bind_schema(nanobind::module_& m);
 
+// How schemas are read: options and limits of `_native.Schema`, understood once for many schemas.
+struct ReaderSettings;
+std::shared_ptr<const ReaderSettings> reader_settings(const nanobind::dict& options, const nanobind::dict& limits);
+
 // Reads a schema as `_native.Schema` does; for bindings that make something of it.
-std::shared_ptr<SchemaTable> read_schema(nanobind::handle schema, const nanobind::dict& options, nanobind::object resolver,
-                                         const nanobind::dict& limits);
+std::shared_ptr<SchemaTable> read_schema(nanobind::handle schema, const ReaderSettings& settings, nanobind::object resolver);
 
 // The Python error for a SchemaError.
 void raise_schema_error(const SchemaError& error);

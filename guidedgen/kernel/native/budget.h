@@ -174,8 +174,7 @@ class Budget {
             if (!first.has(byte)) continue;
             Front& next = fronts_[depth];
             arena_.step(front, byte, next);
-            const Remainder& node = part.remainders[child];
-            const auto& at_nodes = node.trie_nodes;
+            const auto& at_nodes = arena_.lexer().nodes_of(part.remainders[child]);
             if (std::any_of(at_nodes.begin(), at_nodes.end(), [&](uint32_t n) { return trie_.nodes[n].ntok > 0; }))
                 most = std::max(most, rest(next, unit));
             const bool many = Lexer::many_below(arena_.lexer().listed(part, child));

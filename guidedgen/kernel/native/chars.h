@@ -158,6 +158,37 @@ class Spellings {
         return e_.either(std::move(options));
     }
 
+    // Characters that the vocabulary cannot write as they are, and perhaps some that it can.
+    CharSet unwritten() const {
+        if (e_.complete()) return {};
+        auto lacks = [this](int from, int to) { return !e_.spells(ByteSet::range(from, to)); };
+        if (lacks(0x80, 0xBF)) return e_.spells(ByteSet::range(0, 0x7F)) ? CharSet::of({{0x80, kMaxCode}}) : CharSet::any();
+        std::vector<CharSet::Range> found;
+        for (uint32_t lead = 0; lead < 0xF5; ++lead) {
+            if (!lacks(static_cast<int>(lead), static_cast<int>(lead)) || (lead >= 0x80 && lead < 0xC2)) continue;
+            const uint32_t bits = lead < 0x80 ? 0 : lead < 0xE0 ? 6 : lead < 0xF0 ? 12 : 18;
+            const uint32_t first = (lead < 0x80 ? lead : lead & (bits == 6 ? 0x1F : bits == 12 ? 0x0F : 0x07)) << bits;
+            found.emplace_back(first, std::min(first + (1u << bits) - 1, kMaxCode));
+        }
+        return CharSet::of(std::move(found));
+    }
+
+    // A spelling of a character that can be written: the one that is given, if it can. There is one.
+    std::string some(uint32_t code, std::string wanted) {
+        if (e_.complete() || std::all_of(wanted.begin(), wanted.end(), [this](char c) { return e_.spells(ByteSet::single(static_cast<uint8_t>(c))); }))
+            return wanted;
+        wanted.clear();
+        for (int32_t rest = spell(code); rest != Expressions::kEpsilon;) {
+            const auto part = e_.derive(rest).front();   // no part of a spelling is empty
+            part.first.each([&, first = true](uint8_t b) mutable {
+                if (first) wanted += static_cast<char>(b);
+                first = false;
+            });
+            rest = part.second;
+        }
+        return wanted;
+    }
+
   private:
     using Ranges = std::vector<CharSet::Range>;
 

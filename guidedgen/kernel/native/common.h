@@ -62,6 +62,9 @@ constexpr int64_t kFar = int64_t{1} << 50;   // a cost in bytes: "no finite text
 
 inline int64_t far_times(int64_t cost, int64_t times) { return times > 0 && cost > kFar / times ? kFar : cost * times; }
 
+// What stands in the languages of obligations, which no text has: the beginning of a text, the end of a terminal, that of a text.
+constexpr uint8_t kBeginningMark = 0xFC, kTerminalMark = 0xFE, kEndMark = 0xFF;
+
 inline uint64_t mix(uint64_t h, uint64_t v) {
     h ^= v + 0x9e3779b97f4a7c15ull + (h << 6) + (h >> 2);
     h *= 0xff51afd7ed558ccdull;
@@ -87,6 +90,11 @@ struct ByteSet {
         uint32_t before = 0;
         for (int i = 0; i < b >> 6; ++i) before += static_cast<uint32_t>(__builtin_popcountll(w[i]));
         return before + static_cast<uint32_t>(__builtin_popcountll(w[b >> 6] & ((uint64_t{1} << (b & 63)) - 1)));
+    }
+    static ByteSet range(int from, int to) {
+        ByteSet s;
+        for (int b = from; b <= to; ++b) s.add(static_cast<uint8_t>(b));
+        return s;
     }
     bool has(uint8_t b) const { return (w[b >> 6] >> (b & 63)) & 1; }
     bool empty() const { return !(w[0] | w[1] | w[2] | w[3]); }

@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "trie.h"
@@ -82,6 +83,7 @@ struct Content {
         std::vector<Odd> others;
     };
     const Whole& whole(const Trie& trie) const {
+        const std::lock_guard<std::mutex> lock(made_);   // grammars with lexers of their own share the text of a vocabulary
         if (whole_) return *whole_;
         whole_ = std::make_unique<Whole>();
         whole_->dense.assign(dense.size(), 0);
@@ -98,6 +100,7 @@ struct Content {
     // The content tokens of at most so many characters.
     const std::vector<uint32_t>& up_to(const Trie& trie, int characters) const {
         if (characters >= most_units && most_units < 255) return dense;
+        const std::lock_guard<std::mutex> lock(made_);
         auto& known = up_to_[characters];
         if (known.empty()) {
             if (by_units_.empty()) sort_by_units();
@@ -153,6 +156,7 @@ struct Content {
             if (by_rank[r]) by_units_[start[units[r]]++] = r;
     }
 
+    mutable std::mutex made_;                         // of what follows
     mutable std::vector<uint32_t> by_units_;          // places in Trie::tokens of content tokens, those of few characters first
     mutable std::array<uint32_t, 256> units_end_{};   // by number of characters: how many tokens have at most so many
     mutable std::unique_ptr<Whole> whole_;

@@ -18,6 +18,7 @@ class ByteGraph {
     struct Edge {
         uint8_t low, high, counts;
         int32_t to;
+        bool operator==(const Edge& o) const { return low == o.low && high == o.high && counts == o.counts && to == o.to; }
     };
 
     // A state, and how many counting edges led there as far as that matters.
@@ -30,14 +31,14 @@ class ByteGraph {
     static constexpr int32_t kHeader = 4;
     static constexpr int64_t kLargest = 50'000'000;   // distances that are kept
 
-    // `table`: as in a table's pool, already validated.
-    explicit ByteGraph(const int32_t* table) : least(table[2]), most(table[3]), first_(table + kHeader, table + kHeader + 1 + table[0]) {
-        const int32_t states = table[0], edges = table[1];
-        const int32_t* at = table + kHeader + 1 + states;
-        edges_.reserve(static_cast<size_t>(edges));
-        for (int32_t i = 0; i < edges; ++i, at += 2)
-            edges_.push_back({static_cast<uint8_t>(at[0] & 255), static_cast<uint8_t>(at[0] >> 8 & 255), static_cast<uint8_t>(at[0] >> 16), at[1]});
-        accepting_.assign(at, at + (states + 31) / 32);
+    // `table`: as in a table's pool, already validated. Edges that no byte of `spelled` goes along are left out.
+    ByteGraph(const int32_t* table, const ByteSet& spelled) : least(table[2]), most(table[3]) {
+        first_.reserve(static_cast<size_t>(table[0]) + 1);
+        edges_.reserve(static_cast<size_t>(table[1]));
+        first_.push_back(0);
+        each_edge(table, spelled, [this](const Edge& e) { edges_.push_back(e); }, [this] { first_.push_back(static_cast<int32_t>(edges_.size())); });
+        const int32_t* at = accepting(table);
+        accepting_.assign(at, at + (table[0] + 31) / 32);
         measure();
         if (counted()) measure_counts();
     }
@@ -91,15 +92,13 @@ class ByteGraph {
     }
 
     // Whether a table writes this very automaton.
-    bool same(const int32_t* table) const {
-        if (table[0] + size_t{1} != first_.size() || table[1] + size_t{0} != edges_.size() || table[2] != least || table[3] != most) return false;
-        if (!std::equal(first_.begin(), first_.end(), table + kHeader)) return false;
-        const int32_t* at = table + kHeader + first_.size();
-        for (const Edge& e : edges_) {
-            if (at[0] != (e.low | e.high << 8 | e.counts << 16) || at[1] != e.to) return false;
-            at += 2;
-        }
-        return std::equal(accepting_.begin(), accepting_.end(), at);
+    bool same(const int32_t* table, const ByteSet& spelled) const {
+        if (table[0] + size_t{1} != first_.size() || table[2] != least || table[3] != most) return false;
+        bool equal = std::equal(accepting_.begin(), accepting_.end(), accepting(table));
+        size_t edges = 0, states = 0;
+        each_edge(table, spelled, [&](const Edge& e) { equal = equal && edges < edges_.size() && edges_[edges] == e, ++edges; },
+                  [&] { equal = equal && first_[++states] == static_cast<int32_t>(edges); });
+        return equal;
     }
 
     size_t memory() const {
@@ -108,6 +107,21 @@ class ByteGraph {
 
   private:
     static constexpr int kFew = 8;   // edges up to which looking at each beats a search
+
+    static const int32_t* accepting(const int32_t* table) { return table + kHeader + 1 + table[0] + 2 * static_cast<size_t>(table[1]); }
+
+    // Calls `edge` with those edges that some byte of `spelled` goes along, and `end` behind the ones of each state.
+    template <class F, class G>
+    static void each_edge(const int32_t* table, const ByteSet& spelled, F edge, G end) {
+        const int32_t *begin = table + kHeader, *at = begin + 1 + table[0];
+        for (int32_t s = 0; s < table[0]; ++s) {
+            for (int32_t i = begin[s]; i < begin[s + 1]; ++i, at += 2) {
+                const Edge e{static_cast<uint8_t>(at[0] & 255), static_cast<uint8_t>(at[0] >> 8 & 255), static_cast<uint8_t>(at[0] >> 16), at[1]};
+                if (spelled.has(e.low) || !(ByteSet::range(e.low, e.high) & spelled).empty()) edge(e);
+            }
+            end();
+        }
+    }
 
     const Edge* find(int32_t state, uint8_t byte) const {
         const Edge *from = begin(state), *to = end(state);
@@ -199,13 +213,15 @@ class ByteGraph {
 
 class ExplicitAutomaton : public Derivation {
   public:
-    ExplicitAutomaton(Expressions& expressions, int32_t self, const int32_t* table) : e_(expressions), self_(self), graph_(table), places_(expressions) {
+    ExplicitAutomaton(Expressions& expressions, int32_t self, const int32_t* table)
+        : e_(expressions), self_(self), graph_(table, expressions.spelled()), places_(expressions) {
         e_.hold(graph_.memory());
     }
 
     int32_t start() override { return target({0, 0}); }
     bool accepts(int32_t id) const override { return graph_.accepts(at(id)); }
     int32_t nearest(int32_t id) const override { return graph_.nearest(at(id)); }
+    bool knows_bytes() const override { return true; }
     const ByteGraph* graph() const override { return &graph_; }
 
     // Where a state stands; one that does not count any more has the count that is asked for.
@@ -247,7 +263,7 @@ class ExplicitAutomaton : public Derivation {
         for (int twin = 0;; ++twin) {   // others may have the same hash
             const std::string name = "automaton " + std::to_string(hash) + " " + std::to_string(twin);
             const int32_t start = e.lazily(name, [&](int32_t self) { return std::make_unique<ExplicitAutomaton>(e, self, table); });
-            if (e.derivation(name).graph()->same(table)) return start;
+            if (e.derivation(name).graph()->same(table, e.spelled())) return start;
         }
     }
 

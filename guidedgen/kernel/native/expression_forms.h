@@ -102,7 +102,9 @@ class ExpressionForms : public ExpressionTable {
 
     int32_t lazy(int32_t source, int32_t state) {
         const bool nullable = sources_.all[source]->accepts(state);
-        return intern({Op::Lazy, nullable, !sources_.all[source]->sure(), 0, source, state, 0, -1, nullable ? 0 : 1});
+        const Derivation& d = *sources_.all[source];
+        const bool sure = d.sure() && (prints_ || d.knows_bytes());
+        return intern({Op::Lazy, nullable, !sure, 0, source, state, 0, -1, nullable ? 0 : 1});
     }
 
   protected:

@@ -37,7 +37,8 @@ struct Derivation {
     virtual int32_t start() = 0;   // its expression
     virtual Partition derive(int32_t state) = 0;
     virtual bool accepts(int32_t state) const = 0;
-    virtual bool sure() const { return true; }
+    virtual bool sure() const { return true; }   // as long as all of ASCII that is printable can be written
+    virtual bool knows_bytes() const { return false; }   // that holds whatever can be written
     virtual int32_t nearest(int32_t state) const = 0;    // no text from the state has fewer bytes; falls by 1 a byte at most
     virtual const class ByteGraph* graph() const { return nullptr; }   // where its states are those of an explicit automaton
 };

@@ -1,5 +1,8 @@
 // The table of hash-consed expressions: equal nodes have one id, and what is plain to see of each is noted when it is made.
 //
+// The languages are those of texts that can be written: bytes that no token of the vocabulary has are taken out of every set, so
+// that what needs one is visibly empty. Marks in obligations stay.
+//
 // Languages may be marked as parts of a universe (that of all JSON strings, say), which unions and concatenations then make
 // use of. Nothing here simplifies: expression_forms.h does.
 #pragma once
@@ -20,7 +23,9 @@ class ExpressionTable {
   public:
     static constexpr int32_t kEmpty = 0, kEpsilon = 1, kAll = 2;  // no string, the empty string, every string
 
-    explicit ExpressionTable(Limits limits) : limits_(limits), work_(limits) {
+    explicit ExpressionTable(Limits limits, const ByteSet& spelled = ByteSet::all())
+        : limits_(limits), work_(limits), spelled_(spelled | marks()), prints_(ByteSet::range(' ', '~').subset_of(spelled)),
+          complete_((ByteSet::range(0, 0xBF) | ByteSet::range(0xC2, 0xF4)).subset_of(spelled)) {
         nodes_.push_back({Op::Empty, false, false, 0});
         nodes_.push_back({Op::Epsilon, true, false, 0});
         nodes_.push_back({Op::Repeat, true, false, 0, 3, 0, 0, -1});  // kAll = any byte, any number of times
@@ -45,8 +50,17 @@ class ExpressionTable {
     }
     void hold(size_t bytes) { held_ += static_cast<int64_t>(bytes); }   // memory that a derivation takes
 
-    int32_t bytes(const ByteSet& set) {
+    // The bytes that texts can be written with, and the marks; whether all printable ones of ASCII are among them, and whether all
+    // of UTF-8 are (RFC 3629, section 4).
+    const ByteSet& spelled() const { return spelled_; }
+    bool prints() const { return prints_; }
+    bool complete() const { return complete_; }
+    bool spells(const ByteSet& set) const { return set.subset_of(spelled_); }
+
+    int32_t bytes(ByteSet set) {
+        set = set & spelled_;
         if (set.empty()) return kEmpty;
+        if (set == spelled_) set = ByteSet::all();   // what can be written of "any byte" is the same
         auto& bucket = set_index_[set.hash()];
         int32_t found = -1;
         for (int32_t i : bucket)
@@ -131,6 +145,8 @@ class ExpressionTable {
 
     Limits limits_;
     Work work_;
+    const ByteSet spelled_;
+    const bool prints_, complete_;
     Paged<Expr> nodes_;
     std::vector<int32_t> args_;    // parts of Or and And
     std::vector<ByteSet> sets_;
@@ -170,6 +186,8 @@ class ExpressionTable {
         if (e.op != Op::Or || depth >= kPlain || e.b > kPlain) return false;
         return all_parts(e, [&](int32_t part) { return ends_with(part, ends, depth + 1); });
     }
+
+    static ByteSet marks() { return ByteSet::single(kBeginningMark) | ByteSet::single(kTerminalMark) | ByteSet::single(kEndMark); }
 
     // Where an expression that is no list stands in the index.
     static size_t last_part(const Expr& e) { return static_cast<size_t>(e.op == Op::Concat ? std::max(e.a, e.b) : e.op == Op::Lazy ? e.b : e.a); }

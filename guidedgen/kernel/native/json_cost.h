@@ -16,9 +16,9 @@ class Costs {
     Costs(Meaning& meaning, Progress& progress, Satisfiability& sat, JsonLayout& layout)
         : meaning_(meaning), progress_(progress), sat_(sat), layout_(layout), formulas_(meaning.formulas()) {}
 
-    // Bytes of the shortest text that an expression holds.
+    // Bytes of the shortest text that an expression holds. What cannot be written, a comma say, is wanted nowhere and costs nothing.
     int64_t length(int32_t expr) {
-        if (expr == Expressions::kEpsilon) return 0;
+        if (expr == Expressions::kEpsilon || expr == Expressions::kEmpty) return 0;
         return meaning_.lexer().distance(meaning_.state(expr));
     }
 
@@ -132,8 +132,9 @@ class Costs {
     int64_t member(int32_t key_class, int32_t goal, int level) {
         if (goal == Formulas::kFalse) return kFar;
         const int32_t key = progress_.key(key_class);
-        const int64_t name = key >= 0 ? static_cast<int64_t>(Meaning::plain_spelling(meaning_.table().text(key)).size())
-                             : length(progress_.content(key_class));
+        const bool plain = key >= 0 && meaning_.lexer().expressions().complete();
+        const int64_t name = plain ? static_cast<int64_t>(Meaning::plain_spelling(meaning_.table().text(key)).size())
+                                   : length(key >= 0 ? meaning_.spelled({meaning_.table().text(key)}) : progress_.content(key_class));
         return std::min(kFar, length(layout_.before(level, false)) + 2 + name + length(layout_.colon()) + value(goal));
     }
 

@@ -18,6 +18,7 @@ class JsonMachine : public JsonBranches {
                 const JsonOptions& options)
         : JsonBranches(std::move(table), lexer, std::move(languages), options), layout_(lexer->expressions(), options),
           costs_(meaning_, progress_, sat_, layout_), lexer_(*lexer), all_containers_(options.all_containers), quote_(layout_.text("\"")) {
+        if (!lexer->expressions().complete()) meaning_.set_written(JsonWritten(layout_));
         check_texts();
         root_ = meaning_.var(meaning_.table().root, 0);
         if (!sat_.goal(root_))

@@ -25,6 +25,28 @@ class Meaning : public Truths {
           texts_(languages_->texts), numbers_(languages_->numbers), bounds_(*table_, formulas_, options), canonical_(options.canonical),
           every_spelling_(options.whitespace == 1) {}
 
+    // Whether it is plain to see that some value satisfies a goal: most schemas allow a kind of value without saying more about
+    // it, and then no language has to be built to know that. False: that has to be found out.
+    bool plainly_some(int32_t f) const {
+        const Formula& v = formulas_.at(f);
+        if (v.op != FOp::Var || !lexer_->trie().spells_text || !lexer_->expressions().prints()) return false;
+        const SchemaNode& n = table_->nodes[static_cast<size_t>(v.a)];
+        if (n.always >= 0 || n.in_place) return n.always == 1;
+        const bool any_string = (n.types & kString) && !n.string && (!n.has_values || lexer_->expressions().complete());   // a given one may need any byte
+        const bool any_number = (n.types & kNumber) == kNumber && !n.number;
+        if (n.has_values)
+            return std::any_of(n.values.begin(), n.values.end(), [&](int32_t id) {
+                const Kind kind = table_->values[static_cast<size_t>(id)].kind;
+                return kind == Kind::String ? any_string : kind == Kind::Number ? any_number : kind == Kind::Null ? (n.types & kNull) != 0
+                       : kind == Kind::True || kind == Kind::False ? (n.types & kBoolean) != 0 : false;
+            });
+        if (any_string || (n.types & (kNull | kBoolean)) || ((n.types & kNumber) && !n.number)) return true;
+        if ((n.types & kString) && n.string->pattern < 0 && n.string->format < 0 && !n.string->content &&
+            (n.string->max_length < 0 || n.string->min_length <= n.string->max_length)) return true;
+        if ((n.types & kArray) && (!n.array || (n.array->min_items == 0 && (n.array->contains < 0 || n.array->min_contains == 0)))) return true;
+        return (n.types & kObject) && (!n.object || (n.object->required.empty() && n.object->min_properties == 0));
+    }
+
     Lexer& lexer() { return *lexer_; }
     Texts& texts() { return texts_; }
     LexState* state(int32_t expr) { return lexer_->state(expr); }
@@ -33,6 +55,7 @@ class Meaning : public Truths {
     // The contents of strings (between the quotes) for which a formula over variables holds: without `all_spellings`, texts
     // out of an enumeration are only there as serialisers write them.
     int32_t strings(int32_t f, bool all_spellings = false) {
+        if (!written_.has(Kind::String)) return Expressions::kEmpty;
         all_spellings |= every_spelling_;
         auto& memo = strings_[all_spellings];
         auto known = memo.find(f);
@@ -74,6 +97,11 @@ class Meaning : public Truths {
             plain.push_back(lexer_->expressions().literal(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
         }
         return lexer_->expressions().either(std::move(plain));
+    }
+
+    // Whether a name can be written at all.
+    bool writes_name(int32_t text) {
+        return lexer_->expressions().complete() || spelled({table_->text(text)}) != Expressions::kEmpty;
     }
 
     // A text between quotes as most serialisers write it: only what has to be escaped is.

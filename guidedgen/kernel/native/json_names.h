@@ -14,6 +14,7 @@ struct KeyClass {
     int32_t key = -1;       // text of a declared name; -1: a class of undeclared names
     int32_t content = -1;   // undeclared: the names, as contents of strings; -1: all but `but`, not worked out yet
     std::vector<int32_t> but;
+    bool written = true;    // a declared name can be written with the vocabulary
 };
 
 // What a pattern (text id) or a propertyNames schema (variable) demands of a name.
@@ -36,6 +37,7 @@ class KeyNames {
     explicit KeyNames(Meaning& meaning) : meaning_(meaning), formulas_(meaning.formulas()) {}
 
     int32_t key(int32_t id) const { return classes_[id].key; }
+    bool written(int32_t id) const { return classes_[id].written; }
     const Plan& plan(int32_t id) const { return plans_[id]; }
     int64_t memory() const { return static_cast<int64_t>(plans_.size() * 256 + classes_.size() * 160 + satisfies_.size() * kSatisfies) + bytes_; }
 
@@ -43,7 +45,7 @@ class KeyNames {
         KeyClass& k = classes_[id];
         if (k.content < 0) {
             k.content = all_but(k.but);
-            meaning_.state(k.content)->alive = 1;   // finitely many are missing
+            if (prints()) meaning_.state(k.content)->alive = 1;   // finitely many are missing
             k.but.clear();
         }
         return k.content;
@@ -63,6 +65,7 @@ class KeyNames {
         plan.ordered = plan.declared.size();
         for (int32_t id : other_classes(names, conditions)) {
             std::vector<std::string> few;
+            if (!prints() && !meaning_.alive(content(id))) continue;
             if (class_conditions_[id].empty() || !spell_out(content(id), few)) {
                 plan.others.push_back(id);
                 continue;
@@ -108,7 +111,7 @@ class KeyNames {
     void declare(Plan& plan, int32_t name) {
         if (!plan.index.emplace(name, static_cast<int32_t>(plan.declared.size())).second) return;
         auto found = declared_.emplace(name, static_cast<int32_t>(classes_.size()));
-        if (found.second) add_class({name, 0, {}}, {});
+        if (found.second) add_class({name, 0, {}, meaning_.writes_name(name)}, {});
         plan.declared.push_back(found.first->second);
     }
 
@@ -159,7 +162,7 @@ class KeyNames {
         for (size_t i = 0; i < all.size(); ++i) {
             if (all[i].back()) continue;
             const int32_t names_of = told_apart(contents, all, i);
-            meaning_.state(names_of)->alive = 1;
+            if (prints()) meaning_.state(names_of)->alive = 1;
             ids.push_back(add_class({-1, names_of, {}}, satisfied(conditions, all[i])));
         }
         return ids;
@@ -266,9 +269,12 @@ class KeyNames {
                 });
             }
         }
-        static constexpr char plain[] = "^[^\"\\\\\\x00-\\x1f]*$";   // what is found: names that need no escape
-        return !meaning_.alive(meet(content, meaning_.texts().complement(meaning_.texts().pattern(plain))));
+        // What is found: names that need no escape.
+        return !meaning_.alive(meet(content, meaning_.texts().complement(meaning_.texts().plain())));
     }
+
+    // Whether the vocabulary can write what names usually consist of.
+    bool prints() const { return meaning_.lexer().expressions().prints(); }
 
     static constexpr int64_t kSatisfies = 96;   // bytes that a memoised answer takes
     static constexpr size_t kMostNames = 64, kLongestName = 64;
@@ -279,9 +285,9 @@ class KeyNames {
     Meaning& meaning_;
     Formulas& formulas_;
     Products products_{meaning_.lexer()};
-    std::deque<KeyClass> classes_;
+    Stable<KeyClass> classes_;
     std::vector<std::vector<Condition>> class_conditions_;   // sorted, as conditions are
-    std::deque<Plan> plans_;
+    Stable<Plan> plans_;
     std::map<std::pair<std::vector<int32_t>, std::vector<Condition>>, int32_t> plan_ids_;
     std::map<std::pair<int32_t, Condition>, bool> satisfies_;
     int64_t bytes_ = 0;                                      // of conditions

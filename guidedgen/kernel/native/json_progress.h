@@ -17,6 +17,7 @@ class Progress {
     // The text of a declared name, or -1 for a class of undeclared ones; and their contents.
     int32_t key(int32_t key_class) const { return names_.key(key_class); }
     int32_t content(int32_t key_class) { return names_.content(key_class); }
+    bool written(int32_t key_class) const { return names_.written(key_class); }
     const Plan& plan(int32_t id) const { return names_.plan(id); }
     int32_t plan_of(const std::vector<int32_t>& formulas) { return names_.plan_of(formulas); }
     int64_t memory() const { return names_.memory() + static_cast<int64_t>((after_key_.size() + after_item_.size()) * 48); }

@@ -28,7 +28,8 @@ struct Members {
 class Rests {
   public:
     Rests(Meaning& meaning, Progress& progress, bool any_order)
-        : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order) {}
+        : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), any_order_(any_order),
+          gaps_(!meaning.lexer().expressions().complete()) {}
 
     bool any_order() const { return any_order_; }
 
@@ -56,6 +57,7 @@ class Rests {
     }
 
     bool available(const Rest& rest, int32_t place) const {
+        if (gaps_ && !progress_.written(progress_.plan(rest.plan).declared[static_cast<size_t>(place)])) return false;
         if (!any_order_ && static_cast<size_t>(place) < progress_.plan(rest.plan).ordered) return place >= rest.rank;
         const Seen& seen = seen_sets_.at(rest.seen);
         const size_t word = static_cast<size_t>(place) >> 6;
@@ -160,7 +162,7 @@ class Rests {
     Meaning& meaning_;
     Progress& progress_;
     Formulas& formulas_;
-    const bool any_order_;
+    const bool any_order_, gaps_;   // gaps: some names cannot be written
     SeenSets seen_sets_;
     std::unordered_map<int32_t, Members> members_;
 };

@@ -32,6 +32,7 @@ class Satisfiability : public Rests {
     // Whether some value satisfies a goal.
     bool goal(int32_t f) {
         if (f <= Formulas::kTrue) return f == Formulas::kTrue;
+        if (meaning_.plainly_some(f)) return true;
         auto known = goals_.find(f);
         if (known != goals_.end()) {
             if (known->second < 2) return known->second == 1;
@@ -345,7 +346,8 @@ class Satisfiability : public Rests {
         }
         for (Kind kind : {Kind::Array, Kind::Object})
             if (meaning_.expand(goal_, kind) != Formulas::kFalse) return true;
-        if (meaning_.alive(meaning_.strings(goal_)) || meaning_.alive(meaning_.numbers(goal_))) return true;
+        if (meaning_.alive(meaning_.strings(goal_)) || meaning_.alive(meaning_.numbers(goal_)))
+            return meaning_.lexer().expressions().prints() || not_proved(goal_);   // there are many, if all digits and letters can be written
         int64_t literals = 0;
         for (Kind kind : {Kind::Null, Kind::True, Kind::False}) literals += meaning_.expand(goal_, kind) == Formulas::kTrue;
         return literals >= count;
@@ -399,7 +401,7 @@ class Satisfiability : public Rests {
     bool enough(const Members& m, const Rest& rest, int64_t count) {
         const Plan& plan = progress_.plan(rest.plan);
         for (int32_t other : plan.others)
-            if (member_goal(m.forms, other) != Formulas::kFalse) return true;
+            if (member_goal(m.forms, other) != Formulas::kFalse) return meaning_.lexer().expressions().prints() || not_proved(m.forms);
         std::vector<int32_t> required = m.required == Formulas::kTrue ? std::vector<int32_t>{} : formulas_.args(m.required);
         for (size_t place = 0; count > 0 && place < plan.declared.size(); ++place) {
             const int32_t id = plan.declared[place];

@@ -4,12 +4,12 @@
 // is worked out by json_machine.h.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <unordered_map>
 #include <vector>
 
 #include "json_rests.h"
+#include "stable.h"
 
 namespace guidedgen {
 
@@ -44,6 +44,8 @@ class JsonStates {
     int64_t count() const { return static_cast<int64_t>(states_.size()); }
 
   protected:
+    JsonStates() { stacks_.emplace_back(); }
+
     struct Known {
         State state;
         bool ready = false;
@@ -107,9 +109,9 @@ class JsonStates {
         return static_cast<int32_t>(states_.size()) - 1;
     }
 
-    std::deque<Known> states_;
-    std::deque<Frame> frames_;
-    std::deque<Stack> stacks_ = std::deque<Stack>(1);   // the first: around the whole text
+    Stable<Known> states_;
+    Stable<Frame> frames_;
+    Stable<Stack> stacks_;   // the first: around the whole text
     std::vector<std::vector<int32_t>> lists_;   // of goals
     int64_t bytes_ = 0;   // of edges
 

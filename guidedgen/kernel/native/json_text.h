@@ -33,8 +33,17 @@ class Texts {
 
     // The content of any string with each character in one spelling, or two: searches for texts need no others.
     int32_t canonical() {
-        if (canonical_ < 0) canonical_ = e_.repeat(e_.either(canonical_characters()), 0, -1);
+        if (canonical_ < 0) canonical_ = e_.prints() ? e_.repeat(e_.either(canonical_characters()), 0, -1) : any_;
         return canonical_;
+    }
+
+    // All texts that need no escape, in all spellings.
+    int32_t plain() {
+        static constexpr char pattern_of_plain[] = "^[^\"\\\\\\x00-\\x1f]*$";
+        if (plain_ >= 0) return plain_;
+        if (e_.complete()) return plain_ = pattern(pattern_of_plain);
+        const CharSet escaped = CharSet::of({{0, 0x1F}}) | CharSet::from("\"\\");
+        return plain_ = e_.repeat(spellings_.spell(~(escaped | spellings_.unwritten())), 0, -1);
     }
 
     // One text in all spellings; a text with a lone surrogate has none.
@@ -140,8 +149,8 @@ class Texts {
     // Whether a text is in a content.
     bool holds(int32_t content, std::string_view utf8) {
         for (uint32_t code : code_points(utf8)) {
-            if (code - 0xD800 < 0x800) return false;
-            for (uint8_t byte : plain(code))
+            if (code - 0xD800 < 0x800 || spellings_.spell(code) == Expressions::kEmpty) return false;
+            for (uint8_t byte : spellings_.some(code, plain(code)))
                 if ((content = after(content, byte)) == Expressions::kEmpty) return false;
         }
         return e_.at(content).nullable;
@@ -198,7 +207,7 @@ class Texts {
                 sequence({bytes(0xEE, 0xEF), more, more}), sequence({bytes(0xF0, 0xF0), bytes(0x90, 0xBF), more, more}),
                 sequence({bytes(0xF1, 0xF3), more, more, more}), sequence({bytes(0xF4, 0xF4), bytes(0x80, 0x8F), more, more}),
                 sequence({bytes('\\', '\\'), e_.bytes(shorts)}),
-                sequence({bytes('\\', '\\'), bytes('u', 'u'), zero, zero, bytes('0', '1'), hex})};
+                sequence({bytes('\\', '\\'), bytes('u', 'u'), zero, zero, bytes('0', '1'), hex}), spellings_.spell(spellings_.unwritten())};
     }
 
     int32_t spelled(std::string_view utf8, int32_t rest) {
@@ -288,7 +297,7 @@ class Texts {
 
     Expressions& e_;
     Spellings spellings_;
-    int32_t any_, canonical_ = -1, documents_ = -1;
+    int32_t any_, canonical_ = -1, plain_ = -1, documents_ = -1;
     Memo patterns_, wholes_, formats_;
     std::unordered_map<int32_t, int32_t> complements_;
 };

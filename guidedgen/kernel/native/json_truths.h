@@ -7,6 +7,7 @@
 #include <map>
 
 #include "json_formula.h"
+#include "json_written.h"
 #include "schema_nodes.h"
 
 namespace guidedgen {
@@ -43,11 +44,15 @@ class Truths {
     // A formula over variables, for one kind of value: literals give true or false, arrays and objects formulas over atoms.
     int32_t expand(int32_t f, Kind kind) {
         auto& memo = expanded_[static_cast<size_t>(kind)];
-        return formulas_.rebuild(f, memo, [&](int32_t leaf) {
+        const int32_t made = formulas_.rebuild(f, memo, [&](int32_t leaf) {
             const Formula v = formulas_.at(leaf);
             return v.op == FOp::Var ? truth(v.a, v.b, kind) : leaf;
         });
+        return written_.everything ? made : as_far_as_written(made, kind);
     }
+
+    // Before anything is expanded.
+    void set_written(const JsonWritten& written) { written_ = written; }
 
     int64_t formulas_memory() const { return formulas_.memory() + static_cast<int64_t>(truths_.size() * 64); }
 
@@ -193,6 +198,13 @@ class Truths {
         return formulas_.all(std::move(parts));
     }
 
+    int32_t as_far_as_written(int32_t f, Kind kind) {
+        if (!written_.has(kind)) return Formulas::kFalse;
+        if (kind == Kind::Array && written_.most_items >= 0) return formulas_.both(f, formulas_.max_count(FOp::MaxItems, written_.most_items));
+        if (kind == Kind::Object && written_.most_members >= 0) return formulas_.both(f, formulas_.max_count(FOp::MaxProps, written_.most_members));
+        return f;
+    }
+
     // The connectives of a node; `sub` gives the formula of a schema that applies to the same value.
     template <class F>
     void each_in_place(int32_t node, int32_t scope, F sub, std::vector<int32_t>& parts) {
@@ -322,6 +334,7 @@ class Truths {
     }
 
   protected:
+    JsonWritten written_;
     std::shared_ptr<SchemaTable> table_;
     Formulas formulas_;
 

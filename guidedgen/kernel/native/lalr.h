@@ -99,6 +99,16 @@ class Lalr {
         return states_++;
     }
 
+    // Guests are terminals that no scanner reads: symbols of the grammar around, which stand where the automaton expects them.
+    void note_guest(int32_t terminal) {
+        guest_.resize(static_cast<size_t>(terminals_), 0);
+        guest_[static_cast<size_t>(terminal)] = 1;
+    }
+    bool has_guests() const { return !guest_.empty(); }
+    bool guest(int32_t terminal) const { return has_guests() && terminal < terminals_ && guest_[static_cast<size_t>(terminal)]; }
+    // Whether a scanner reads it.
+    bool lexed(int32_t terminal) const { return terminal < terminals_ && terminal_symbol[terminal] >= 0 && !guest(terminal); }
+
     int32_t terminals() const { return terminals_; }
     int32_t end_of_text() const { return terminals_; }
     bool scans() const { return !scanner_of_.empty(); }
@@ -114,6 +124,19 @@ class Lalr {
 
     // A state to shift to, -1 - rule to reduce, or kNone.
     int32_t action(int32_t state, int32_t terminal) const { return find(action_first_, action_terminal_, action_, state, terminal); }
+    // The actions of a state for terminals that are asked for in ascending order.
+    class Actions {
+      public:
+        Actions(const Lalr& machine, int32_t state) : m_(machine), at_(machine.action_first_[state]), end_(machine.action_first_[state + 1]) {}
+        int32_t of(int32_t terminal) {
+            while (at_ < end_ && m_.action_terminal_[at_] < terminal) ++at_;
+            return at_ < end_ && m_.action_terminal_[at_] == terminal ? m_.action_[at_] : kNone;
+        }
+
+      private:
+        const Lalr& m_;
+        int32_t at_, end_;
+    };
     // The state after a nonterminal, or kNone.
     int32_t after(int32_t state, int32_t nonterminal) const { return find(goto_first_, goto_nonterminal_, goto_, state, nonterminal); }
     int32_t left(int32_t rule) const { return left_[rule]; }
@@ -183,6 +206,7 @@ class Lalr {
     int64_t least() const { return cost_[left_[0]]; }
 
     int64_t terminal_cost(int32_t terminal) const { return terminal_cost_[terminal]; }
+    const std::vector<int64_t>& terminal_costs() const { return terminal_cost_; }
 
     // Of what follows a place in a rule.
     int64_t rest(int32_t rule, int32_t place) const {
@@ -256,6 +280,7 @@ class Lalr {
     std::vector<int32_t> left_, rule_first_, body_, action_first_, action_terminal_, action_, goto_first_, goto_nonterminal_, goto_, kernel_first_,
         kernel_rule_, kernel_place_, scanner_of_, order_first_, order_, owner_first_, owner_;
     std::unordered_map<int32_t, std::vector<int32_t>> by_left_;
+    std::vector<uint8_t> guest_;
     std::vector<int64_t> terminal_cost_, cost_;
     bool always_ends_ = false;
     std::unordered_map<int32_t, AfterCosts> after_cost_;

@@ -45,15 +45,16 @@ class LalrLexemes {
     // The same under an obligation: where texts begin that it lets through. `ignored`: of those that are ignored.
     const std::vector<LexState*>& under(int32_t obligation, int32_t state, int32_t terminal, int32_t column, bool ignored) {
         const Under key{machine_.scanner(state), obligation, terminal, ignored ? kIgnored : column};
-        const auto known = under_.find(key);
-        if (known != under_.end()) return known->second;
+        const int32_t known = under_index_.find(key.hash(), [&](int32_t id) { return under_[static_cast<size_t>(id)].first == key; });
+        if (known >= 0) return under_[static_cast<size_t>(known)].second;
         std::vector<LexState*> made;
         for (LexState* plain : ignored ? of_ignored(state, terminal) : of(state, terminal, column)) {
             LexState* start = obligations_.start(plain, obligation);
             if (start && lexer_.can_continue(start)) made.push_back(start);
         }
         lexer_.expressions().work().hold(kUnder);
-        return under_.emplace(key, std::move(made)).first->second;
+        under_index_.insert(key.hash(), static_cast<int32_t>(under_.size()));
+        return under_.emplace_back(key, std::move(made)).second;
     }
 
     // Texts that a terminal takes a beginning of. What it tracks besides its texts are beginnings that it takes nothing of.
@@ -65,7 +66,7 @@ class LalrLexemes {
         return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
     }
 
-    int64_t memory() const { return static_cast<int64_t>(known_.size() * 128 + columns_.size() * 64 + under_.size() * kUnder); }
+    int64_t memory() const { return static_cast<int64_t>(known_.size() * 128 + columns_.size() * 64 + under_.size() * kUnder + pairs_.size() * sizeof(Pair)); }
 
   private:
     struct Known {
@@ -75,17 +76,16 @@ class LalrLexemes {
 
     static constexpr int32_t kIgnored = -2;   // for a column
     static constexpr int64_t kUnder = 128;
+    static constexpr size_t kMostPairs = 64;   // of states
 
     struct Under {
         int32_t scanner, obligation, terminal, column;
         bool operator==(const Under& o) const {
             return scanner == o.scanner && obligation == o.obligation && terminal == o.terminal && column == o.column;
         }
-    };
-    struct UnderHash {
-        size_t operator()(const Under& u) const {
-            const uint64_t terminal = mix(static_cast<uint32_t>(u.terminal), static_cast<uint32_t>(u.column));
-            return mix(mix(static_cast<uint32_t>(u.scanner), static_cast<uint32_t>(u.obligation)), terminal);
+        uint64_t hash() const {
+            const uint64_t lexeme = mix(static_cast<uint32_t>(terminal), static_cast<uint32_t>(column));
+            return mix(mix(static_cast<uint32_t>(scanner), static_cast<uint32_t>(obligation)), lexeme);
         }
     };
 
@@ -93,16 +93,50 @@ class LalrLexemes {
         std::vector<LexState*> found;
         machine_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
             if (machine_.ignores(ordered) || (ordered != terminal && !machine_.owns(place, terminal))) return;
-            std::vector<int32_t> parts{accepted(ordered)}, gone;
-            if (ordered != terminal) parts.push_back(accepted(terminal));
+            std::vector<int32_t> parts{accepted(terminal)}, gone;
+            if (ordered != terminal && !pair(terminal, ordered).within) parts.push_back(accepted(ordered));
             machine_.each_owner(place, [&](int32_t owner) {   // the first that matches owns the text
                 if (owner == terminal) return false;
-                gone.push_back(accepted(owner));
+                if (ordered == terminal || pair(terminal, owner).common) gone.push_back(accepted(owner));
                 return true;
             });
             if (terminal == machine_.newline) parts.push_back(column >= 0 ? ends_at(column) : blank_line());
             found.push_back(scanned(scanner, place, std::move(parts), std::move(gone)));
         });
+        return found;
+    }
+
+    // What is known of the texts of two terminals: keywords mostly are names, and no two of them have a text in common.
+    struct Pair {
+        bool known = false;
+        bool common = true;    // perhaps some are of both
+        bool within = false;   // all of the first one's are the second one's
+    };
+
+    Pair pair(int32_t one, int32_t other) {
+        if (pairs_.empty()) pairs_.resize(exprs_.size() * exprs_.size());
+        Pair& known = pairs_[static_cast<size_t>(one) * exprs_.size() + static_cast<size_t>(other)];
+        if (!known.known) known = compared(lexer_.state(accepted(one)), lexer_.state(accepted(other)));
+        return known;
+    }
+
+    Pair compared(LexState* one, LexState* other) {
+        if ((lexer_.first(one) & lexer_.first(other)).empty()) return {true, one->accepting && other->accepting, false};
+        Pair found{true, false, true};
+        std::vector<std::pair<LexState*, LexState*>> met{{one, other}};
+        for (size_t i = 0; i < met.size(); ++i) {
+            const auto [a, b] = met[i];
+            lexer_.expressions().spend(1);
+            found.common = found.common || (a->accepting && b->accepting);
+            found.within = found.within && !(a->accepting && !b->accepting) && lexer_.first(a).subset_of(lexer_.first(b));
+            for (size_t k = 0; k < a->edges.size(); ++k)
+                for (size_t n = 0; n < b->edges.size(); ++n) {
+                    if ((a->edges[k].bytes & lexer_.first(b) & b->edges[n].bytes).empty()) continue;
+                    const std::pair<LexState*, LexState*> next{lexer_.target(a, k), lexer_.target(b, n)};
+                    if (std::find(met.begin(), met.end(), next) == met.end()) met.push_back(next);
+                }
+            if (met.size() > kMostPairs) return {true, true, false};
+        }
         return found;
     }
 
@@ -122,15 +156,16 @@ class LalrLexemes {
     // Texts of the terminal at a place of a scanner's order: those that are in all `parts` and not in `gone`.
     LexState* scanned(int32_t scanner, int32_t place, std::vector<int32_t> parts, std::vector<int32_t> gone) {
         Expressions& e = lexer_.expressions();
-        std::vector<int32_t> tracked;
+        std::vector<int32_t> tracked, matching;
         const ByteSet first = lexer_.first(lexer_.state(e.both(parts)));
         machine_.each_ordered(scanner, [&](int32_t at, int32_t other) {
             if (at == place) tracked.push_back(e.tracked(exprs_[other]));
             if (at >= place || (lexer_.first(lexer_.state(exprs_[other])) & first).empty()) return;
-            gone.push_back(matched(other));
+            matching.push_back(matched(other));
             tracked.push_back(accepted(other));
         });
-        if (!gone.empty()) parts.push_back(e.negate(e.either(std::move(gone))));
+        if (!gone.empty()) parts.push_back(lexer_.without(gone));
+        if (!matching.empty()) parts.push_back(e.negate(e.either(std::move(matching))));
         LexState* made = lexer_.state(e.longest(e.both(std::move(parts)), e.either(std::move(tracked))));
         return lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
     }
@@ -178,7 +213,9 @@ class LalrLexemes {
     Obligations& obligations_;
     const Lalr& machine_;
     std::vector<int32_t> exprs_;
-    std::unordered_map<Under, std::vector<LexState*>, UnderHash> under_;
+    std::deque<std::pair<Under, std::vector<LexState*>>> under_;
+    IdTable under_index_;
+    std::vector<Pair> pairs_;
     std::map<std::tuple<int32_t, int32_t, int32_t>, Known> known_;
     std::map<int32_t, int32_t> columns_;
 };

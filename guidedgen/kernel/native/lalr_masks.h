@@ -28,10 +28,11 @@ class LalrMasks {
         shares_.clear();
         const int32_t state = machine.state_of(item.slot);
         const int32_t blocks = state == machine.start ? LalrBlocks::kOutside : item.nonterminal;
-        TokenPlace& place = readings->places().at(part, at, item.obligation, state);
         const int64_t before = readings->memory();
         Row* below = state == machine.start ? nullptr : item.row;
-        work_.push_back({&readings->from(place, state, machine.blocks.brackets(blocks)), below, blocks});
+        auto begin = [&](TokenPlace& place) { work_.push_back({&readings->from(place, state, machine.blocks.brackets(blocks)), below, blocks}); };
+        if (part) readings->places().each_at(*part, at, item.obligation, state, begin);
+        else begin(readings->places().at(nullptr, 0, item.obligation, state));
         bool sure = true;
         while (sure && !work_.empty()) {
             const Work now = work_.back();
@@ -106,8 +107,7 @@ class LalrMasks {
         const Item top = rows_.pushed(stack);
         for (LexMask* share : readings.shares(skip)) {
             shares_.push_back(share);
-            share->each_end([&](uint32_t at, int32_t left) {
-                TokenPlace& place = readings.places().at(share, at, left, skip.states[0]);
+            readings.places().each_behind(*share, skip.states[0], [&](TokenPlace& place) {
                 if (!place.bytes.empty()) work_.push_back({&readings.from(place, skip.states[0], skip.brackets), top.row, stack.blocks});
             });
         }
@@ -125,10 +125,9 @@ class LalrMasks {
             if (!rows_.clean(after)) return false;
             for (LexMask* share : shares) {
                 shares_.push_back(share);
-                share->each_end([&](uint32_t at, int32_t left) {
+                const int32_t state = after.top();
+                readings.places().each_behind(*share, state, [&](TokenPlace& place) {
                     const Item top = rows_.pushed(after);
-                    const int32_t state = machine.state_of(top.slot);
-                    TokenPlace& place = readings.places().at(share, at, left, state);
                     work_.push_back({&readings.from(place, state, 0), top.row, top.nonterminal});
                 });
             }

@@ -24,7 +24,11 @@ struct TokenPlace {
     int32_t id;
     ByteSet bytes;        // that come next in some token
     std::vector<int32_t> terminals, ignored_terminals;   // that may begin so
-    std::map<int32_t, std::vector<int32_t>> begun;       // by terminal: numbers of PlaceTerminals
+    struct Begun {
+        bool known = false;
+        std::vector<int32_t> numbers;   // of PlaceTerminals
+    };
+    std::vector<Begun> begun;                            // in the order of `terminals`
     std::map<int32_t, std::vector<LexMask*>> lines;      // newlines, by the column that they end on; -1: where they are ignored
     std::map<int32_t, std::vector<LexMask*>> ignored;    // by terminal
 };
@@ -36,8 +40,13 @@ class LalrPlaces {
     // `state`: of the automaton, whose scanner reads on there.
     TokenPlace& at(LexMask* part, uint32_t at, int32_t obligation, int32_t state) {
         const int32_t scanner = machine_.scanner(state);
-        TokenPlace*& known = by_key_[{part, at, obligation, scanner}];
-        if (known) return *known;
+        const auto same = [&](int32_t id) {
+            const TokenPlace& other = places_[static_cast<size_t>(id)];
+            return other.part == part && other.at == at && other.obligation == obligation && other.scanner == scanner;
+        };
+        const uint64_t where = mix(reinterpret_cast<uintptr_t>(part), at);
+        const uint64_t hash = mix(where, mix(static_cast<uint32_t>(obligation), static_cast<uint32_t>(scanner)));
+        if (const int32_t known = index_.find(hash, same); known >= 0) return places_[static_cast<size_t>(known)];
         TokenPlace place{part, at, obligation, scanner, static_cast<int32_t>(places_.size()), {}, {}, {}, {}, {}, {}};
         if (part)
             for (const auto& child : lexer_.children(*part, at)) place.bytes.add(child.byte);
@@ -48,27 +57,46 @@ class LalrPlaces {
             if (machine_.ignores(t)) place.ignored_terminals.push_back(t);
             place.terminals.push_back(t);   // what is ignored as well, where texts of another terminal are its own
         }
+        place.begun.resize(place.terminals.size());
+        bytes_ += kPlace + static_cast<int64_t>(place.begun.size() * sizeof(TokenPlace::Begun));
+        index_.insert(hash, place.id);
         places_.push_back(std::move(place));
-        bytes_ += kPlace;
-        return *(known = &places_.back());
+        return places_.back();
     }
 
-    const PlaceTerminal& terminal(int32_t number) const { return terminals_[static_cast<size_t>(number)]; }
+    // Calls `f` with the places behind an end of a share. Where only few tokens end so, each has a place of its own: other shares end there, too.
+    template <class F>
+    void each_at(LexMask& part, uint32_t at, int32_t obligation, int32_t state, F f) {
+        if (part.remainders[at].size() > kFewEnds) return f(this->at(&part, at, obligation, state));
+        const std::vector<uint32_t> nodes = lexer_.nodes_of(part.remainders[at]);
+        for (uint32_t node : nodes) f(this->at(&lexer_.alone(node), 0, obligation, state));
+    }
 
-    // Numbers of what begins at a place as a terminal, in more than one way perhaps.
-    const std::vector<int32_t>& begun(TokenPlace& place, int32_t state, int32_t terminal) {
-        const auto known = place.begun.find(terminal);
-        if (known != place.begun.end()) return known->second;
-        std::vector<int32_t> made;
+    // The same behind all ends of a share.
+    template <class F>
+    void each_behind(LexMask& share, int32_t state, F f) {
+        share.each_end([&](uint32_t at, int32_t left) { each_at(share, at, left, state, f); });
+    }
+
+    const PlaceTerminal& begun(int32_t number) const { return terminals_[static_cast<size_t>(number)]; }
+    int32_t terminal(int32_t number) const { return terminal_of_[static_cast<size_t>(number)]; }
+
+    // Numbers of what begins at a place as its i-th terminal, in more than one way perhaps.
+    const std::vector<int32_t>& begun(TokenPlace& place, int32_t state, size_t i) {
+        TokenPlace::Begun& begun = place.begun[i];
+        if (begun.known) return begun.numbers;
+        begun.known = true;
+        const int32_t terminal = place.terminals[i];
         auto add = [&](LexMask* share) {
-            made.push_back(static_cast<int32_t>(terminals_.size()));
+            begun.numbers.push_back(static_cast<int32_t>(terminals_.size()));
             terminals_.push_back({terminal, &place, share});
+            terminal_of_.push_back(terminal);
         };
         if (terminal != machine_.newline)
             for (LexMask* share : shares(place, starts(place, state, terminal, -1, false))) add(share);
         else if (!lines(place, state, -1).empty()) add(nullptr);
-        bytes_ += kBegun;
-        return place.begun.emplace(terminal, std::move(made)).first->second;
+        bytes_ += static_cast<int64_t>(begun.numbers.size()) * kBegun;
+        return begun.numbers;
     }
 
     // The same of newlines that the next line follows at a column; -1: of those that are ignored.
@@ -88,15 +116,9 @@ class LalrPlaces {
     int64_t memory() const { return bytes_; }
 
   private:
-    static constexpr int64_t kPlace = sizeof(TokenPlace) + 128, kLines = 96, kBegun = 128;
+    static constexpr size_t kFewEnds = 4;
+    static constexpr int64_t kPlace = sizeof(TokenPlace) + 128, kLines = 96, kBegun = 64;
 
-    using Key = std::tuple<LexMask*, uint32_t, int32_t, int32_t>;
-    struct KeyHash {
-        size_t operator()(const Key& k) const {
-            const uint64_t where = mix(reinterpret_cast<uintptr_t>(std::get<0>(k)), std::get<1>(k));
-            return mix(where, mix(static_cast<uint32_t>(std::get<2>(k)), static_cast<uint32_t>(std::get<3>(k))));
-        }
-    };
     // Bytes that the texts of terminals begin with, whatever stands before.
     void find_first() {
         first_.resize(static_cast<size_t>(machine_.terminals()));
@@ -130,8 +152,9 @@ class LalrPlaces {
     LalrLexemes& lexemes_;
     std::vector<ByteSet> first_;   // by terminal
     std::deque<TokenPlace> places_;
-    std::deque<PlaceTerminal> terminals_;
-    std::unordered_map<Key, TokenPlace*, KeyHash> by_key_;
+    std::deque<PlaceTerminal> terminals_;   // by number
+    std::vector<int32_t> terminal_of_;
+    IdTable index_;   // of places
     int64_t bytes_ = 0;
 };
 

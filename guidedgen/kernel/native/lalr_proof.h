@@ -10,7 +10,7 @@
 // where a state holds nothing else. What is ignored stands in classes of its own: nothing is proved below for those. Where some
 // terminal has no text at all, places that lead nowhere do not count (lalr_fates.h). At the end of the text blocks end without a newline:
 // such a dedent is a class of its own, behind which nothing but its like may stand.
-// What is not proved here is searched for (viability.h).
+// What is not proved here is searched for (viability.h); nothing is proved of automata with guests, whose texts no scanner reads.
 #pragma once
 
 #include <array>
@@ -29,13 +29,13 @@ class LalrProof {
         tracked_.resize(n);
         matched_.resize(n);
         for (int32_t t = 0; t < n; ++t) {
-            if (m_.terminal_symbol[t] < 0) continue;
+            if (!m_.lexed(t)) continue;
             text_[t] = lexer_.state(lexemes.texts(t));
             any_[t] = lexer_.state(lexemes.accepted(t));
             tracked_[t] = lexer_.state(lexemes.tracked(t));
             matched_[t] = lexer_.state(lexemes.matched(t));
         }
-        holds_ = m_.scans() && fates.known() && brackets_hold() && newline_holds();
+        holds_ = m_.scans() && !m_.has_guests() && fates.known() && brackets_hold() && newline_holds();
         if (!holds_) return;
         find_samples();
         find_barred();

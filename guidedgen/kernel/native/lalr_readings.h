@@ -60,9 +60,11 @@ class LalrReadings {
         if (const Result* known = find(key)) return *known;
         Result made;
         std::vector<int32_t> numbers;
-        for (int32_t t : place.terminals) {
-            if ((t == machine_.newline && brackets > 0) || machine_.action(state, t) == Lalr::kNone) continue;
-            const auto& begun = places_.begun(place, state, t);
+        Lalr::Actions actions(machine_, state);
+        for (size_t i = 0; i < place.terminals.size(); ++i) {
+            const int32_t t = place.terminals[i];
+            if ((t == machine_.newline && brackets > 0) || actions.of(t) == Lalr::kNone) continue;
+            const auto& begun = places_.begun(place, state, i);
             numbers.insert(numbers.end(), begun.begin(), begun.end());
         }
         read(made, numbers, nullptr, state, brackets);
@@ -107,16 +109,12 @@ class LalrReadings {
     struct Key {
         int32_t read, state, brackets;
         bool operator==(const Key& o) const { return read == o.read && state == o.state && brackets == o.brackets; }
-    };
-    struct KeyHash {
-        size_t operator()(const Key& k) const {
-            return mix(mix(static_cast<uint32_t>(k.read), static_cast<uint32_t>(k.state)), static_cast<uint32_t>(k.brackets));
-        }
+        uint64_t hash() const { return mix(mix(static_cast<uint32_t>(read), static_cast<uint32_t>(state)), static_cast<uint32_t>(brackets)); }
     };
 
     const Result* find(const Key& key) const {
-        const auto known = results_.find(key);
-        return known == results_.end() ? nullptr : &known->second;
+        const int32_t known = result_index_.find(key.hash(), [&](int32_t id) { return results_[static_cast<size_t>(id)].first == key; });
+        return known < 0 ? nullptr : &results_[static_cast<size_t>(known)].second;
     }
 
     const Result& keep(const Key& key, Result made) {
@@ -126,7 +124,8 @@ class LalrReadings {
         made.tokens.shrink_to_fit();
         bytes_ += kResult + static_cast<int64_t>(made.tokens.size() * 4 + made.shares.size() * 8 + made.pending.size() * sizeof(Pending)) +
                   static_cast<int64_t>(made.lines.size() + made.skips.size()) * kStates;
-        return results_.emplace(key, std::move(made)).first->second;
+        result_index_.insert(key.hash(), static_cast<int32_t>(results_.size()));
+        return results_.emplace_back(key, std::move(made)).second;
     }
 
     static bool same(const Pending& a, const Pending& b) { return a.pops == b.pops && a.nonterminal == b.nonterminal && a.brackets == b.brackets; }
@@ -166,25 +165,28 @@ class LalrReadings {
     }
 
     void sort(std::vector<int32_t>& numbers) const {
-        std::sort(numbers.begin(), numbers.end(), [this](int32_t a, int32_t b) {
-            const int32_t x = places_.terminal(a).terminal, y = places_.terminal(b).terminal;
+        const auto before = [this](int32_t a, int32_t b) {
+            const int32_t x = places_.terminal(a), y = places_.terminal(b);
             return x != y ? x < y : a < b;
-        });
+        };
+        if (!std::is_sorted(numbers.begin(), numbers.end(), before)) std::sort(numbers.begin(), numbers.end(), before);
         numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
     }
 
     // Reads terminals with a state on top, as far as it takes. `all`: the same ones, where they are known as what is to be read.
     void read(Result& made, const std::vector<int32_t>& numbers, const ToRead* all, int32_t state, int32_t brackets) {
         std::vector<Pending> here;   // after reductions down to the state
+        if (all && reduce_all(made, here, *all, state, brackets)) return lift_all(made, here, state);
+        Lalr::Actions actions(machine_, state);
         std::vector<std::pair<int32_t, std::vector<int32_t>>> reduced;   // by rule
         for (size_t i = 0; i < numbers.size();) {
-            const int32_t terminal = places_.terminal(numbers[i]).terminal;
+            const int32_t terminal = places_.terminal(numbers[i]);
             const size_t from = i;
-            while (i < numbers.size() && places_.terminal(numbers[i]).terminal == terminal) ++i;
+            while (i < numbers.size() && places_.terminal(numbers[i]) == terminal) ++i;
             lexer_.expressions().spend(static_cast<int64_t>(i - from));
-            const int32_t action = machine_.action(state, terminal);
+            const int32_t action = actions.of(terminal);
             if (action >= 0) {
-                for (size_t k = from; k < i; ++k) shift(made, here, places_.terminal(numbers[k]), action, state, brackets);
+                for (size_t k = from; k < i; ++k) shift(made, here, places_.begun(numbers[k]), action, state, brackets);
             } else if (action != Lalr::kNone) {
                 auto of_rule = std::find_if(reduced.begin(), reduced.end(), [&](const auto& entry) { return entry.first == -1 - action; });
                 if (of_rule == reduced.end()) of_rule = reduced.insert(of_rule, {-1 - action, {}});
@@ -193,10 +195,32 @@ class LalrReadings {
             }
         }
         for (auto& [rule, rest] : reduced) {
-            const ToRead* left = all && rest.size() == numbers.size() ? all : to_read(std::move(rest));
-            const int32_t length = machine_.length(rule);
-            (length > 0 ? made.pending : here).push_back({std::max(length - 1, 0), machine_.left(rule), brackets, left});
+            reduce(made, here, rule, all && rest.size() == numbers.size() ? all : to_read(std::move(rest)), brackets);
         }
+        lift_all(made, here, state);
+    }
+
+    void reduce(Result& made, std::vector<Pending>& here, int32_t rule, const ToRead* left, int32_t brackets) {
+        const int32_t length = machine_.length(rule);
+        (length > 0 ? made.pending : here).push_back({std::max(length - 1, 0), machine_.left(rule), brackets, left});
+    }
+
+    // Whether all terminals call for one reduction.
+    bool reduce_all(Result& made, std::vector<Pending>& here, const ToRead& all, int32_t state, int32_t brackets) {
+        Lalr::Actions actions(machine_, state);
+        int32_t only = 0;
+        for (int32_t number : all.numbers) {
+            const int32_t action = actions.of(places_.terminal(number));
+            if (action >= 0 || action == Lalr::kNone || (only < 0 && action != only)) return false;
+            only = action;
+        }
+        lexer_.expressions().spend(static_cast<int64_t>(all.numbers.size()));
+        if (only < 0) reduce(made, here, -1 - only, &all, brackets);
+        return true;
+    }
+
+    // What is to be read after reductions down to the state.
+    void lift_all(Result& made, std::vector<Pending>& here, int32_t state) {
         while (!here.empty()) {
             unite(here);
             const Pending now = here.back();
@@ -218,8 +242,7 @@ class LalrReadings {
         if (brackets < 0) return;
         made.sure = made.sure && proof_.clean(state) && proof_.clean(to);
         add(made, *read.share);
-        read.share->each_end([&](uint32_t at, int32_t left) {
-            TokenPlace& place = places_.at(read.share, at, left, to);
+        places_.each_behind(*read.share, to, [&](TokenPlace& place) {
             if (!place.bytes.empty()) lift(made, here, from(place, to, brackets), state);
         });
     }
@@ -259,8 +282,8 @@ class LalrReadings {
         made.sure = made.sure && proof_.clean(state);
         for (LexMask* share : shares) {
             add(made, *share);
-            share->each_end([&](uint32_t at, int32_t left) {
-                const Result& other = from(places_.at(share, at, left, state), state, brackets);
+            places_.each_behind(*share, state, [&](TokenPlace& place) {
+                const Result& other = from(place, state, brackets);
                 join(made, other);
                 made.pending.insert(made.pending.end(), other.pending.begin(), other.pending.end());
                 made.lines.insert(made.lines.end(), other.lines.begin(), other.lines.end());
@@ -301,7 +324,8 @@ class LalrReadings {
     std::vector<int32_t> step_;   // by terminal: of brackets
     std::deque<ToRead> to_read_;
     IdTable index_;
-    std::unordered_map<Key, Result, KeyHash> results_;
+    std::deque<std::pair<Key, Result>> results_;
+    IdTable result_index_;
     int64_t bytes_ = 0;
 };
 

@@ -59,13 +59,8 @@ class LalrRows : public RowCosts {
                 row->terminals.back().sure = sure;
             }
         };
-        auto finishes = [&](LalrTrial<Item>& trial) {
-            if (machine.always_ends()) return true;
-            if (!ends(trial)) return false;
-            return clean(trial) || lalr_cost(pushed(trial)) < kFar;
-        };
         machine.each_terminal(machine.state_of(item.slot), [&](int32_t terminal) {
-            if (terminal == machine.end_of_text() || machine.terminal_symbol[terminal] < 0 || terminal == machine.newline) return;
+            if (!machine.lexed(terminal) || terminal == machine.newline) return;
             if (symbols_->lexemes(machine).under(item.obligation, machine.state_of(item.slot), terminal, -1, false).empty()) return;
             LalrTrial<Item> trial = now;
             if (trial.read_text(terminal) && finishes(trial)) expect(terminal, -1, 0, clean(trial));
@@ -82,6 +77,26 @@ class LalrRows : public RowCosts {
         for (int32_t b = now.blocks; b >= 0; b = machine.blocks.outer(b)) symbols_->lexer().expressions().spend(1 + expect_line(machine.blocks.column(b)));
         const int32_t last = machine.blocks.column(now.blocks);
         machine.each_deeper(last, [&](int32_t column) { symbols_->lexer().expressions().spend(1 + expect_line(column)); });
+    }
+
+    // Whether a stack that is being tried can be completed by the rules.
+    bool finishes(const LalrTrial<Item>& trial) {
+        if (trial.machine.always_ends()) return true;
+        if (!ends(trial)) return false;
+        return clean(trial) || lalr_cost(pushed(trial)) < kFar;
+    }
+
+    // Calls `f` with each guest that an automaton's state expects, and the item after it.
+    template <class F>
+    void each_guest(const Item& item, F f) {
+        Lalr& machine = symbols_->lalr_at(item.slot);
+        if (!machine.has_guests()) return;
+        machine.each_terminal(machine.state_of(item.slot), [&](int32_t terminal) {
+            if (!machine.guest(terminal)) return;
+            LalrTrial<Item> trial(machine, item);
+            if (trial.read_text(terminal) && finishes(trial)) f(symbols_->guest(machine, terminal), obliged(pushed(trial), -1));
+            symbols_->lexer().expressions().spend(1 + trial.steps);
+        });
     }
 
     // The item after a terminal of an automaton.

@@ -89,28 +89,52 @@ using Four = float __attribute__((vector_size(16)));
 using Eight = float __attribute__((vector_size(32)));
 using Sixteen = float __attribute__((vector_size(64)));
 
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define GUIDEDGEN_SHUFFLES
+#endif
+#endif
+
 // All lanes by one operation, halves first: always in the same order.
 template <typename Join>
 inline float joined(Four lanes, const Join& join) {
     return join(join(lanes[0], lanes[2]), join(lanes[1], lanes[3]));
 }
 
-template <typename Half, typename Whole, typename Join>
-inline Half folded(Whole lanes, const Join& join) {
-    Half low, high;
-    std::memcpy(&low, &lanes, sizeof(low));
-    std::memcpy(&high, reinterpret_cast<const char*>(&lanes) + sizeof(low), sizeof(high));
-    return join(low, high);
+template <typename Part, typename Whole>
+inline Part part_of(Whole lanes, int64_t number) {
+    Part part;
+    std::memcpy(&part, reinterpret_cast<const char*>(&lanes) + number * static_cast<int64_t>(sizeof(part)), sizeof(part));
+    return part;
+}
+
+// The lower half of a register's numbers joined with the upper one. By way of memory, what is summed up would stay there in every loop.
+template <typename Join>
+inline Eight folded(Sixteen lanes, const Join& join) {
+#if defined(GUIDEDGEN_SHUFFLES)
+    return join(__builtin_shufflevector(lanes, lanes, 0, 1, 2, 3, 4, 5, 6, 7), __builtin_shufflevector(lanes, lanes, 8, 9, 10, 11, 12, 13, 14, 15));
+#else
+    return join(part_of<Eight>(lanes, 0), part_of<Eight>(lanes, 1));
+#endif
+}
+
+template <typename Join>
+inline Four folded(Eight lanes, const Join& join) {
+#if defined(GUIDEDGEN_SHUFFLES)
+    return join(__builtin_shufflevector(lanes, lanes, 0, 1, 2, 3), __builtin_shufflevector(lanes, lanes, 4, 5, 6, 7));
+#else
+    return join(part_of<Four>(lanes, 0), part_of<Four>(lanes, 1));
+#endif
 }
 
 template <typename Join>
 inline float joined(Eight lanes, const Join& join) {
-    return joined(folded<Four>(lanes, join), join);
+    return joined(folded(lanes, join), join);
 }
 
 template <typename Join>
 inline float joined(Sixteen lanes, const Join& join) {
-    return joined(folded<Eight>(lanes, join), join);
+    return joined(folded(lanes, join), join);
 }
 
 inline float sum(Floats lanes) {

@@ -8,16 +8,17 @@
 #include <unordered_map>
 
 #include "farthest.h"
-#include "lexer_forms.h"
+#include "lexer_differences.h"
 
 namespace guidedgen {
 
-class Lexer : public LexerForms {
+class Lexer : public LexerDifferences {
   public:
     Lexer(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text = nullptr)
-        : LexerForms(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
+        : LexerDifferences(std::move(trie), limits, std::move(text)), contents_(trie_), farthest_(expressions_) {}
 
     std::mutex& mutex() { return mutex_; }
+    std::vector<uint32_t>& marks() { return marks_; }   // scratch of whoever has the mutex: a bit for each token
     int64_t memory() const { return automaton_memory() + contents_.memory() + text_->memory(); }
 
     LexMask& mask(LexState* s) {
@@ -30,10 +31,10 @@ class Lexer : public LexerForms {
             auto made = std::make_unique<LexMask>();
             if (const ByteGraph* graph = expressions_.graph(owner->expr)) {
                 walk_graph(owner, *graph, *made);
-            } else if (from_home(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
+            } else if (from_home(owner, *made) || without_words(owner, *made) || from_wider(owner, *made) || after_opening(owner, *made) || count_characters(owner, *made)) {
             } else if (LexState* free = trie_->longest > kShortToken ? without_counts(owner, kShortToken) : nullptr) {
                 adapt(free, owner, *made);
-            } else {
+            } else if (!count_alone(owner, *made)) {
                 walk(owner, *made);
             }
             owner->mask = std::move(made);
@@ -52,16 +53,16 @@ class Lexer : public LexerForms {
         if (part.farthest >= 0) return part.farthest;
         int64_t most = part.like ? farthest(part.like, mask(part.like)) : 0;
         for (LexState* now : part.reached) most = std::max<int64_t>(most, distance(now));
+        for (const auto& [node, from] : part.words) most = std::max<int64_t>(most, distance(read_through(s, from, node)));
         return part.farthest = std::min(kFar, most + kUnfinished);
     }
 
     // Tokens that go on below a remainder of `mask`, read from `s` there; where they cross the end again is in it, too.
     LexMask& below(LexMask& mask, uint32_t at, LexState* s) {
-        auto& known = mask.remainders[at].below;
-        for (auto& entry : known)
-            if (entry.first == s) return *entry.second;
+        const auto known = mask.remainders[at].below.find(s);
+        if (known != mask.remainders[at].below.end()) return *known->second;
         auto made = std::make_unique<LexMask>();
-        if (!below_from_wider(mask, at, s, *made)) {
+        if (!below_without_words(mask, at, s, *made) && !below_from_wider(mask, at, s, *made)) {
             Found found = new_walk(s);
             each_below(mask, at, first(s), [&](uint32_t node) {
                 found.stack[trie_->nodes[node].depth - 1u] = s;
@@ -69,8 +70,14 @@ class Lexer : public LexerForms {
             });
             finish(found, *made);
         }
-        known.emplace_back(s, std::move(made));
-        return *known.back().second;
+        return *mask.remainders[at].below.emplace(s, std::move(made)).first->second;
+    }
+
+    // The bytes of text that do not lead back to a state to which all other characters of text do; nullptr for other states.
+    const ByteSet* odd_text(LexState* s, ByteSet& odd) {
+        prune(s);
+        odd = TextTokens::plain() - s->loop;
+        return odd.count() <= kMostOdd && characters(s) ? &odd : nullptr;
     }
 
     // The content class of a state that is not accepting and that most characters lead back to; nullptr for others.
@@ -111,7 +118,7 @@ class Lexer : public LexerForms {
         if (opening.remainders.empty()) return;
         for (const auto& [byte, child] : children(opening, 0))
             if (bytes.has(byte))
-                for (uint32_t node : opening.remainders[child].trie_nodes) f(node);
+                for (uint32_t node : nodes_of(opening.remainders[child])) f(node);
     }
 
     // The mask of a lexeme with an opening: that of the opening, and what is read after it. Where states that were reached are
@@ -133,6 +140,31 @@ class Lexer : public LexerForms {
         else if (shared.list.size() < kLongOpening) out.list.insert(out.list.end(), shared.list.begin(), shared.list.end());
         else out.opening = &shared;
         return true;
+    }
+
+    // A text without some words: the same, but for what follows the words. Which tokens are inside is the same if after each beginning of a
+    // word the text can go on in ways without number.
+    bool without_words(LexState* owner, LexMask& out) {
+        const auto [expr, words] = with_words(owner->expr);
+        if (expr < 0) return false;
+        LexState* whole = state(expr);
+        return from_other(owner, whole, mask(whole), out, [&, words = words](Difference& found) {
+            return ends_of_words(*words, whole, found, [&](const ByteSet& first, auto f) {
+                first.each([&](uint8_t b) {
+                    if (trie_->root_child[b]) f(trie_->root_child[b]);
+                });
+            });
+        });
+    }
+
+    // The same of what is below a remainder.
+    bool below_without_words(LexMask& part, uint32_t at, LexState* owner, LexMask& out) {
+        const auto [expr, words] = with_words(owner->expr);
+        if (expr < 0) return false;
+        LexState* whole = state(expr);
+        return from_other(owner, whole, below(part, at, whole), out, [&, words = words](Difference& found) {
+            return ends_of_words(*words, whole, found, [&](const ByteSet& first, auto f) { each_below(part, at, first, f); });
+        });
     }
 
     // The mask of a state from that of a wider one: only nodes of the trie where the two differ are looked at.
@@ -164,7 +196,7 @@ class Lexer : public LexerForms {
     void each_below(LexMask& part, uint32_t at, const ByteSet& bytes, F f) {
         for (const auto& [byte, child] : children(part, at))
             if (bytes.has(byte))
-                for (uint32_t node : part.remainders[child].trie_nodes) f(node);
+                for (uint32_t node : nodes_of(part.remainders[child])) f(node);
     }
 
     // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.
@@ -221,15 +253,9 @@ class Lexer : public LexerForms {
             keep_few_as_list(out);
         }
         out.reached = std::move(found.reached);
-        bytes_ += static_cast<int64_t>(sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4 + out.reached.size() * 8);
-        base.each_end([&](uint32_t at, int32_t left) { change_ends(base.remainders[at].trie_nodes, found.crosses_not[left], found.crosses[left]); });
-        for (auto entry = found.crosses.begin(); entry != found.crosses.end();) entry = entry->second.empty() ? found.crosses.erase(entry) : std::next(entry);
-        if (const auto free = found.crosses.find(-1); free != found.crosses.end()) {
-            std::sort(free->second.begin(), free->second.end());
-            set_crossings(std::move(free->second), out);
-            found.crosses.erase(free);
-        }
-        set_obliged(found.crosses, out);
+        out.words = std::move(found.words);
+        bytes_ += static_cast<int64_t>(out.words.size() * 8 + sizeof(LexMask) + (out.dense.size() + out.list.size() + out.gone.size()) * 4 + out.reached.size() * 8);
+        set_ends(base, found, out);
         return true;
     }
 
@@ -253,14 +279,38 @@ class Lexer : public LexerForms {
         out.dense = {};
     }
 
-    struct Difference {
-        std::vector<int32_t> gone, come;               // tokens
-        std::map<int32_t, std::vector<uint32_t>> crosses_not, crosses;    // nodes, by the obligation that an end there leaves
-        std::vector<LexState*> reached;
-        std::vector<std::pair<LexState*, LexState*>> stack;   // by depth
-        uint32_t different = 0;                        // nodes
-        uint64_t walk = 0;
-    };
+    // The ends of a lexeme: those of a mask that differs little. Where they are many, they refer to those.
+    void set_ends(LexMask& base, Difference& found, LexMask& out) {
+        std::map<int32_t, uint32_t> many;   // places in the remainders of the other mask
+        base.each_end([&](uint32_t at, int32_t left) {
+            Remainder& there = base.remainders[at];
+            if (there.size() >= kVast) many.emplace(left, at);
+            else change_ends(nodes_of(there), found.crosses_not[left], found.crosses[left]);
+        });
+        auto add = [&](int32_t left, std::vector<uint32_t> nodes) -> Remainder& {
+            std::sort(nodes.begin(), nodes.end());
+            Remainder& made = out.remainders.add();
+            bytes_ += static_cast<int64_t>(sizeof(Remainder) + nodes.size() * 4);
+            const auto shared = many.find(left);
+            if (shared == many.end()) {
+                made.trie_nodes = std::move(nodes);
+                return made;
+            }
+            std::vector<uint32_t> gone = std::move(found.crosses_not[left]);
+            if (left >= 0) gone.erase(std::remove_if(gone.begin(), gone.end(), [&](uint32_t at) { return !may_cross(at, left); }), gone.end());
+            std::sort(gone.begin(), gone.end());
+            gone.erase(std::unique(gone.begin(), gone.end()), gone.end());   // several words may end there
+            share(base, shared->second, std::move(gone), std::move(nodes), made);
+            return made;
+        };
+        for (const auto& [left, at] : many) found.crosses[left];
+        for (auto& [left, nodes] : found.crosses) {
+            if (nodes.empty() && !many.count(left)) continue;
+            if (left >= 0 && out.remainders.empty()) out.remainders.add();
+            Remainder& made = add(left, std::move(nodes));
+            if (left >= 0 && made.size() > 0) out.obliged.emplace_back(left, static_cast<uint32_t>(out.remainders.size()) - 1);
+        }
+    }
 
     // How the tokens fare from one state and from another, wherever that differs; false where it does so too often.
     bool differ(LexState* one, LexState* other, Difference& found) {
@@ -282,61 +332,6 @@ class Lexer : public LexerForms {
         return few;
     }
 
-    // The same for nodes [from, to).
-    bool differ_in(uint32_t from, uint32_t to, Difference& found) {
-        for (uint32_t i = from; i < to;) {
-            const TrieNode& node = trie_->nodes[i];
-            const auto [s, o] = found.stack[node.depth - 1];
-            ++visited_;
-            expressions_.spend(1);
-            LexState *now = s ? next(s, node.byte) : nullptr, *there = o ? next(o, node.byte) : nullptr;
-            if (now == there) {
-                i = node.skip;
-                continue;
-            }
-            if (++found.different > kMostDifferent) return false;
-            if (now && now->walk != found.walk) {
-                now->walk = found.walk;
-                found.reached.push_back(now);
-            }
-            found.stack[node.depth] = {now, there};
-            if (!now != !there)
-                for (uint32_t r = node.tok; r < node.tok + node.ntok; ++r) (now ? found.come : found.gone).push_back(trie_->tokens[r]);
-            note_ends(i, now && now->accepting ? now : nullptr, there && there->accepting ? there : nullptr, found);
-            bool so_far = true;
-            const Subtrees::Below* below = trie_->subtrees.below(i);
-            const bool few = below && each_child(i, *below, apart(now, there, below->next), [&](uint32_t child) {
-                so_far = so_far && differ_in(child, trie_->nodes[child].skip, found);
-            });
-            if (!so_far) return false;
-            i = few ? node.skip : i + 1;
-        }
-        return true;
-    }
-
-    // Ends of a lexeme at a node, from one state and from the other; nullptr: it has none.
-    void note_ends(uint32_t at, LexState* one, LexState* other, Difference& found) {
-        if ((!one && !other) || trie_->leaf(at)) return;
-        const int32_t left = one ? obligation(one) : -1, left_there = other ? obligation(other) : -1;
-        if (one && other && left == left_there) return;
-        if (other) found.crosses_not[left_there].push_back(at);
-        if (one && (left < 0 || may_cross(at, left))) found.crosses[left].push_back(at);
-    }
-
-    // Which of some bytes lead from two states to two others, or from one alone; perhaps more of them.
-    ByteSet apart(LexState* one, LexState* other, const ByteSet& bytes) {
-        if (!one || !other) return first(one ? one : other) & bytes;
-        ByteSet found = (first(one) | first(other)) & bytes;
-        if (one->edges.size() * other->edges.size() > kManyPairs) return found;
-        for (size_t i = 0; i < one->edges.size(); ++i) {
-            const ByteSet own = one->edges[i].bytes & bytes;
-            for (size_t j = 0; j < other->edges.size() && !own.empty(); ++j)
-                if (const ByteSet common = own & other->edges[j].bytes; !common.empty() && target(one, i) == target(other, j))
-                    found = found - common;
-        }
-        return found;
-    }
-
     // A state in the midst of a counted run of characters, X{low,high} R: what it shares with the state of any number of
     // them is known, and the content tokens of at most `high` characters are one bit set.
     bool count_characters(LexState* owner, LexMask& out) {
@@ -353,11 +348,11 @@ class Lexer : public LexerForms {
         found.stack[0] = owner;
         std::vector<uint32_t> crossings;
         if (run.low == 0) {   // in few bytes are few characters: short tokens fare as they do without a bound
-            const LexMask& base = mask(free);
+            LexMask& base = mask(free);
             for (uint32_t node : base.odd)
                 if (trie_->nodes[node].depth <= high) found.inside.emplace_back(trie_->nodes[node].tok, trie_->nodes[node].tok + trie_->nodes[node].ntok);
             if (!base.remainders.empty())
-                for (uint32_t node : base.remainders[0].trie_nodes)
+                for (uint32_t node : nodes_of(base.remainders[0]))
                     if (trie_->nodes[node].depth <= high) crossings.push_back(node);
             walk_odd(*c, 1, static_cast<uint32_t>(trie_->nodes.size()), found, high);
         } else {
@@ -371,6 +366,40 @@ class Lexer : public LexerForms {
         keep_few_as_list(out);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
         set_crossings(std::move(crossings), out);
+        return true;
+    }
+
+    // The same where nothing follows the run, and some characters may not be in it: it may end behind each of its characters.
+    bool count_alone(LexState* owner, LexMask& out) {
+        const Expr run = expressions_.at(owner->expr);
+        if (run.boolean || run.op != Op::Repeat || run.low != 0 || run.high < 0 || run.high >= 255) return false;
+        LexState* free = state(expressions_.repeat(run.a, 0, -1));
+        const ByteSet* odd = leaving_open(free);
+        LexState *one = state(run.a), *end = state(Expressions::kEpsilon);
+        std::vector<uint32_t> others;
+        if (!odd || one->accepting || !loops_on_characters(one, end) || !text_->outermost(*trie_, *odd, 1, trie_->nodes.size(), others)) return false;
+        out.dense = text_->content().up_to(*trie_, run.high);
+        for (uint32_t node : others)
+            for (uint32_t r = trie_->nodes[node].tok; r < trie_->tokens_end(node); ++r) out.dense[trie_->tokens[r] >> 5] &= ~(1u << (trie_->tokens[r] & 31));
+        Found found = new_walk(owner);
+        found.stack[0] = owner;
+        walk_odd(text_->content(), 1, static_cast<uint32_t>(trie_->nodes.size()), found, 0, &others);
+        for (auto& range : found.inside)
+            for (uint32_t r = range.first; r < range.second; ++r) set_bit(out.dense, trie_->tokens[r]);
+        keep_few_as_list(out);
+        bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
+        const std::vector<uint32_t>& inner = inner_nodes();
+        const std::vector<uint8_t>& units = text_->inner_units(*trie_);
+        std::vector<uint32_t> ends;
+        size_t w = 0;
+        for (size_t i = 0; i < inner.size(); ++i) {
+            while (w < others.size() && trie_->nodes[others[w]].skip <= inner[i]) ++w;
+            if (units[i] <= run.high && (w == others.size() || inner[i] < others[w])) ends.push_back(inner[i]);
+        }
+        std::sort(found.crossings.begin(), found.crossings.end());
+        std::vector<uint32_t> all;
+        std::set_union(ends.begin(), ends.end(), found.crossings.begin(), found.crossings.end(), std::back_inserter(all));
+        set_crossings(std::move(all), out);
         return true;
     }
 
@@ -395,7 +424,7 @@ class Lexer : public LexerForms {
     // The mask of `owner` from that of a state that agrees with it on tokens of at most kShortToken bytes; the longer ones
     // are walked.
     void adapt(LexState* free, LexState* owner, LexMask& out) {
-        const LexMask& base = mask(free);
+        LexMask& base = mask(free);
         if (!long_tokens_) long_tokens_ = std::make_unique<Content>(*trie_, kShortToken);
         Found found = new_walk(owner);
         found.stack[0] = owner;
@@ -411,28 +440,44 @@ class Lexer : public LexerForms {
                 if (out.dense.empty()) out.list.push_back(trie_->tokens[r]);
                 else set_bit(out.dense, trie_->tokens[r]);
             }
-        auto deep = [this](uint32_t node) { return trie_->nodes[node].depth > kShortToken; };
-        std::vector<uint32_t> crossings;
-        if (!base.remainders.empty()) crossings = base.remainders[0].trie_nodes;
-        crossings.erase(std::remove_if(crossings.begin(), crossings.end(), deep), crossings.end());
-        std::copy_if(found.crossings.begin(), found.crossings.end(), std::back_inserter(crossings), deep);
+        std::vector<uint32_t> ends;
+        std::copy_if(found.crossings.begin(), found.crossings.end(), std::back_inserter(ends), [this](uint32_t node) { return deep(node); });
+        std::sort(ends.begin(), ends.end());
         out.reached = std::move(found.reached);
         out.like = free;
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4);
-        set_crossings(std::move(crossings), out);
+        if (base.remainders.empty()) return set_crossings(std::move(ends), out);
+        const std::vector<uint32_t>& before = deep_of(base.remainders[0]);
+        std::vector<uint32_t> gone, come;
+        std::set_difference(before.begin(), before.end(), ends.begin(), ends.end(), std::back_inserter(gone));
+        std::set_difference(ends.begin(), ends.end(), before.begin(), before.end(), std::back_inserter(come));
+        share(base, 0, std::move(gone), std::move(come), out.remainders.add());
+    }
+
+    bool deep(uint32_t node) const { return trie_->nodes[node].depth > kShortToken; }
+
+    // The nodes of a remainder that are deeper than short tokens.
+    const std::vector<uint32_t>& deep_of(Remainder& remainder) {
+        const auto [known, fresh] = deep_.try_emplace(&remainder);
+        if (fresh) {
+            const std::vector<uint32_t>& nodes = nodes_of(remainder);
+            std::copy_if(nodes.begin(), nodes.end(), std::back_inserter(known->second), [this](uint32_t node) { return deep(node); });
+            bytes_ += static_cast<int64_t>(64 + known->second.size() * 4);
+        }
+        return known->second;
     }
 
     static constexpr int32_t kShortToken = 32;   // bytes; almost all tokens are shorter
     static constexpr uint32_t kManyBelow = 2000;       // nodes below a remainder that are worth a comparison
-    static constexpr uint32_t kMostDifferent = 8000;   // nodes where two states differ; beyond it a walk costs no more
-    static constexpr size_t kManyPairs = 400;    // of edges
     static constexpr size_t kLongOpening = 48;   // tokens: from here on an opening is referred to
 
     Contents contents_;
     Farthest farthest_;
     std::unique_ptr<Content> long_tokens_;
     std::unordered_map<int32_t, const Content*> counted_;   // memo of counts_characters
+    std::unordered_map<const Remainder*, std::vector<uint32_t>> deep_;   // memo of deep_of
     std::mutex mutex_;
+    std::vector<uint32_t> marks_;
 };
 
 }  // namespace guidedgen

@@ -21,8 +21,14 @@ struct Remainder {
     std::vector<int32_t> tokens;   // that end at these nodes, once `listed`
     std::vector<Child> children;   // sorted by byte
     ByteSet known;                 // their bytes; where not all of them are there yet, the bytes that were asked for
-    std::vector<uint32_t> trie_nodes;
-    std::vector<std::pair<const struct LexState*, std::unique_ptr<struct LexMask>>> below;   // memo of Lexer::below
+    std::vector<uint32_t> trie_nodes;   // ascending; use `TrieWalks::nodes_of`, since they may not be written out yet:
+    struct LexMask* base = nullptr;     // where this is set, they are those of a remainder of another mask, at `base_at`, less `gone`, and `come`
+    uint32_t base_at = 0;
+    std::vector<uint32_t> gone, come;   // ascending
+    size_t shared = 0;                  // how many nodes there are while `base` is set
+    std::unordered_map<const struct LexState*, std::unique_ptr<struct LexMask>> below;   // memo of Lexer::below
+
+    size_t size() const { return base ? shared : trie_nodes.size(); }
 
     // The child by a byte that one has, where all of them are there.
     uint32_t child(uint8_t byte) const { return children[known.rank(byte)].at; }
@@ -51,6 +57,7 @@ struct LexMask {
     std::vector<std::pair<int32_t, uint32_t>> obliged;   // ends that leave an obligation: the obligation, and their place in `remainders`
     std::vector<struct LexState*> reached;   // states after tokens inside; only kept for expressions with And or Not
     const LexMask* opening = nullptr;    // the list of this one, which other masks share, belongs to that of this mask
+    std::vector<std::pair<uint32_t, uint32_t>> words;   // where tokens may end farther from an end than `like` says: nodes, and where the way to them begins
     struct LexState* like = nullptr;     // this mask was made from that of another state: what that one reaches counts as well
     std::vector<uint32_t> odd;           // nodes of the tokens inside that are not of the content class, where the state has one
     int64_t farthest = -1;               // memo of Lexer::farthest
@@ -73,7 +80,7 @@ struct LexMask {
     // Calls `f` with each place in `remainders` where the lexeme has ended, and the obligation that it leaves.
     template <class F>
     void each_end(F f) const {
-        if (!remainders.empty() && !remainders[0].trie_nodes.empty()) f(0u, -1);
+        if (!remainders.empty() && remainders[0].size() > 0) f(0u, -1);
         for (const auto& [obligation, at] : obliged) f(at, obligation);
     }
 };
@@ -113,6 +120,7 @@ struct alignas(64) LexState {
     std::unique_ptr<LexMask> mask;
     ByteSet first;                     // bytes with a transition
     ByteSet loop;                      // bytes that lead back here
+    uint32_t loop_classes = 0;         // ... the ByteClasses that are among them as a whole
     uint64_t walk = 0;                 // the last walk over the trie that noted it
     uint64_t met = 0;                  // the last search for a region that came by
     int32_t distance = -1;             // bytes of the shortest accepted text; -1: not computed

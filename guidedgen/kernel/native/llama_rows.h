@@ -19,6 +19,20 @@ using SharedMatrix = std::shared_ptr<const PackedMatrix>;
 struct LlamaLayer {
     std::vector<float> attention_norm, mlp_norm;
     SharedMatrix query_key_value, output, gate_up, down;
+    std::vector<float> query_norm, key_norm;  // of each head's numbers, before they are rotated; empty for none
+};
+
+// A layer that runs, and which of its parts do.
+struct LayerTurn {
+    int64_t layer;
+    bool attends, feeds;
+};
+
+// What sliding windows hide: how many slots each row [rows] does not see, counted from its own first token. `of` says which of the
+// counts is a layer's, -1 for none.
+struct Hidden {
+    std::vector<const int64_t*> counts;
+    std::vector<int64_t> of;  // [layers]
 };
 
 struct LlamaShape {
@@ -66,6 +80,8 @@ class LlamaRows {
             fits(*layer.gate_up, 2 * inner, width);
             fits(*layer.down, width, inner);
             if (static_cast<int64_t>(std::min(layer.attention_norm.size(), layer.mlp_norm.size())) != width) throw std::invalid_argument("norms");
+            for (const std::vector<float>* own : {&layer.query_norm, &layer.key_norm})
+                if (!own->empty() && static_cast<int64_t>(own->size()) != shape_.dim) throw std::invalid_argument("norms of heads");
         }
         fits(*head_, head_->outputs(), width);
         if (shape_.heads / shape_.kv_heads > MOST_QUERIES) throw std::invalid_argument("heads");
@@ -79,16 +95,21 @@ class LlamaRows {
 
     // Runs the layers named, in order, over the rows. `after(number)` is called when the layer of that number is done.
     template <typename After>
-    void run(StepRows& rows, const std::vector<int64_t>& which, const std::vector<LayerSlots>& slots, Kept kept, int threads, const After& after) {
+    void run(StepRows& rows, const Hidden& hidden, const std::vector<LayerTurn>& which, const std::vector<LayerSlots>& slots, Kept kept, int threads,
+             const After& after) {
         std::lock_guard<std::mutex> hold(busy_);
         Workers::Turn turn(Workers::shared(), threads);
         plan_.see(rows, block_rows());
+        narrowed_.resize(hidden.counts.size());
+        for (size_t i = 0; i < narrowed_.size(); ++i) narrowed_[i].narrow(plan_, hidden.counts[i]);
         make_room(rows, threads);
         for (size_t turn_of = 0; turn_of < which.size(); ++turn_of) {
-            const int64_t number = which[turn_of];
+            const int64_t number = which[turn_of].layer;
             const LlamaLayer& layer = layers_[static_cast<size_t>(number)];
-            attention(turn, rows, layer, slots[static_cast<size_t>(number)], kept, static_cast<int64_t>(turn_of));
-            feed_forward(turn, rows, layer);
+            const int64_t own = hidden.of[static_cast<size_t>(number)];
+            const Sight sight = own < 0 ? Sight{plan_, nullptr} : Sight{narrowed_[static_cast<size_t>(own)], hidden.counts[static_cast<size_t>(own)]};
+            if (which[turn_of].attends) attention(turn, rows, layer, sight, slots[static_cast<size_t>(number)], kept, static_cast<int64_t>(turn_of));
+            if (which[turn_of].feeds) feed_forward(turn, rows, layer);
             after(number);
         }
     }
@@ -104,6 +125,11 @@ class LlamaRows {
     }
 
   private:
+    struct Sight {
+        const RowPlan& plan;
+        const int64_t* hidden;  // [rows], or null
+    };
+
     static void fits(const PackedMatrix& matrix, int64_t outputs, int64_t inputs) {
         if (matrix.outputs() != outputs || matrix.inputs() != inputs) throw std::invalid_argument("a matrix of another shape");
     }
@@ -119,9 +145,7 @@ class LlamaRows {
         fill(normed_, rows.count * std::max({shape_.width, inner, mixed}));
         fill(wide_, rows.count * std::max(2 * inner, mixed + 2 * shape_.kv_heads * shape_.dim));
         room_ = (plan_.longest() + TILE - 1) / TILE * TILE;
-        const int64_t scores = std::min(threads, Workers::MOST) * queries() * room_;
-        fill(scores_, scores);
-        if (static_cast<int64_t>(weights_.size()) < scores) weights_.resize(static_cast<size_t>(scores));
+        fill(scores_, std::min(threads, Workers::MOST) * queries() * room_);
     }
 
     int64_t block_rows() const { return std::min<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 16); }
@@ -154,7 +178,12 @@ class LlamaRows {
         kernels_.prepare(matrix.view().format, room, shape_.width, matrix.view().width, to, number);
     }
 
-    void attention(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, LayerSlots slots, Kept kept, int64_t turn_of) {
+    void norm_heads(float* heads, int64_t count, const std::vector<float>& weight) const {
+        for (int64_t head = 0; !weight.empty() && head < count; ++head, heads += shape_.dim)
+            kernels_.norm(heads, weight.data(), shape_.dim, shape_.epsilon, heads);
+    }
+
+    void attention(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, const Sight& sight, LayerSlots slots, Kept kept, int64_t turn_of) {
         const int64_t dim = shape_.dim, mixed = shape_.heads * dim, keys = shape_.kv_heads * dim, both = mixed + 2 * keys;
         const PackedMatrix &first = *layer.query_key_value, &last = *layer.output;
         const RowsView given = input_.room(first.view().format, rows.count, first.view().width);
@@ -165,24 +194,29 @@ class LlamaRows {
         const int64_t head_bytes = kept_bytes(kept, dim), slot_bytes = shape_.kv_heads * head_bytes;
         each_row(turn, rows.count, [&](int64_t row) {
             float* own = wide_.data() + row * both;
+            norm_heads(own, shape_.heads, layer.query_norm);
+            norm_heads(own + mixed, shape_.kv_heads, layer.key_norm);
             kernels_.rotate(own, shape_.heads + shape_.kv_heads, dim, rows.cosines + row * dim, rows.sines + row * dim);
             kernels_.keep(own + mixed, static_cast<uint8_t*>(slots.keys) + rows.slots[row] * slot_bytes, shape_.kv_heads, dim, kept);
             kernels_.keep(own + mixed + keys, static_cast<uint8_t*>(slots.values) + rows.slots[row] * slot_bytes, shape_.kv_heads, dim, kept);
         });
         const int64_t group = shape_.heads / shape_.kv_heads;
-        turn.share(static_cast<int64_t>(plan_.blocks().size()) * shape_.kv_heads, [&](int64_t piece, int worker) {
-            const RowBlock& block = plan_.blocks()[static_cast<size_t>(piece / shape_.kv_heads)];
+        const RowPlan& plan = sight.plan;
+        turn.share(static_cast<int64_t>(plan.blocks().size()) * shape_.kv_heads, [&](int64_t piece, int worker) {
+            const RowBlock& block = plan.blocks()[static_cast<size_t>(piece / shape_.kv_heads)];
             const int64_t head = piece % shape_.kv_heads, place = worker * queries() * room_;
             float* scores = scores_.data() + place;
             kernels_.attend({block.rows, group, dim, wide_.data() + block.start * both + head * group * dim, both,
                              static_cast<uint8_t*>(slots.keys) + head * head_bytes, static_cast<uint8_t*>(slots.values) + head * head_bytes,
-                             slot_bytes, kept, plan_.runs(block), block.run_count, plan_.seen() + block.start, shape_.scale,
-                             scores, weights_.data() + place, room_, normed_.data() + block.start * mixed + head * group * dim, mixed});
+                             slot_bytes, kept, plan.runs(block), block.run_count, plan.seen() + block.start,
+                             sight.hidden ? sight.hidden + block.start : nullptr, shape_.scale,
+                             scores, room_, normed_.data() + block.start * mixed + head * group * dim, mixed});
             for (size_t number = block.segment; number < block.segment + block.segments; ++number) {
                 const SegmentView& segment = rows.segments[number];
                 if (!segment.watched || segment.stop > block.start + block.rows) continue;
                 const int64_t seen = segment.contexts + segment.stop - segment.start;
-                watch(scores + (segment.stop - 1 - block.start) * group * room_, seen, segment.watched + (turn_of * shape_.kv_heads + head) * seen);
+                watch(scores + (segment.stop - 1 - block.start) * group * room_, plan.runs(block)->offset, seen,
+                      segment.watched + (turn_of * shape_.kv_heads + head) * seen);
             }
         });
         const RowsView heads = input_.room(last.view().format, rows.count, last.view().width);
@@ -193,13 +227,13 @@ class LlamaRows {
     }
 
     // The mean over the queries of a key head of what they attend to, from their exponentials [group][room_].
-    void watch(const float* scores, int64_t seen, float* to) const {
+    void watch(const float* scores, int64_t begin, int64_t seen, float* to) const {
         const int64_t group = shape_.heads / shape_.kv_heads;
         std::fill_n(to, seen, 0.0f);
         for (int64_t n = 0; n < group; ++n, scores += room_) {
             float sum = 0;
-            for (int64_t i = 0; i < seen; ++i) sum += scores[i];
-            for (int64_t i = 0; i < seen; ++i) to[i] += scores[i] / (sum * static_cast<float>(group));
+            for (int64_t i = begin; i < seen; ++i) sum += scores[i];
+            for (int64_t i = begin; i < seen; ++i) to[i] += scores[i] / (sum * static_cast<float>(group));
         }
     }
 
@@ -229,9 +263,9 @@ class LlamaRows {
     std::mutex busy_;  // the room below belongs to one call at a time
     PreparedRows input_;
     std::vector<float> normed_, wide_, scores_;
-    std::vector<uint16_t> weights_;
     int64_t room_ = 0;  // scores of one query
     RowPlan plan_;
+    std::vector<RowPlan> narrowed_;  // by what windows hide
 };
 
 }  // namespace guidedgen

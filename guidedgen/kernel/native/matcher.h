@@ -33,7 +33,7 @@ class Vocabulary {
         retired_->take_apart();
         if (lexer_) {
             auto inner = take(lexer_->mutex());
-            bool full = lexer_->memory() > limits.cache_bytes || lexer_->expressions().size() > limits.expressions / 2;
+            bool full = is_full(*lexer_, limits);
             bool same = limits.expressions == limits_.expressions && limits.states == limits_.states && limits.depth == limits_.depth &&
                         limits.steps == limits_.steps && limits.milliseconds == limits_.milliseconds &&
                         limits.working_bytes() == limits_.working_bytes();
@@ -43,6 +43,15 @@ class Vocabulary {
         // Grammars that use the old one keep it alive.
         lexer_ = Retired::keep(std::make_unique<Lexer>(trie_, limits, lexer_ ? lexer_->text() : nullptr), retired_);
         return lexer_;
+    }
+
+    // Whether new grammars get another lexer.
+    static bool is_full(Lexer& lexer, const Limits& limits) {
+        return lexer.memory() > limits.cache_bytes || lexer.expressions().size() > limits.expressions / 2;
+    }
+    bool in_use(const std::shared_ptr<Lexer>& lexer) {
+        auto guard = take(mutex_);
+        return lexer == lexer_;
     }
 
     // What was built of JSON's languages in the lexer in use; another one gets its own. Called in the lexer's turn.
@@ -102,19 +111,19 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
 
     // The JSON texts of a schema.
     Grammar(std::shared_ptr<Vocabulary> vocabulary, std::shared_ptr<SchemaTable> schema, const JsonOptions& options, const Limits& limits)
-        : vocabulary_(std::move(vocabulary)), limits_(limits), lexer_(vocabulary_->lexer(limits)) {
-        Turn turn(*lexer_);
-        auto machine = std::make_unique<JsonMachine>(std::move(schema), lexer_, vocabulary_->languages(lexer_), options);
-        symbols_ = std::make_shared<Symbols>(std::move(machine), lexer_);
-        arena_ = std::make_shared<Arena>(symbols_);
+        : vocabulary_(std::move(vocabulary)), limits_(limits), options_(options), schema_(std::move(schema)), nodes_(schema_->nodes.size()) {
+        make_texts();
     }
 
     std::shared_ptr<void> companion;   // what the binding keeps with a grammar
 
     const Vocabulary& vocabulary() const { return *vocabulary_; }
     int32_t vocab_size() const { return vocabulary_->size(); }
+    std::shared_ptr<SchemaTable> schema() const { return schema_; }   // nullptr: it was made from a table
 
     Handle start() {
+        auto guard = take(mutex_);
+        renew_texts();
         Turn turn(*lexer_);
         renew();
         return handle(arena_->start());
@@ -208,6 +217,8 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
     }
 
     std::vector<std::string> unproved() {
+        auto guard = take(mutex_);
+        if (!symbols_) make_texts();
         Turn turn(*lexer_);
         std::vector<std::string> places;
         for (const auto& machine : symbols_->json().machines())
@@ -215,7 +226,24 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
         return places;
     }
 
+    int64_t memory() {
+        auto guard = take(mutex_);
+        Turn turn(*lexer_);
+        return symbols_ ? arena_->memory() + symbols_->memory() : 0;
+    }
+
+    // The lexer that it shares with others (a number that tells lexers apart), and its bytes where new grammars have another one: then
+    // it goes with the last of its grammars.
+    std::pair<uintptr_t, int64_t> lexer() {
+        auto guard = take(mutex_);
+        const bool current = vocabulary_->in_use(lexer_);
+        Turn turn(*lexer_);
+        return {reinterpret_cast<uintptr_t>(lexer_.get()), current ? 0 : lexer_->memory()};
+    }
+
     std::vector<std::pair<const char*, int64_t>> stats() {
+        auto guard = take(mutex_);
+        if (!symbols_) make_texts();
         Turn turn(*lexer_);
         return {{"expressions", lexer_->expressions().size()}, {"lexer_states", lexer_->states()},
                 {"nonterminals", symbols_->count()},           {"rows", arena_->rows().count()},
@@ -228,6 +256,29 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
   private:
     static constexpr size_t kMemo = 16;   // successors remembered per position
     static constexpr size_t kPiece = 64;   // bytes of a text that are read in one turn
+
+    // The machine of a schema grows with what texts say, and its lexer with what all grammars ask of it. Where either takes too much and
+    // no text is being read, a text begins with a new one: positions are made of the old.
+    void renew_texts() {
+        if (!schema_ || arena_.use_count() > 1 || symbols_.use_count() > 2) return;   // the arena holds the symbols as well
+        if (symbols_) {   // else a limit was reached while a new one was made
+            Turn turn(*lexer_);
+            if (symbols_->memory() <= limits_.cache_bytes && !Vocabulary::is_full(*lexer_, limits_)) return;
+        }
+        arena_.reset();
+        symbols_.reset();
+        schema_->nodes.shrink(nodes_);   // without the values that texts had
+        make_texts();
+        ++arenas_;
+    }
+
+    void make_texts() {
+        lexer_ = vocabulary_->lexer(limits_);
+        Turn turn(*lexer_);
+        auto machine = std::make_unique<JsonMachine>(schema_, lexer_, vocabulary_->languages(lexer_), options_);
+        symbols_ = std::make_shared<Symbols>(std::move(machine), lexer_);
+        arena_ = std::make_shared<Arena>(symbols_);
+    }
 
     void renew() {
         if (arena_->memory() <= limits_.cache_bytes) return;
@@ -246,6 +297,10 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
     std::shared_ptr<Vocabulary> vocabulary_;
     Limits limits_;
     std::shared_ptr<Lexer> lexer_;
+    JsonOptions options_;
+    std::shared_ptr<SchemaTable> schema_;
+    size_t nodes_ = 0;     // of the schema itself
+    std::mutex mutex_;     // of what is renewed between texts
     std::shared_ptr<Symbols> symbols_;
     std::shared_ptr<Arena> arena_;
     int64_t arenas_ = 1;

@@ -8,7 +8,7 @@ namespace guidedgen {
 
 class Obligations {
   public:
-    static constexpr uint8_t kBeginning = 0xFC, kEndOfText = 0xFF;
+    static constexpr uint8_t kBeginning = kBeginningMark, kEndOfText = kEndMark;
 
     explicit Obligations(Lexer& lexer) : lexer_(lexer) {}
 

@@ -65,7 +65,14 @@ class IdTable {
 
   private:
     struct Slot { uint32_t tag, number; };   // number: id + 1, so that fresh memory is empty
-    struct Free { void operator()(Slot* slots) const { std::free(slots); } };
+    // Small tables, which most are, come from where everything does; large ones as memory that is zero without being touched.
+    static constexpr size_t kSmall = 1024;   // slots
+    struct Free {
+        Free() : small(false) {}
+        explicit Free(bool small_) : small(small_) {}
+        bool small;
+        void operator()(Slot* slots) const { small ? ::operator delete(slots) : std::free(slots); }
+    };
     struct Slots {
         std::unique_ptr<Slot[], Free> slots;
         size_t mask = 0;
@@ -97,15 +104,17 @@ class IdTable {
     void enlarge() {
         while (before_.slots) move_some();
         const size_t capacity = std::max(kLeast, now_.capacity() * 2);
-        auto* slots = static_cast<Slot*>(std::calloc(capacity, sizeof(Slot)));
+        const bool small = capacity <= kSmall;
+        auto* slots = static_cast<Slot*>(small ? ::operator new(capacity * sizeof(Slot)) : std::calloc(capacity, sizeof(Slot)));
         if (!slots) throw std::bad_alloc();
+        if (small) std::fill(slots, slots + capacity, Slot{0, 0});
         before_ = std::move(now_);
-        now_.slots.reset(slots);
+        now_.slots = std::unique_ptr<Slot[], Free>(slots, Free(small));
         now_.mask = capacity - 1;
         moved_ = 0;
     }
 
-    static constexpr size_t kLeast = 64, kStep = 8;
+    static constexpr size_t kLeast = 16, kStep = 8;
     Slots now_, before_;
     size_t count_ = 0, moved_ = 0;
 };

@@ -14,7 +14,7 @@ namespace guidedgen {
 class Arena {
   public:
     explicit Arena(std::shared_ptr<Symbols> symbols)
-        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u), stacks_(rows_, viability_, sets_), registers_(lexer_->expressions().work()) {}
+        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u, lexer_->marks()), stacks_(rows_, viability_, sets_), registers_(lexer_->expressions().work()) {}
 
     Rows& rows() { return rows_; }
     Viability& viability() { return viability_; }
@@ -309,6 +309,11 @@ class Arena {
         sets_.add(set, rows_.symbols().counts().inside(state, left));
     }
 
+    // Whether a token can lead a terminal farther from its end than what is left of its tokens.
+    bool near_limit(const Reading& r) {
+        return r.left >= 0 && !(lexer_->trie().spells_text && lexer_->farthest(r.state, lexer_->mask(r.state)) < r.left - 1);
+    }
+
     bool may_go_on(const Reading& r, int32_t left) { return r.left < 0 || (left > 0 && rows_.symbols().counts().fits(r.state, left)); }
 
     // Whether something could be read on if a token ended here.
@@ -338,10 +343,10 @@ class Arena {
     // Depth is bounded by the longest token. `doubtful`: what was read so far may contradict registers.
     void cross(LexMask& part, uint32_t at, const Front& front, size_t depth, TokenSet& set, bool doubtful = false) {
         if (fronts_.size() <= depth) fronts_.emplace_back();
-        const bool vast = lexer_->vast(part, at);
-        const ByteSet wanted = vast ? allowed(front) : ByteSet{};
-        if (vast && wanted.empty()) return;
-        if (vast) {
+        const bool fresh = lexer_->many(part, at);
+        const ByteSet wanted = fresh ? allowed(front) : ByteSet{};
+        if (fresh && wanted.empty()) return;
+        if (lexer_->vast(part, at)) {
             for (const auto& [byte, child] : lexer_->children(part, at, wanted))
                 if (wanted.has(byte)) cross_to(part, child, byte, front, depth, set, doubtful);
             return;
@@ -349,7 +354,7 @@ class Arena {
         const size_t children = lexer_->children(part, at).size();
         if (children == 0) return;
         const Remainder& parent = part.remainders[at];
-        const ByteSet first = children > 1 ? allowed(front) & parent.known : parent.known;
+        const ByteSet first = fresh ? wanted & parent.known : children > 1 ? allowed(front) & parent.known : parent.known;
         first.each([&](uint8_t byte) { cross_to(part, parent.child(byte), byte, front, depth, set, doubtful); });
     }
 
@@ -365,8 +370,8 @@ class Arena {
         auto& tokens = perhaps ? set.perhaps : set.extra;
         if (!node.tokens.empty() && may_end_token(next)) tokens.insert(tokens.end(), node.tokens.begin(), node.tokens.end());
         if (node.nodes_below == 0) return;
-        auto reads_name = [](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || r.left >= 0; };
-        const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), reads_name);
+        auto one_by_one = [this](const Reading& r) { return (r.flags() & JsonMachine::kName) != 0 || near_limit(r); };
+        const bool alone = perhaps || next.registers == registers_.unknown_string() || std::any_of(next.reading.begin(), next.reading.end(), one_by_one);
         if (!alone && Lexer::many_below(node)) cross_whole(part, child, next, depth, set);
         else cross(part, child, next, depth + 1, set, perhaps);
     }
@@ -457,8 +462,8 @@ class Arena {
     std::shared_ptr<Lexer> lexer_;
     TokenSets sets_;
     LalrMasks stacks_;
-    std::deque<Front> fronts_;   // scratch by depth
-    std::deque<Position> positions_;
+    Stable<Front> fronts_;   // scratch by depth
+    Stable<Position> positions_;
     IdTable index_;
     std::vector<Reading> ended_;
     uint8_t flagged_ = 0;       // of the lexemes that ended in the last step

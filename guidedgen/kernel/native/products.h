@@ -8,6 +8,7 @@
 
 #include "lexer.h"
 #include "paged.h"
+#include "stable.h"
 
 namespace guidedgen {
 
@@ -99,7 +100,7 @@ class Products {
     }
 
     Lexer& lexer_;
-    std::deque<Combination> found_;
+    Stable<Combination> found_;
     std::vector<Part> parts_;
     IdTable index_;
 };

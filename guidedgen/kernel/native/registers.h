@@ -13,6 +13,7 @@
 #include "common.h"
 #include "name_reader.h"
 #include "paged.h"
+#include "stable.h"
 #include "trie.h"
 #include "work.h"
 
@@ -216,9 +217,9 @@ class Registers {
 
     Work& work_;
     Register unknown_{nullptr, false, false, nullptr, nullptr}, unknown_string_ = unknown_;
-    std::deque<Text> texts_;
-    std::deque<Names> names_;
-    std::deque<Register> registers_;
+    Stable<Text> texts_;
+    Stable<Names> names_;
+    Stable<Register> registers_;
     IdTable text_index_;
     std::unordered_map<uint64_t, std::vector<const Names*>> name_index_;
     std::unordered_map<uint64_t, std::vector<const Register*>> index_;

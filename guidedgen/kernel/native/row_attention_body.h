@@ -3,6 +3,7 @@
 // row's result does not depend on which runs it shares. Included by row_kernels_body.h.
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 
 #include "lanes.h"
@@ -131,19 +132,32 @@ void pass(const Attention& what, const SlotRun& run) {
     }
 }
 
-// Scores to exponentials; gives one over their sum.
-float soften(float* scores, int64_t seen) {
-    Floats best = splat(scores[0]);
-    for (int64_t i = 0; i + LANES <= seen; i += LANES) best = greater(best, load<Floats>(scores + i));
-    float peak = largest(best);
-    for (int64_t i = seen / LANES * LANES; i < seen; ++i) peak = scores[i] > peak ? scores[i] : peak;
+// Scores to exponentials, with zeros for those before `hidden`, and behind the last up to a whole tile; gives one over their sum.
+// `begin`, a multiple of TILE, is where scores begin.
+float soften(float* scores, int64_t begin, int64_t hidden, int64_t seen) {
+    constexpr float nothing = -3e38f;
+    Ints lane;
+    for (int32_t i = 0; i < LANES; ++i) lane[i] = i;
+    const int64_t first = hidden / LANES * LANES, last = (seen - 1) / LANES * LANES;
+    store(scores + last, lane < splat(static_cast<int32_t>(seen - last)) ? load<Floats>(scores + last) : splat(nothing));
+    store(scores + first, lane < splat(static_cast<int32_t>(hidden - first)) ? splat(nothing) : load<Floats>(scores + first));
+    Floats best = load<Floats>(scores + first);
+    for (int64_t i = first + LANES; i < seen; i += LANES) best = greater(best, load<Floats>(scores + i));
+    const Floats peak = splat(largest(best));
+    std::fill(scores + begin, scores + first, 0.0f);
     Floats total{};
-    for (int64_t i = 0; i < seen; i += LANES) {
-        const int64_t count = seen - i;
-        store_floats(scores + i, exponential(load_floats(scores + i, count) - peak), count);
-        total += load_floats(scores + i, count);
+    for (int64_t i = first; i < (seen + TILE - 1) / TILE * TILE; i += LANES) {
+        const Floats power = i < seen ? exponential(load<Floats>(scores + i) - peak) : Floats{};
+        store(scores + i, power);
+        total += power;
     }
     return 1 / sum(total);
+}
+
+// The same for a query.
+float softened(const Attention& what, int64_t n) {
+    const int64_t row = n / what.heads;
+    return soften(what.scores + n * what.room, what.runs[0].offset, what.hidden ? what.hidden[row] : 0, what.seen[row]);
 }
 
 template <typename Number>
@@ -152,7 +166,7 @@ void attend_exactly(const Attention& what) {
     float factors[MOST_QUERIES];
     const int64_t queries = what.rows * what.heads;
     for (int64_t n = 0; n < queries; ++n) {
-        factors[n] = soften(what.scores + n * what.room, what.seen[n / what.heads]);
+        factors[n] = softened(what, n);
         std::memset(what.out + n / what.heads * what.out_stride + n % what.heads * what.dim, 0, static_cast<size_t>(what.dim) * sizeof(float));
     }
     for (int64_t n = 0; n < what.run_count; ++n) pass<Number, true>(what, what.runs[n]);

@@ -46,8 +46,11 @@ class RowCosts : public RowStore {
         return std::min(kFar, symbols_->suffix_cost(item.slot) + rest);
     }
 
+    static constexpr int32_t kPlace = -(1 << 28);   // from here down: the places of an automaton's state, among frames of what a row predicted
+
     // The cost after a nonterminal that a row predicted, where it was worked out.
     int64_t finish(Row* row, int32_t nonterminal) {
+        if (!row->finish && is_stack(row)) finish_rows_from(row, nullptr);
         if (!row->finish) return kFar;
         for (const auto& entry : *row->finish)
             if (entry.first == nonterminal) return entry.second;
@@ -93,7 +96,7 @@ class RowCosts : public RowStore {
         const std::vector<int64_t>& costs = machine.after_cost(machine.state_of(at->slot), machine.left(machine.rule(state, i)));
         int64_t best = kFar;
         for (size_t k = 0; k < costs.size(); ++k)
-            if (costs[k] < best) best = std::min(best, costs[k] + finish(const_cast<Row*>(row), static_cast<int32_t>(k)));
+            if (costs[k] < best) best = std::min(best, costs[k] + finish(const_cast<Row*>(row), kPlace - static_cast<int32_t>(k)));
         return best;
     }
 
@@ -101,18 +104,50 @@ class RowCosts : public RowStore {
         const Item& item = row->items[0];
         Lalr& machine = symbols_->lalr_at(item.slot);
         const int32_t places = machine.places(machine.state_of(item.slot));
-        auto costs = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>();
-        for (int32_t i = 0; i < places; ++i) costs->emplace_back(i, lalr_finish(machine, item, i));
-        row->finish = std::move(costs);
+        for (int32_t i = 0; i < places; ++i) row->finish->emplace_back(kPlace - i, lalr_finish(machine, item, i));
     }
 
     void finish_row(Row* row) {
-        if (is_stack(row)) return finish_stack(row);
+        row->finish = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>();
+        try {
+            if (is_stack(row)) finish_stack(row);
+            if (!row->callers.empty()) finish_callers(row);
+        } catch (...) {   // a limit was reached: leave nothing half done
+            row->finish = nullptr;
+            throw;
+        }
+    }
+
+    void finish_callers(Row* row) {
+        const size_t places = row->finish->size();
+        auto set = [&](const std::unordered_map<int32_t, int64_t>& best) {
+            row->finish->resize(places);
+            row->finish->insert(row->finish->end(), best.begin(), best.end());
+        };
         std::unordered_map<int32_t, int64_t> best;
+        improve_finish(row, best);
+        set(best);
+        // What a stack that waits for a guest costs follows from that: what stands behind its automaton may be predicted by the same row.
+        bool stacks = false;
+        for (const auto& [nonterminal, caller] : row->callers) {
+            if (!is_lalr(caller)) continue;
+            const int64_t cost = lalr_cost(caller);
+            auto& known = best.emplace(nonterminal, cost).first->second;
+            known = std::min(known, cost);
+            stacks = true;
+        }
+        if (!stacks) return;
+        improve_finish(row, best);
+        set(best);
+    }
+
+    // Adds what follows from what is known already.
+    void improve_finish(Row* row, std::unordered_map<int32_t, int64_t>& best) {
         for (bool changed = true; changed;) {   // frames of one row may refer to each other (left recursion)
             changed = false;
             for (const auto& entry : row->callers) {
                 const Item& caller = entry.second;
+                if (is_lalr(caller)) continue;
                 int64_t rest = 0;
                 if (caller.row == row) {
                     auto known = best.find(caller.nonterminal);
@@ -128,7 +163,6 @@ class RowCosts : public RowStore {
                 }
             }
         }
-        row->finish = std::make_unique<std::vector<std::pair<int32_t, int64_t>>>(best.begin(), best.end());
     }
 };
 

@@ -67,7 +67,8 @@ struct SlotRun {
     int64_t count, row, rows, offset;
 };
 
-// Queries of consecutive rows that share a key head. The runs of a row, in their order, are what it sees, oldest first.
+// Queries of consecutive rows that share a key head. The runs of a row, in their order, are what it sees, oldest first; all rows' begin
+// at the first one's offset.
 struct Attention {
     int64_t rows, heads, dim;
     const float* query;       // [rows][heads][dim], rows `query_stride` apart
@@ -78,11 +79,11 @@ struct Attention {
     Kept kept;
     const SlotRun* runs;
     int64_t run_count;
-    const int64_t* seen;      // [rows]: how many slots each sees
+    const int64_t* seen;      // [rows]: how many slots its runs have
+    const int64_t* hidden;    // [rows]: how many of them, counted from its own first token, it does not see after all; null is none
     float scale;
     float* scores;            // [rows * heads][room]
-    uint16_t* weights;        // [rows * heads][room]
-    int64_t room;             // at least what a row sees, a multiple of TILE
+    int64_t room;             // at least offset and count of all runs, a multiple of TILE
     float* out;               // [rows][heads][dim], rows `out_stride` apart
     int64_t out_stride;
 };

@@ -72,11 +72,15 @@ constexpr int64_t ROWS = 4, SUMS = 8;
 #endif
 
 // Weights are asked for before they are needed: the sums keep the processor from looking ahead by itself. Each pass of rows over some
-// panels asks for its part of the next ones, so that memory never rests.
+// panels asks for its part of the next ones, so that memory never rests. One row alone goes as fast as memory does, and not far ahead of
+// it: one stream, which processors fetch best.
 struct Ahead {
+    static constexpr int64_t NEAR = 8192;
     int64_t passes, pass;
 
+    template <int64_t R>
     int64_t bytes(int64_t column, int64_t size) const {
+        if (R == 1 && passes == 1) return NEAR;
         const int64_t panels = BESIDE > COLUMNS ? BESIDE / COLUMNS : 1;
         return column / COLUMNS % panels % passes == pass ? panels * size : 0;
     }
@@ -91,20 +95,30 @@ struct Product {
     Ahead ahead;
 };
 
-template <int64_t R>
-inline void finish(const Product& what, const Floats (&sums)[R], int64_t row, int64_t column) {
+// Sums of columns side by side go out. Loops over them have to vanish, or GCC keeps the sums in memory.
+template <int64_t R, int64_t P>
+inline void finish(const Product& what, const Floats (&sums)[P][R], int64_t row, int64_t column) {
     const int64_t first = column * LANES, count = what.matrix.outputs - first;
-    if (count <= 0) return;
-    for (int64_t r = 0; r < R; ++r) {
-        float* to = what.out + (row + r) * what.stride + first;
-        Floats result = sums[r];
-        if (what.matrix.bias) result += load<Floats>(what.matrix.bias + first);
-        if (what.add) result += load_floats(to, count);
-        store_floats(to, result, count);
-    }
+    float* to = what.out + row * what.stride + first;
+    const float* bias = what.matrix.bias ? what.matrix.bias + first : nullptr;
+    const auto out = [&](const Floats& sum, int64_t r, int64_t p, int64_t left) {
+        float* place = to + r * what.stride + p * LANES;
+        Floats result = sum;
+        if (bias) result += load<Floats>(bias + p * LANES);
+        if (what.add) result += load_floats(place, left);
+        store_floats(place, result, left);
+    };
+    const bool whole = count >= P * LANES;
+#pragma GCC unroll 16
+    for (int64_t r = 0; r < R; ++r)
+#pragma GCC unroll 16
+        for (int64_t p = 0; p < P; ++p) {
+            if (whole) out(sums[p][r], r, p, LANES);
+            else if (count > p * LANES) out(sums[p][r], r, p, count - p * LANES);
+        }
 }
 
-// Several columns side by side: one row's chain of additions alone would wait for itself.
+// Several columns side by side: few rows' chains of additions alone would wait for themselves.
 template <int64_t R, int64_t P>
 inline void exact_columns(const Product& what, int64_t row, int64_t column) {
     const bool brief = what.matrix.format == Format::Bfloat16;
@@ -114,7 +128,7 @@ inline void exact_columns(const Product& what, int64_t row, int64_t column) {
     int64_t further[P];
     for (int64_t p = 0; p < P; ++p) {
         codes[p] = what.matrix.data + (column + p) / COLUMNS * size + (column + p) % COLUMNS * LANES * 4;
-        further[p] = what.ahead.bytes(column + p, size);
+        further[p] = what.ahead.bytes<R>(column + p, size);
     }
     Floats sums[P][R] = {};
     if (brief) {
@@ -122,7 +136,7 @@ inline void exact_columns(const Product& what, int64_t row, int64_t column) {
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
                 const Words weights = load<Words>(codes[p] + k * step);
-                __builtin_prefetch(codes[p] + k * step + further[p], 0, 2);
+                __builtin_prefetch(codes[p] + k * step + further[p], 0, 3);
                 for (int64_t r = 0; r < R; ++r) sums[p][r] = dot2(sums[p][r], weights, data + r * width + 2 * k);
             }
     } else {
@@ -130,11 +144,11 @@ inline void exact_columns(const Product& what, int64_t row, int64_t column) {
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
                 const Floats weights = load<Floats>(codes[p] + k * step);
-                __builtin_prefetch(codes[p] + k * step + further[p], 0, 2);
+                __builtin_prefetch(codes[p] + k * step + further[p], 0, 3);
                 for (int64_t r = 0; r < R; ++r) sums[p][r] += weights * data[r * width + k];
             }
     }
-    for (int64_t p = 0; p < P; ++p) finish<R>(what, sums[p], row, column + p);
+    finish(what, sums, row, column);
 }
 
 // Whole numbers inside a group, scaled group by group: weight = code * scale, or code * scale + offset.
@@ -143,17 +157,17 @@ inline void coded_column(const Product& what, int64_t row, int64_t column) {
     const int64_t width = what.matrix.width, groups = what.matrix.groups(), panel = column / COLUMNS, part = column % COLUMNS * LANES;
     constexpr MatrixView layout{four ? Format::Int4 : Format::Int8, 0, 0, nullptr, nullptr};
     constexpr int64_t step = PANEL * 4;
-    const int64_t size = what.matrix.panel_bytes(), further = what.ahead.bytes(column, size);
+    const int64_t size = what.matrix.panel_bytes(), further = what.ahead.bytes<R>(column, size);
     const uint8_t* start = what.matrix.data + panel * size;
     const int8_t* data = reinterpret_cast<const int8_t*>(what.rows.data) + row * width;
-    Floats sums[R] = {};
+    Floats sums[1][R] = {};
     for (int64_t g = 0; g < groups; ++g, data += GROUP) {
         const uint8_t* codes = start + layout.codes_of(g) + part * 4;
         const uint16_t* scales = reinterpret_cast<const uint16_t*>(start + layout.scales_of(g)) + part;
         Ints whole[R];
         for (int64_t r = 0; r < R; ++r) whole[r] = four ? Ints{} : splat(what.rows.shift[(row + r) * groups + g]);
         for (int64_t k = 0; k < GROUP; k += four ? 8 : 4, codes += step) {
-            __builtin_prefetch(codes + further, 0, 2);
+            __builtin_prefetch(codes + further, 0, 3);
             if (four) {
                 const Words both = load<Words>(codes), low = both & 0x0f0f0f0fu, high = (both >> 4) & 0x0f0f0f0fu;
                 for (int64_t r = 0; r < R; ++r) {
@@ -164,20 +178,20 @@ inline void coded_column(const Product& what, int64_t row, int64_t column) {
                 for (int64_t r = 0; r < R; ++r) whole[r] = dot4(whole[r], codes, data + r * width + k);
             }
         }
-        __builtin_prefetch(reinterpret_cast<const uint8_t*>(scales) + further, 0, 2);
+        __builtin_prefetch(reinterpret_cast<const uint8_t*>(scales) + further, 0, 3);
         const Floats scale = halves(scales), offset = four ? halves(scales + PANEL) : Floats{};
         for (int64_t r = 0; r < R; ++r) {
             const int64_t place = (row + r) * groups + g;
-            sums[r] += __builtin_convertvector(whole[r], Floats) * (scale * what.rows.scales[place]);
-            if (four) sums[r] += offset * what.rows.sums[place];
+            sums[0][r] += __builtin_convertvector(whole[r], Floats) * (scale * what.rows.scales[place]);
+            if (four) sums[0][r] += offset * what.rows.sums[place];
         }
     }
-    finish<R>(what, sums, row, column);
+    finish(what, sums, row, column);
 }
 
 template <int64_t R>
 inline void columns_of(const Product& what, int64_t row, int64_t first, int64_t last) {
-    constexpr int64_t beside = R * BESIDE <= SUMS ? BESIDE : 1;
+    constexpr int64_t beside = R == 1 ? COLUMNS : R * BESIDE <= SUMS ? BESIDE : 1;
     int64_t column = first;
     if (what.matrix.format == Format::Int8) {
         for (; column < last; ++column) coded_column<R, false>(what, row, column);

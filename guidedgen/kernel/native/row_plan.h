@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include "row_kernels.h"
@@ -59,6 +60,24 @@ class RowPlan {
                 continue;
             }
             first += together(rows, first, most);
+        }
+    }
+
+    // The plan of all rows without what none of a block's rows sees: `hidden` [rows] slots, counted from a row's own first token. It
+    // points into that plan.
+    void narrow(const RowPlan& plan, const int64_t* hidden) {
+        blocks_.clear();
+        runs_.clear();
+        seen_ = plan.seen_;
+        for (size_t row = 0; row < seen_.size(); ++row)
+            if (hidden[row] < 0 || hidden[row] >= seen_[row]) throw std::invalid_argument("a row that does not see itself");
+        for (const RowBlock& block : plan.blocks_) {
+            blocks_.push_back({block.start, block.rows, block.segment, block.segments, runs_.size(), 0});
+            const int64_t begin = whole(*std::min_element(hidden + block.start, hidden + block.start + block.rows));
+            for (const SlotRun* run = plan.runs(block); run < plan.runs(block) + block.run_count; ++run) {
+                const int64_t less = std::clamp<int64_t>(begin - run->offset, 0, run->count);
+                add({run->slots + less, run->count - less, run->row, run->rows, run->offset + less});
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "row.h"
+#include "stable.h"
 
 namespace guidedgen {
 
@@ -51,7 +52,7 @@ class RowStore {
     int64_t bytes_ = 0;
 
   private:
-    std::deque<Row> rows_;
+    Stable<Row> rows_;
     IdTable index_;
 };
 

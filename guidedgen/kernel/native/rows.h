@@ -103,6 +103,7 @@ class Rows final : public LalrRows {
             throw;
         }
         row->closed = true;
+        if (!row->callers.empty()) row->finish = nullptr;   // of a stack below others: it has waited for no guests so far
         seen_.clear();
         std::sort(row->callers.begin(), row->callers.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
         bytes_ += closed_memory(*row);
@@ -227,6 +228,7 @@ class Rows final : public LalrRows {
                                     row.terminals.capacity() * sizeof(Expected));
     }
 
+    static constexpr int32_t kGuest = -(1 << 29);   // from here down: frames of an automaton's guests
     static constexpr size_t kFewRows = 32;
     static constexpr int64_t kVisit = 4;   // steps that an item of a row counts for
 
@@ -266,7 +268,14 @@ class Rows final : public LalrRows {
             if (seen_.insert(key(next))) work.push_back(next);
         };
         if (is_json(item)) return visit_json(row, item);
-        if (is_lalr(item)) return visit_lalr(row, item);
+        if (is_lalr(item)) {
+            visit_lalr(row, item);
+            return each_guest(item, [&](int32_t nonterminal, const Item& behind) {
+                const Item frame{0, symbols_->obligations().frame(kGuest - nonterminal, item.obligation), row};
+                row->callers.emplace_back(frame.nonterminal, behind);
+                for (int32_t first : std::vector<int32_t>(symbols_->productions(nonterminal))) push({first, frame.nonterminal, frame.row, item.obligation});
+            });
+        }
         const Slot slot = symbols_->slot(item.slot);
         const Item after{item.slot + 1, item.nonterminal, item.row, item.obligation};
         switch (slot.kind) {

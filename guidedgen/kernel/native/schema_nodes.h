@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "common.h"
+#include "stable.h"
 
 namespace guidedgen {
 
@@ -180,7 +180,7 @@ class TextTable {
         return at;
     }
     void grow() {
-        slots_.assign(slots_.empty() ? 256 : slots_.size() * 2, -1);
+        slots_.assign(slots_.empty() ? 128 : slots_.size() * 2, -1);
         for (size_t id = 0; id < hashes_.size(); ++id) {
             size_t at = hashes_[id] & (slots_.size() - 1);
             while (slots_[at] >= 0) at = (at + 1) & (slots_.size() - 1);
@@ -188,7 +188,7 @@ class TextTable {
         }
     }
 
-    std::deque<std::string> texts_;   // a deque: references stay valid
+    Stable<std::string> texts_;
     std::vector<uint64_t> hashes_;
     std::vector<int32_t> slots_;
     int64_t bytes_ = 0;
@@ -207,7 +207,7 @@ class SchemaTable {
     SchemaTable(const SchemaTable&) = delete;
     SchemaTable& operator=(const SchemaTable&) = delete;
 
-    std::deque<SchemaNode> nodes;   // references stay good while synthetic nodes are added
+    Stable<SchemaNode> nodes;   // references stay good while synthetic nodes are added
     std::vector<Value> values;
     std::vector<Resource> resources;
     std::vector<KeywordMark> marks;
@@ -276,7 +276,7 @@ class SchemaTable {
         return at;
     }
     void grow_places() {
-        place_slots_.assign(place_slots_.empty() ? 256 : place_slots_.size() * 2, -1);
+        place_slots_.assign(place_slots_.empty() ? 128 : place_slots_.size() * 2, -1);
         for (size_t i = 0; i < places.size(); ++i) place_slots_[place_slot(places[i].parent, places[i].token)] = static_cast<int32_t>(i);
     }
     size_t value_slot(const Value& value, uint64_t hash) const;

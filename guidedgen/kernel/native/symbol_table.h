@@ -65,6 +65,7 @@ class SymbolTable {
         productive_ = fixpoint([this](int32_t s) { return lexer_->alive(lexer_->state(expr_[s])) && fits_its_limit(s); }, true,
                                [](const Unordered& u, const std::vector<uint8_t>& holds) { return u.productive(holds); });
         for (const Unordered& u : unordered_) u.check_nonempty(nullable_);
+        check_guests();
         if (!productive_[table.start]) throw UnsatisfiableError("the grammar derives no text at all");
         start_ = table.start;
     }
@@ -191,10 +192,15 @@ class SymbolTable {
         lalr_.push_back(std::make_unique<Lalr>(row, static_cast<int32_t>(lalr_of_state_.size())));
         Lalr& machine = *lalr_.back();
         std::vector<int32_t> exprs;
-        for (int32_t symbol : machine.terminal_symbol) exprs.push_back(symbol < 0 ? -1 : expr_[symbol]);
+        for (int32_t t = 0; t < machine.terminals(); ++t) {
+            const int32_t symbol = machine.terminal_symbol[t];
+            if (symbol >= 0 && op_[symbol] != SymOp::Terminal) machine.note_guest(t);
+            exprs.push_back(machine.lexed(t) ? expr_[symbol] : -1);
+        }
         for (int32_t expr : exprs)
             if (expr >= 0 && lexer_->state(expr)->accepting) throw std::invalid_argument("a terminal of an automaton derives the empty text");
         machine.set_costs([&](int32_t terminal) {
+            if (machine.guest(terminal)) return int64_t{1};   // until costs of symbols are known
             LexState* start = lexer_->state(exprs[terminal]);
             return lexer_->alive(start) ? int64_t{lexer_->distance(start)} : kFar;
         });
@@ -202,7 +208,16 @@ class SymbolTable {
         lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
         lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, obligations_, machine, std::move(exprs)));
         lalr_proofs_.emplace_back();
-        lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.resolved.empty();
+        lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.resolved.empty() || machine.has_guests();
+    }
+
+    void check_guests() const {
+        for (const auto& machine : lalr_)
+            for (int32_t t = 0; t < machine->terminals(); ++t) {
+                if (!machine->guest(t)) continue;
+                if (nullable_[machine->terminal_symbol[t]]) throw std::invalid_argument("a guest of an automaton derives the empty text");
+                if (!productive_[machine->terminal_symbol[t]]) throw UnsatisfiableError("a part of the grammar derives no text at all");
+            }
     }
 
     static bool takes_empty_text(Lalr& machine) {
@@ -270,7 +285,7 @@ class SymbolTable {
     std::vector<int32_t> expr_of_;                 // table expression -> lexer expression, while reading
     std::vector<int32_t> lalr_of_state_;
     std::vector<std::unique_ptr<LalrLexemes>> lalr_lexemes_;
-    std::deque<LalrFates> lalr_fates_;
+    Stable<LalrFates> lalr_fates_;
     std::vector<std::unique_ptr<LalrProof>> lalr_proofs_;   // made on demand
 };
 

@@ -36,6 +36,7 @@ class Symbols : public SymbolTable {
     Symbols(const Table& table, JsonTexts json, std::shared_ptr<Lexer> lexer) : SymbolTable(table, std::move(json), std::move(lexer)) {
         finish_production();   // the end of JSON texts
         json_end_ = 0;
+        set_costs_of_guests();
     }
 
     // A grammar that is nothing but the JSON texts of a schema.
@@ -56,6 +57,9 @@ class Symbols : public SymbolTable {
 
     // The automaton that is at a slot.
     Lalr& lalr(const Slot& slot) { return *lalr_[slot.value]; }
+
+    // The nonterminal that a guest of an automaton is.
+    int32_t guest(const Lalr& machine, int32_t terminal) { return nonterminal_of(machine.terminal_symbol[terminal], 0, 0); }
 
     const Slot& slot(int32_t at) const { return slots_[at]; }
     Nonterminal& nonterminal(int32_t id) { return nonterminals_[id]; }
@@ -99,6 +103,19 @@ class Symbols : public SymbolTable {
 
   private:
     friend class NeededTerminals;
+
+    // Guests have no automata in them, so that their costs do not depend on those.
+    void set_costs_of_guests() {
+        const auto has_guests = [](const auto& machine) { return machine->has_guests(); };
+        if (std::none_of(lalr_.begin(), lalr_.end(), has_guests)) return;
+        compute_min_lengths();
+        for (const auto& machine : lalr_) {
+            if (!machine->has_guests()) continue;
+            const std::vector<int64_t> known = machine->terminal_costs();
+            machine->set_costs([&](int32_t t) { return machine->guest(t) ? min_length_[machine->terminal_symbol[t]] : known[t]; });
+        }
+        min_length_.clear();
+    }
 
     int32_t nonterminal_of(int32_t s, int32_t low, int32_t high) {
         uint64_t key = mix(mix(static_cast<uint32_t>(s), static_cast<uint32_t>(low)), static_cast<uint32_t>(high));
@@ -280,7 +297,7 @@ class Symbols : public SymbolTable {
     std::vector<int64_t> min_length_, suffix_cost_;   // by symbol; by slot, -1: not computed
     SeenSets seen_sets_;
     std::vector<Slot> slots_;
-    std::deque<Nonterminal> nonterminals_;
+    Stable<Nonterminal> nonterminals_;
     std::unordered_map<uint64_t, std::vector<int32_t>> by_key_;
     std::vector<LexState*> terminals_;
     std::vector<int32_t> limit_of_;   // by terminal

@@ -12,7 +12,7 @@ namespace guidedgen {
 
 class TextRegions : public Automaton {
   public:
-    TextRegions(const Limits& limits, std::shared_ptr<const TextTokens> text) : Automaton(limits), text_(std::move(text)) {}
+    TextRegions(const Limits& limits, std::shared_ptr<const TextTokens> text, const ByteSet& spelled) : Automaton(limits, spelled), text_(std::move(text)) {}
 
     const std::shared_ptr<const TextTokens>& text() const { return text_; }
 
@@ -32,6 +32,8 @@ class TextRegions : public Automaton {
         return beyond_ascii(bytes).subset_of(back);
     }
 
+    bool written(int byte) const { return expressions_.spelled().has(static_cast<uint8_t>(byte)); }
+
     static ByteSet beyond_ascii(ByteSet bytes) {
         bytes.w[0] = bytes.w[1] = 0;
         bytes.w[2] = 0;   // what goes on with a character
@@ -47,12 +49,12 @@ class TextRegions : public Automaton {
             if (!met.second) return met.first->second;
             bool good = true;
             for (int b = 0x80; b < 0xC0 && good; ++b)
-                if (const int to = utf8_step(within, static_cast<uint8_t>(b)); to >= 0) good = all(next(now, static_cast<uint8_t>(b)), to);
+                if (const int to = utf8_step(within, static_cast<uint8_t>(b)); to >= 0 && written(b)) good = all(next(now, static_cast<uint8_t>(b)), to);
             return known[{now, within}] = good;
         };
         ByteSet found;
         for (int b = 0xC2; b < 0xF5; ++b)
-            if (all(next(from, static_cast<uint8_t>(b)), utf8_step(0, static_cast<uint8_t>(b)))) found.add(static_cast<uint8_t>(b));
+            if (!written(b) || all(next(from, static_cast<uint8_t>(b)), utf8_step(0, static_cast<uint8_t>(b)))) found.add(static_cast<uint8_t>(b));
         return found;
     }
 
@@ -82,7 +84,7 @@ class TextRegions : public Automaton {
         for (size_t i = 0; i < known; ++i)
             for (int b = 0x80; b < 0x100; ++b) {
                 const int to = utf8_step(order[i], static_cast<uint8_t>(b));
-                if (to < 0) continue;
+                if (to < 0 || !written(b)) continue;
                 LexState* now = next(order[i] == 0 ? from : at[order[i]], static_cast<uint8_t>(b));
                 if (to == 0 && now != target) return false;
                 if (to == 0) continue;
@@ -106,13 +108,13 @@ class TextRegions : public Automaton {
         Steps& steps = known->second;
         if (!fresh) return steps;
         prune(s);
-        const ByteSet plain = TextTokens::plain();
+        const ByteSet plain = TextTokens::plain() & expressions_.spelled();
         steps.failing = plain - s->first;
         for (size_t e = 0; e < s->edges.size(); ++e)
             if (const ByteSet common = s->edges[e].bytes & plain; !common.empty()) steps.leading.emplace_back(common, target(s, e));
         for (const Group& g : groups()) {
             if (g.from != 0) continue;
-            steps.failing = steps.failing | (g.bytes - s->first);
+            steps.failing = steps.failing | ((g.bytes & expressions_.spelled()) - s->first);
             for (size_t e = 0; e < s->edges.size(); ++e) {
                 const ByteSet common = s->edges[e].bytes & g.bytes;
                 if (!common.empty() && !within(target(s, e), g.to, common, steps)) steps.failing = steps.failing | common;
@@ -135,7 +137,7 @@ class TextRegions : public Automaton {
         prune(s);
         for (const Group& g : groups()) {
             if (g.from != at) continue;
-            if (!g.bytes.subset_of(s->first)) return false;
+            if (!(g.bytes & expressions_.spelled()).subset_of(s->first)) return false;
             for (size_t e = 0; e < s->edges.size(); ++e)
                 if (!(s->edges[e].bytes & g.bytes).empty() && !within(target(s, e), g.to, by, steps)) return false;
         }

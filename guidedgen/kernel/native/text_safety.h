@@ -28,7 +28,7 @@ class TextSafety : public TextRegions {
     static constexpr int kNever = 1000;
 
     void find_safety(LexState* s, int64_t work) {
-        if (s->accepting || !text_bytes().subset_of(first(s))) {
+        if (s->accepting || !(text_bytes() & expressions_.spelled()).subset_of(first(s))) {
             s->safety_known = true;
             return;
         }

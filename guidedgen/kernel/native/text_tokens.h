@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "content.h"
+#include "word_tokens.h"
 
 namespace guidedgen {
 
@@ -16,7 +17,7 @@ class TextTokens {
   public:
     static constexpr size_t kMost = 40'000;   // places; with more of them a walk costs no more
 
-    explicit TextTokens(const Trie& trie) : content_(trie, {plain(), true}) {
+    explicit TextTokens(const Trie& trie) : content_(trie, {plain(), true}), words_(trie) {
         for (uint32_t i = 1; i < trie.nodes.size(); ++i) {
             path_.resize(trie.nodes[i].depth);
             path_.push_back(i);
@@ -31,6 +32,7 @@ class TextTokens {
     }
 
     const Content& content() const { return content_; }
+    const WordTokens& words() const { return words_; }
 
     // The outermost nodes below `at` to which the way from there is text that has each of some bytes, ascending; false where they
     // are too many.
@@ -74,11 +76,13 @@ class TextTokens {
 
     // Nodes within tokens down to which all is whole characters of text; made when it is first asked for.
     const std::vector<uint32_t>& inner(const Trie& trie) const {
-        std::call_once(once_, [&] {
-            for (uint32_t i = 1; i < trie.nodes.size(); ++i)
-                if (content_.complete[i] && !trie.leaf(i)) inner_.push_back(i);
-        });
+        find_inner(trie);
         return inner_;
+    }
+    // How many characters the way down to each of them has; at most 255.
+    const std::vector<uint8_t>& inner_units(const Trie& trie) const {
+        find_inner(trie);
+        return inner_units_;
     }
 
     // All bytes of text.
@@ -115,7 +119,7 @@ class TextTokens {
             }
         });
         if (!few) return false;
-        std::sort(found.begin(), found.end());
+        if (bytes.count() > 1) sort(found, from, to);
         size_t kept = 0;
         uint32_t end = 0;
         for (uint32_t node : found)
@@ -128,10 +132,33 @@ class TextTokens {
     }
 
     int64_t memory() const {   // about as much again for the places
-        return content_.memory() * 2 + static_cast<int64_t>(has_.size() * has_[0].size() * 8);
+        return content_.memory() * 2 + words_.memory() + static_cast<int64_t>(has_.size() * has_[0].size() * 8);
     }
 
   private:
+    // Nodes in [from, to); where they are many of these, by a bit set.
+    static void sort(std::vector<uint32_t>& nodes, uint32_t from, uint32_t to) {
+        if (nodes.size() < (to - from) / 256) return std::sort(nodes.begin(), nodes.end());
+        std::vector<uint64_t> bits((to - from) / 64 + 1, 0);
+        for (uint32_t node : nodes) bits[(node - from) / 64] |= uint64_t{1} << ((node - from) % 64);
+        size_t count = 0;
+        for (size_t w = 0; w < bits.size(); ++w)
+            for (uint64_t rest = bits[w]; rest; rest &= rest - 1) nodes[count++] = from + static_cast<uint32_t>(w * 64) + static_cast<uint32_t>(__builtin_ctzll(rest));
+    }
+
+    void find_inner(const Trie& trie) const {
+        std::call_once(once_, [&] {
+            std::vector<int> units(trie.longest + 1u, 0);
+            for (uint32_t i = 1; i < trie.nodes.size(); ++i) {
+                const TrieNode& node = trie.nodes[i];
+                units[node.depth] = units[node.depth - 1u] + ((node.byte & 0xC0) != 0x80);
+                if (!content_.complete[i] || trie.leaf(i)) continue;
+                inner_.push_back(i);
+                inner_units_.push_back(static_cast<uint8_t>(std::min(255, units[node.depth])));
+            }
+        });
+    }
+
     // The node below `at` where a token has each of some bytes of ASCII; 0: there is none.
     static uint32_t first_with(const Trie& trie, ByteSet bytes, uint32_t at, uint32_t rank) {
         bytes.w[2] = bytes.w[3] = 0;
@@ -146,8 +173,10 @@ class TextTokens {
     }
 
     Content content_;
+    WordTokens words_;
     std::array<std::vector<uint64_t>, 0x80> has_;   // by byte of ASCII: the places in Trie::tokens of those that have it, a bit set
     mutable std::vector<uint32_t> inner_;
+    mutable std::vector<uint8_t> inner_units_;
     mutable std::once_flag once_;
     std::array<std::vector<uint32_t>, 256> at_;   // nodes, ascending
     std::vector<uint32_t> path_;

@@ -75,11 +75,35 @@ class TokenCounts {
                 const Odd& odd = whole.others[k];
                 k = enter(odd.node, left, set, &whole.dense) ? k + 1 : odd.skip;
             }
-        } else {
+        } else if (!work_out_text(state, left, set)) {
             for (uint32_t i = 1; i < trie.nodes.size();) i = enter(i, left, set, nullptr) ? i + 1 : trie.nodes[i].skip;
         }
         bytes_ += static_cast<int64_t>(set.owned.size() * 4 + 128);
         return set;
+    }
+
+    // The same of a state that most characters of text lead back to: tokens without the others are known.
+    bool work_out_text(LexState* state, int32_t left, TokenSet& set) {
+        const Trie& trie = lexer_.trie();
+        const TextTokens& text = *lexer_.text();
+        ByteSet odd;
+        std::vector<uint32_t> others;
+        if (!lexer_.odd_text(state, odd) || !text.outermost(trie, odd, 1, trie.nodes.size(), others)) return false;
+        const Content::Whole& whole = text.content().whole(trie);
+        if (fits(state, left - 1)) set.owned = whole.dense;
+        size_t w = 0;
+        for (size_t k = 0; k < whole.others.size();) {
+            const Odd& now = whole.others[k];
+            while (w < others.size() && others[w] < now.node) ++w;
+            const bool apart = w < others.size() && others[w] == now.node;
+            k = !apart && enter(now.node, left, set, &whole.dense) ? k + 1 : now.skip;
+        }
+        for (uint32_t node : others) {
+            for (uint32_t r = trie.nodes[node].tok; r < trie.tokens_end(node); ++r) set.owned[trie.tokens[r] >> 5] &= ~(1u << (trie.tokens[r] & 31));
+            path_[trie.nodes[node].depth - 1u] = state;
+            for (uint32_t i = node; i < trie.nodes[node].skip;) i = enter(i, left, set, nullptr) ? i + 1 : trie.nodes[i].skip;
+        }
+        return true;
     }
 
     // Steps to a node from the one above it and adds its tokens that are not `done`; false where the terminal is left.

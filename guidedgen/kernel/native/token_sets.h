@@ -25,7 +25,8 @@ struct TokenSet {
 // Unions of token sets of one vocabulary.
 class TokenSets {
   public:
-    explicit TokenSets(size_t words) : words_(words) {}
+    // `marks`: scratch of so many words, all zero between calls.
+    TokenSets(size_t words, std::vector<uint32_t>& marks) : words_(words), marks_(marks) { marks_.resize(words); }
 
     size_t words() const { return words_; }
 
@@ -69,7 +70,6 @@ class TokenSets {
     void finish(TokenSet& set) {
         const std::vector<uint32_t>* base = !set.owned.empty() ? &set.owned : set.less ? nullptr : set.base;
         auto& extra = set.extra;
-        if (marks_.empty()) marks_.assign(words_, 0);
         size_t kept = 0;
         for (int32_t t : extra) {
             const uint32_t bit = 1u << (t & 31);
@@ -89,7 +89,6 @@ class TokenSets {
 
     // Takes tokens away.
     void take(TokenSet& set, std::vector<int32_t> gone) {
-        if (marks_.empty()) marks_.assign(words_, 0);
         for (int32_t t : gone) marks_[t >> 5] |= 1u << (t & 31);
         const auto taken = [this](int32_t t) { return (marks_[t >> 5] >> (t & 31)) & 1; };
         for (const LexMask** part : {&set.shared, &set.opening})
@@ -154,7 +153,7 @@ class TokenSets {
     static constexpr size_t kLong = 48;   // tokens of a list
 
     size_t words_;
-    std::vector<uint32_t> marks_;   // scratch of `finish`
+    std::vector<uint32_t>& marks_;
 };
 
 }  // namespace guidedgen

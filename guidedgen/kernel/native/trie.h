@@ -16,7 +16,8 @@ struct Trie {
     int32_t vocab_size = 0;
     int32_t longest = 0;
     Subtrees subtrees;
-    bool spells_text = false;           // every byte that UTF-8 text can have is a token
+    ByteSet spelled;                    // the bytes that tokens have: no text can be written with others
+    bool spells_text = false;           // each of these is a token by itself: tokens spell all that is made of them
     NameEnds name_ends;
 
     std::vector<int64_t> offsets;       // token t has the bytes data[offsets[t], offsets[t + 1])
@@ -59,9 +60,9 @@ struct Trie {
         for (uint32_t i = 1; i < nodes.size(); i = nodes[i].skip) root_child[nodes[i].byte] = i;
         subtrees = Subtrees(nodes, longest);
         name_ends = NameEnds(nodes, subtrees, longest);
+        for (size_t i = 1; i < nodes.size(); ++i) spelled.add(nodes[i].byte);
         spells_text = true;
-        for (int b = 0; b < 0xF5; ++b)   // RFC 3629, section 4: no byte of UTF-8 is 0xC0, 0xC1 or above 0xF4
-            if (b != 0xC0 && b != 0xC1) spells_text = spells_text && root_child[b] && nodes[root_child[b]].ntok;
+        spelled.each([&](uint8_t b) { spells_text = spells_text && root_child[b] && nodes[root_child[b]].ntok; });
     }
 
     const uint8_t* bytes(int32_t token) const { return data.data() + offsets[token]; }

@@ -5,23 +5,38 @@
 #pragma once
 
 #include "explicit_automaton.h"
-#include "text_safety.h"
+#include "walk_ends.h"
 
 namespace guidedgen {
 
-class TrieWalks : public TextSafety {
+class TrieWalks : public WalkEnds {
   public:
-    // `text`: that of the same tokens, where another lexer has it already.
-    TrieWalks(std::shared_ptr<const Trie> trie, const Limits& limits, std::shared_ptr<const TextTokens> text)
-        : TextSafety(limits, text ? std::move(text) : std::make_shared<TextTokens>(*trie)), trie_(std::move(trie)) {}
+    using WalkEnds::WalkEnds;
 
-    const Trie& trie() const { return *trie_; }
-    int64_t visited() const { return visited_; }
+    // The nodes of a remainder, written out.
+    const std::vector<uint32_t>& nodes_of(Remainder& remainder) {
+        if (!remainder.base) return remainder.trie_nodes;
+        const std::vector<uint32_t>& all = nodes_of(remainder.base->remainders[remainder.base_at]);
+        std::vector<uint32_t> kept;
+        kept.reserve(all.size());
+        std::set_difference(all.begin(), all.end(), remainder.gone.begin(), remainder.gone.end(), std::back_inserter(kept));
+        if (remainder.come.empty()) remainder.trie_nodes = std::move(kept);
+        else std::set_union(kept.begin(), kept.end(), remainder.come.begin(), remainder.come.end(), std::back_inserter(remainder.trie_nodes));
+        bytes_ += static_cast<int64_t>(remainder.trie_nodes.size() * 4);
+        remainder.base = nullptr;
+        remainder.gone = {};
+        remainder.come = {};
+        return remainder.trie_nodes;
+    }
 
   protected:
     // Whether an expression is a conjunction with the complement of what has some part anywhere.
     bool avoids(int32_t expr) const {
-        const auto anywhere = [this](int32_t id) { return expressions_.at(id).op == Op::Concat && expressions_.at(id).a == Expressions::kAll; };
+        const auto anything = [this](int32_t id) {
+            const Expr& run = expressions_.at(id);
+            return id == Expressions::kAll || (run.op == Op::Repeat && run.low == 0 && run.high < 0 && expressions_.of_universe(run.a));
+        };
+        const auto anywhere = [&](int32_t id) { return expressions_.at(id).op == Op::Concat && anything(expressions_.at(id).a); };
         const Expr& e = expressions_.at(expr);
         for (int32_t i = 0; e.op == Op::And && i < e.b; ++i) {
             const Expr& part = expressions_.at(expressions_.part(expr, i));
@@ -50,23 +65,6 @@ class TrieWalks : public TextSafety {
         return s->open_text == 1 ? &s->leaving : nullptr;
     }
 
-    // What one walk over the trie found.
-    struct Found {
-        std::vector<LexState*> stack;                        // state by depth
-        std::vector<std::pair<uint32_t, uint32_t>> inside;   // ranges of Trie::tokens
-        std::vector<std::pair<uint32_t, uint32_t>> text;     // ranges of which the tokens that are text are inside
-        std::vector<uint32_t> crossings;
-        std::map<int32_t, std::vector<uint32_t>> obliged;    // those that leave an obligation, by obligation
-        std::vector<uint32_t> odd;                           // nodes of those inside that are not text
-        std::vector<LexState*> reached;
-        uint64_t walk = 0;   // number of the walk where `reached` is wanted
-
-        void take(uint32_t from, uint32_t to) {
-            if (!inside.empty() && inside.back().second == from) inside.back().second = to;
-            else inside.emplace_back(from, to);
-        }
-    };
-
     Found new_walk(LexState* start) {
         Found found;
         found.stack.resize(trie_->longest + 1);
@@ -81,7 +79,7 @@ class TrieWalks : public TextSafety {
         Found found = new_walk(start);
         found.stack[0] = start;
         const ByteSet* open = leaving_open(start);
-        if (const ByteSet* odd = leaving(start, trie_->nodes.size()); odd && walk_text(*odd, 0, found)) {
+        if (const ByteSet* odd = loops_in_ascii(start) ? nullptr : leaving(start, trie_->nodes.size()); odd && walk_text(*odd, 0, found)) {
             if (odd->empty()) out.odd = std::move(found.odd);
         } else if (std::vector<uint32_t> others; open && walk_text(*open, 0, found, &others)) {
             end_after_characters(others, found);
@@ -130,75 +128,32 @@ class TrieWalks : public TextSafety {
         out.farthest = most + kUnfinished;
     }
 
+    // Makes a remainder from one of another mask, less `gone`, all of which it has, and `come`, which it has not; both ascending.
+    void share(LexMask& base, uint32_t at, std::vector<uint32_t> gone, std::vector<uint32_t> come, Remainder& out) {
+        out.base = &base;
+        out.base_at = at;
+        out.shared = base.remainders[at].size() - gone.size() + come.size();
+        out.gone = std::move(gone);
+        out.come = std::move(come);
+        bytes_ += static_cast<int64_t>((out.gone.size() + out.come.size()) * 4);
+        if (out.shared < kVast) nodes_of(out);
+    }
+
+    static constexpr size_t kVast = 4096;   // nodes
+
     void finish(Found& found, LexMask& out) {
         store(found, out);
         if (!std::is_sorted(found.crossings.begin(), found.crossings.end())) std::sort(found.crossings.begin(), found.crossings.end());
         out.reached = std::move(found.reached);
         bytes_ += static_cast<int64_t>(sizeof(LexMask) + out.dense.size() * 4 + out.list.size() * 4 + out.reached.size() * 8);
-        set_crossings(std::move(found.crossings), out);
+        if (found.open) share(*inner_, 0, std::move(found.closed), std::move(found.crossings), out.remainders.add());
+        else set_crossings(std::move(found.crossings), out);
         set_obliged(found.obliged, out);
     }
 
     bool counts_matter(const LexState* s, int32_t bytes) const {
         const Expr& e = expressions_.at(s->expr);
         return !e.boolean && e.reach > bytes;
-    }
-
-    void set_crossings(std::vector<uint32_t> crossings, LexMask& out) {
-        if (crossings.empty()) return;
-        bytes_ += static_cast<int64_t>(sizeof(Remainder) + crossings.size() * 4);
-        out.remainders.add().trie_nodes = std::move(crossings);
-    }
-
-    void set_obliged(std::map<int32_t, std::vector<uint32_t>>& obliged, LexMask& out) {
-        if (obliged.empty()) return;
-        if (out.remainders.empty()) out.remainders.add();
-        for (auto& [obligation, nodes] : obliged) {
-            std::sort(nodes.begin(), nodes.end());
-            bytes_ += static_cast<int64_t>(sizeof(Remainder) + nodes.size() * 4);
-            out.obliged.emplace_back(obligation, static_cast<uint32_t>(out.remainders.size()));
-            out.remainders.add().trie_nodes = std::move(nodes);
-        }
-    }
-
-    // What an obligation rules out at once: bytes, and all characters that begin with some others.
-    struct Barred {
-        ByteSet bytes, leads;
-    };
-    const Barred& barred(int32_t obligation) {
-        const auto known = barred_.find(obligation);
-        if (known != barred_.end()) return known->second;
-        LexState* s = state(obligation);
-        prune(s);
-        ByteSet bytes;
-        for (size_t i = 0; i < s->edges.size(); ++i)
-            if (target(s, i)->accepting) bytes = bytes | s->edges[i].bytes;
-        return barred_.emplace(obligation, Barred{bytes, leads(s, state(Expressions::kEpsilon))}).first->second;
-    }
-
-    // Whether an obligation rules out all of some bytes that stand below a node.
-    bool bars(int32_t obligation, const Subtrees::Below& below, const ByteSet& bytes) {
-        const Barred& known = barred(obligation);
-        const ByteSet rest = bytes - known.bytes;
-        return rest.empty() || (below.characters && !(rest.w[0] | rest.w[1]) && beyond_ascii(rest).subset_of(known.leads));
-    }
-
-    // Whether what stands below a node may begin behind the end of a lexeme there.
-    bool may_cross(uint32_t at, int32_t obligation) {
-        const Subtrees::Below* below = trie_->subtrees.below(at);
-        return !below || !bars(obligation, *below, below->next);
-    }
-
-    void note_crossing(uint32_t at, LexState* now, Found& found) {
-        if (trie_->leaf(at)) return;
-        const int32_t left = obligation(now);
-        if (left < 0) found.crossings.push_back(at);
-        else if (may_cross(at, left)) found.obliged[left].push_back(at);
-    }
-
-    // Whether no text ends in a state, or none of the bytes below a node may follow one that ends there.
-    bool stays(LexState* s, const Subtrees::Below* below) {
-        return !s->accepting || (obligation(s) >= 0 && below && bars(s->obligation, *below, below->bytes));
     }
 
     // The state after a node's byte, or nullptr; notes that the node's end is a crossing.
@@ -231,6 +186,11 @@ class TrieWalks : public TextSafety {
                 continue;
             }
             const Subtrees::Below* whole = trie.subtrees.below(i);
+            if (!whole && loops_below(now, i)) {
+                found.take(node.tok, trie.tokens_end(i));
+                i = node.skip;
+                continue;
+            }
             const Subtrees::Below* below = stays(now, whole) ? whole : nullptr;
             if (below && !found.walk && counts_matter(now, trie.subtrees.depth(i)) && trie.subtrees.depth(i) < 255)
                 found.stack[node.depth] = now = state(expressions_.clamp(now->expr, trie.subtrees.depth(i)));
@@ -250,12 +210,17 @@ class TrieWalks : public TextSafety {
                     i = node.skip;
                     continue;
                 }
-                const bool large = node.skip - i >= Trie::kLarge && text_->content().complete[i];
+                const bool large = node.skip - i >= Trie::kLarge && text_->content().complete[i] && !loops_in_ascii(now);
                 if (const ByteSet* odd = large ? leaving(now, node.skip - i) : nullptr; odd && walk_text(*odd, i, found)) {
                     if (node.ntok) found.inside.emplace_back(node.tok, node.tok + node.ntok);
                     i = node.skip;
                     continue;
                 }
+            }
+            if (whole && reads_words(now)) {
+                walk_words(i, found);
+                i = node.skip;
+                continue;
             }
             if (node.ntok) found.take(node.tok, node.tok + node.ntok);
             const Subtrees::Below* all = now->accepting ? whole : below;
@@ -263,6 +228,25 @@ class TrieWalks : public TextSafety {
             const bool few = all && each_child(i, *all, first(now), descend);
             i = few ? node.skip : i + 1;
         }
+    }
+
+    // What is below a node from a state that reads words.
+    void walk_words(uint32_t at, Found& found) {
+        const Trie& trie = *trie_;
+        LexState* s = found.stack[trie.nodes[at].depth];
+        const ByteSet *goes_on = &first(s), *gone = s->accepting ? &barred(obligation(s)).bytes : nullptr;
+        uint32_t rank = trie.nodes[at].tok;
+        text_->words().each_other(trie, at, [&](uint32_t other, uint32_t above) {
+            const TrieNode& node = trie.nodes[other];
+            expressions_.spend(1);
+            if (node.tok > rank) found.take(rank, node.tok);
+            rank = trie.tokens_end(other);
+            if (gone && above != at && !gone->has(node.byte)) note_crossing(above, s, found);
+            if (!goes_on->has(node.byte)) return;
+            found.stack[node.depth - 1u] = s;
+            walk_nodes(other, node.skip, found);
+        });
+        if (trie.tokens_end(at) > rank) found.take(rank, trie.tokens_end(at));
     }
 
     // Calls `f` with the children of a node that some bytes lead to, where those are few of many; elsewhere it says false and
@@ -298,7 +282,9 @@ class TrieWalks : public TextSafety {
         if (trie.tokens_end(at) > rank) found.text.emplace_back(rank, trie.tokens_end(at));
         note(s->region, found);
         walk_odd(text_->content(), at + 1, to, found, 0, &others);
+        const ByteSet& goes_on = first(s);
         for (uint32_t node : others) {
+            if (!s->region && !goes_on.has(trie.nodes[node].byte)) continue;
             found.stack[trie.nodes[node].depth - 1u] = s->region ? read_to(s, at, node) : s;
             walk_nodes(node, trie.nodes[node].skip, found);
         }
@@ -306,22 +292,34 @@ class TrieWalks : public TextSafety {
         return true;
     }
 
+    // All inner nodes of text, in a mask that others refer to.
+    const std::vector<uint32_t>& inner_nodes() {
+        if (!inner_) {
+            inner_ = std::make_unique<LexMask>();
+            inner_->remainders.add().trie_nodes = text_->inner(*trie_);
+            bytes_ += static_cast<int64_t>(inner_->remainders[0].trie_nodes.size() * 4);
+        }
+        return inner_->remainders[0].trie_nodes;
+    }
+
     // The text may end after each of its characters: crossings wherever tokens go on there, but below `walked`, where they are
     // known.
     void end_after_characters(const std::vector<uint32_t>& walked, Found& found) {
-        std::sort(found.crossings.begin(), found.crossings.end());
-        std::vector<uint32_t> inner, all;
-        size_t w = 0;
-        uint32_t from = 0;
-        for (uint32_t node : text_->inner(*trie_)) {
-            if (node < from) continue;
-            while (w < walked.size() && trie_->nodes[walked[w]].skip <= node) ++w;
-            if (w < walked.size() && walked[w] <= node) from = trie_->nodes[walked[w]].skip;
-            else inner.push_back(node);
+        const std::vector<uint32_t>& inner = inner_nodes();
+        auto from = inner.begin();
+        for (uint32_t node : walked) {   // ascending, none below another
+            from = std::lower_bound(from, inner.end(), node);
+            const auto to = std::lower_bound(from, inner.end(), trie_->nodes[node].skip);
+            found.closed.insert(found.closed.end(), from, to);
+            from = to;
         }
-        all.reserve(inner.size() + found.crossings.size());
-        std::set_union(inner.begin(), inner.end(), found.crossings.begin(), found.crossings.end(), std::back_inserter(all));
-        found.crossings = std::move(all);
+        std::sort(found.crossings.begin(), found.crossings.end());
+        std::vector<uint32_t> come, again;   // what is walked, and ends there all the same, is not gone
+        std::set_difference(found.crossings.begin(), found.crossings.end(), inner.begin(), inner.end(), std::back_inserter(come));
+        std::set_difference(found.closed.begin(), found.closed.end(), found.crossings.begin(), found.crossings.end(), std::back_inserter(again));
+        found.crossings = std::move(come);
+        found.closed = std::move(again);
+        found.open = true;
     }
 
     // The state above a node, from that of a node above it, where text lies between.
@@ -407,7 +405,7 @@ class TrieWalks : public TextSafety {
     void add_text(Found& found, std::vector<uint32_t>& dense) {
         const Content& c = text_->content();
         const uint32_t all = static_cast<uint32_t>(trie_->tokens.size());
-        std::sort(found.text.begin(), found.text.end());
+        if (!std::is_sorted(found.text.begin(), found.text.end())) std::sort(found.text.begin(), found.text.end());
         size_t covered = 0;
         for (auto& [from, to] : found.text) covered += to - from;
         if (covered * 2 <= all) {
@@ -437,8 +435,7 @@ class TrieWalks : public TextSafety {
     static constexpr size_t kMostReadAgain = 6000;   // places that a walk over text reads the way to
     static constexpr int kFewSafe = 3;               // characters
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
-    std::shared_ptr<const Trie> trie_;
-    std::unordered_map<int32_t, Barred> barred_;
+    std::unique_ptr<LexMask> inner_;   // its first remainder: all inner nodes of text
     uint64_t walks_ = 0;
 };
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 
 class ByteGraph:
-    """The automaton of an AUTOMATON row, already validated.
+    """The automaton of an AUTOMATON row, already validated; `spelled`: the bytes that texts can be written with.
 
     Attributes:
-        steps: for each state, (byte set, next state); only ways that lead to an end.
+        steps: for each state, (byte set, next state); only ways that can be written and lead to an end.
         distances: for each state the length of its shortest text; inf where there is none, 0 where one ends.
     """
 
-    def __init__(self, words: Sequence[int]) -> None:
+    def __init__(self, words: Sequence[int], spelled: int) -> None:
         states, edges, least, most = words[:4]
         first = words[4 : 5 + states]
         listed = words[5 + states : 5 + states + 2 * edges]
@@ -28,12 +28,14 @@ class ByteGraph:
             steps = []
             for at in range(first[state], first[state + 1]):
                 packed, to = listed[2 * at : 2 * at + 2]
+                if not (mask := _byte_range(packed) & spelled):
+                    continue
                 now = count + (packed >> 16)
                 after = (to, min(now, least if most < 0 else most + 1))  # beyond these counts make no difference
                 if after not in numbers:
                     numbers[after] = len(numbers)
                     waiting.append(after)
-                steps.append((_byte_range(packed), numbers[after]))
+                steps.append((mask, numbers[after]))
             every.append(steps)
         ends = [
             number

@@ -51,11 +51,13 @@ class Derivatives:
         self._successors = {}
 
     def successors(self, expression: Expression) -> tuple[tuple[int, Expression], ...]:
-        """(byte set, derivative) for every class of bytes whose derivative is not visibly empty."""
+        """(byte set, derivative) for the classes of bytes that can be written, but for visibly empty derivatives."""
         known = self._successors.get(expression)
         if known is None:
             by_target: dict[Expression, int] = {}
-            for mask in self.classes(expression):
+            for group in self.classes(expression):
+                if not (mask := group & self._expressions.spelled):
+                    continue
                 target = self.after(expression, (mask & -mask).bit_length() - 1)
                 by_target[target] = by_target.get(target, 0) | mask
             by_target.pop(self._expressions.empty, None)

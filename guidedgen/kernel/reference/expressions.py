@@ -5,6 +5,9 @@ unions and intersections are flattened, sorted, without duplicates and neutral m
 right; adjoining literals join; literals in a union become one sorted word list; counted repetitions of the same thing
 merge (`x{0,3}|x{2,5}` is `x{0,5}`). Counts are never unrolled.
 
+The languages are those of texts that can be written: bytes that no token of the vocabulary has are taken out of every
+set, and a text with one is empty, so that what needs one is visibly so. Marks in obligations stay.
+
 Source: J. A. Brzozowski, Derivatives of Regular Expressions, J. ACM 11(4), 1964; S. Owens, J. Reppy, A. Turon,
 Regular-expression derivatives re-examined, J. Functional Programming 19(2), 2009.
 """
@@ -23,6 +26,7 @@ from guidedgen.errors import LimitExceeded
 from guidedgen.kernel.reference.byte_graph import ByteGraph
 
 ANY_BYTE = (1 << 256) - 1
+BEGINNING_MARK, TERMINAL_MARK, END_MARK = 0xFC, 0xFE, 0xFF  # in obligations, where no text has them
 Length = float  # a number of bytes; math.inf where there is no such text
 
 
@@ -65,10 +69,14 @@ class Expression:
 
 
 class Expressions:
-    """The arena: every constructor returns the one expression that stands for its result."""
+    """The arena: every constructor returns the one expression that stands for its result.
 
-    def __init__(self, *, limit: int) -> None:
+    `spelled`: the bytes that texts can be written with, and the marks; bit b stands for byte b.
+    """
+
+    def __init__(self, *, limit: int, spelled: int = ANY_BYTE) -> None:
         self._limit = limit
+        self.spelled = spelled | 1 << BEGINNING_MARK | 1 << TERMINAL_MARK | 1 << END_MARK
         self._serial = 0
         self._table: dict[tuple[Any, ...], Expression] = {}
         self._word_lists: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
@@ -108,6 +116,7 @@ class Expressions:
 
     def byte_set(self, mask: int) -> Expression:
         """One byte out of a set; bit b of `mask` stands for byte b."""
+        mask &= self.spelled
         if mask == 0:
             return self.empty
         if mask & (mask - 1) == 0:
@@ -118,6 +127,8 @@ class Expressions:
         """Exactly these bytes."""
         if not text:
             return self.epsilon
+        if not all(self.spelled >> byte & 1 for byte in text):
+            return self.empty
         return self._make(Op.LITERAL, (text,), nullable=False, minimum=len(text))
 
     def words(self, words: tuple[bytes, ...], first: int, last: int, depth: int) -> Expression:

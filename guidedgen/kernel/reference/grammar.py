@@ -67,7 +67,7 @@ class Grammar:
         self._lock = threading.RLock()
         self._depth = 0
         self._masks = 0
-        self.expressions = Expressions(limit=self.limits.expressions)
+        self.expressions = Expressions(limit=self.limits.expressions, spelled=vocabulary.alphabet)
         self._derivatives = Derivatives(self.expressions)
         self.lexemes = Lexemes(self._derivatives, self.expressions, limit=self.limits.states)
         self.counts = TokenCounts(self.lexemes, vocabulary)
@@ -107,6 +107,12 @@ class Grammar:
                 "masks": self._masks,
                 "bytes": self._used(),
             }
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the caches take."""
+        with self._lock:
+            return self._used()
 
     @contextmanager
     def operation(self) -> Iterator[None]:
@@ -259,7 +265,7 @@ def _expression(
         case ExprOp.EMPTY:
             return make.empty
         case ExprOp.AUTOMATON:
-            return make.automaton(ByteGraph(pool[a : a + b]), 0)
+            return make.automaton(ByteGraph(pool[a : a + b], make.spelled), 0)
         case ExprOp.EPSILON:
             return make.epsilon
         case ExprOp.BYTES:

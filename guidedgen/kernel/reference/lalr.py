@@ -3,7 +3,8 @@
 *Stack*: the states from the first to the one on top, the frame to go on in once the automaton's text is complete, the
 columns of the blocks around, how many brackets are open, and what the text before obliges the rest to. An item of a
 row is a stack, as others are a production with a dot. *Input*: a terminal, or a newline behind which a line begins
-at a column.
+at a column. *Guest*: a terminal whose texts are those of a symbol of the grammar around; rows wait for it as for any
+other symbol.
 
 A terminal can come where the reductions that it calls for end in a state that shifts it; an action for it is not
 enough, since automata merge what may follow a rule in different contexts.
@@ -24,6 +25,7 @@ from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.kernel.lalr_table import unpack
 from guidedgen.kernel.reference.expressions import Expression, Expressions, Op
 from guidedgen.kernel.reference.structure import Cost
+from guidedgen.kernel.table import SymOp
 
 if TYPE_CHECKING:
     from guidedgen.kernel.reference.rows import Frame
@@ -65,6 +67,8 @@ class Automaton:
         self._texts = [expressions.get(symbol) for symbol in self.symbols]
         if any(text is not None and text.nullable for text in self._texts):
             raise CompileError(f"symbols[{symbol}]: a terminal of an automaton may be empty")
+        texts = [SymOp(table.symbols[symbol, 0]) is SymOp.TERMINAL for symbol in self.symbols]
+        self._guests = {t for t, known in enumerate(texts) if self.symbols[t] >= 0 and not known}
         self._names: list[int] = lists["nonterminal_symbol"]
         self._ignored: list[int] = lists["ignored"]
         self._opening, self._closing = set(lists["opening"]), set(lists["closing"])
@@ -84,7 +88,13 @@ class Automaton:
     @property
     def exact(self) -> bool:
         """Whether every stack can be completed, at the cost that follows from the rules."""
-        return not self._header["resolved"] and self._header["newline"] < 0 and not self._scanner_of
+        made = self._header["resolved"] or self._header["newline"] >= 0 or self._scanner_of
+        return not made and not self._guests
+
+    @property
+    def guests(self) -> list[int]:
+        """The symbols of terminals that no scanner reads: they stand where the automaton expects them."""
+        return [self.symbols[terminal] for terminal in self._guests]
 
     def start(self, frame: Frame, obligation: Expression | None = None) -> Stack:
         """The stack before any text."""
@@ -107,6 +117,13 @@ class Automaton:
                 below = self._next_line(stack, column)
                 if below is not None:
                     yield (newline, column, False), below
+
+    def expected_guests(self, stack: Stack) -> Iterator[tuple[int, Stack]]:
+        """The symbols of guests that can come next, with the stack after each."""
+        for terminal in self._actions[stack.states[-1]]:
+            after = self._after(stack, terminal) if terminal in self._guests else None
+            if after is not None:
+                yield self.symbols[terminal], after
 
     def lexemes(self, stack: Stack, read: Input) -> list[Expression]:
         """How the texts of an input are read in a state: several, where a scanner has several places for them.

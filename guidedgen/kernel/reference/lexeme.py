@@ -12,10 +12,17 @@ import math
 
 from guidedgen.errors import LimitExceeded
 from guidedgen.kernel.reference.derivatives import Derivatives, evaluate
-from guidedgen.kernel.reference.expressions import Expression, Expressions, Length, Op
+from guidedgen.kernel.reference.expressions import (
+    BEGINNING_MARK,
+    END_MARK,
+    TERMINAL_MARK,
+    Expression,
+    Expressions,
+    Length,
+    Op,
+)
 
 End = tuple[Expression, Expression | None, Length]  # what is tracked, the obligation, bytes of the shortest such text
-_BEGINNING, _END_OF_TERMINAL, _END_OF_TEXT = 0xFC, 0xFE, 0xFF
 Steps = tuple[Expression | None, ...]  # [256] next state by byte, None where the end is out of reach
 
 
@@ -135,11 +142,11 @@ class Lexemes:
 
     def _behind(self, tracked: Expression) -> Expression | None:
         """The obligation: what stands there for the end of this terminal begins now, and at no later end."""
-        begun = self.steps(tracked)[_END_OF_TERMINAL]
+        begun = self.steps(tracked)[TERMINAL_MARK]
         if begun is None:
             return tracked
         make = self._make
-        later = make.concat(make.all, make.concat(make.byte_set(1 << _END_OF_TERMINAL), make.all))
+        later = make.concat(make.all, make.concat(make.byte_set(1 << TERMINAL_MARK), make.all))
         left = make.union((begun, make.intersection((tracked, make.complement(later)))))
         left = make.nonempty(left)
         return None if self.distance(left) == math.inf else left
@@ -148,7 +155,7 @@ class Lexemes:
         """Whether a text may end under an obligation, or a special token follow: in it, 0xFF stands for that."""
         if obligation is None:
             return True
-        end = self.steps(obligation)[_END_OF_TEXT]
+        end = self.steps(obligation)[END_MARK]
         return end is None or not end.nullable
 
     def start(self, plain: Expression, obligation: Expression | None) -> Expression | None:
@@ -158,7 +165,7 @@ class Lexemes:
         own. Where the first byte of either rules out the other, nothing changes. A mark that both have keeps it out.
         """
         if obligation is not None and plain.op is Op.LONGEST:
-            marks = [self.steps(text)[_BEGINNING] for text in (plain.args[1], obligation)]
+            marks = [self.steps(text)[BEGINNING_MARK] for text in (plain.args[1], obligation)]
             known = [mark for mark in marks if mark is not None]
             if len(known) == 2 and self.distance(self._make.intersection(known)) != math.inf:
                 return None

@@ -167,6 +167,9 @@ class Rows:
                     start = self._lexemes.start(lexeme.expression, item.obligation)
                     if start is not None:
                         row.terminals.setdefault((lexeme, start), {})[after] = None
+                for guest, after in self._structure.guests(item):
+                    row.callers.setdefault((guest, item.obligation), {})[_obliged(after, None)] = None
+                    agenda += self._expanded(guest, (row, (guest, item.obligation)), item.obligation, seen, predicted)
                 continue
             production, dot, frame, obligation = item
             part = production.parts[dot]
@@ -191,12 +194,23 @@ class Rows:
                     row.callers.setdefault((part, obligation), {})[waiting] = None
                 if part.op is SymOp.LALR:
                     agenda.append(self._structure.automaton(part).start(called[1], obligation))
-                elif (*called, obligation) not in predicted:
-                    predicted.add((*called, obligation))
-                    expanded: list[Item] = [
-                        (body, 0, called[1], obligation) for body in self._structure.productions(part)
-                    ]
-                    agenda.extend(item for item in expanded if item not in seen)
+                else:
+                    agenda += self._expanded(*called, obligation, seen, predicted)
+
+    def _expanded(
+        self,
+        part: Part,
+        frame: Frame,
+        obligation: Expression | None,
+        seen: set[Item],
+        predicted: set[tuple[Part, Frame, Expression | None]],
+    ) -> list[Item]:
+        """What a part that is predicted in a frame begins with, unless it was before."""
+        if (part, frame, obligation) in predicted:
+            return []
+        predicted.add((part, frame, obligation))
+        items: list[Item] = [(body, 0, frame, obligation) for body in self._structure.productions(part)]
+        return [item for item in items if item not in seen]
 
     def _settle_costs(self, row: Row) -> None:
         """Fill `finish` and `cost`: shortest paths through the frames, those of older rows being known."""
@@ -205,12 +219,11 @@ class Rows:
         order = 0
         for part, items in row.callers.items():
             for item in items:
-                assert not isinstance(item, Stack)
-                frame = item[2]
+                frame = _frame(item)
                 if frame is not None and frame[0] is row:
                     waiting.setdefault(frame[1], []).append((part, item))
                 else:
-                    queue.append((item[0].rest[item[1]] + _frame_cost(frame), order, part))
+                    queue.append((_rest(item) + _frame_cost(frame), order, part))
                     order += 1
         heapq.heapify(queue)
         while queue:
@@ -219,9 +232,8 @@ class Rows:
                 continue
             row.finish[part] = cost
             for user, behind in waiting.get(part, ()):
-                assert not isinstance(behind, Stack)
                 order += 1
-                heapq.heappush(queue, (behind[0].rest[behind[1]] + cost, order, user))
+                heapq.heappush(queue, (_rest(behind) + cost, order, user))
         row.cost = 0 if row.accepting else min(map(_item_cost, row.items), default=math.inf)
 
 
@@ -241,11 +253,17 @@ def _goes_on(item: Item) -> bool:
     return isinstance(item, Stack) or item[1] < len(item[0].parts)
 
 
+def _frame(item: Item) -> Frame:
+    return item.frame if isinstance(item, Stack) else item[2]
+
+
+def _rest(item: Item) -> Cost:
+    """What an item costs up to where its frame goes on."""
+    return item.automaton.cost(item, 0) if isinstance(item, Stack) else item[0].rest[item[1]]
+
+
 def _item_cost(item: Item) -> Cost:
-    if isinstance(item, Stack):
-        return item.automaton.cost(item, _frame_cost(item.frame))
-    production, dot, frame, _ = item
-    return production.rest[dot] + _frame_cost(frame)
+    return _rest(item) + _frame_cost(_frame(item))
 
 
 def _frame_cost(frame: Frame) -> Cost:

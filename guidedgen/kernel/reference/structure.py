@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from guidedgen.errors import CompileError
+from guidedgen.errors import CompileError, UnsatisfiableSchema
 from guidedgen.kernel.reference.expressions import Expression
 from guidedgen.kernel.reference.lexeme import Lexemes
 from guidedgen.kernel.reference.unordered import Items, Remainder
@@ -101,7 +101,13 @@ class Structure:
             for symbol, op in enumerate(self._ops)
             if op is SymOp.UNORDERED
         }
+        self._guest_costs: dict[int, Cost] = {}
         self._costs = self._least_costs()
+        guests = {symbol for automaton in automata.values() for symbol in automaton.guests}
+        if guests:  # they have no automata in them, whose costs depend on theirs
+            self._guest_costs = {symbol: self._costs[symbol] for symbol in guests}
+            self._check_guests()
+            self._costs = self._least_costs()
         self._check_items()
         self._parts: dict[tuple[int, int, int | None] | tuple[int, Remainder], Part] = {}
         self._productions: dict[Part, tuple[Production, ...]] = {}
@@ -169,6 +175,12 @@ class Structure:
                 if part.cost != math.inf and automaton.cost(after, 0) != math.inf:
                     yield part, after
 
+    def guests(self, stack: Stack) -> Iterator[tuple[Part, Stack]]:
+        """The guests that can come next on a stack, with the stacks after them."""
+        for symbol, after in stack.automaton.expected_guests(stack):
+            if stack.automaton.cost(after, 0) != math.inf:
+                yield self.part(symbol), after
+
     def _lexeme(self, symbol: int, text: Expression) -> Part:
         return Part(SymOp.TERMINAL, symbol, 0, None, self._lexemes.distance(text), text)
 
@@ -214,6 +226,13 @@ class Structure:
             if after.cost != math.inf:
                 more = next(rest.following(items), None) is not None
                 yield [*before, self.part(item), *([after] if more else [])]
+
+    def _check_guests(self) -> None:
+        for symbol, cost in self._guest_costs.items():
+            if cost == 0:
+                raise CompileError(f"symbols[{symbol}]: a guest of an automaton may be empty")
+            if cost == math.inf:
+                raise UnsatisfiableSchema("a part of the grammar produces no text at all", hint="Relax it.")
 
     def _check_items(self) -> None:
         """Refuse items that may be empty; from now on, items that produce nothing are out of the way."""
@@ -292,8 +311,11 @@ class Structure:
     def _text_cost(self, automaton: Automaton) -> Cost:
         """The least cost of a text of an automaton; 0 only where it may be empty."""
         lexemes = {
-            symbol: self._lexemes.distance(self._terminals[symbol]) for symbol in automaton.symbols if symbol >= 0
+            symbol: self._lexemes.distance(self._terminals[symbol])
+            for symbol in automaton.symbols
+            if symbol in self._terminals
         }
+        lexemes |= {symbol: self._guest_costs.get(symbol, 1) for symbol in automaton.guests}
         least = automaton.set_costs(lexemes)
         return 0 if automaton.complete(automaton.start(None)) else max(least, 1)
 

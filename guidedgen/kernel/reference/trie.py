@@ -25,6 +25,7 @@ class TokenTrie:
         spelled: by node, how many tokens end there; they are the first ones of its subtree.
         below: by node, the set of bytes that occur in its subtree, as an integer; bit b stands for byte b.
         order: the tokens sorted by their bytes.
+        alphabet: the set of bytes that tokens have.
         spells_text: as of a `Vocabulary`.
     """
 
@@ -38,6 +39,7 @@ class TokenTrie:
         self.byte, self.depth, self.end, self.first, self.spelled = [0], [0], [0], [0], [0]
         self._build([text for text, _ in sorted_tokens])
         self.below = self._bytes_below()
+        self.alphabet = self.below[0]
         self.spells_text = spells_text(data, offsets)
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -163,19 +164,30 @@ def written(sampler: Sampler, count: int) -> Sequence:
     return tip
 
 
-def test_swift_finds_layers_that_agree_more() -> None:
-    sampler = Sampler(target())
+@pytest.mark.parametrize("sublayers", [True, False])
+def test_swift_finds_parts_that_agree_more(sublayers: bool) -> None:
+    model = tiny.load("llama", layers=LAYERS)
+    model.info = replace(model.info, sublayers=sublayers)
+    sampler = Sampler(model)
     session = Swift(skip=0.5, every=1, trials=12, window=16).open(setting(sampler))
     assert isinstance(session, SwiftSession)
     tip, seen = written(sampler, 20), []
     for _ in range(14):
         session.propose([Request(lane=0, tip=tip, most=4)])
-        seen.append((session.agreement, session.layers))
+        seen.append((session.agreement, session.plan))
     agreements = [agreement for agreement, _ in seen]
     assert agreements == sorted(agreements)
-    assert all(len(layers) == 4 and layers[0] == 0 and layers[-1] == 5 for _, layers in seen)
-    best, layers = seen[-1]
-    view = sampler.view(plan=LayerPlan(layers=layers))
+    for _, plan in seen:
+        running = plan.running(6)
+        assert (running[0], running[-1]) == (0, 5)
+        if sublayers:
+            parts = 2 * len(running) - len(plan.without_attention) - len(plan.without_mlp)
+            assert parts == 8  # of 12: half of the inner eight are skipped
+            assert not {0, 5} & {*plan.without_attention, *plan.without_mlp}
+        else:
+            assert (len(running), plan.parted) == (4, False)
+    best, plan = seen[-1]
+    view = sampler.view(plan=plan)
     right = 0
     for node in list(tip.nodes())[:16]:
         assert node.parent is not None

@@ -38,6 +38,7 @@ def by_definition(
     good = log_softmax(EXPERT.logits_after((*prompt, *tokens)), allowed)
     bad = log_softmax(AMATEUR.logits_after(seen) / settings.temperature, allowed)
     floor = max(good.values()) + math.log(settings.plausible)
+    floor = min(floor, sorted(good.values())[-min(settings.least, len(good))])
     own = 1 + settings.strength if settings.form == "ratio" else 1.0
     return {
         token: own * good[token] - settings.strength * bad[token] if good[token] >= floor else -math.inf
@@ -53,10 +54,11 @@ VARIANTS = [
     Contrast(amateur=AMATEUR),
     Contrast(amateur=AMATEUR, form="difference", strength=1.0, temperature=0.5, plausible=0.3),
     Contrast(amateur=Sampler(AMATEUR), prompt=False, strength=0.8),
+    Contrast(amateur=AMATEUR, plausible=0.9, least=2),
 ]
 
 
-@pytest.mark.parametrize("contrast", VARIANTS, ids=["ratio", "difference", "without the prompt"])
+@pytest.mark.parametrize("contrast", VARIANTS, ids=["ratio", "difference", "without the prompt", "at least two"])
 @pytest.mark.parametrize("drafter", [None, "recycle", ModelDrafter(model=AMATEUR, widths=(2, 1))])
 def test_the_laws_with_and_without_speculation(contrast: Contrast, drafter: Any) -> None:
     verifier = "recursive" if isinstance(drafter, ModelDrafter) else "point-mass"

@@ -127,6 +127,20 @@ def test_safety_mix(text: tuple[int, ...], allowed: list[int], bias: float) -> N
     assert shares(SafetyMix(prompts=other((6, 6)), bias=bias), text, allowed) == pytest.approx(expected, abs=1e-5)
 
 
+def test_safety_mix_measures_its_bias_on_harmless_prompts() -> None:
+    """The widest nucleus behind one of them, among all tokens."""
+    harmless = [(5, 6), (2, 5), (3, 3)]
+    everything = list(range(MODEL.vocabulary.size))
+    sizes = [nucleus(normalised(log_chances(prompt, everything)), 0.9) for prompt in harmless]
+    assert len(set(sizes)) > 1
+    measured = SafetyMix(prompts=other((6, 6)), harmless=other(*harmless))
+    by_hand = SafetyMix(prompts=other((6, 6)), bias=float(max(sizes)))
+    for text, allowed in CASES:
+        assert shares(measured, text, allowed) == pytest.approx(shares(by_hand, text, allowed), abs=1e-6)
+    with pytest.raises(ValueError, match="bias"):
+        SafetyMix(prompts=other((6, 6)), bias=math.nan)
+
+
 @pytest.mark.parametrize(("text", "allowed"), CASES)
 def test_layer_contrast(text: tuple[int, ...], allowed: list[int]) -> None:
     def entropy(chances: ListOf[float]) -> float:

@@ -58,6 +58,35 @@ def test_the_textbook_beam(width: int) -> None:
     assert [(*text, EOS) for text, _ in found] == plain_beam(width, 6)[:width]
 
 
+def competing_beam(width: int, depth: int) -> list[Text]:
+    """The same where finished texts keep their places."""
+    beam: dict[Text, float] = {(): 0.0}
+    while any(text[-1:] != (EOS,) for text in beam):
+        candidates = {text: score for text, score in beam.items() if text[-1:] == (EOS,)}
+        for text in beam.keys() - candidates.keys():
+            row = MODEL.logits_after((*PROMPT, *text)).log_softmax(-1).tolist()
+            for token in (0, 1, 2, EOS) if len(text) < depth else (EOS,):
+                candidates[(*text, token)] = beam[text] + row[token]
+        beam = {text: candidates[text] for text in sorted(candidates, key=lambda text: -candidates[text])[:width]}
+    return sorted(beam, key=lambda text: -beam[text] / len(text))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+def test_the_textbook_beam_whose_finished_texts_compete(width: int) -> None:
+    letters = compile_constraint(Regex("[a-c]{0,6}"), MODEL.vocabulary)
+    found = texts_of(Beam(width=width, competing=True), width, letters)
+    assert [(*text, EOS) for text, _ in found] == competing_beam(width, 6)
+
+
+def test_competing_texts_are_the_best_of_all_where_the_beam_is_wide() -> None:
+    known = all_texts()
+    best = sorted(known, key=lambda text: -known[text])
+    assert texts_of(Beam(width=len(known), competing=True, length_power=0.0), 12) == [
+        (text, "stop") for text in best[:12]
+    ]
+    check_strategy(Beam(width=8, competing=True), exact=False)
+
+
 def test_width_one_is_greedy() -> None:
     prompts = [Sequence.prompt((first, second), CONSTRAINT.start()) for first in range(4) for second in range(4)]
     plain, beam = (list(each.run(Sampler(MODEL), prompts, Sampling())) for each in (Plain(), Beam(width=1)))

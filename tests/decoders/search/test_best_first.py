@@ -14,6 +14,7 @@ from guidedgen.decoders import BestFirst
 from guidedgen.decoders.mix import Contrast
 from guidedgen.decoders.search.lattice import Lattice, LatticeEdge, LatticeEnd
 from guidedgen.decoders.search.merging import form_of
+from guidedgen.decoders.search.zipping import zipped
 from guidedgen.grammars.compile import compile as compile_constraint
 from guidedgen.grammars.specs import Regex
 from guidedgen.sampler.sampler import Sampler
@@ -118,11 +119,12 @@ def assert_acyclic(lattice: Lattice) -> None:
             state[waiting.pop()] = 2
 
 
+@pytest.mark.parametrize("backwards", [False, True], ids=["merged", "zipped"])
 @pytest.mark.parametrize("kind", CONSTRAINTS)
-def test_every_way_is_a_valid_text(kind: str) -> None:
+def test_every_way_is_a_valid_text(kind: str, backwards: bool) -> None:
     model = ToyModel(vocabulary=SMALL, seed=3, order=3, spread=2.0)
     constraint = CONSTRAINTS[kind]()
-    strategy = BestFirst(expansions=60, merge=1, length_difference=6)
+    strategy = BestFirst(expansions=60, merge=1, length_difference=6, zip=backwards)
     tip = start(constraint)
     tip = type(tip).prompt(SMALL_PROMPT, constraint.start())
     lattice = strategy.lattice(Sampler(model), tip)
@@ -145,6 +147,49 @@ def test_merging_meets_more_texts() -> None:
     letters = AllOf([compile_constraint(Regex("[a-c]{2,9}"), MODEL.vocabulary), MaxTokens(12, MODEL.vocabulary)])
     counts = [lattice_of(letters, expansions=80, merge=merge).count() for merge in (0, 2)]
     assert counts[1] > 5 * counts[0]
+
+
+def test_zipping_holds_more_texts_in_fewer_nodes() -> None:
+    """All texts that were met, and those of histories that are alike."""
+    letters = AllOf([compile_constraint(Regex("[a-c]{2,9}"), MODEL.vocabulary), MaxTokens(12, MODEL.vocabulary)])
+    met, folded = (lattice_of(letters, expansions=60, merge=2, zip=backwards) for backwards in (False, True))
+    assert folded.nodes < met.nodes
+    assert folded.count() >= met.count()
+    assert_acyclic(folded)
+    for edges in folded.edges:
+        first = [edge.tokens[0] for edge in edges]
+        assert len(set(first)) == len(first)
+    texts = {path.tokens for path in folded.best(5000)}
+    assert {path.tokens for path in met.best(5000)} <= texts
+    (chunk,) = BestFirst(expansions=60, merge=2, zip=True).run(Sampler(MODEL), [start(letters)], Sampling())
+    assert chunk.finish == "stop"
+    assert chunk.sequence.generated() in texts
+
+
+def test_zipping_by_hand() -> None:
+    """Two ways to node 5; 2 and 4 are alike, and so are 1 and 3. Pairs that would make a cycle stay two."""
+    edges = [
+        [LatticeEdge(target=1, tokens=(0,), logprob=-1.0), LatticeEdge(target=3, tokens=(1,), logprob=-2.0)],
+        [LatticeEdge(target=2, tokens=(2,), logprob=-0.1)],
+        [LatticeEdge(target=5, tokens=(3,), logprob=-0.2)],
+        [LatticeEdge(target=4, tokens=(2,), logprob=-0.3), LatticeEdge(target=6, tokens=(4,), logprob=-0.4)],
+        [LatticeEdge(target=5, tokens=(3,), logprob=-0.5, merged=True)],
+        [],
+        [],
+    ]
+    end = LatticeEnd(finish="stop")
+    ends = [None, None, None, None, None, end, end]
+    folded, after = zipped(edges, ends, [(2, 4), (1, 3), (0, 5)])
+    assert [[(edge.target, edge.tokens) for edge in leaving] for leaving in folded] == [
+        [(1, (0,)), (1, (1,))],
+        [(2, (2,)), (3, (4,))],
+        [(4, (3,))],
+        [],
+        [],
+    ]
+    assert [edge.merged for edge in folded[0]] == [False, True]
+    assert [edge.logprob for edge in folded[1]] == [-0.1, -0.4]  # of the better way, and what it did not have
+    assert after == [None, None, None, end, end]
 
 
 def test_a_good_way_is_never_merged_into_a_bad_one() -> None:

@@ -7,11 +7,11 @@ import math
 import pytest
 
 from guidedgen.decoders import Beam, ConditionalBeam
-from guidedgen.decoders.search import PREDICATES, Containing, Lengthy, Predicate, Unrepeated
+from guidedgen.decoders.search import PREDICATES, Containing, Lengthy, Mentioning, Predicate, Unrepeated
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.settings import Sampling
 from guidedgen.toy_laws import check_strategy
-from tests.decoders.search.toy_world import CONSTRAINT, log_chance, ranked, texts_of
+from tests.decoders.search.toy_world import CONSTRAINT, MODEL, log_chance, ranked, texts_of
 
 
 def whole(predicate: Predicate, text: tuple[int, ...]) -> float:
@@ -27,6 +27,7 @@ WANTED: dict[str, Predicate] = {
     "containing": Containing(tokens=(1, 1)),
     "long": Lengthy(least=4),
     "short": Lengthy(most=2),
+    "mentioning": Mentioning(items=("B", "cc"), vocabulary=MODEL.vocabulary),
     "degrees": lambda sequence, ended: -0.9 * sequence.generated().count(3),
 }
 
@@ -38,9 +39,23 @@ def test_a_wide_beam_gives_the_best_texts_that_satisfy_it(name: str, power: floa
     scores = {text: log_chance(text) + whole(predicate, text) for text in CONSTRAINT.members}
     known = {text: score / (len(text) + 1) ** power for text, score in scores.items() if score > -math.inf}
     best = sorted(known, key=lambda text: -known[text])[:5]
-    assert name == "degrees" or len(known) < len(scores)
+    assert name in ("degrees", "mentioning") or len(known) < len(scores)
     wide = ConditionalBeam(width=40, patience=math.inf, predicate=predicate, length_power=power)
     assert texts_of(wide, 5) == [(text, "stop") for text in best]
+
+
+def test_texts_that_leave_out_fewer_items_come_first() -> None:
+    """The order of SEA-GuiDe: by missing items, then by log-probability."""
+    items = ("b", "cc")
+    spelled = {text: "".join("abcdefg"[token] for token in text) for text in CONSTRAINT.members}
+    missing = {text: sum(item not in word for item in items) for text, word in spelled.items()}
+    assert len(set(missing.values())) > 1
+    best = sorted(CONSTRAINT.members, key=lambda text: (missing[text], -log_chance(text)))
+    predicate = Mentioning(items=items, vocabulary=MODEL.vocabulary)
+    wide = ConditionalBeam(width=40, patience=math.inf, predicate=predicate, length_power=0.0)
+    assert texts_of(wide, 30) == [(text, "stop") for text in best[:30]]
+    with pytest.raises(ValueError, match="items"):
+        Mentioning(items=(), vocabulary=MODEL.vocabulary)
 
 
 def test_a_narrow_beam_keeps_to_it_too() -> None:
