@@ -73,50 +73,61 @@ def java(text: str) -> str | None:
 
 
 _TYPESCRIPT_KINDS = ("type_assertion", "accessor", "hash_bang_line", "using_declaration", "html_comment")
-_ENDED = (
-    "expression_statement", "lexical_declaration", "variable_declaration", "import_statement", "return_statement",
-    "throw_statement", "type_alias_declaration", "function_signature", "export_statement", "ambient_declaration",
-    "property_signature", "method_signature", "public_field_definition", "call_signature",
-)  # fmt: skip
 _NAMES = ("async", "await", "interface", "let", "yield")
+# What a line may not begin with behind a statement that only the line break ends; and what may not end a line.
+_LINES = re.compile(
+    r"[\w)\]}\"'`][ \t]*\n\s*(?:[+-][^+\s-]|/[^/*\s])|[\w)\]][ \t]>[ \t]*\n|[\w)\]]\.[ \t]*\n|>[ \t]*\n\s*\("
+)
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
-def _no_semicolon(node: Any) -> bool:
-    following = node.next_sibling
-    while following is not None and following.type == "comment":
-        following = following.next_sibling
-    ended = _text(node).endswith((";", "}")) or following is None or following.type in ("}", ";", ",", "|}")
-    return node.type in _ENDED and not ended
-
-
-def _typescript_node(node: Any) -> bool:
-    if node.type in ("identifier", "property_identifier", "type_identifier", "shorthand_property_identifier"):
-        return not _text(node).isascii() or (node.type != "property_identifier" and _text(node) in _NAMES)
-    if node.type == "infer_type":
-        return len(node.named_children) > 1
+def _typescript_text(node: Any) -> str | None:
+    """What is left out of how a node is written, by its kind."""
+    if node.type in ("identifier", "property_identifier", "type_identifier", "shorthand_property_identifier_pattern"):
+        names = ("private", "protected", "public") if node.type == "property_identifier" else _NAMES
+        odd = not _text(node).isascii() or _text(node) in names
+        return "names" if odd else None
     if node.type == "type_arguments" and node.parent.type in ("call_expression", "new_expression"):
-        return _text(node)[1:2].isspace()
+        return "comparisons" if _text(node)[1:2] in (" ", "\t") else None
     if node.type == "arrow_function":
-        return _text(node).startswith("(") and node.child_by_field_name("return_type") is not None
+        return "types behind brackets" if re.match(r"(?:async\s*)?\([^:]*\)\s+:", _text(node)) else None
+    if node.type == "parenthesized_expression":
+        return "types behind brackets" if node.next_sibling is not None and node.next_sibling.type == ":" else None
     if node.type == "function_type":
-        return re.match(r"(?:<.*?>)?\(\s*(?:[{\[]|\w+\s*[,)])", _text(node), re.DOTALL) is not None
-    if node.type == "template_type":
-        return re.search(r"[`?(\[{]", _text(node)[2:-1].replace("[number]", "")) is not None
-    if node.type == "template_substitution":
-        return re.search(r"[<>{}]", _text(node)[2:-1]) is not None
-    if node.type in ("array", "array_pattern"):
-        return re.search(r"[\[,]\s*,", _text(node)) is not None
-    return _compares_a_comparison(node) or node.type in _TYPESCRIPT_KINDS
+        untyped = re.match(
+            r"(?:new\s*)?(?:<.*?>)?\((?:\s*(?:[{\[]|\w+\s*\))|.*[}\]]\s*\?:|.*\.\.\.\[)", _text(node), re.DOTALL
+        )
+        return "parameters of function types" if untyped is not None else None
+    if node.type in ("template_type", "template_substitution"):
+        more = r"[({}?`'\"]|extends" if node.type == "template_type" else r"[{}?`]|=>"
+        return "holes of templates" if re.search(more, _text(node)[2:-1]) else None
+    if node.type == "computed_property_name" and node.parent.type == "pair_pattern":
+        return "patterns"
+    if node.type in ("object_assignment_pattern", "array_pattern"):
+        return "patterns" if _in_brackets(node) else None
+    if node.type == "infer_type":
+        return "types" if len(node.named_children) > 1 and node.named_children[1].type == "constructor_type" else None
+    if node.type in ("class", "function_expression") and node.parent.type == "as_expression":
+        return "casts"
+    return None
+
+
+def _in_brackets(node: Any) -> bool:
+    while node is not None and node.type != "assignment_expression":
+        node = node.parent
+    return node is not None and node.parent.type == "parenthesized_expression"
+
+
+def _typescript_node(node: Any) -> str | None:
+    if node.type in _TYPESCRIPT_KINDS:
+        return str(node.type)
+    return "comparisons" if _compares_a_comparison(node) else _typescript_text(node)
 
 
 def typescript(text: str) -> str | None:
     """What a TypeScript file uses of what the grammar's head lists."""
-    if re.search(r"(?<!declare )\bglobal\s*\{", text):
-        return "global blocks"
-    nodes = list(_nodes(syntax_tree("typescript", text)))
-    if any(map(_no_semicolon, nodes)):
-        return "semicolons that are inserted"
-    return "constructs" if any(map(_typescript_node, nodes)) else None
+    found = next(filter(None, map(_typescript_node, _nodes(syntax_tree("typescript", text)))), None)
+    return found or ("line breaks" if _LINES.search(_COMMENT.sub("", text)) else None)
 
 
 _SQL = {

@@ -350,6 +350,7 @@ TEXTS = [
     "if a:\r\n  b\r\n",
     "'''a\r\nb'''\n",
     '"\\N{DIGIT ONE}"\n',
+    '"\\N{LATIN SMALL LETTER Y WITH CIRCUMFLEX}\\N{NARROW NO-BREAK SPACE}"\n',
     '"\\N{DIGIT}"\n',
 ]
 
