@@ -127,6 +127,8 @@ def _typescript_node(node: Any) -> str | None:
 def typescript(text: str) -> str | None:
     """What a TypeScript file uses of what the grammar's head lists."""
     found = next(filter(None, map(_typescript_node, _nodes(syntax_tree("typescript", text)))), None)
+    if found is None and re.search(r"(?:\+\+|--)[\w.\[\]]+!(?!=)", text):
+        return "casts"
     return found or ("line breaks" if _LINES.search(_COMMENT.sub("", text)) else None)
 
 
