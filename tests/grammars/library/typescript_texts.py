@@ -205,6 +205,7 @@ LEFT_OUT = [
 ]
 
 BEYOND_TREE_SITTER = [
+    "interface A {\n  a: B<C>\n  <D>(e: f): g\n  (h: i): j\n  [k: l]: m\n}",
     "interface A<in out B, out C = D, in E extends F> { }",
     "export default function (): a; export default function b(c: d): e;",
     "global { }",
