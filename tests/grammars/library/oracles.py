@@ -314,11 +314,27 @@ def is_verilog(text: str) -> bool:
     return not re.search(rb"syntax error|[Mm]alformed|[Ii]nvalid|[Ee]rror in", said.stdout + said.stderr)
 
 
+# What the parser reports behind the syntax, and the grammar says that it takes: a constructor that is not called like
+# its class; var, record and permits as types (a class of these names, another error, the grammar refuses, too).
+_JAVA_NAMES = r"invalid\.meth\.decl|restricted\.type\.not\.allowed\.(?:here|array|compound)|invalid\.lambda\.parameter"
+
+
 def is_java(text: str) -> bool:
-    """What javac's parser takes, but for names of constructors, which it compares with the class; else tree-sitter."""
+    """What javac's parser takes, but for the names that `_JAVA_NAMES` is about; else tree-sitter."""
     if java_home() is None:
         return not syntax_tree("java", text).has_error
-    return all("invalid.meth.decl" in error for error in errors_of_javac(text))
+    return all(re.search(_JAVA_NAMES, error) for error in errors_of_javac(_with_private_constructors(text)))
+
+
+def _with_private_constructors(text: str) -> str:
+    """In enums javac takes constructors of another name for constants, unless they are private: so they are made."""
+    for _ in range(text.count("(")):
+        errors = (error.split(" ") for error in errors_of_javac(text))
+        place = next((int(place) for place, kind in errors if "enum.constant.not.expected" in kind), None)
+        if place is None:
+            break
+        text = f"{text[:place]}private {text[place:]}"
+    return text
 
 
 def is_typescript(text: str) -> bool:
