@@ -67,6 +67,27 @@ VERILOG_TEXTS = [
     "module m endmodule",
     "module m; initial a <= b <= c; endmodule",
     "module m; assign a = 4'b012; endmodule",
+    "module m; assign a = b < +c - -d & &e + +f; endmodule",
+    "module m; assign a = b <+ c; endmodule",
+    "module m; assign a = b++c; endmodule",
+    "module m; assign a = b--c; endmodule",
+    "module m; assign a = b&&&c; endmodule",
+    "module m; always; endmodule",
+    "module m; initial; endmodule",
+    "module m; always @* ; initial begin ; end endmodule",
+    "module m; // a\rendmodule",
+    "module m; // a\r\nendmodule",
+    "// a\rb",
+    "module m; always (* a *) @(b) c = 1; endmodule",
+    "module m; initial (* a *) b = 1; endmodule",
+    "module m; wire \\`a ; endmodule",
+]
+
+# What the grammar leaves out of the language.
+VERILOG_LEFT_OUT = [
+    "module m; wire \\a`b ; endmodule",
+    "module m (output reg a = 1); endmodule",
+    "module m; initial fork join endmodule",
 ]
 
 SAMPLES: dict[str, list[str]] = {

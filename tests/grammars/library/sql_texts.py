@@ -83,6 +83,21 @@ TEXTS = [
     "create table 'a' as select 1",
     "\u017felect 1",
     "select 1 l\u0131mit 1",
+    "alter table t drop column",
+    "alter table t drop column column",
+    "alter table t rename column to b",
+    "alter table t rename column column to column",
+]
+
+# What follows ALTER TABLE t ADD: SQLite reads on only where the table exists.
+ADDED = [
+    "column",
+    "column int",
+    "column int(10)",
+    "column default 1",
+    "column column int(10)",
+    "a int(10)",
+    "'a' default 1",
 ]
 
 # What the grammar leaves out of the dialect.

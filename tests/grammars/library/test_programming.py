@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -47,6 +49,18 @@ def test_what_is_left_out_of_python(text: str) -> None:
 @pytest.mark.parametrize("text", sql_texts.TEXTS)
 def test_sql_texts(text: str) -> None:
     assert parses("sql", text) == is_sql(text)
+
+
+def test_added_columns() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("create table t (b)")
+        for text in (f"alter table t add {added}" for added in sql_texts.ADDED):
+            try:
+                connection.execute(f"explain {text}")
+            except sqlite3.OperationalError:
+                assert not parses("sql", text), text
+            else:
+                assert parses("sql", text), text
 
 
 @pytest.mark.parametrize("text", GRAPHQL_TEXTS)

@@ -43,7 +43,7 @@ TEXTS: dict[str, Callable[[int], Iterator[tuple[str, str]]]] = {
     "typescript": typescript_texts,
     "verilog": verilog_texts,
 }
-EVERY = {"graphql": 100, "java": 1500, "python": 150, "sql": 4, "typescript": 100, "verilog": 10}
+EVERY = {"graphql": 200, "java": 3000, "python": 300, "sql": 8, "typescript": 200, "verilog": 10}
 INSTALLED = ("python", "sql")  # what is there on every machine
 
 
@@ -102,11 +102,17 @@ def test_some_real_files(language: str, shared: Path) -> None:
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("language", TEXTS)
 def test_all_real_files(language: str, shared: Path) -> None:
-    """No file is unexplained, and no fewer than before are accepted: of the same files, or in proportion."""
+    """No file is unexplained, and no fewer than before are accepted: of the same files, or in proportion.
+
+    A part that is less than half of the files says nothing about the others: where Yosys is not installed, Icarus
+    Verilog's own examples are left, which use what it adds to the language more often.
+    """
     found, kept = figures(language, 1, shared), json.loads(RATCHET.read_text(encoding="utf-8"))[language]
     assert found.unexplained == []
     if found.judged == 0 and language not in INSTALLED:
         pytest.skip(f"no {language} files are installed")
+    if found.judged * 2 < kept["its parser accepts"]:
+        pytest.skip(f"{found.judged} of {kept['its parser accepts']} {language} files are installed")
     tolerated = 0 if found.judged == kept["its parser accepts"] else found.judged // 50
     assert (found.accepted + tolerated) * kept["its parser accepts"] >= kept["accepted"] * found.judged
 

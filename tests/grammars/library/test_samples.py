@@ -11,7 +11,7 @@ from guidedgen.grammars.library import LIBRARY, library
 from tests.grammars.library import java_texts, python_texts, sql_texts, typescript_texts
 from tests.grammars.library.compilers import java_home, typescript_package
 from tests.grammars.library.oracles import oracle
-from tests.grammars.library.samples import SAMPLES
+from tests.grammars.library.samples import SAMPLES, VERILOG_LEFT_OUT
 from tests.grammars.library.walks import reads, walk
 
 WALKS = {"java": 12, "typescript": 6}  # a step of theirs costs some ten times another's: fewer of them
@@ -54,6 +54,7 @@ LEFT_OUT = {
     "python": python_texts.LEFT_OUT,
     "sql": sql_texts.LEFT_OUT,
     "typescript": typescript_texts.LEFT_OUT,
+    "verilog": VERILOG_LEFT_OUT,
 }
 # Shares of accepted texts that tree-sitter may refuse where no compiler judges: its grammars are narrower than those.
 TREE_SITTER = ({"typescript": 0.15} if typescript_package() is None else {}) | (
