@@ -73,8 +73,11 @@ class TextRegions : public Automaton {
         return true;
     }
 
-    // What it costs to go on from a state, in nodes that could be walked instead.
-    int64_t price(const LexState* s) const { return steps_.count(s->id) ? kKnown : kFresh; }
+    // What it costs to go on from a state, in nodes that could be walked instead: states that text leads to have about as many
+    // edges as the one before.
+    int64_t price(const LexState* s) const {
+        return steps_.count(s->id) ? kKnown : kFresh * (1 + static_cast<int64_t>(s->expanded ? s->edges.size() : width_) / kWide);
+    }
 
     // Whether every character beyond ASCII leads from one state to another, through states that accept nothing.
     bool loops_on_characters(LexState* from, LexState* target) {
@@ -108,6 +111,7 @@ class TextRegions : public Automaton {
         Steps& steps = known->second;
         if (!fresh) return steps;
         prune(s);
+        width_ = s->edges.size();
         const ByteSet plain = TextTokens::plain() & expressions_.spelled();
         steps.failing = plain - s->first;
         for (size_t e = 0; e < s->edges.size(); ++e)
@@ -177,6 +181,7 @@ class TextRegions : public Automaton {
     static constexpr size_t kMostStates = 160;    // of a region
     static constexpr int kMostTries = 12;
     static constexpr int64_t kKnown = 8, kFresh = 128, kLeast = 500;   // in nodes of a walk
+    static constexpr int64_t kWide = 4;   // edges
     static constexpr int32_t kFarCounts = 24;     // bytes: counts up to there make no region too large
 
     // A state that text leads to, and the bytes that it was first come to by.
@@ -257,6 +262,7 @@ class TextRegions : public Automaton {
     }
 
     std::unordered_map<int32_t, Steps> steps_;   // memo of steps_of
+    size_t width_ = 0;   // edges of the last state that was asked for
     std::unordered_map<LexState*, ByteSet> leads_;   // memo of `leads` from a state back to it
 };
 
