@@ -206,6 +206,10 @@ def _texts() -> list[str]:
     ]
 
 
+# What is no Java.
+WRONG = ["class A { void f()[] { } }", "interface A { void f(int a)[]; }"]
+
+
 def _lines(block: str) -> list[str]:
     """The texts of a block, one a line; a line that begins with blanks, or `b"`, goes on with the one before."""
     found: list[str] = []

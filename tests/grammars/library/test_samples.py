@@ -62,7 +62,7 @@ TREE_SITTER = ({"typescript": 0.15} if typescript_package() is None else {}) | (
 )
 # What the language has and tree-sitter's grammar of it does not know.
 BEYOND_TREE_SITTER = frozenset(typescript_texts.BEYOND_TREE_SITTER if typescript_package() is None else ())
-WRONG = {"typescript": typescript_texts.WRONG}
+WRONG = {"java": java_texts.WRONG, "typescript": typescript_texts.WRONG}
 
 
 @pytest.mark.parametrize("name", [name for name in LIBRARY if name not in SUBSETS])
