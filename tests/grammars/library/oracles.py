@@ -318,7 +318,23 @@ def is_java(text: str) -> bool:
     """What javac's parser takes, but for names of constructors, which it compares with the class; else tree-sitter."""
     if java_home() is None:
         return not syntax_tree("java", text).has_error
-    return all("invalid.meth.decl" in error for error in errors_of_javac(text))
+    plain = text.replace("\t", " ")  # a tab would count as more than one column
+    for _ in range(20):
+        wrong = [error for error in errors_of_javac(plain) if "invalid.meth.decl" not in error]
+        misnamed = next((error for error in wrong if "enum.constant.not.expected" in error), None)
+        renamed = None if misnamed is None else _with_name_of_enum(plain, misnamed)
+        if renamed is None:
+            return not wrong
+        plain = renamed
+    return False
+
+
+def _with_name_of_enum(text: str, error: str) -> str | None:
+    """The text with a constructor renamed as the enumeration before it: javac takes another name for a constant."""
+    line, column = (int(number) for number in re.findall(r"\d+", error)[:2])
+    place = [0, *(end.end() for end in re.finditer(r"\r\n|\r|\n", text))][line - 1] + column - 1
+    name, enums = re.compile(r"[^\W\d][\w$]*").match(text, place), re.findall(r"\benum\s+([\w$]+)", text[:place])
+    return None if name is None or not enums else text[:place] + enums[-1] + text[name.end() :]
 
 
 def is_typescript(text: str) -> bool:
