@@ -207,7 +207,7 @@ def _texts() -> list[str]:
 
 
 # What is no Java.
-WRONG = ["class A { void f()[] { } }", "interface A { void f(int a)[]; }"]
+WRONG = ["class A { void f()[] { } }", "interface A { void f(int a)[]; }", "class A { int b = this.<B, ?>f(); }"]
 
 
 def _lines(block: str) -> list[str]:
