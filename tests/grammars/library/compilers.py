@@ -90,7 +90,7 @@ def _javac() -> _Parser:
 
 
 def errors_of_javac(text: str) -> list[str]:
-    """What javac's parser says against a text."""
+    """What javac's parser says against a text: places, in characters, and kinds of errors."""
     return _javac().errors(text)
 
 

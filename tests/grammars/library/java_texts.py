@@ -61,7 +61,15 @@ x = a.b::new;
 x = int[]::new;
 x = super::f;
 x = this.<A>f(b).c[d]++;
+a.<B, C.D<?>[], @E F<G<?>>>h();
+x = A::<B>c;
+a.<?>b();
+a.<B, ? extends C>b();
+x = A::<?>b;
 x = new A<>(b).new C();
+a.new B<C<?>>() { };
+a.new B.C();
+a.new B<?>();
 x = new int[] {1}.length;
 x = A.this.b;
 x = A.super.f();
@@ -136,6 +144,12 @@ final static private transient volatile int x;
 <T extends A & B<T>> T f(T a, int b[], final String... c) throws D, e.E { return a; }
 public <T> X(int a) { this(a, 1); }
 X() { super(); }
+X() { <A>this(); }
+X() { <?>this(); }
+enum A { B; A() { c(); } int d; }
+enum A { B; private C(int d) { this(); } }
+enum A { B; C(int d) { if (e) f(); int g = 1; } @H I() { } J() { class K { L() { } } } }
+enum A { B; C(int d) { if e; } }
 static { } { }
 ;
 class A<T extends Comparable<? super T>> extends b.C<T> implements D, E<F<G>> { }
@@ -144,6 +158,18 @@ non-sealed class A extends B { }
 @interface A { int b() default 1; String[] c() default {}; }
 record A<T>(T b) implements C { static int d; A { } void e() { } }
 int f()[] { return null; }
+@interface A { int b()[]; int c()[] default {}; }
+void f()[] { }
+void f() throws A<B> { }
+void f() throws @A B, @C d.E { }
+class record { }
+record x;
+sealed interface A permits B<C> { }
+sealed interface A permits @B C { }
+interface permits { }
+enum var { }
+record when() { when { } }
+class A<record> { }
 void yield() { }
 native void f(int a);
 public public int x;
@@ -204,10 +230,6 @@ def _texts() -> list[str]:
         *(f"class X {{ {text} }}" for text in members),
         *FILES,
     ]
-
-
-# What is no Java.
-WRONG = ["class A { void f()[] { } }", "interface A { void f(int a)[]; }", "class A { int b = this.<B, ?>f(); }"]
 
 
 def _lines(block: str) -> list[str]:

@@ -314,27 +314,27 @@ def is_verilog(text: str) -> bool:
     return not re.search(rb"syntax error|[Mm]alformed|[Ii]nvalid|[Ee]rror in", said.stdout + said.stderr)
 
 
+# What the parser reports behind the syntax, and the grammar says that it takes: a constructor that is not called like
+# its class; var, record and permits as types (a class of these names, another error, the grammar refuses, too).
+_JAVA_NAMES = r"invalid\.meth\.decl|restricted\.type\.not\.allowed\.(?:here|array|compound)|invalid\.lambda\.parameter"
+
+
 def is_java(text: str) -> bool:
-    """What javac's parser takes, but for names of constructors, which it compares with the class; else tree-sitter."""
+    """What javac's parser takes, but for the names that `_JAVA_NAMES` is about; else tree-sitter."""
     if java_home() is None:
         return not syntax_tree("java", text).has_error
-    plain = text.replace("\t", " ")  # a tab would count as more than one column
-    for _ in range(20):
-        wrong = [error for error in errors_of_javac(plain) if "invalid.meth.decl" not in error]
-        misnamed = next((error for error in wrong if "enum.constant.not.expected" in error), None)
-        renamed = None if misnamed is None else _with_name_of_enum(plain, misnamed)
-        if renamed is None:
-            return not wrong
-        plain = renamed
-    return False
+    return all(re.search(_JAVA_NAMES, error) for error in errors_of_javac(_with_private_constructors(text)))
 
 
-def _with_name_of_enum(text: str, error: str) -> str | None:
-    """The text with a constructor renamed as the enumeration before it: javac takes another name for a constant."""
-    line, column = (int(number) for number in re.findall(r"\d+", error)[:2])
-    place = [0, *(end.end() for end in re.finditer(r"\r\n|\r|\n", text))][line - 1] + column - 1
-    name, enums = re.compile(r"[^\W\d][\w$]*").match(text, place), re.findall(r"\benum\s+([\w$]+)", text[:place])
-    return None if name is None or not enums else text[:place] + enums[-1] + text[name.end() :]
+def _with_private_constructors(text: str) -> str:
+    """In enums javac takes constructors of another name for constants, unless they are private: so they are made."""
+    for _ in range(text.count("(")):
+        errors = (error.split(" ") for error in errors_of_javac(text))
+        place = next((int(place) for place, kind in errors if "enum.constant.not.expected" in kind), None)
+        if place is None:
+            break
+        text = f"{text[:place]}private {text[place:]}"
+    return text
 
 
 def is_typescript(text: str) -> bool:

@@ -117,6 +117,11 @@ TEXTS = [
     "for (let a = b as c; ;) { }\nfor (let d = e ? f : g; ;) { }",
     "a = `${b > c ? d++ : [e]} ${new F(g)} ${h as I}`;",
     "type A = (a: B, c, { d }: E) => f; type G = (h, i) => j;",
+    "type A = B extends (c: [D extends E ? F : G]) => H extends I ? J : K ? L : M;",
+    "type A = B extends <C extends D = E>(f: { g: H extends I ? J : K }) => L ? M : N;",
+    "type as = a; type satisfies<T> = a; namespace as.b { } declare type as = c;\nabstract\nclass D { }",
+    "let a: B\nlet c: (D);\nf(a,); new g(b,); `${[a,, b]}`;",
+    "type A = -6 extends b ? [c,] : [];",
 ]
 
 # Some of them tree-sitter takes, the compiler none but those with a line break that ends a statement.
@@ -178,6 +183,30 @@ a = -b ** 2;
     "a = b as C ? ~d : e;",
     "type A = 3nextends B ? C : D;",
     "a = b\ras C;",
+    "type A = B extends (c: D extends E ? F : G) => H ? I : J;",
+    "type A = B extends <C = D extends E ? F : G>(h: I) => J ? K : L;",
+    "type A = B extends new (c: (d: E extends F ? G : H) => I) => J ? K : L;",
+    "type as a;",
+    "type satisfies as b;",
+    "namespace as a;",
+    "export type as = a;",
+    "a as B\n<C>() => d;",
+    "a as B\n/c/.d();",
+    "let a: (B\n[C]);",
+    "let a: (B\n<C>);",
+    "let a: (B\nextends C ? D : E);",
+    "let a: `${B\n[C]}`;",
+    "a = `${b\nas C}`;",
+    "a = `${b\n++}`;",
+    "a = `${6as B}`;",
+    "a = b as -6as C;",
+    "f(a,, b);",
+    "f(a,,);",
+    "let a: [,];",
+    "@a abstract\nclass B { }",
+    "export @a abstract\nclass B { }",
+    "@a export abstract\nclass B { }",
+    "a << b<C[]>();",
 ]
 
 # What the grammar leaves out of the language.
@@ -202,9 +231,14 @@ LEFT_OUT = [
     "a = b < c < d;",
     "interface A<out> { }",
     "type A = `${`b${C}`}`;",
+    "<T>() => a;",
+    "type A = B extends ({ c }: D, e) => F ? G : H;",
+    "let a: B\n/c/.d();",
+    "a << b<c>();",
 ]
 
 BEYOND_TREE_SITTER = [
+    "interface A {\n  a: B<C>\n  <D>(e: f): g\n  (h: i): j\n  [k: l]: m\n}",
     "interface A<in out B, out C = D, in E extends F> { }",
     "export default function (): a; export default function b(c: d): e;",
     "global { }",

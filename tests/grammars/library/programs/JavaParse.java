@@ -11,7 +11,10 @@ import javax.tools.ToolProvider;
 import javax.tools.Diagnostic;
 import com.sun.source.util.JavacTask;
 
-/** Reads texts, each behind its length in bytes (four bytes; -1 ends), and writes a line about each: what javac's parser says. */
+/**
+ * Reads texts, each behind its length in bytes (four bytes; -1 ends), and writes a line about each: what javac's parser says, with the
+ * place of each error in characters.
+ */
 class JavaParse {
     private static final class Text extends SimpleJavaFileObject {
         private final String text;
@@ -38,7 +41,8 @@ class JavaParse {
             String errors = "";
             for (Diagnostic<? extends JavaFileObject> one : said.getDiagnostics()) {
                 if (one.getKind() == Diagnostic.Kind.ERROR) {
-                    errors += one.getLineNumber() + ":" + one.getColumnNumber() + " " + one.getCode() + "; ";
+                    int place = Math.max(0, (int) one.getPosition());
+                    errors += text.codePointCount(0, place) + " " + one.getCode() + "; ";
                 }
             }
             System.out.println(errors);
