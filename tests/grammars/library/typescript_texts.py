@@ -208,6 +208,7 @@ a = -b ** 2;
     "export @a abstract\nclass B { }",
     "@a export abstract\nclass B { }",
     "a << b<C[]>();",
+    "@a export defaultclass B { }",
     "a = `${b as C | d()}`;",
     "let a: `${B[].C}`;",
     "class A { b!= c }",
