@@ -122,6 +122,7 @@ TEXTS = [
     "type as = a; type satisfies<T> = a; namespace as.b { } declare type as = c;\nabstract\nclass D { }",
     "let a: B\nlet c: (D);\nf(a,); new g(b,); `${[a,, b]}`;",
     "type A = -6 extends b ? [c,] : [];",
+    "a = `${b as C | D.E<F>[] || g} ${h as I as J === k}`; class L { m! = n; }",
 ]
 
 # Some of them tree-sitter takes, the compiler none but those with a line break that ends a statement.
@@ -207,6 +208,11 @@ a = -b ** 2;
     "export @a abstract\nclass B { }",
     "@a export abstract\nclass B { }",
     "a << b<C[]>();",
+    "@a export defaultclass B { }",
+    "a = `${b as C | d()}`;",
+    "let a: `${B[].C}`;",
+    "class A { b!= c }",
+    "let a!= b;",
 ]
 
 # What the grammar leaves out of the language.
