@@ -244,6 +244,8 @@ LEFT_OUT = [
 ]
 
 BEYOND_TREE_SITTER = [
+    "let a: B\n/c/.d();",
+    "type as = a; type satisfies<T> = a; namespace as.b { } declare type as = c;\nabstract\nclass D { }",
     "interface A {\n  a: B<C>\n  <D>(e: f): g\n  (h: i): j\n  [k: l]: m\n}",
     "interface A<in out B, out C = D, in E extends F> { }",
     "export default function (): a; export default function b(c: d): e;",
