@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
 
 from guidedgen import models
 from guidedgen.decoders.inspection import Readout, SpanReport, Thresholds, read_out, track
@@ -22,6 +22,7 @@ from guidedgen.options import Options, split_options
 from guidedgen.outputs import OutputCache
 from guidedgen.prompting import Conversation, Prompter, conversation_of
 from guidedgen.result import Result
+from guidedgen.sampler.named_views import Kept, format_and_view
 from guidedgen.sampler.sampler import DEFAULT_CACHE_BYTES, Sampler
 from guidedgen.tool_prompts import Message
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from guidedgen.sampler.selections import Selection
     from guidedgen.sampler.views import View
     from guidedgen.vocabulary import Vocabulary
-
-    Kept: TypeAlias = View | Selection | Literal["int8"] | tuple[Literal["int8"], View] | None  # see `load`
 
 T = TypeVar("T")
 OutputType: TypeAlias = type[T] | Spec[T] | Sequence[type[T]]
@@ -52,7 +51,7 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     cache_bytes: int | None = None,
-    cache: Kept = None,
+    cache: Kept | None = None,
     native: bool = True,
 ) -> Model:
     """Load a model, fetching it first where necessary.
@@ -78,7 +77,7 @@ def load(
         ModelError: it cannot be found, fetched, read or run; says what to do.
         ValueError: `cache` is a text other than "int8", or something else beside a view.
     """
-    kept, view = _parts_of(cache)
+    kept, view = format_and_view(cache)
     loaded = models.load(
         str(name),
         device=device,
@@ -90,24 +89,6 @@ def load(
         kept=kept,
     )
     return Model(loaded, cache_bytes=cache_bytes, cache=view)
-
-
-def _parts_of(cache: Kept) -> tuple[str, View | Selection | None]:
-    """Format of keys and values, and the view of them."""
-    form, view = cache if isinstance(cache, tuple) and len(cache) == 2 else (cache, None)
-    if form == "int8" and not isinstance(view, (str, tuple)):
-        if view is not None and hasattr(view, "hide"):
-            raise ModelError(
-                f"{view} selects among keys and values, which it cannot read in eight bits. Give a view that drops "
-                "(gg.SinkWindow, gg.TopTokens, gg.Regions) beside 'int8', or one of the two alone."
-            )
-        return "int8", view
-    if isinstance(cache, (str, tuple)):
-        raise ValueError(
-            f"cache={cache!r} is no format of keys and values. Give 'int8', a view such as gg.SinkWindow(), "
-            "('int8', view), or None."
-        )
-    return "model", cache
 
 
 class Model:

@@ -1,13 +1,16 @@
-"""Views by name and numbers, for the command line and for settings files."""
+"""What keeps keys and values: views by name and numbers, for the command line and settings files, and what `gg.load` takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeAlias
 
+from guidedgen.errors import ModelError
 from guidedgen.sampler.quantised import Gear, Quantised
 from guidedgen.sampler.selections import Pages, Selection
 from guidedgen.sampler.views import Regions, SinkWindow, TopTokens, View
+
+Kept: TypeAlias = View | Selection | Literal["int8"] | tuple[Literal["int8"], View]  # what `gg.load` takes as cache
 
 CACHES: dict[str, Callable[..., View | Selection]] = {
     "pages": Pages,
@@ -50,3 +53,26 @@ def cache_named(
     if form != "int8":
         return view_named(text, CACHES)
     return ("int8", view_named(view, CACHES)) if both else "int8"
+
+
+def format_and_view(cache: Kept | None) -> tuple[str, View | Selection | None]:
+    """Format of keys and values ("int8", or "model": as the model computes them), and the view of them.
+
+    Raises:
+        ModelError: the view needs keys and values as they are.
+        ValueError: another text, or something else beside a view.
+    """
+    form, view = cache if isinstance(cache, tuple) and len(cache) == 2 else (cache, None)
+    if form == "int8" and not isinstance(view, (str, tuple)):
+        if view is not None and hasattr(view, "hide"):
+            raise ModelError(
+                f"{view} selects among keys and values, which it cannot read in eight bits. Give a view that drops "
+                "(gg.SinkWindow, gg.TopTokens, gg.Regions) beside 'int8', or one of the two alone."
+            )
+        return "int8", view
+    if isinstance(cache, (str, tuple)):
+        raise ValueError(
+            f"cache={cache!r} is no format of keys and values. Give 'int8', a view such as gg.SinkWindow(), "
+            "('int8', view), or None."
+        )
+    return "model", cache
