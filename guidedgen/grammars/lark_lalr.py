@@ -119,17 +119,11 @@ def parse(
     parts = _parts_beside(extended, loaded, start, lexer, limits, terminals or {}, json, made)
     loaded, guests = with_guests(loaded, parts, start=start, keep=keep)
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in loaded.terminals}
-    lexed = {
-        terminal.name: ir.Terminal(
-            _texts(terminal.name, taken[terminal.name], text, lexes=lexer is not None),
-            label_of_terminal(terminal, loaded),
-        )
-        for terminal in loaded.terminals
-    }
-    _check_declared(loaded, {**lexed, **guests}, indent, text)
+    read: dict[str, ir.Terminal | ir.Scope] = {**_lexed(loaded, taken, text, lexes=lexer is not None), **guests}
+    _check_declared(loaded, read, indent, text)
     with lark_errors(text, limits):
         try:
-            node = build(loaded, {**lexed, **guests}, start=start, lexer=lexer, blocks=blocks)
+            node = build(loaded, read, start=start, lexer=lexer, blocks=blocks)
         except GrammarError as error:
             raise _conflict(text, str(error)) from None
     _check_rivals(node, [terminal.name for terminal in loaded.terminals], taken)
@@ -177,6 +171,16 @@ def _parts_beside(
 def has_captures(text: str) -> bool:
     """Whether some rule is captured; raises as `parse` does."""
     return any(found.capture or found.stop_capture for found in extend(text).attributes.values())
+
+
+def _lexed(loaded: Loaded, taken: Mapping[str, Preferred], text: str, *, lexes: bool) -> dict[str, ir.Terminal]:
+    """The terminals that scanners read, by name."""
+    return {
+        terminal.name: ir.Terminal(
+            _texts(terminal.name, taken[terminal.name], text, lexes=lexes), label_of_terminal(terminal, loaded)
+        )
+        for terminal in loaded.terminals
+    }
 
 
 def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Expression | ir.Longest:

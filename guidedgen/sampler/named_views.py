@@ -1,4 +1,4 @@
-"""What keeps keys and values: views by name and numbers, for the command line and settings files, and what `gg.load` takes."""
+"""How keys and values are kept: views by name and numbers, for the command line, and what `gg.load` takes as cache."""
 
 from __future__ import annotations
 
