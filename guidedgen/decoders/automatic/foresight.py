@@ -25,7 +25,7 @@ from guidedgen.decoders.automatic.sources import (
 from guidedgen.decoders.drafters.grammar import ForcedSession
 from guidedgen.sampler.sequence import Sequence
 
-_LOOKED_AT = 0.3  # how often a place must be reached for its mask to be worked out before it is
+_LOOKED_AT = 0.5  # how often a place must be reached for its mask to be worked out before it is
 
 
 class Foresight:
@@ -116,7 +116,8 @@ class Foresight:
         for node in [*_since(tip, start.length)][::-1]:
             if node.record is None or not node.record.forced:
                 named = self._guesses(place)
-                allowed = [guess for guess in named if guess[0] == node.token or place.state.advance(guess[0])]
+                state = place.state
+                allowed = [guess for guess in named if guess[0] == node.token or state.advance(guess[0]) is not None]
                 self.beliefs.learn(allowed, node.token)
                 counts.chosen += 1
                 counts.repeated += self._copies.foresaw(place, node.token)

@@ -169,7 +169,7 @@ class Allowed:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._bytes = vocabulary.token_bytes
-        self._known: dict[bytes, tuple[int, ...]] = {}
+        self._known: dict[tuple[bytes, bytes], tuple[int, ...]] = {}
 
     def look(self, place: Place) -> int:
         """Find what is allowed at a place; how many tokens."""
@@ -180,11 +180,13 @@ class Allowed:
         return count
 
     def _longest(self, mask: Mask) -> tuple[int, ...]:
-        key = mask.tobytes()
+        words = np.flatnonzero(mask)
+        bits = np.ascontiguousarray(mask[words])
+        key = words.tobytes(), bits.tobytes()
         found = self._known.get(key)
         if found is None:
-            bits = np.unpackbits(mask.view(np.uint8), bitorder="little")
-            texts = {token: self._bytes(token) for token in np.flatnonzero(bits).tolist()}
+            places = np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little"))
+            texts = {token: self._bytes(token) for token in (32 * words[places // 32] + places % 32).tolist()}
             kept = [
                 token
                 for token, text in texts.items()
