@@ -60,7 +60,7 @@ class Foresight:
 
     def _likely(self, place: Place, value: float) -> Iterator[tuple[float, int, Grounds]]:
         """The guesses at a place that is reached so often, as far as they are worth a look."""
-        if value >= _LOOKED_AT and place is not self._root and place.state.done is None:
+        if value >= _LOOKED_AT and place.few is None and place.state.done is None:
             self._allowed.look(place)
         left, named = value, set[int]()
         for source in self._sources:
@@ -77,7 +77,8 @@ class Foresight:
 
     def _guesses(self, place: Place) -> list[Guess]:
         """All guesses at a place that was reached."""
-        self._allowed.look(place)
+        if place.few is None:
+            self._allowed.look(place)
         found: dict[int, Guess] = {}
         for source in self._sources:
             for guess in source.guesses(place):

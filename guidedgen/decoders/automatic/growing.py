@@ -15,6 +15,7 @@ from guidedgen.decoders.automatic.sources import Grounds, Place
 from guidedgen.decoders.tree import ROOT
 
 ONLY: Grounds = ("only", 0, 0)  # a token that is forced behind a drafted one
+WORTH = 1.04  # times as fast a draft must promise to be: planning and bookkeeping take their part
 LEAST = 0.04  # a place that is reached less often is no draft on any machine
 _AHEAD = (1, 2, 3, 5, 8, 13)  # further nodes whose costs are looked at: costs have steps
 
@@ -58,7 +59,7 @@ def grown(
     grounds: list[Grounds] = []
     heap: list[tuple[float, int, int, int, Grounds]] = []
     places = [tip]  # the root's, then by node
-    gain, best, size, gains = 0.0, 1.0, 0, [0.0]
+    gain, best, size, gains = 0.0, WORTH, 0, [0.0]
 
     def open_up(node: int, value: float) -> None:
         for chance, token, why in guesses(places[node + 1], value):
@@ -90,7 +91,7 @@ def grown(
         parents=tuple(parents[:size]),
         grounds=tuple(grounds[:size]),
         gain=gains[size],
-        speed=best,
+        speed=best if size else 1.0,
     )
 
 

@@ -26,7 +26,7 @@ Guess = tuple[int, Grounds]
 LONGEST = 5  # tokens of a run that is looked for
 _SUCCESSORS = 3
 RECYCLED = 3  # candidates of a token
-_WORTH = 1.02  # times as fast a draft must promise to be for its candidates to be looked for
+_WORTH = 1.08  # times as fast a draft must promise to be for its candidates to be looked for
 _ASLEEP = 16  # steps
 _RANKS = 6  # of allowed tokens
 _FEW = 24  # allowed tokens that are looked at one by one
@@ -50,7 +50,7 @@ class Place:
         self.state = state
         self.copied: tuple[int, int] | None = None  # where a copy goes on, and how long its run is
         self.spelled: ListOf[int] = ()  # what the constraint dictates from here on
-        self.few: ListOf[int] = ()  # the allowed tokens, where they are few
+        self.few: ListOf[int] | None = None  # the allowed tokens where they are few, else none; None: nobody looked
 
 
 class Text(History):
@@ -175,8 +175,7 @@ class Allowed:
         """Find what is allowed at a place; how many tokens."""
         mask = place.state.mask()
         count = int(np.bitwise_count(mask.view(np.uint32)).sum())
-        if count <= _FEW:
-            place.few = self._longest(mask)
+        place.few = self._longest(mask) if count <= _FEW else ()
         return count
 
     def _longest(self, mask: Mask) -> tuple[int, ...]:
@@ -198,8 +197,9 @@ class Allowed:
     @staticmethod
     def guesses(place: Place) -> Iterator[Guess]:
         """See `Source.guesses`."""
-        for rank, token in enumerate(place.few[:_RANKS]):
-            yield token, ("allowed", rank, min(len(place.few), _RANKS))
+        few = place.few or ()
+        for rank, token in enumerate(few[:_RANKS]):
+            yield token, ("allowed", rank, min(len(few), _RANKS))
 
 
 class Recycled:
