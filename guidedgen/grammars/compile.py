@@ -29,10 +29,10 @@ from guidedgen.grammars.unwritten import blamed_on_bytes
 from guidedgen.grammars.validated import Checking, ValidatedState
 from guidedgen.kernel import compile_table, default_implementation
 from guidedgen.limits import Limits
+from guidedgen.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from guidedgen.kernel import Compiled, InspectableState
-    from guidedgen.vocabulary import Vocabulary
 
 _DEFAULT_LIMITS = Limits()
 
@@ -189,6 +189,8 @@ def compile(
         CompileError: anything else that is wrong with the input.
         LimitExceeded: a limit was reached.
     """
+    if not isinstance(vocabulary, Vocabulary):
+        raise TypeError(f"compile takes a gg.Vocabulary, not {vocabulary!r}. Make one with Vocabulary.from_file(...).")
     wanted = spec_of(spec)
     if wanted is None:
         raise CompileError(

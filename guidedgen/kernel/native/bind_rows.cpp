@@ -200,7 +200,8 @@ void multiply(const SharedMatrix& matrix, Table rows, Numbers out, const std::st
     nb::gil_scoped_release free;
     Workers::Turn turn(Workers::shared(), std::max(1, threads));
     turn.share(pieces, [&](int64_t piece, int) {
-        table->multiply(view, given, count, piece * size, std::min(view.panels(), (piece + 1) * size), out.data(), matrix->outputs(), false);
+        const Panels panels{piece * size, std::min(view.panels(), (piece + 1) * size), nullptr};
+        table->multiply(view, given, count, panels, out.data(), matrix->outputs(), false);
     });
 }
 

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 #include <vector>
 
+#include "formula_memo.h"
 #include "paged.h"
 #include "work.h"
 
@@ -122,28 +124,44 @@ class Formulas {
         return intern({FOp::One}, parts);
     }
 
-    // The formula with every leaf replaced; `leaf` gets the id of an atom or variable. Memoised by the caller's map.
-    template <class F>
-    int32_t rebuild(int32_t f, std::unordered_map<int32_t, int32_t>& memo, F leaf) {
-        switch (nodes_[f].op) {
-            case FOp::False:
-            case FOp::True: return f;
-            case FOp::And:
-            case FOp::Or:
-            case FOp::One:
-            case FOp::Not: break;
-            default: return leaf(f);
+    // The formula with every leaf replaced; `leaf` gets the id of an atom or variable. Memoised by the caller's map. What `open` says
+    // no to has no leaf that would be replaced.
+    template <class F, class Open>
+    int32_t rebuild(int32_t f, FormulaMemo& memo, const F& leaf, const Open& open) {
+        const Formula n = nodes_[f];
+        if (n.op <= FOp::True || !open(n)) return f;
+        if (n.op > FOp::Not) return leaf(f);
+        if (const int32_t known = memo.find(f); known >= 0) return known;
+        work_.spend(n.count + 4);
+        std::vector<int32_t> parts;
+        bool changed = false;
+        for (int32_t i = 0; i < n.count; ++i) {
+            const int32_t part = args_[n.args + i], made = rebuild(part, memo, leaf, open);
+            if (!changed && made != part) {
+                changed = true;
+                parts.reserve(static_cast<size_t>(n.count));
+                parts.assign(args_.begin() + n.args, args_.begin() + n.args + i);
+            }
+            if (changed) parts.push_back(made);
         }
-        auto known = memo.find(f);
-        if (known != memo.end()) return known->second;
-        std::vector<int32_t> parts = args(f);
-        work_.spend(static_cast<int64_t>(parts.size()) + 4);
-        const FOp op = nodes_[f].op;
-        for (int32_t& p : parts) p = rebuild(p, memo, leaf);
-        int32_t made = op == FOp::And ? all(std::move(parts)) : op == FOp::Or ? any(std::move(parts)) : op == FOp::One ? one(std::move(parts)) : negate(parts[0]);
-        memo.emplace(f, made);
+        const int32_t made = changed ? combined(n.op, std::move(parts)) : f;
+        memo.insert(f, made);
         return made;
     }
+
+    template <class F>
+    int32_t rebuild(int32_t f, FormulaMemo& memo, const F& leaf) {
+        return rebuild(f, memo, leaf, [](const Formula&) { return true; });
+    }
+
+    // The same once: with a memo that is given back.
+    template <class F>
+    int32_t rebuild(int32_t f, const F& leaf) {
+        const FormulaMemos::Lent memo = memos_.lend();
+        return rebuild(f, *memo, leaf);
+    }
+
+    FormulaMemos::Lent memo() { return memos_.lend(); }
 
     // Calls `leaf` for every atom and variable, also those that atoms hold as arguments.
     template <class F>
@@ -192,35 +210,42 @@ class Formulas {
         return intern({op}, parts);
     }
 
+    int32_t combined(FOp op, std::vector<int32_t> parts) {
+        switch (op) {
+            case FOp::And: return all(std::move(parts));
+            case FOp::Or: return any(std::move(parts));
+            case FOp::One: return one(std::move(parts));
+            default: return negate(parts[0]);
+        }
+    }
+
     // Conjunctions of counts and of required keys are one atom each, so that their state does not depend on its history.
     bool merge_atoms(std::vector<int32_t>& parts) {
-        bool changed = false;
-        for (size_t i = 0; i + 1 < parts.size(); ++i) {
-            work_.spend(static_cast<int64_t>(parts.size() - i) / 4);
-            for (size_t j = i + 1; j < parts.size();) {
-                const Formula f = nodes_[parts[i]], g = nodes_[parts[j]];
-                int32_t merged = -1;
-                if (f.op == g.op) {
-                    if (f.op == FOp::Required) {
-                        std::vector<int32_t> keys = args(parts[i]), more = args(parts[j]);
-                        keys.insert(keys.end(), more.begin(), more.end());
-                        merged = required(std::move(keys));
-                    } else if (f.op == FOp::MinProps || f.op == FOp::MinItems) {
-                        merged = f.a >= g.a ? parts[i] : parts[j];
-                    } else if (f.op == FOp::MaxProps || f.op == FOp::MaxItems) {
-                        merged = f.a <= g.a ? parts[i] : parts[j];
-                    }
-                }
-                if (merged < 0) {
-                    ++j;
-                    continue;
-                }
-                parts[i] = merged;
-                parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(j));
-                changed = true;
+        std::array<size_t, static_cast<size_t>(FOp::UnevaluatedItems) + 1> first{};   // by operator: where the first one is, and one more
+        size_t kept = 0;
+        for (const int32_t part : parts) {
+            const FOp op = nodes_[part].op;
+            const bool merges = op == FOp::Required || op == FOp::MinProps || op == FOp::MinItems || op == FOp::MaxProps || op == FOp::MaxItems;
+            size_t& place = first[static_cast<size_t>(op)];
+            if (merges && place > 0) {
+                parts[place - 1] = merged(parts[place - 1], part);
+                continue;
             }
+            if (merges) place = kept + 1;
+            parts[kept++] = part;
         }
+        const bool changed = kept < parts.size();
+        parts.resize(kept);
         return changed;
+    }
+
+    int32_t merged(int32_t f, int32_t g) {
+        const Formula m = nodes_[f], n = nodes_[g];
+        if (m.op == FOp::MinProps || m.op == FOp::MinItems) return m.a >= n.a ? f : g;
+        if (m.op == FOp::MaxProps || m.op == FOp::MaxItems) return m.a <= n.a ? f : g;
+        std::vector<int32_t> keys = args(f), more = args(g);
+        keys.insert(keys.end(), more.begin(), more.end());
+        return required(std::move(keys));
     }
 
     int32_t intern(Formula f, const std::vector<int32_t>& arguments) {
@@ -248,6 +273,7 @@ class Formulas {
     static constexpr int64_t kSorting = 4;   // steps that an item of a junction counts for
 
     Work& work_;
+    FormulaMemos memos_;
     std::vector<Formula> nodes_;
     std::vector<int32_t> args_;
     IdTable index_;

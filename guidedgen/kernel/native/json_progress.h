@@ -20,7 +20,7 @@ class Progress {
     bool written(int32_t key_class) const { return names_.written(key_class); }
     const Plan& plan(int32_t id) const { return names_.plan(id); }
     int32_t plan_of(const std::vector<int32_t>& formulas) { return names_.plan_of(formulas); }
-    int64_t memory() const { return names_.memory() + static_cast<int64_t>((after_key_.size() + after_item_.size()) * 48); }
+    int64_t memory() const { return names_.memory() + static_cast<int64_t>((after_key_.size() + after_item_.size()) * 48 + ends_.size() * 16); }
 
     // After the key of a member; variables stand for its value.
     int32_t after_key(int32_t f, int32_t key_class) {
@@ -34,17 +34,22 @@ class Progress {
     // Whether a formula holds when nothing more comes.
     bool holds_at_end(int32_t f) {
         if (f <= Formulas::kTrue) return f == Formulas::kTrue;
-        if (formulas_.at(f).op > FOp::Not) return at_end(f);
-        std::unordered_map<int32_t, int32_t> memo;
-        return formulas_.rebuild(f, memo, [&](int32_t leaf) { return at_end(leaf) ? Formulas::kTrue : Formulas::kFalse; }) == Formulas::kTrue;
+        const Formula n = formulas_.at(f);
+        if (n.op > FOp::Not) return at_end(f);
+        if (const int32_t known = ends_.find(f); known >= 0) return known == 1;
+        formulas_.work().spend(n.count + 4);
+        const bool made = connective_holds(n);
+        ends_.insert(f, made);
+        formulas_.work().hold(16);
+        return made;
     }
 
     // With some variables decided: `truth` gives kTrue, kFalse, or the variable itself.
     template <class F>
     int32_t decide(int32_t f, const F& truth) {
         if (!formulas_.at(f).vars) return f;
-        std::unordered_map<int32_t, int32_t> memo;
-        return decide(f, truth, memo);
+        const FormulaMemos::Lent memo = formulas_.memo();
+        return decide(f, truth, *memo);
     }
 
     // With the variable known to be true or false.
@@ -60,21 +65,31 @@ class Progress {
 
     // With the value of the last item known: it joins those that Unique has seen. kSomeValue: there was one, known to nobody.
     int32_t with_value(int32_t f, int32_t value) {
-        std::unordered_map<int32_t, int32_t> memo;
-        return with_value(f, value, memo);
+        const FormulaMemos::Lent memo = formulas_.memo();
+        return with_value(f, value, *memo);
     }
 
     // The same as if no items had come, as far as they have to differ.
     int32_t without_values(int32_t f) {
-        std::unordered_map<int32_t, int32_t> memo;
-        return formulas_.rebuild(f, memo, [&](int32_t leaf) {
+        return formulas_.rebuild(f, [&](int32_t leaf) {
             const Formula n = formulas_.at(leaf);
             return n.op == FOp::Unique ? formulas_.atom(FOp::Unique, n.a, 0, 0, 0, {}) : leaf;
         });
     }
 
   private:
-    int32_t with_value(int32_t f, int32_t value, std::unordered_map<int32_t, int32_t>& memo) {
+    bool connective_holds(const Formula& n) {
+        int32_t holding = 0;
+        for (int32_t i = 0; i < n.count; ++i) {
+            const bool holds = holds_at_end(formulas_.arg(n, i));
+            if (n.op == FOp::And && !holds) return false;
+            if (n.op == FOp::Or && holds) return true;
+            holding += holds;
+        }
+        return n.op == FOp::And || (n.op == FOp::One && holding == 1) || (n.op == FOp::Not && holding == 0);
+    }
+
+    int32_t with_value(int32_t f, int32_t value, FormulaMemo& memo) {
         return formulas_.rebuild(f, memo, [&](int32_t leaf) {
             const Formula n = formulas_.at(leaf);
             if (n.op == FOp::UnevaluatedItems) {
@@ -98,23 +113,22 @@ class Progress {
         const uint64_t key = (static_cast<uint64_t>(static_cast<uint32_t>(f)) << 32) | static_cast<uint32_t>(with);
         auto known = memo.find(key);
         if (known != memo.end()) return known->second;
-        std::unordered_map<int32_t, int32_t> parts;
-        int32_t made = formulas_.rebuild(f, parts, leaf);
+        int32_t made = formulas_.rebuild(f, leaf);
         memo.emplace(key, made);
         formulas_.work().hold(48);
         return made;
     }
 
     template <class F>
-    int32_t decide(int32_t f, const F& truth, std::unordered_map<int32_t, int32_t>& memo) {
-        return formulas_.rebuild(f, memo, [&](int32_t leaf) {
+    int32_t decide(int32_t f, const F& truth, FormulaMemo& memo) {
+        const auto leaf_decided = [&](int32_t leaf) {
             const Formula n = formulas_.at(leaf);
             if (n.op == FOp::Var) return truth(leaf);
-            if (!n.vars) return leaf;
             std::vector<int32_t> args = formulas_.args(leaf);
             for (int32_t& a : args) a = decide(a, truth, memo);
             return formulas_.atom(n.op, n.a, n.b, n.c, n.d, args);
-        });
+        };
+        return formulas_.rebuild(f, memo, leaf_decided, [](const Formula& n) { return n.vars; });
     }
 
     // --- members
@@ -235,7 +249,7 @@ class Progress {
         return formulas_.both(formulas_.atom(FOp::UnevaluatedItems, n.a, n.b, next, 0, truths), formulas_.any(std::move(options)));
     }
 
-    bool at_end(int32_t leaf) {
+    bool at_end(int32_t leaf) const {
         const Formula& n = formulas_.at(leaf);
         switch (n.op) {
             case FOp::Required:
@@ -250,6 +264,7 @@ class Progress {
     Formulas& formulas_;
     KeyNames names_;
     PairMemo after_key_, after_item_;
+    FormulaMemo ends_;   // memo of holds_at_end
 };
 
 }  // namespace guidedgen

@@ -76,13 +76,12 @@ class Rests {
     // come any more fails. Without this "exactly one" stays open until the end.
     int32_t settle(int32_t f, const Rest& rest) {
         if (!rest.object || f <= Formulas::kTrue || members(f).simple()) return f;
-        std::unordered_map<int32_t, int32_t> memo;
         const Plan& plan = progress_.plan(rest.plan);
         auto may_come = [&](int32_t key) {
             auto place = plan.index.find(key);
             return place != plan.index.end() && available(rest, place->second);
         };
-        return formulas_.rebuild(f, memo, [&](int32_t leaf) {
+        return formulas_.rebuild(f, [&](int32_t leaf) {
             const Formula n = formulas_.at(leaf);
             if (n.op == FOp::Required) {
                 for (int32_t key : formulas_.args(leaf))

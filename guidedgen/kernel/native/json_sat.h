@@ -300,8 +300,7 @@ class Satisfiability : public Rests {
     }
 
     int32_t without_different(int32_t f) {
-        std::unordered_map<int32_t, int32_t> memo;
-        return formulas_.rebuild(f, memo, [&](int32_t leaf) { return formulas_.at(leaf).op == FOp::Unique ? Formulas::kTrue : leaf; });
+        return formulas_.rebuild(f, [&](int32_t leaf) { return formulas_.at(leaf).op == FOp::Unique ? Formulas::kTrue : leaf; });
     }
 
     // The values of a goal that an enumeration among its parts lists, if they are few: none means not known.

@@ -239,6 +239,17 @@ class Truths {
         return formulas_.any(std::move(options));
     }
 
+    // A node that no value satisfies.
+    int32_t nothing() {
+        if (nothing_ < 0) {
+            SchemaNode n;
+            n.always = 0;
+            table_->nodes.push_back(std::move(n));
+            nothing_ = static_cast<int32_t>(table_->nodes.size()) - 1;
+        }
+        return nothing_;
+    }
+
     // An array or object value as a schema of its own.
     int32_t equal_to(int32_t value) {
         auto known = equal_.find(value);
@@ -259,7 +270,7 @@ class Truths {
                     k->properties.emplace_back(m.first, constant(m.second));
                     k->required.push_back(m.first);
                 }
-                k->max_properties = static_cast<int64_t>(v.members.size());
+                k->additional = nothing();   // plainer than a largest count: the first other name refutes it
                 n.object = std::move(k);
             }
             table_->nodes.push_back(std::move(n));
@@ -343,8 +354,10 @@ class Truths {
     std::map<std::vector<int32_t>, int32_t> scope_ids_;
     Memo truths_;
     std::unordered_map<Place, std::vector<Contributor>, PlaceHash> contributors_;
-    std::unordered_map<int32_t, int32_t> expanded_[7], constants_, equal_;
+    FormulaMemo expanded_[7];
+    std::unordered_map<int32_t, int32_t> constants_, equal_;
     std::unordered_map<int32_t, std::unordered_map<int32_t, int32_t>> properties_;
+    int32_t nothing_ = -1;
     int depth_ = 0;
 };
 
