@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from array import array
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -291,7 +292,7 @@ class _Lowering:
         """LALR; its nonterminals get symbols, too, that only name them."""
         terminals = [-1 if terminal is None else self._ids[terminal] for terminal in node.terminals]
         names = [self._symbol(SymOp.SEQUENCE, label=name) for name in node.nonterminals]
-        return self._symbol(SymOp.LALR, *self._list(lalr_row(node, terminals, names)))
+        return self._symbol(SymOp.LALR, *self._list(lalr_row(node, terminals, names, self._ids.__getitem__)))
 
     def emit_reference(self, node: ir.Reference) -> int:
         """RULE; its body is filled in when the queue reaches it."""
@@ -407,6 +408,12 @@ def _languages(node: ir.Longest) -> tuple[_AnyNode, ...]:
     return (node.accepted, node.tracked, *(part for part in more if part is not None))
 
 
+def _lexemes(node: ir.Lalr) -> tuple[_AnyNode, ...]:
+    told = (ways for scanner in node.scanners for by in (scanner.ways, scanner.skipped) for ways in by.values())
+    own = (terminal for terminal in node.terminals if terminal is not None)
+    return (*own, *chain.from_iterable(told))
+
+
 def _items(node: ir.Unordered) -> tuple[_AnyNode, ...]:
     rest = () if node.rest is None else (node.rest,)
     return (node.separator, *rest, *(member.node for member in node.members))
@@ -432,7 +439,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Unordered: (_items, _Lowering.emit_unordered),
     ir.Reference: (_no_children, _Lowering.emit_reference),
     ir.SpecialToken: (_no_children, _Lowering.emit_special),
-    ir.Lalr: (lambda node: tuple(filter(None, node.terminals)), _Lowering.emit_lalr),
+    ir.Lalr: (_lexemes, _Lowering.emit_lalr),
     ir.Scope: (_no_children, _Lowering.emit_scope),
     ir.JsonText: (_no_children, _Lowering.emit_json),
     ir.Limited: (_no_children, _Lowering.emit_limited),

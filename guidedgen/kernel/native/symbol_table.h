@@ -206,7 +206,12 @@ class SymbolTable {
         });
         lalr_fates_.emplace_back(machine, lexer_->expressions().work());
         lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
-        lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, obligations_, machine, std::move(exprs)));
+        std::vector<int32_t> ways = machine.way_symbols();
+        for (int32_t& way : ways) {
+            way = expr_[way];
+            if (lexer_->state(way)->accepting) throw std::invalid_argument("a terminal of an automaton derives the empty text");
+        }
+        lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, obligations_, machine, std::move(exprs), std::move(ways)));
         lalr_proofs_.emplace_back();
         lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.resolved.empty() || machine.has_guests();
     }
