@@ -192,17 +192,7 @@ def test_what_is_refused(text: str, options: dict[str, Any], message: str) -> No
     assert caught.value.hint
 
 
-ATOMIC = [
-    "a?+b",
-    "(?>a|ab)b*",
-    "a++b?",
-    "(?>ab|a)c",
-    "a++a|c",
-    "c(?>[^ac]|ca)*+a",
-    "a(?>b*)c?",
-    "[ab]*+c",
-    "(?>a|b)+c?",
-]
+ATOMIC = ["a?+b", "(?>a|ab)b*", "a++b?", "(?>ab|a)c", "a++a|c", "c(?>[^ac]|ca)*+a", "a(?>b*)c?", "[ab]*+c"]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="possessive quantifiers came with Python 3.11")
