@@ -211,3 +211,11 @@ def test_what_gives_nothing_back_in_ways_that_are_not_found_out_is_refused(patte
     with pytest.raises(UnsupportedFeature) as caught:
         lark_text.parse(f'start: A "b"\nA: /{pattern}/')
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(("parser", "lexer"), [("earley", "dynamic"), ("earley", "basic"), *WAYS[3:]])
+def test_boundaries_that_only_ask_for_what_follows(kernel: str, parser: Any, lexer: Any) -> None:
+    for pattern, letters in (("[ab]+\\b(?!:)", "ab: "), ("\\b[ab]+\\b(?= a)", "ab ")):
+        grammar = f"start: (A | S)+\nA: /{pattern}/\nS: / |:|a/"
+        known = Lark(grammar, parser=parser, lexer=lexer)
+        check_words(compile_grammar(translated(grammar, parser, lexer), kernel), known, letters, 3)
