@@ -154,6 +154,18 @@ def test_the_command_line_prints_it(script: Script, monkeypatch: pytest.MonkeyPa
     assert "report" not in json.loads(CliRunner().invoke(cli.app, ["generate", "?", "--json"]).stdout)
 
 
+@pytest.mark.parametrize("stream", [[], ["--stream"]])
+def test_the_command_line_prints_what_the_strategy_chose(
+    stream: list[str], script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_load", lambda *_: script("ab is 12")[0])
+    command = ["generate", "?", "--regex", "[a-z]+ is [0-9]+", "--strategy", "auto", *stream]
+    assert "strategy: drafts what promises most" in CliRunner().invoke(cli.app, [*command, "--report"]).stderr
+    assert "strategy:" not in CliRunner().invoke(cli.app, command).stderr
+    *_, done = CliRunner().invoke(cli.app, [*command, "--report", "--json"]).stdout.splitlines()
+    assert json.loads(done)["notes"][0].startswith("drafts what promises most")
+
+
 def test_the_command_line_streams_it(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "load", lambda *_, **__: script("[1, 2]")[0])
     command = ["generate", "?", "--type", "builtins:list[int]", "--stream"]

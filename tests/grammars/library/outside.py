@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.grammars.library.compilers import syntax_tree
 from tests.grammars.library.outside_python import python
+from tests.grammars.library.outside_verilog import verilog
 
 
 def _nodes(root: Any) -> Iterator[Any]:
@@ -137,16 +138,6 @@ _SQL = {
     "NOT inside an operand": r"[=<>|*/%+&-]\s*not\b",
     "comments that do not end": r"/\*(?:[^*]|\*(?!/))*\Z",
 }
-_VERILOG = {
-    "directives": "`",
-    "specify": r"\bspecify\b",
-    "primitives": r"\bprimitive\b|\bbufif[01]\b",
-    "values of ports, and what Icarus Verilog adds": (
-        r"\$attribute|\bend\s*:|\boutput(?:\s+reg)?\s+\w+\s*=|\(\s*\w+(?:\s*,\s*\w+)*\s*,\s*\.\w+\s*\("
-    ),
-}
-_NESTED_GENERATE = re.compile(r"\bgenerate\b(?:(?!\bendgenerate\b).)*\bgenerate\b", re.DOTALL)
-_NOT_VERILOG = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 def _found(reasons: Mapping[str, str], text: str) -> str | None:
@@ -156,15 +147,6 @@ def _found(reasons: Mapping[str, str], text: str) -> str | None:
 def sql(text: str) -> str | None:
     """What a text of SQL statements uses of what the grammar's head lists."""
     return _found(_SQL, text)
-
-
-def verilog(text: str) -> str | None:
-    """What a Verilog file uses of what the grammar's head lists; a first `timescale is none of it."""
-    plain = _NOT_VERILOG.sub(" ", text)
-    if re.search(r'"[^"\n]*\\[^nt\\"][^"\n]*"', plain):
-        return "escapes"
-    plain = re.sub(r'"(?:[^"\\]|\\.)*"', '""', re.sub(r"\A\s*`timescale", " ", plain))
-    return "generate in generate" if _NESTED_GENERATE.search(plain) else _found(_VERILOG, plain)
 
 
 OUTSIDE: dict[str, Callable[[str], str | None]] = {
