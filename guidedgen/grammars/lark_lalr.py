@@ -137,10 +137,6 @@ def parse(
 
 def _check_extensions(extended: Extended, loaded: Loaded) -> None:
     """Refuse what depends on how an automaton reads a text."""
-    heated = next((name for name, found in extended.attributes.items() if found.temperature is not None), None)
-    if heated is not None:
-        message = f"rule {heated!r} has a temperature, which an LALR parser knows only once the rule has ended"
-        raise UnsupportedFeature(message, keyword="temperature", hint='Use parser="earley".')
     ignored = next((name for name in loaded.ignored if name in extended.terminals), None)
     if ignored is not None:
         message = "%ignore of a terminal with & or ~ does not go with an LALR parser"
@@ -173,9 +169,14 @@ def _parts_beside(
     return {name: part for name, part in parts.items() if name not in made}
 
 
-def has_captures(text: str) -> bool:
-    """Whether some rule is captured; raises as `parse` does."""
-    return any(found.capture or found.stop_capture for found in extend(text).attributes.values())
+def told_by_rules(text: str) -> str | None:
+    """Which attribute of some rule says something that only rules as they stand know; raises as `parse` does."""
+    for found in extend(text).attributes.values():
+        if found.capture or found.stop_capture:
+            return "capture"
+        if found.temperature is not None:
+            return "temperature"
+    return None
 
 
 def _terminal(terminal: TerminalDef, readings: Readings, loaded: Loaded, text: str, *, lexes: bool) -> ir.Terminal:

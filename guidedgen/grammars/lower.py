@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from guidedgen.errors import CompileError, LimitExceeded, UnsupportedFeature
+from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.embedded import native_text, translated
 from guidedgen.grammars.lalr_rows import lalr_row
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _AnyNode: TypeAlias = ir.Expression | ir.Longest | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
-_READ = (SymOp.TERMINAL, SymOp.LIMITED, SymOp.TOKEN)
+_READ = (SymOp.TERMINAL, SymOp.LIMITED, SymOp.TOKEN, SymOp.JSON)
 _NAMED = 12  # special tokens that an error lists
 
 
@@ -340,9 +340,6 @@ class _Lowering:
 
     def emit_json(self, node: ir.JsonText) -> int:
         """JSON, or the rules that stand for it."""
-        if self._heat is not None:
-            hint = "Set it on rules beside the JSON text, and the temperature of that for the whole generation."
-            raise UnsupportedFeature("a rule with a temperature has JSON in it", keyword="temperature", hint=hint)
         if not self._native:
             return self._emit_grammar(translated(node, self._limits))
         self._texts.append(native_text(node, self._limits))

@@ -133,10 +133,8 @@ class _PythonParser(RegexParser):
             return low, low
         return low, int(found[3]) if found[3] else None
 
-    def lazy_suffix(self, place: int) -> bool:
-        if sys.version_info >= (3, 11) and self.accept("+"):
-            raise self.unsupported("a possessive quantifier", place, hint="Use the plain quantifier.")
-        return self.accept("?")
+    def possessive_suffix(self) -> bool:
+        return sys.version_info >= (3, 11) and self.accept("+")
 
     def open_group(self) -> None:
         start = self.place
@@ -150,7 +148,7 @@ class _PythonParser(RegexParser):
         elif self.accept("("):
             raise self.unsupported("a conditional group", start, hint="Write out both cases as alternatives.")
         elif self.accept(">"):
-            raise self.unsupported("an atomic group", start, hint="Use (?:...).")
+            self.push(lambda body: self.atomic(body, start), start)
         elif not self._look_around(start):
             self.place = start
             self._flag_group(start)

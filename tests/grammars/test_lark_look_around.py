@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 from typing import Any
 
 import pytest
@@ -188,4 +189,35 @@ def test_terminals_of_rules_that_nothing_reaches_compete(kernel: str, lexer: Any
 def test_what_is_refused(text: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UnsupportedFeature, match=message) as caught:
         gg.compile(gg.Lark(text, **options), BYTES)
+    assert caught.value.hint
+
+
+ATOMIC = [
+    "a?+b",
+    "(?>a|ab)b*",
+    "a++b?",
+    "(?>ab|a)c",
+    "a++a|c",
+    "c(?>[^ac]|ca)*+a",
+    "a(?>b*)c?",
+    "[ab]*+c",
+    "(?>a|b)+c?",
+]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="possessive quantifiers came with Python 3.11")
+@pytest.mark.parametrize(("parser", "lexer"), WAYS)
+def test_atomic_groups_and_possessive_quantifiers(parser: Any, lexer: Any) -> None:
+    pytest.importorskip("guidedgen.kernel._native", reason="the native kernel is not built: run `make native`")
+    for pattern in ATOMIC:
+        grammar = f'start: A "a"? "b"?\nA: /{pattern}/'
+        known = Lark(grammar, parser=parser, lexer=lexer)
+        check_words(compile_grammar(translated(grammar, parser, lexer), "native"), known, "abc", 4)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="possessive quantifiers came with Python 3.11")
+@pytest.mark.parametrize("pattern", ["(?:a|ab)*+b", "(?>a+b?)b", "(?:ab)++a?"])
+def test_what_gives_nothing_back_in_ways_that_are_not_found_out_is_refused(pattern: str) -> None:
+    with pytest.raises(UnsupportedFeature) as caught:
+        lark_text.parse(f'start: A "b"\nA: /{pattern}/')
     assert caught.value.hint

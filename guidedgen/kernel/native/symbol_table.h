@@ -29,6 +29,12 @@ class SymbolTable {
   public:
     JsonTexts& json() { return json_; }
     bool has_json() const { return !json_.empty(); }
+    // The symbol whose text a state of the JSON machines is in; -1: there are no symbols.
+    int32_t json_symbol(int32_t state) const {
+        for (size_t s = 0; s < op_.size(); ++s)
+            if (op_[s] == SymOp::Json && low_[s] == state % json_.size()) return static_cast<int32_t>(s);
+        return -1;
+    }
     // Whether there is anything but JSON: a text may be read as JSON and as something else at once.
     bool mixed() const { return mixed_; }
 
