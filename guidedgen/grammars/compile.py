@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
+from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema, UnsupportedFeature
 from guidedgen.grammars import ir, table_cache
 from guidedgen.grammars.captures import Captures
 from guidedgen.grammars.compile_cache import SameVocabulary, compile_cache
@@ -56,7 +56,7 @@ class GrammarConstraint:
     limits: Limits = _DEFAULT_LIMITS
     _read_report: Callable[[], Report] = field(repr=False)
     _grammar: ir.Grammar | None = field(default=None, repr=False)
-    _captured: ir.Grammar | None = field(default=None, repr=False)
+    _rules: ir.Grammar | None = field(default=None, repr=False)
 
     @cached_property
     def report(self) -> Report:
@@ -77,8 +77,29 @@ class GrammarConstraint:
     def start(self) -> InspectableState:
         """The position before the first token."""
         start = self._first()
-        table = self.compiled.table
-        return start if table is None or not table.heats else HeatedState(start, table.heats)
+        table = self.compiled.table if self._beside is None else self._beside.table
+        if table is None or not table.heats:
+            return start
+        return HeatedState(start, table.heats, None if self._beside is None else self._beside.start())
+
+    @cached_property
+    def _beside(self) -> Compiled | None:
+        """The rules that say at which temperature a text is drawn, where what makes the masks does not know."""
+        if self._rules is None:
+            return None
+        native, special = self.implementation == "native", self.vocabulary.special
+        table = lower(self._rules, special=special, limits=self.limits, native=native, vocabulary=self.vocabulary)
+        if not table.heats:
+            return None
+        if self.is_dynamic:
+            message = "temperatures under LALR do not go with terminals that functions answer for"
+            raise UnsupportedFeature(message, keyword="temperature", hint='Use parser="earley".')
+        return compile_table(table, self.vocabulary, limits=self.limits, implementation=self.implementation)
+
+    @property
+    def reads_rules(self) -> bool:
+        """Whether it says more than masks, by rules that are not part of its table."""
+        return self._beside is not None
 
     def _first(self) -> InspectableState:
         start = self.compiled.start()
@@ -120,7 +141,7 @@ class GrammarConstraint:
 
     @cached_property
     def _captures(self) -> Captures | None:
-        grammar = self._captured or self._grammar
+        grammar = self._rules or self._grammar
         if grammar is None:
             return None
         special = {token: name for name, token in self.vocabulary.special.items()}
@@ -190,10 +211,11 @@ def compile(
         limits=bounds,
         _read_report=form.report,
         _grammar=form.grammar,
-        _captured=form.captured,
+        _rules=form.rules,
     )
     if form.grammar is not None:
         made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
+        made_of._beside  # noqa: B018 the same
     return made_of
 
 
@@ -269,7 +291,7 @@ def _read(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) 
         report=report,
         check=translation.check,
         grammar=translation.grammar,
-        captured=translation.captured,
+        rules=translation.rules,
     )
 
 

@@ -193,17 +193,18 @@ class Lark(Translated):
         node = lark_lalr.parse(
             self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits, terminals=given, json=json
         )
-        return Translation(grammar=node, captured=self._captured(lexer, limits, given, json))
+        return Translation(grammar=node, rules=self._rules(lexer, limits, given, json))
 
-    def _captured(
+    def _rules(
         self, lexer: LalrLexer, limits: Limits, given: Mapping[str, ir.Node], json: ir.JsonText
     ) -> ir.Grammar | None:
-        """The rules as they stand: what of a text that the automaton takes was read by which of them."""
-        if not lark_lalr.has_captures(self.text):
+        """The rules as they stand: what of a text that the automaton takes is read by which of them."""
+        told = lark_lalr.told_by_rules(self.text)
+        if told is None:
             return None
         if self.indent is not None:
             hint = "Leave one of them out."
-            raise UnsupportedFeature("captures do not go with indentation", keyword="capture", hint=hint)
+            raise UnsupportedFeature(f"{told} does not go with indentation", keyword=told, hint=hint)
         read: lark_text.EarleyLexer = "basic" if lexer == "basic" else "dynamic"
         return lark_text.parse(self.text, start=self.start, lexer=read, limits=limits, terminals=given, json=json)
 
