@@ -62,12 +62,10 @@ def _odd_name(node: Any) -> bool:
 
 
 def _odd_pattern(node: Any) -> bool:
-    """Whether a default stands in a pattern that is assigned to, but for an object's in brackets of its own."""
+    """Whether a default stands in a pattern that is assigned to."""
     while node is not None and node.type not in ("assignment_expression", "variable_declarator", "formal_parameters"):
         node = node.parent
-    if node is None or node.type != "assignment_expression":
-        return False
-    return node.parent.type != "parenthesized_expression" or node.children[0].type != "object_pattern"
+    return node is not None and node.type == "assignment_expression"
 
 
 def _written(node: Any) -> str | None:
