@@ -153,6 +153,7 @@ class Lark(Translated):
         indent: for LALR, where blocks are told by indentation.
         terminals: what terminals stand for that the grammar names with `%declare`: lists of texts, specs or types.
         json: options of `JsonSchema` for the texts of `%json`.
+        import_paths: folders in which `%import` looks before lark's own library.
         about: what its texts are, in a few words: models are told this instead of the grammar's text.
     """
 
@@ -163,6 +164,7 @@ class Lark(Translated):
     indent: Indentation | None = field(default=None, kw_only=True)
     terminals: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
     json: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    import_paths: tuple[str, ...] = field(default=(), kw_only=True)
     about: str | None = field(default=None, kw_only=True, compare=False)
 
     def translate(self, limits: Limits) -> Translation:
@@ -181,17 +183,27 @@ class Lark(Translated):
             self.text,
             start=self.start,
             lexer=self._earley_lexer(),
+            import_paths=self.import_paths,
             limits=limits,
             terminals=given,
             json=json,
         )
-        notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
+        notes = functools.partial(
+            lark_notes, self.text, grammar, start=self.start, import_paths=self.import_paths, limits=limits
+        )
         return Translation(grammar=grammar, notes=notes)
 
     def _lalr(self, limits: Limits, given: Mapping[str, ir.Node], json: ir.JsonText) -> Translation:
         lexer = self._lalr_lexer()
         node = lark_lalr.parse(
-            self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits, terminals=given, json=json
+            self.text,
+            start=self.start,
+            lexer=lexer,
+            indent=self.indent,
+            import_paths=self.import_paths,
+            limits=limits,
+            terminals=given,
+            json=json,
         )
         return Translation(grammar=node, rules=self._rules(lexer, limits, given, json))
 
@@ -206,7 +218,15 @@ class Lark(Translated):
             hint = "Leave one of them out."
             raise UnsupportedFeature(f"{told} does not go with indentation", keyword=told, hint=hint)
         read: lark_text.EarleyLexer = "basic" if lexer == "basic" else "dynamic"
-        return lark_text.parse(self.text, start=self.start, lexer=read, limits=limits, terminals=given, json=json)
+        return lark_text.parse(
+            self.text,
+            start=self.start,
+            lexer=read,
+            import_paths=self.import_paths,
+            limits=limits,
+            terminals=given,
+            json=json,
+        )
 
     def _lalr_lexer(self) -> LalrLexer:
         lexer = "contextual" if self.lexer == "auto" else self.lexer
