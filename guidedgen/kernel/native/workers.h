@@ -44,7 +44,7 @@ class Workers {
         // Of `count` pieces, where the stretch of that worker begins; that of the next is its end.
         int64_t begin(int64_t count, int64_t worker) const { return count * worker / parts(); }
 
-        // work(piece, worker) for all pieces below `count`, at most 2^20; workers are numbered from 0, which is the caller.
+        // work(piece, worker) for all pieces below `count`, which is less than 2^20; workers are numbered from 0, which is the caller.
         template <typename Work>
         void share(int64_t count, const Work& work) {
             if (!held_ || count < 2) {
