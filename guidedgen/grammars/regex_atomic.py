@@ -1,8 +1,8 @@
 """Atomic groups and possessive quantifiers, by tests of what follows.
 
 They take what they match first and give nothing back. A part of which no text begins another leaves no choice. Where
-all parts of a repetition or of alternatives are such, what was taken first is told by what follows: `x*+` is `x*` behind
-which no x comes, and of `(?>x|y)` the second is taken where the first does not match.
+all parts of a repetition or of alternatives are such, what was taken first is told by what follows: `x*+` is `x*`
+behind which no x comes, and of `(?>x|y)` the second is taken where the first does not match.
 """
 
 from __future__ import annotations
