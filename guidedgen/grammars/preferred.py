@@ -35,6 +35,7 @@ from guidedgen.grammars.looking_beyond import (
     promised_texts,
     without_settled_tests,
 )
+from guidedgen.grammars.plain_tests import without_plain_boundaries, without_plain_tests
 from guidedgen.grammars.regex_assertions import is_empty_width, without_tests
 from guidedgen.grammars.regex_parser import unsupported_error
 from guidedgen.grammars.regex_python import parse_python
@@ -127,28 +128,18 @@ def preferred(pattern: str, *, limits: Limits) -> Preferred:
 
 
 def _read(tree: Tree, refuse: _Refuse) -> Preferred:
-    found = _of(tree, refuse)
+    try:
+        found = _of(tree, refuse)
+    except UnsupportedFeature:
+        simpler = without_plain_boundaries(tree)
+        if simpler is tree:
+            raise
+        found = _of(simpler, refuse)
     return replace(found, rests=partial(_rests, tree, refuse)) if has_tests(tree) else found
 
 
 def _within(tree: Tree, refuse: _Refuse) -> Preferred:
-    return _read(_without_plain_tests(tree), refuse)
-
-
-def _without_plain_tests(tree: Tree) -> Tree:
-    """A tree without tests at its front that what stands behind them decides, as the other half of `\\b` in `\\bif`."""
-    if isinstance(tree, Alternatives):
-        options = [option for option in map(_without_plain_tests, tree.options) if option is not cr.NOTHING]
-        return cr.NOTHING if not options else options[0] if len(options) == 1 else Alternatives(tuple(options))
-    parts = list(tree.parts) if isinstance(tree, Serial) else [tree]
-    while isinstance(parts[0], Ahead) and len(parts) > 1:
-        texts = cr.concat([language_of(serial(parts[1:])), cr.ANY_TEXT])
-        if is_empty(cr.intersection([texts, parts[0].rest])) is True:
-            return cr.NOTHING
-        if is_empty(cr.intersection([texts, cr.complement(parts[0].rest)])) is not True:
-            break
-        del parts[0]
-    return serial(parts)
+    return _read(without_plain_tests(tree), refuse)
 
 
 def _rests(tree: Tree, refuse: _Refuse) -> cr.Regex:

@@ -192,17 +192,7 @@ def test_what_is_refused(text: str, options: dict[str, Any], message: str) -> No
     assert caught.value.hint
 
 
-ATOMIC = [
-    "a?+b",
-    "(?>a|ab)b*",
-    "a++b?",
-    "(?>ab|a)c",
-    "a++a|c",
-    "c(?>[^ac]|ca)*+a",
-    "a(?>b*)c?",
-    "[ab]*+c",
-    "(?>a|b)+c?",
-]
+ATOMIC = ["a?+b", "(?>a|ab)b*", "a++b?", "(?>ab|a)c", "a++a|c", "c(?>[^ac]|ca)*+a", "a(?>b*)c?", "[ab]*+c"]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="possessive quantifiers came with Python 3.11")
@@ -221,3 +211,11 @@ def test_what_gives_nothing_back_in_ways_that_are_not_found_out_is_refused(patte
     with pytest.raises(UnsupportedFeature) as caught:
         lark_text.parse(f'start: A "b"\nA: /{pattern}/')
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(("parser", "lexer"), [("earley", "dynamic"), ("earley", "basic"), *WAYS[3:]])
+def test_boundaries_that_only_ask_for_what_follows(kernel: str, parser: Any, lexer: Any) -> None:
+    for pattern, letters in (("[ab]+\\b(?!:)", "ab: "), ("\\b[ab]+\\b(?= a)", "ab ")):
+        grammar = f"start: (A | S)+\nA: /{pattern}/\nS: / |:|a/"
+        known = Lark(grammar, parser=parser, lexer=lexer)
+        check_words(compile_grammar(translated(grammar, parser, lexer), kernel), known, letters, 3)

@@ -17,8 +17,8 @@ _OTHERS = {
     "forced": (0.97, 0.99),
     "n-grams": (0.2, 0.15, 0.1),
     "recycle": (0.2, 0.15, 0.1),
-    "few-bits": (0.95,),
-    "trained": (0.7,),
+    "few-bits": (0.9,),
+    "trained": (0.6,),
 }
 
 

@@ -151,7 +151,7 @@ class ChoosingSession:
         lane, tree = self._lane(outcome.lane), outcome.tree
         lane.foresight.learn(outcome.tip, lane.counts)
         if lane.helper is not None:
-            lane.helper.learn(lane.foresight.beliefs, tree, outcome.node)
+            lane.helper.learn(lane.foresight.beliefs, tree, outcome.node, lane.length)
         if self._recycled.wanted(lane.foresight.recycling(), self._now):
             last = outcome.base.token if outcome.node == ROOT else tree.tokens[outcome.node]
             self._recycled.learn(last, outcome.logits[outcome.node + 1])

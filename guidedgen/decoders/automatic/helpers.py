@@ -25,7 +25,7 @@ from guidedgen.sampler.costs import known_costs
 _BESIDE = 0.1  # of a plain step: masks and distributions of a level
 _LONGEST = 8
 _FIFTH = 0.2
-_SURE = 0.5  # a level ends where its best token has less
+_SURE, _SURE_GREEDY = 0.6, 0.2  # a chain ends where its best token has less: a drawn token may well be another
 
 
 @dataclass
@@ -37,17 +37,19 @@ class Helper:
         session: of this run.
         level: cost of reading so many rows by it, in plain steps.
         own_cache: whether it reads texts itself, and does not see what the model has read.
+        sure: a chain ends where its best token has less.
     """
 
     name: str
     session: DraftSession
     level: Callable[[int], float]
     own_cache: bool
+    sure: float
 
     def meets(self, request: Request) -> None:
         """The first request for a text: a view of the model waits until the model has read the prompt."""
         if not self.own_cache:
-            self.session.propose([replace(request, most=1, policy=_Lengths(1))])
+            self.session.propose([replace(request, most=1, policy=_Lengths(1, self.sure))])
 
     def best(
         self, beliefs: Beliefs, prices: ListOf[float], lanes: int, *, allowance: float, unread: int
@@ -85,31 +87,34 @@ class Helper:
     def propose(self, requests: ListOf[tuple[Request, int]]) -> list[DraftTree]:
         """Chains of the given lengths, at most."""
         return self.session.propose(
-            [replace(request, most=length, policy=_Lengths(length)) for request, length in requests]
+            [replace(request, most=length, policy=_Lengths(length, self.sure)) for request, length in requests]
         )
 
-    def learn(self, beliefs: Beliefs, tree: DraftTree, node: int) -> None:
-        """How far a chain was right; its forced tokens are no guesses."""
+    def learn(self, beliefs: Beliefs, tree: DraftTree, node: int, length: int) -> None:
+        """How far a chain of so many levels was right; its forced tokens are no guesses.
+
+        A level that gave no token, since the model was unsure, was paid for and counts as wrong.
+        """
         accepted = set() if node == ROOT else set(tree.path(node))
-        depth = 0
-        for step in range(len(tree)):
-            if step in tree.forced:
-                continue
-            depth += 1
+        drafted = [step for step in range(len(tree)) if step not in tree.forced]
+        for depth, step in enumerate(drafted, start=1):
             beliefs.came(self.grounds(depth), right=step in accepted)
             if step not in accepted:
                 return
+        if len(drafted) < length:
+            beliefs.came(self.grounds(len(drafted) + 1), right=False)
 
 
 class _Lengths(Unlearned):
     """Chains of a length, of the best tokens, that end where the model is unsure."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, least: float) -> None:
         self._length = length
+        self._least = least
 
     def grow(self, request: Request, *, level_cost: float = 0.0) -> Growth:
         """See `PolicySession.grow`."""
-        return ConfidentGrowth(length=self._length, least=_SURE, widths=((0.0, 1),), most=self._length, best=True)
+        return ConfidentGrowth(length=self._length, least=self._least, widths=((0.0, 1),), most=self._length, best=True)
 
 
 def helpers_of(setting: Setting, cost: Cost, *, load: bool, note: Callable[[str], None]) -> list[Helper]:
@@ -127,12 +132,13 @@ def helpers_of(setting: Setting, cost: Cost, *, load: bool, note: Callable[[str]
     kinds: list[tuple[str, Drafter, Callable[[], LanguageModel | None], bool]] = [
         (
             "few-bits",
-            FewBits(),
+            FewBits(confidence=0.0),
             lambda: load_few_bits(model, "int4") if load else few_bits_in_memory(model, "int4"),
             False,
         ),
-        ("trained", Trained(), lambda: load_drafter(model) if load else drafter_in_memory(model), True),
+        ("trained", Trained(confidence=0.0), lambda: load_drafter(model) if load else drafter_in_memory(model), True),
     ]
+    sure = _SURE_GREEDY if setting.sampling.greedy else _SURE
     found: list[Helper] = []
     for name, drafter, form, own_cache in kinds:
         try:
@@ -147,7 +153,7 @@ def helpers_of(setting: Setting, cost: Cost, *, load: bool, note: Callable[[str]
         except ModelError as error:
             note(f"{name} is left out: {error}")
             continue
-        found.append(Helper(name, session, _level(table, cost), own_cache))
+        found.append(Helper(name, session, _level(table, cost), own_cache, sure))
     return found
 
 

@@ -77,7 +77,7 @@ class LlamaRows {
              const After& after) {
         std::lock_guard<std::mutex> hold(busy_);
         Workers::Turn turn(Workers::shared(), threads);
-        plan_.see(rows, block_rows());
+        plan_.see(rows, block_rows(rows.count, turn.parts()));
         narrowed_.resize(hidden.counts.size());
         for (size_t i = 0; i < narrowed_.size(); ++i) narrowed_[i].narrow(plan_, hidden.counts[i]);
         make_room(rows, threads);
@@ -134,8 +134,13 @@ class LlamaRows {
         scores_.grow(std::min(threads, Workers::MOST) * queries() * room_);
     }
 
-    int64_t block_rows() const { return std::min<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 16); }
-    int64_t queries() const { return block_rows() * shape_.heads / shape_.kv_heads; }
+    // Most rows that are looked at together; fewer where threads would have too few pieces to share.
+    int64_t block_rows(int64_t rows, int64_t threads) const {
+        const int64_t most = most_rows(), pieces = (rows + most - 1) / most * shape_.kv_heads;
+        return threads > 1 && pieces < 4 * threads ? (most + 1) / 2 : most;
+    }
+    int64_t most_rows() const { return std::min<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 16); }
+    int64_t queries() const { return most_rows() * shape_.heads / shape_.kv_heads; }
 
     // One row's own work, in pieces of a few rows where there are many.
     template <typename Work>
@@ -154,7 +159,7 @@ class LlamaRows {
     struct Cut {
         int64_t panels, size;
 
-        explicit Cut(const MatrixView& matrix) : panels(matrix.panels()), size(std::clamp<int64_t>(panels / 64 * 2, 2, 48)) {}
+        explicit Cut(const MatrixView& matrix) : panels(matrix.panels()), size(std::clamp<int64_t>(panels / 64 * 2, 2, 12)) {}
         int64_t pieces() const { return (panels + size - 1) / size; }
     };
 
@@ -202,9 +207,10 @@ class LlamaRows {
         });
         const int64_t group = shape_.heads / shape_.kv_heads;
         const RowPlan& plan = sight.plan;
-        turn.share(static_cast<int64_t>(plan.blocks().size()) * shape_.kv_heads, [&](int64_t piece, int worker) {
-            const RowBlock& block = plan.blocks()[static_cast<size_t>(piece / shape_.kv_heads)];
-            const int64_t head = piece % shape_.kv_heads, place = worker * queries() * room_;
+        const int64_t blocks = static_cast<int64_t>(plan.blocks().size());
+        turn.share(blocks * shape_.kv_heads, [&](int64_t piece, int worker) {  // a head's blocks one after another: they read the same
+            const RowBlock& block = plan.blocks()[static_cast<size_t>(piece % blocks)];
+            const int64_t head = piece / blocks, place = worker * queries() * room_;
             float* scores = scores_.data() + place;
             kernels_.attend({block.rows, group, dim, wide_.data() + block.start * both + head * group * dim, both,
                              static_cast<uint8_t*>(slots.keys) + head * head_bytes, static_cast<uint8_t*>(slots.values) + head * head_bytes,

@@ -18,8 +18,6 @@ from typing import Any
 
 import pytest
 
-from guidedgen.grammars.compile import compile
-from guidedgen.grammars.library import library
 from guidedgen.vocabulary import Vocabulary
 from tests.grammars.library.outside import OUTSIDE
 from tests.grammars.library.real_files import (
@@ -32,7 +30,7 @@ from tests.grammars.library.real_files import (
     typescript_texts,
     verilog_texts,
 )
-from tests.grammars.library.walks import first_refused, reads
+from tests.grammars.library.walks import first_refused, reads, with_tokens
 
 RATCHET = Path(__file__).with_name("real_files.json")
 TEXTS: dict[str, Callable[[int], Iterator[tuple[str, str]]]] = {
@@ -91,7 +89,7 @@ def tokenizer(shared: Path) -> Vocabulary:
 def figures(language: str, every: int, shared: Path) -> Figures:
     """Read every so many of the texts of a language."""
     found, read = Figures(), tokenizer(shared)
-    compiled = compile(library(language), read)
+    compiled = with_tokens(language, read)
     for name, text in TEXTS[language](every):
         refused = first_refused(compiled, read.encode(text)) is not None
         found.note(name, refused, OUTSIDE[language](text) if refused else None)
