@@ -191,12 +191,7 @@ def compile(
     """
     if not isinstance(vocabulary, Vocabulary):
         raise TypeError(f"compile takes a gg.Vocabulary, not {vocabulary!r}. Make one with Vocabulary.from_file(...).")
-    wanted = spec_of(spec)
-    if wanted is None:
-        raise CompileError(
-            f"{spec!r} means free text, which needs no constraint",
-            hint='Use Regex("(?s:.*)") for a constraint that allows all.',
-        )
+    wanted = _wanted(spec)
     bounds = limits or getattr(wanted, "limits", None) or _DEFAULT_LIMITS
     kernel = implementation or default_implementation()
     make = partial(_form, wanted, vocabulary, bounds, kernel, cache)
@@ -217,6 +212,16 @@ def compile(
         made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
         made_of._beside  # noqa: B018 the same
     return made_of
+
+
+def _wanted(spec: object) -> Spec[Any]:
+    wanted = spec_of(spec)
+    if wanted is None:
+        raise CompileError(
+            f"{spec!r} means free text, which needs no constraint",
+            hint='Use Regex("(?s:.*)") for a constraint that allows all.',
+        )
+    return wanted
 
 
 def _form(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str, cache: bool) -> Form:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -142,14 +141,7 @@ def _settings(plan: Plan) -> dict[str, object]:
 def _measure(plan: Plan, file: DecodingFile) -> None:
     """Run what is not in the file yet, under a bar on stderr."""
     from guidedgen.evaluate.decoding.runner import run
-    from guidedgen.evaluate.progress import counter
+    from guidedgen.evaluate.progress import counter, noted
 
-    began, complete = time.monotonic(), False
-    try:
-        with counter("decoding", total=plan.total, done=len(file.finished)) as advance:
-            run(plan, file, lambda _: advance())
-        complete = True
-    finally:
-        file.add("end", {"seconds": time.monotonic() - began, "complete": complete})
-        if not complete:
-            logs.print("stopped: the same command goes on from here")
+    with noted(file), counter("decoding", total=plan.total, done=len(file.finished)) as advance:
+        run(plan, file, lambda _: advance())

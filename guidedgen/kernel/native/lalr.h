@@ -195,8 +195,9 @@ class Lalr {
     int32_t place(int32_t state, int32_t i) const { return kernel_place_[kernel_first_[state] + i]; }
 
     int64_t memory() const {
-        return static_cast<int64_t>(4 * (action_.size() * 2 + goto_.size() * 2 + body_.size() + kernel_rule_.size() * 2 + order_.size() + owner_.size() + way_.size())) +
-               1024 + bytes_ + blocks.memory();
+        const size_t pairs = action_.size() + goto_.size() + kernel_rule_.size();
+        const size_t numbers = 2 * pairs + body_.size() + order_.size() + owner_.size() + way_.size();
+        return static_cast<int64_t>(4 * numbers) + 1024 + bytes_ + blocks.memory();
     }
 
     // --- costs, once those of terminals are known
