@@ -3,24 +3,55 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from guidedgen.explanation import place_label
 from guidedgen.source_lines import Place, excerpt
 from guidedgen.terminal import report_table, stdout_console
 
 if TYPE_CHECKING:
-    from guidedgen.checking import Reading, Verdict
+    from guidedgen.checking import Checked, Reading, Verdict
     from guidedgen.grammars.report import Report
 
 _LAST = 12  # steps of a reading, and open rules, that are shown
 _LABELS = 20  # expected terminals that are shown
 
 
-def print_check(file: Path, report: Report, facts: Mapping[str, object], *, full: bool) -> None:
+def print_checked(file: Path, checked: Checked, *, full: bool) -> None:
+    """The report, sizes and times, and how the text was read if there is one."""
+    _print_report(file, checked.constraint.report, checked.facts, full=full)
+    text, verdict = checked.text or "", checked.verdict
+    if checked.reading is not None:
+        _print_reading(text, checked.reading)
+        if verdict is not None and not verdict.accepted:
+            _print_place(text, verdict)
+    elif verdict is not None:
+        _print_verdict(text, verdict)
+
+
+def print_json(checked: Checked) -> None:
+    """The same as one JSON object."""
+    report = checked.constraint.report
+    told: dict[str, Any] = {
+        "report": [dataclasses.asdict(entry) for entry in report],
+        "exact": report.exact,
+        "unproved": list(report.unproved),
+        "facts": checked.facts,
+    }
+    if checked.verdict is not None:
+        told["text"] = dataclasses.asdict(checked.verdict)
+    if checked.reading is not None:
+        told["explain"] = _reading_facts(checked.reading)
+    typer.echo(json.dumps(told))
+
+
+def _print_report(file: Path, report: Report, facts: Mapping[str, object], *, full: bool) -> None:
     """The report (in full, or counts and what somebody should look at) and the facts about sizes and times."""
     console = stdout_console()
     shown = report if full else type(report)(report.warnings)
@@ -46,7 +77,7 @@ def print_check(file: Path, report: Report, facts: Mapping[str, object], *, full
         console.print(f"  {name:<24} {number}", markup=False, highlight=False)
 
 
-def print_verdict(text: str, verdict: Verdict) -> None:
+def _print_verdict(text: str, verdict: Verdict) -> None:
     """Whether a text is valid; otherwise where it stops fitting, what was expected there, and which rules are open."""
     console = stdout_console()
 
@@ -56,10 +87,10 @@ def print_verdict(text: str, verdict: Verdict) -> None:
     if verdict.accepted:
         return told("text: valid")
     told(f"text: not valid: {verdict.read} bytes read, expected {verdict.expected or 'the end'}")
-    print_place(text, verdict)
+    _print_place(text, verdict)
 
 
-def print_place(text: str, verdict: Verdict) -> None:
+def _print_place(text: str, verdict: Verdict) -> None:
     """The line in which a text stops fitting, with a mark; what was expected there, and which rules are open."""
     console = stdout_console()
     offset = len(text.encode("utf-8", "surrogatepass")[: verdict.read].decode("utf-8", errors="ignore"))
@@ -84,7 +115,7 @@ def _path(names: Sequence[str]) -> str:
     return " > ".join(shown)
 
 
-def print_reading(text: str, reading: Reading) -> None:
+def _print_reading(text: str, reading: Reading) -> None:
     """What each piece of the text was read as; where it stops fitting, and why."""
     console = stdout_console()
     skipped = max(0, len(reading.steps) - _LAST)
@@ -115,7 +146,7 @@ def print_reading(text: str, reading: Reading) -> None:
         console.print(f"  {reading.refusal}", markup=False, highlight=False, soft_wrap=True)
 
 
-def reading_facts(reading: Reading) -> dict[str, Any]:
+def _reading_facts(reading: Reading) -> dict[str, Any]:
     """A reading as JSON."""
     told = reading.explanation
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -196,6 +197,42 @@ def explain(constraint: GrammarConstraint, text: str) -> Reading:
     refusal = getattr(state, "refusal", None)
     return Reading(
         steps=shown, explanation=explain_text(constraint.start(), data, labels=labels, read=b""), refusal=refusal
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A spec that was compiled, and how a text was read by it.
+
+    Attributes:
+        spec: what the file says.
+        constraint: what was compiled.
+        facts: kernel, vocabulary, times and sizes, by name.
+        text: the text that was tested; None where there was none.
+        verdict: whether it is valid; None without a text.
+        reading: how it was read, where that was asked for.
+    """
+
+    spec: Spec[object]
+    constraint: GrammarConstraint
+    facts: Mapping[str, object]
+    text: str | None = None
+    verdict: Verdict | None = None
+    reading: Reading | None = None
+
+
+def check_spec(spec: Spec[object], vocabulary: Vocabulary, text: str | None, *, explained: bool) -> Checked:
+    """Compile a spec, and read a text if there is one; `explained` tells how. Raises as `compile` does."""
+    constraint, costs = compile_timed(spec, vocabulary)
+    facts = {"kernel": constraint.implementation, "vocabulary": vocabulary.size}
+    facts |= dataclasses.asdict(costs) | constraint.stats()
+    return Checked(
+        spec=spec,
+        constraint=constraint,
+        facts=facts,
+        text=text,
+        verdict=None if text is None else accepts(constraint, text),
+        reading=None if text is None or not explained else explain(constraint, text),
     )
 
 

@@ -371,10 +371,18 @@ class AllOf:
     """All parts at once: masks are ANDed, complete where all are complete. Nested ones are flattened."""
 
     def __init__(self, parts: Iterable[Constraint]) -> None:
-        """Combine parts. Raises ValueError where there is none, or their vocabularies differ in size."""
+        """Combine parts.
+
+        Raises:
+            ValueError: there is none, or their vocabularies differ in size.
+            TypeError: one is no constraint.
+        """
         self.parts: tuple[Constraint, ...] = tuple(
             inner for part in parts for inner in (part.parts if isinstance(part, AllOf) else (part,))
         )
+        for part in self.parts:
+            if not hasattr(part, "vocab_size"):
+                raise TypeError(f"AllOf takes constraints, not {part!r}. Write gg.compile(..., vocabulary) first.")
         sizes = sorted({part.vocab_size for part in self.parts})
         if len(sizes) != 1:
             raise ValueError(f"AllOf needs parts over one vocabulary, not sizes {sizes}. Compile all for the same one.")

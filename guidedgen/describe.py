@@ -87,7 +87,16 @@ class _Describer:
                 islice(self._fields(schema, 0, seen), _LINES)
             )
         lines = islice(self._below(schema, 0, seen), _LINES)
-        return f"Answer with JSON: {self._name(schema)}{about}" + "".join(f"\n{line}" for line in lines)
+        return f"Answer with JSON{self._form(schema)}{about}" + "".join(f"\n{line}" for line in lines)
+
+    def _form(self, schema: Mapping[str, Any]) -> str:
+        """The type; lists of texts as they are written, for told by type alone small models leave them empty."""
+        name, items = self._name(schema), schema.get("items")
+        item = self._resolve(items) if isinstance(items, Mapping) and "prefixItems" not in schema else {}
+        if item.get("type") != "string":
+            return f": {name}"
+        text = str(item.get("format", "string"))
+        return f" in one line: [{text}, {text}, ...], a {name}"
 
     def _fields(self, schema: Mapping[str, Any], depth: int, seen: tuple[str, ...]) -> Iterator[str]:
         required = schema.get("required", ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 # Labels of schemas: `#/a`, `key 'x' of #/a`, `#/a & #/b (object)`, `#/a (not)/2`, `#/a: string`.
 _KEY = re.compile(r"^(?:key|additional key)\b.* of (?=#)", re.DOTALL)
 _SHOWN = 6
+_SHORT = 20  # bytes of a range whose members are told by kind
 _KIND = re.compile(r" \((?:object|array|not)\b.*$|: \w+$", re.DOTALL)
 
 
@@ -98,12 +100,28 @@ def printed_bytes(expected: Iterable[int]) -> str:
             ranges[-1][1] = byte
         else:
             ranges.append([byte, byte])
+    ranges = [part for low, high in ranges for part in _by_kind(low, high)]
     return " ".join(
         f"{_printed(low)}-{_printed(high)}"
         if high > low + 1
         else " ".join(_printed(byte) for byte in range(low, high + 1))
         for low, high in ranges
     )
+
+
+def _by_kind(low: int, high: int) -> list[list[int]]:
+    """A short range as ranges of digits and of letters, and signs: `-` to `9` would read like something else."""
+    if high - low > _SHORT:
+        return [[low, high]]
+    kinds = [list(part) for _, part in itertools.groupby(range(low, high + 1), _kind)]
+    return [[part[0], part[-1]] for part in kinds]
+
+
+def _kind(byte: int) -> object:
+    """Signs are of a kind each."""
+    if not 0x20 < byte < 0x7F:
+        return "other"
+    return "digit" if chr(byte).isdigit() else "letter" if chr(byte).isalpha() else byte
 
 
 def printed_text(data: bytes, *, most: int = 40) -> str:

@@ -74,7 +74,10 @@ class _Guided:
     caller: dict[str, Any]
 
     def prompt(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        bound = self.signature.bind(*args, **kwargs)
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.function.__qualname__}(): {error}") from None
         bound.apply_defaults()
         return self.template.render(bound.arguments)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guidedgen.terminal import loading_bars, logs, reported
+from guidedgen.model_options import AsJson, Device, Dtype, ModelName, load_model
+from guidedgen.terminal import logs, reported
 
 if TYPE_CHECKING:
     from guidedgen.api import Model
@@ -20,17 +21,6 @@ app = typer.Typer(name="inspect", help="Look into a model: its layers, and what 
 Prompt = Annotated[str, typer.Argument(help="What to ask.")]
 Text = Annotated[str | None, typer.Option(help="A text to look at; without it the model writes one.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Most tokens of a text that the model writes.")]
-ModelName = Annotated[str, typer.Option("--model", "-m", help="smollm2, a hub id, a local folder or a GGUF file.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda ...")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16, float16, int8, int4")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-
-
-def _load(name: str, device: str, dtype: str) -> Model:
-    from guidedgen.api import load  # late: brings torch
-
-    with loading_bars() as progress:
-        return load(name, device=device, dtype=dtype, progress=progress)
 
 
 def _continuation(model: Model, prompt: str, text: str | None, max_tokens: int) -> str | Result[str]:
@@ -56,7 +46,7 @@ def layers(
     as_json: AsJson = False,
 ) -> None:
     """What each layer would say at each token of a text: its favourite, and the rank of the token that was written."""
-    loaded = _load(model, device, dtype)
+    loaded = load_model(model, device, dtype)
     readout = loaded.inspect_layers(prompt, _continuation(loaded, prompt, text, max_tokens), layers=layer, top=top)
     if html is not None:
         html.write_text(readout.html(), encoding="utf-8")
@@ -84,7 +74,7 @@ def spans(
     """Which parts of the prompt a text has used, word for word or by attention."""
     from guidedgen.decoders.inspection import Thresholds  # late: brings torch
 
-    loaded = _load(model, device, dtype)
+    loaded = load_model(model, device, dtype)
     thresholds = Thresholds(confident=confident, tentative=tentative)
     continuation = _continuation(loaded, prompt, text, max_tokens)
     report = loaded.inspect_spans(prompt, continuation, item, thresholds=thresholds)

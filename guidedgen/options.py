@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, get_args
 
 from guidedgen.describe import Detail
 from guidedgen.limits import Limits
@@ -126,7 +128,12 @@ class Request:
         _require(self.align in get_args(Align), "align", self.align, " or ".join(map(repr, get_args(Align))))
         plain = self.align == "local" or self.strategy in (None, "plain")
         _require(plain, "strategy", self.strategy, f"left out with align={self.align!r}, which is a strategy itself")
-        _require(all(self.stops), "stop", self.stop, "texts that are not empty")
+        listed = self.stop is None or isinstance(self.stop, str | Sequence)
+        texts = listed and all(stop and isinstance(stop, str) for stop in self.stops)
+        _require(texts, "stop", self.stop, "a text or a list of texts, none of them empty")
+        runs = self.strategy is None or isinstance(self.strategy, str) or hasattr(self.strategy, "run")
+        made = runs and not isinstance(self.strategy, type)
+        _require(made, "strategy", self.strategy, 'a name such as "auto", or a strategy such as gg.Speculative()')
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -134,6 +141,30 @@ class Request:
         return () if self.stop is None else (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
 
 
+_WHOLE: Final = ("n", "retries", "no_repeat_ngram", "max_tokens", "seed", "repetition_window", "top_k")
+_REAL: Final = (
+    *("temperature", "repetition_penalty", "presence_penalty", "frequency_penalty", "mirostat", "mirostat_rate"),
+    *("timeout", "top_p", "min_p", "top_n_sigma", "typical_p", "epsilon_cutoff", "eta_cutoff"),
+)
+_ALWAYS: Final = (
+    *("n", "retries", "temperature", "mirostat_rate", "no_repeat_ngram"),
+    *("repetition_penalty", "presence_penalty", "frequency_penalty"),
+)  # numbers that cannot be None
+_ELSEWHERE: Final[Mapping[str, str]] = {  # how other libraries call it, and what it is here
+    **dict.fromkeys(("output_type", "response_model", "response_format"), "output=Ticket, or the second argument"),
+    **dict.fromkeys(("schema", "json_schema"), "output=gg.JsonSchema(...)"),
+    **dict.fromkeys(("max_new_tokens", "max_length", "max_completion_tokens"), "max_tokens"),
+    **dict.fromkeys(("do_sample", "sampler"), "temperature: 0 is greedy, above 0 samples"),
+    **dict.fromkeys(("num_beams", "beam_width"), 'strategy="beam:4"'),
+    **dict.fromkeys(("num_return_sequences", "num_samples"), "n"),
+    **dict.fromkeys(("stop_strings", "stop_at", "stop_sequences"), "stop"),
+    "max_retries": "retries",
+    "system": 'messages=[{"role": "system", "content": ...}, ...]',
+    "regex": "output=gg.Regex(...)",
+    "grammar": "output=gg.Lark(...), gg.Gbnf(...) or gg.Ebnf(...)",
+    "choices": "output=gg.Choice([...])",
+    "tools": "output=gg.Tools([...])",
+}
 _LENGTH = frozenset(entry.name for entry in fields(Length))
 _REQUEST = frozenset(entry.name for entry in fields(Request)) - {"length"}
 
@@ -145,9 +176,16 @@ def check_options(options: Mapping[str, Any]) -> None:
         TypeError: an unknown option.
         ValueError: an impossible value.
     """
-    unknown = sorted(set(options) - set(Options.__annotations__))
-    if unknown:
-        raise TypeError(f"unknown option {unknown[0]!r}. Options are: {', '.join(sorted(Options.__annotations__))}")
+    known = sorted(Options.__annotations__)
+    for name in sorted(set(options).difference(known)):
+        close = get_close_matches(name, known, 1)
+        told = f"Did you mean {close[0]}? " if close else ""
+        told = f"Use {_ELSEWHERE[name]}. " if name in _ELSEWHERE else told
+        raise TypeError(f"unknown option {name!r}. {told}Options are: {', '.join(known)}")
+    for names, kind, wanted in ((_WHOLE, Integral, "an integer"), (_REAL, Real, "a number")):
+        for name in options.keys() & names:
+            value, least = options[name], "" if name in _ALWAYS else ", or None"
+            _require(isinstance(value, kind) or (value is None and bool(least)), name, value, wanted + least)
     _request(options)
 
 

@@ -38,14 +38,21 @@ def conversation_of(prompt: str | None, messages: Sequence[Message] | None) -> C
 
     Raises:
         ValueError: both or neither are given, or a message is not one.
+        TypeError: something else than a string, or than a list of dicts.
     """
     if (prompt is None) == (messages is None):
         raise ValueError("give either a prompt or messages=[...], not both and not neither")
     if messages is None:
         if not isinstance(prompt, str):
-            raise TypeError(f"a prompt is a string, not {type(prompt).__name__}; conversations go into messages=[...]")
+            typed = isinstance(prompt, type)
+            remedy = "the output type comes second" if typed else "conversations go into messages=[...]"
+            raise TypeError(f"a prompt is a string, not {type(prompt).__name__}; {remedy}")
         return ({"role": "user", "content": prompt},)
+    if isinstance(messages, str | Mapping):
+        raise TypeError(f'messages is a list of dicts, [{{"role": "user", "content": ...}}], not {messages!r}')
     for index, message in enumerate(messages):
+        if not isinstance(message, Mapping):
+            raise TypeError(f'messages[{index}] is {message!r}; write {{"role": "user", "content": ...}}')
         calls = message.get("tool_calls")
         silent = bool(calls) and message.get("content") is None
         if message.get("role") not in _LABELS or not (silent or isinstance(message.get("content"), str)):

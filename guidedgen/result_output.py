@@ -41,7 +41,11 @@ def facts_of(result: Result[Any], *, report: bool) -> dict[str, Any]:
         "damage": found.damage,
         "fields": [dataclasses.asdict(entry) for entry in found.fields],
         "bounded": list(found.bounded),
-        **({"report": [dataclasses.asdict(entry) for entry in found.tokens]} if report else {}),
+        **(
+            {"report": [dataclasses.asdict(entry) for entry in found.tokens], "notes": notes_of(result)}
+            if report
+            else {}
+        ),
     }
 
 
@@ -61,6 +65,8 @@ def print_result(result: Result[Any], *, as_json: bool, report: bool) -> None:
                 typer.echo(f"bounded: {place}", err=True)
             if report:
                 print_report(sample.report)
+        if report:
+            print_notes(result)
     failed = next((sample.error for sample in result.samples if sample.error is not None), None)
     if failed is not None:
         end_with(failed)
@@ -77,6 +83,7 @@ def print_stream(events: Iterable[Event[Any]], output: Any, *, as_json: bool, re
                 typer.echo()
             if report and not as_json:
                 print_report(event.result.report)
+                print_notes(event.result)
             if event.result.error is not None:
                 end_with(event.result.error)
         elif as_json:
@@ -117,6 +124,17 @@ def print_report(report: OutputReport) -> None:
         highlight=False,
     )
     logs.print(_tokens(worst))
+
+
+def notes_of(result: Result[Any]) -> list[str]:
+    """What the strategy chose by itself, and why."""
+    return [] if result.trace is None else list(result.trace.notes)
+
+
+def print_notes(result: Result[Any]) -> None:
+    """The same, a line each."""
+    for note in notes_of(result):
+        logs.print(f"strategy: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _fields(fields: Sequence[FieldReport], title: str, *, pointer: bool) -> Table:

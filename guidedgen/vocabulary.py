@@ -78,7 +78,11 @@ class Vocabulary:
             VocabularyError: where the vocabulary is empty, an id is out of range, or a token is absurdly long.
             TypeError: where a token is not bytes.
         """
-        listed = [bytes(memoryview(token)) for token in tokens]
+        try:
+            listed = [bytes(memoryview(token)) for token in tokens]
+        except TypeError:
+            kinds = sorted({type(token).__name__ for token in tokens} - {"bytes", "bytearray", "memoryview"})
+            raise TypeError(f"tokens are bytes, not {kinds[0]}. Texts become bytes by .encode().") from None
         return _build(Source(parts=parts_of(listed, special=special), encoder=None), size=size, eos=eos)
 
     @classmethod

@@ -56,6 +56,16 @@ def test_fields_with_types_notes_and_nested_objects() -> None:
     ]
 
 
+def test_lists_of_texts_are_shown_as_they_are_written() -> None:
+    assert short(list[str]) == ["Answer with JSON in one line: [string, string, ...], a list of string"]
+    assert short(list[date]) == ["Answer with JSON in one line: [date, date, ...], a list of date"]
+    assert short(list[int]) == ["Answer with JSON: list of integer"]
+    assert short(list[Literal["a", "b"]]) == [
+        'Answer with JSON in one line: [string, string, ...], a list of one of "a", "b"'
+    ]
+    assert short(list[Any]) == ["Answer with JSON: list of value"]
+
+
 def test_recursive_types_are_listed_once() -> None:
     assert short(Node) == [
         "Answer with a JSON object with these fields:",

@@ -110,3 +110,16 @@ def test_bytes_and_texts_are_readable() -> None:
     assert printed_text(b"\xc3") == repr("\\xc3")
     assert printed_text("é".encode()) == "'é'"
     assert printed_text(b"a" * 50) == "'..." + "a" * 40 + "'"
+
+
+@pytest.mark.parametrize(
+    ("expected", "told"),
+    [
+        (b"*+-./0129", "* + - . / 0-2 9"),
+        (b"-./0123456789", "- . / 0-9"),
+        (bytes(range(128)), r"\x00-\x7f"),
+        (b"YZ[", "Y Z ["),
+    ],
+)
+def test_short_ranges_are_of_one_kind(expected: bytes, told: str) -> None:
+    assert printed_bytes(expected) == told

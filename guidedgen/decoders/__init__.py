@@ -30,7 +30,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
 """Every strategy by the name that the command line and settings files use."""
 _DRAFTED: dict[str, type] = {"drafter": str, "verifier": str, "policy": str}
 _PARTS: dict[str, dict[str, type]] = {
-    "auto": {"drafter": str, "loss": float},
+    "auto": {"drafter": str, "loss": float, "models": str},
     "beam": {"width": int, "groups": int},
     "best-first": {"expansions": int, "width": int},
     "conditional-beam": {"width": int, "predicate": str},
@@ -52,7 +52,7 @@ def strategy_parts(name: str) -> tuple[str, ...]:
 def strategy_named(text: str) -> Strategy:
     """A strategy by name, with its first settings behind colons; one that is left out is the default.
 
-    "plain", "auto[:DRAFTER[:LOSS]]", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]",
+    "plain", "auto[:DRAFTER[:LOSS[:MODELS]]]", "speculative[:DRAFTER[:VERIFIER[:POLICY]]]", "conditioned[:ALIGNMENT]",
     "beam[:WIDTH[:GROUPS]]", "conditional-beam[:WIDTH[:PREDICATE]]", "stochastic-beam[:WIDTH]",
     "best-first[:EXPANSIONS[:WIDTH]]", "exact-top-k[:LIMIT]", "reward-guided[:REWARD[:THRESHOLD]]", "watched[:DAMAGE]";
     "overlapped" as "speculative". `catalogue.catalogue` lists all names.

@@ -176,7 +176,7 @@ class Batch:
         requests = [self.request(lane, lane.tip) for lane in lanes]
         trees = self.propose(requests)
         return [
-            planted(lane.tip, tree, most=request.most)
+            planted(lane.tip, tree, most=request.most if tree.room is None else min(tree.room, request.most))
             for lane, request, tree in zip(lanes, requests, trees, strict=True)
         ]
 

@@ -29,6 +29,7 @@ class DraftTree:
             (with replacement); otherwise that of their numbers.
         forced: nodes that the constraint leaves no alternative to; not counted as drafts.
         source: which part of a combined drafter made it, for policies that learn; "" for a drafter that is whole.
+        room: most nodes with the forced ones that are appended on the way; None leaves it to who asked.
 
     Raises:
         ValueError: parents do not come before children.
@@ -40,6 +41,7 @@ class DraftTree:
     order: dict[int, tuple[int, ...]] = field(default_factory=dict)
     forced: frozenset[int] = frozenset()
     source: str = ""
+    room: int | None = None
 
     def __post_init__(self) -> None:
         """Check what verifiers rely on."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -156,27 +155,20 @@ def _measure(
     jobs: int,
 ) -> None:
     """Run what is not in the file yet, under a bar on stderr."""
-    from guidedgen.evaluate.progress import bar
+    from guidedgen.evaluate.progress import bar, noted
     from guidedgen.evaluate.runner import run
 
     waiting = {name: path for name, path in cases.items() if name not in file.finished}
     if not waiting:
         return
-    began, complete = time.monotonic(), False
-    try:
-        with bar(choice.label, total=len(cases), done=len(cases) - len(waiting)) as finished:
+    with noted(file), bar(choice.label, total=len(cases), done=len(cases) - len(waiting)) as finished:
 
-            def sink(kind: str, content: Mapping[str, Any]) -> None:
-                file.add(kind, content)
-                if kind == "schema":
-                    finished(content)
+        def sink(kind: str, content: Mapping[str, Any]) -> None:
+            file.add(kind, content)
+            if kind == "schema":
+                finished(content)
 
-            run(waiting, choice, checks, bounds, jobs=jobs, sink=sink)
-        complete = True
-    finally:
-        file.add("end", {"seconds": time.monotonic() - began, "complete": complete})
-        if not complete:
-            logs.print("stopped: the same command goes on from here")
+        run(waiting, choice, checks, bounds, jobs=jobs, sink=sink)
 
 
 def _show(results: list[Results], *, common: bool, html: Path | None, wall: bool, as_json: bool) -> None:

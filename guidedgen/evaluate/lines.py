@@ -43,6 +43,7 @@ class LinesFile:
 
     Attributes:
         known: the lines that were there already.
+        added: how many were added since.
 
     Raises:
         EvaluationError: it exists and belongs to a run with other settings.
@@ -50,6 +51,7 @@ class LinesFile:
 
     def __init__(self, path: Path, settings: Mapping[str, Any], more: Mapping[str, Any]) -> None:
         self.known: list[dict[str, Any]] = []
+        self.added = 0
         if path.exists() and path.stat().st_size:
             self.known = _continued(path, settings)
             self._file: BinaryIO = path.open("ab")
@@ -62,6 +64,7 @@ class LinesFile:
     def add(self, kind: str, content: Mapping[str, Any]) -> None:
         """Append one line."""
         self._write({"kind": kind, "content": content})
+        self.added += 1
 
     def _write(self, line: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from guidedgen.evaluate.lines import LinesFile
 from guidedgen.evaluate.records import Record
 from guidedgen.terminal import logs
+
+
+@contextmanager
+def noted(file: LinesFile) -> Iterator[None]:
+    """A run whose last line in its file says how long it took, and whether it was stopped on the way."""
+    began, complete = time.monotonic(), False
+    try:
+        yield
+        complete = True
+    finally:
+        begun = file.added > 0
+        file.add("end", {"seconds": time.monotonic() - began, "complete": complete})
+        if begun and not complete:
+            logs.print("stopped: the same command goes on from here")
 
 
 @contextmanager

@@ -67,6 +67,50 @@ def are_equal(root: cr.Regex, automaton: Automaton) -> bool:
     return True
 
 
+def has_beginning_in(texts: cr.Regex, others: cr.Regex) -> bool:
+    """Tell whether a text may begin with a shorter one, of at least one character, that is among `others`."""
+    sets: set[CharSet] = set()
+    for root in (texts, others):
+        cr.fold(root, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
+    blocks = range(len(found := partition(sorted(sets, key=lambda chars: chars.ranges))))
+    terms = Terms(found)
+    todo = [(terms.read(texts), terms.read(others))]
+    seen: set[tuple[int, int]] = set()
+    for text, other in todo:
+        steps = [(terms.derive(text, block), terms.derive(other, block)) for block in blocks]
+        fresh = [step for step in dict.fromkeys(steps) if step not in seen and step[0] != terms.nothing]
+        if any(terms.nullable[rest] and terms.reads_more(left) for left, rest in fresh) or len(seen) > _MAX_PAIRS:
+            return True
+        seen.update(fresh)
+        todo += fresh
+    return False
+
+
+def may_mend(texts: cr.Regex, others: cr.Regex, broken: cr.Regex) -> bool:
+    """Tell whether a text may begin with one of `broken`, then with one of `others`, and none of `broken` again."""
+    sets: set[CharSet] = set()
+    for root in (texts, others, broken):
+        cr.fold(root, lambda node, _: sets.add(node) if isinstance(node, CharSet) else None)
+    blocks = range(len(found := partition(sorted(sets, key=lambda chars: chars.ranges))))
+    terms = Terms(found)
+    start = (terms.read(texts), terms.read(others), terms.read(broken))
+    todo = [(*start, terms.nullable[start[2]], False)]  # whether it did, and whether one of `others` came after that
+    seen = set(todo)
+    for text, other, bad, was, mended in todo:
+        if terms.nullable[text] and mended:
+            return True
+        for block in blocks:
+            step = (terms.derive(text, block), terms.derive(other, block), terms.derive(bad, block))
+            now = terms.nullable[step[2]]
+            after = (*step, was or now, not now and (mended or (was and terms.nullable[step[1]])))
+            if step[0] != terms.nothing and after not in seen:
+                seen.add(after)
+                todo.append(after)
+        if len(seen) > _MAX_PAIRS:
+            return True
+    return False
+
+
 def decides(texts: cr.Regex, condition: cr.Regex) -> bool:
     """Tell whether it is plain that each of `texts` meets or breaks `condition` for good, whatever follows it."""
     sets: set[CharSet] = set()
@@ -203,6 +247,23 @@ class Terms:
         for child in reversed(children):
             result = self.sequence(child, result)
         return result
+
+    def reads_more(self, term: int) -> bool:
+        """Tell whether a term may have a text that is not empty."""
+        return any(self.derive(term, block) != self.nothing for block in range(len(self.blocks)))
+
+    def write(self, term: int) -> cr.Regex:
+        """Return the expression that a term stands for."""
+        kind, parts = self._terms[term]
+        if kind == "set":
+            return union_of([self.blocks[part] for part in parts])
+        if kind == "rep":
+            return cr.repeat(self.write(parts[0]), parts[1], None if parts[2] < 0 else parts[2])
+        inner = [self.write(part) for part in parts]
+        if kind == "not":
+            return cr.complement(inner[0])
+        made = {"seq": cr.concat, "or": cr.union, "and": cr.intersection, "eps": cr.concat}[kind]
+        return made(inner)
 
     def derive(self, term: int, block: int) -> int:
         """Return what may follow after one character of `block`."""

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema
+from guidedgen.errors import CompileError, LimitExceeded, UnsatisfiableSchema, UnsupportedFeature
 from guidedgen.grammars import ir, table_cache
 from guidedgen.grammars.captures import Captures
 from guidedgen.grammars.compile_cache import SameVocabulary, compile_cache
@@ -29,10 +29,10 @@ from guidedgen.grammars.unwritten import blamed_on_bytes
 from guidedgen.grammars.validated import Checking, ValidatedState
 from guidedgen.kernel import compile_table, default_implementation
 from guidedgen.limits import Limits
+from guidedgen.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from guidedgen.kernel import Compiled, InspectableState
-    from guidedgen.vocabulary import Vocabulary
 
 _DEFAULT_LIMITS = Limits()
 
@@ -56,7 +56,7 @@ class GrammarConstraint:
     limits: Limits = _DEFAULT_LIMITS
     _read_report: Callable[[], Report] = field(repr=False)
     _grammar: ir.Grammar | None = field(default=None, repr=False)
-    _captured: ir.Grammar | None = field(default=None, repr=False)
+    _rules: ir.Grammar | None = field(default=None, repr=False)
 
     @cached_property
     def report(self) -> Report:
@@ -77,8 +77,29 @@ class GrammarConstraint:
     def start(self) -> InspectableState:
         """The position before the first token."""
         start = self._first()
-        table = self.compiled.table
-        return start if table is None or not table.heats else HeatedState(start, table.heats)
+        table = self.compiled.table if self._beside is None else self._beside.table
+        if table is None or not table.heats:
+            return start
+        return HeatedState(start, table.heats, None if self._beside is None else self._beside.start())
+
+    @cached_property
+    def _beside(self) -> Compiled | None:
+        """The rules that say at which temperature a text is drawn, where what makes the masks does not know."""
+        if self._rules is None:
+            return None
+        native, special = self.implementation == "native", self.vocabulary.special
+        table = lower(self._rules, special=special, limits=self.limits, native=native, vocabulary=self.vocabulary)
+        if not table.heats:
+            return None
+        if self.is_dynamic:
+            message = "temperatures under LALR do not go with terminals that functions answer for"
+            raise UnsupportedFeature(message, keyword="temperature", hint='Use parser="earley".')
+        return compile_table(table, self.vocabulary, limits=self.limits, implementation=self.implementation)
+
+    @property
+    def reads_rules(self) -> bool:
+        """Whether it says more than masks, by rules that are not part of its table."""
+        return self._beside is not None
 
     def _first(self) -> InspectableState:
         start = self.compiled.start()
@@ -120,7 +141,7 @@ class GrammarConstraint:
 
     @cached_property
     def _captures(self) -> Captures | None:
-        grammar = self._captured or self._grammar
+        grammar = self._rules or self._grammar
         if grammar is None:
             return None
         special = {token: name for name, token in self.vocabulary.special.items()}
@@ -168,12 +189,9 @@ def compile(
         CompileError: anything else that is wrong with the input.
         LimitExceeded: a limit was reached.
     """
-    wanted = spec_of(spec)
-    if wanted is None:
-        raise CompileError(
-            f"{spec!r} means free text, which needs no constraint",
-            hint='Use Regex("(?s:.*)") for a constraint that allows all.',
-        )
+    if not isinstance(vocabulary, Vocabulary):
+        raise TypeError(f"compile takes a gg.Vocabulary, not {vocabulary!r}. Make one with Vocabulary.from_file(...).")
+    wanted = _wanted(spec)
     bounds = limits or getattr(wanted, "limits", None) or _DEFAULT_LIMITS
     kernel = implementation or default_implementation()
     make = partial(_form, wanted, vocabulary, bounds, kernel, cache)
@@ -188,11 +206,22 @@ def compile(
         limits=bounds,
         _read_report=form.report,
         _grammar=form.grammar,
-        _captured=form.captured,
+        _rules=form.rules,
     )
     if form.grammar is not None:
         made_of._dynamics  # noqa: B018 refuses what cannot be, here and not at the first use
+        made_of._beside  # noqa: B018 the same
     return made_of
+
+
+def _wanted(spec: object) -> Spec[Any]:
+    wanted = spec_of(spec)
+    if wanted is None:
+        raise CompileError(
+            f"{spec!r} means free text, which needs no constraint",
+            hint='Use Regex("(?s:.*)") for a constraint that allows all.',
+        )
+    return wanted
 
 
 def _form(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str, cache: bool) -> Form:
@@ -267,7 +296,7 @@ def _read(spec: Spec[Any], vocabulary: Vocabulary, limits: Limits, kernel: str) 
         report=report,
         check=translation.check,
         grammar=translation.grammar,
-        captured=translation.captured,
+        rules=translation.rules,
     )
 
 

@@ -44,7 +44,7 @@ def _(spec: Gbnf | Ebnf, limits: Limits) -> Sequence[Rule]:
 @drawable_rules.register
 def _(spec: Lark, limits: Limits) -> Sequence[Rule]:
     extended = extend(spec.text)
-    loaded = load_extended(extended, start=spec.start, import_paths=(), limits=limits)
+    loaded = load_extended(extended, start=spec.start, import_paths=spec.import_paths, limits=limits)
     labels = {terminal.name: label_of_terminal(terminal, loaded) for terminal in loaded.terminals}
     labels |= {name: word.text for name, word in extended.placeholders.items()}
     origins: dict[str, list[list[Symbol]]] = {}

@@ -37,9 +37,9 @@ def node_of(spec: object, limits: Limits = _DEFAULT_LIMITS) -> ir.Node:
     if translation.check is not None:
         hint = 'Use on_unsupported="relax", or make it the whole output.'
         raise UnsupportedFeature(f"{wanted!r} needs a check of the finished text", hint=hint)
-    if translation.captured is not None:
-        message = "an LALR grammar with captures stands in another grammar"
-        raise UnsupportedFeature(message, keyword="capture", hint='Use parser="earley", or leave capture out.')
+    if translation.rules is not None:
+        message = "an LALR grammar with captures or temperatures stands in another grammar"
+        raise UnsupportedFeature(message, keyword="capture", hint='Use parser="earley", or leave them out.')
     return scoped(translation.grammar)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from guidedgen.errors import CompileError
 from guidedgen.grammars import ebnf_text, gbnf_text, ir
 from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.notes import NO_TEXT, note, unproductive
 from guidedgen.grammars.report import Entry
 from guidedgen.grammars.rule_grammar import assemble, unreached_rules
 from guidedgen.grammars.rule_tree import Rule
-from guidedgen.grammars.text_source import Source
+from guidedgen.grammars.text_source import Source, check_texts
 from guidedgen.grammars.translation import Translation
 from guidedgen.limits import Limits
 
@@ -54,8 +53,7 @@ class Gbnf(_Rules):
 
     def read(self, limits: Limits) -> tuple[Source, list[Rule], str]:
         """The text, its rules, and the name of the first. Raises as `translate` does."""
-        if not all(isinstance(given, str) for given in (self.text, self.start)):
-            raise CompileError("a GBNF grammar and the name of its start rule must be strings")
+        check_texts("a GBNF grammar", self.text, self.start)
         source = Source(self.text, "GBNF")
         return source, gbnf_text.read_rules(source, limits), self.start
 
@@ -77,8 +75,7 @@ class Ebnf(_Rules):
 
     def read(self, limits: Limits) -> tuple[Source, list[Rule], str]:
         """The text, its rules, and the name of the first. Raises as `translate` does."""
-        if not all(isinstance(given, str) for given in (self.text, self.start or "")):
-            raise CompileError("an EBNF grammar and the name of its start rule must be strings")
+        check_texts("an EBNF grammar", self.text, self.start or "")
         source, rules = ebnf_text.read(self.text, self.syntax, limits)
         return source, rules, ebnf_text.first_rule(source, rules) if self.start is None else self.start
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from guidedgen.explanation import Explanation
     from guidedgen.kernel import InspectableState
     from guidedgen.masks import Mask
+
+_NO_HEATS: Final[Mapping[int, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +27,19 @@ class HeatedState:
     Attributes:
         inner: the position.
         heats: temperatures, by symbol.
+        beside: a position of the rules themselves, where `inner` is one of an automaton that does not know which of
+            them it is in; `heats` are those of its symbols.
     """
 
     inner: InspectableState
     heats: Mapping[int, float] = field(repr=False)
+    beside: InspectableState | None = None
 
     @cached_property
     def temperature(self) -> float | None:
         """The highest that a terminal which is being read or may come next has; None: none has any."""
-        return max((self.heats[label] for label in self.inner.labels() if label in self.heats), default=None)
+        read = self.inner if self.beside is None else self.beside
+        return max((self.heats[label] for label in read.labels() if label in self.heats), default=None)
 
     @property
     def accepting(self) -> bool:
@@ -59,14 +66,19 @@ class HeatedState:
 
     def advance(self, token: int) -> HeatedState | None:
         """The position after `token`, or None where it is not allowed."""
-        return self._at(self.inner.advance(token))
+        inner = self.inner.advance(token)
+        beside = None if self.beside is None else self.beside.advance(token)
+        return None if inner is None else self._at(inner, beside)
 
     def advance_bytes(self, data: bytes) -> HeatedState | None:
         """The position after these bytes, or None where they are not allowed."""
-        return self._at(self.inner.advance_bytes(data))
+        inner = self.inner.advance_bytes(data)
+        beside = None if self.beside is None else self.beside.advance_bytes(data)
+        return None if inner is None else self._at(inner, beside)
 
-    def _at(self, inner: InspectableState | None) -> HeatedState | None:
-        return None if inner is None else HeatedState(inner, self.heats)
+    def _at(self, inner: InspectableState, beside: InspectableState | None) -> HeatedState:
+        lost = beside is None and self.beside is not None  # the rules do not read what the automaton does
+        return HeatedState(inner, _NO_HEATS if lost else self.heats, beside)
 
     def forced(self) -> tuple[int, ...]:
         """Tokens that must come next, in order."""

@@ -102,7 +102,7 @@ class Longest:
         barred: what follows begins with no non-empty text of it, wherever w ends. None: anything may.
         unfinished: what follows up to the next special token, or the end of the text, is none of its texts.
         marks: names; what has one of them in `apart` does not follow straight behind. None has bytes from 0xFC up.
-        apart: names, see `marks`.
+        apart: names, see `marks`. The empty name: it does not begin where nothing has left a mark, as at the start.
     """
 
     accepted: Expression
@@ -230,11 +230,18 @@ class Indentation:
 class Scanner:
     """Which terminal a text begins with: the first of `order` that matches at all, with the text that it prefers.
 
-    `keywords` has, for a terminal of `order`, the terminals whose texts are theirs although it matches them.
+    Attributes:
+        order: see above.
+        keywords: for a terminal of `order`, the terminals whose texts are theirs although it matches them.
+        ways: where what a terminal takes depends on what stands before or behind it: of all that the scanner reads, in
+            what ways, with what that obliges the rest to. `order` only lists them then. Empty: `order` says it.
+        skipped: the same of what is ignored.
     """
 
     order: tuple[int, ...]
     keywords: Mapping[int, tuple[int, ...]]
+    ways: Mapping[int, tuple[Terminal, ...]] = field(default_factory=dict)
+    skipped: Mapping[int, tuple[Terminal, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -51,7 +51,9 @@ def with_guests(
         if name in optional:
             rules.append(Rule(NonTerminal(name), [], order=1, options=options.get(name)))
     rules = _reached(rules, start)
-    used = {*(str(symbol.name) for rule in rules for symbol in rule.expansion), *loaded.ignored, *keep}
+    reached = {str(rule.origin.name) for rule in _reached(list(loaded.rules), start)}
+    dead = [rule for rule in loaded.rules if str(rule.origin.name) not in reached]  # lark's scanners read those, too
+    used = {*(str(symbol.name) for rule in (*rules, *dead) for symbol in rule.expansion), *loaded.ignored, *keep}
     terminals = [terminal for terminal in loaded.terminals if terminal.name in used]
     return replace(loaded, rules=rules, terminals=terminals), guests
 

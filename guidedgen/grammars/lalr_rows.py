@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 from guidedgen.grammars import ir
@@ -11,8 +11,13 @@ from guidedgen.kernel.lalr_table import offsets, pack
 _NO_INDENTATION = ir.Indentation(newline=-1, indent=-1, dedent=-1, opening=(), closing=(), tab=1, deepest=1)
 
 
-def lalr_row(node: ir.Lalr, terminals: Sequence[int], names: Sequence[int]) -> list[int]:
-    """The row; `terminals` and `names` are the symbols of its terminals (-1: none) and nonterminals."""
+def lalr_row(
+    node: ir.Lalr, terminals: Sequence[int], names: Sequence[int], symbol_of: Callable[[ir.Terminal], int]
+) -> list[int]:
+    """The row; `terminals` and `names` are the symbols of its terminals (-1: none) and nonterminals.
+
+    `symbol_of` has those of what scanners tell.
+    """
     bodies = [body for _, body in node.rules]
     blocks = node.indentation or _NO_INDENTATION
     lists: dict[str, Sequence[int]] = {
@@ -40,6 +45,15 @@ def lalr_row(node: ir.Lalr, terminals: Sequence[int], names: Sequence[int]) -> l
     }
     owners = [scanner.keywords.get(terminal, ()) for scanner in node.scanners for terminal in scanner.order]
     lists |= {"owner_first": offsets(owners), "owner": list(chain.from_iterable(owners))}
+    ways = [
+        [
+            *map(symbol_of, scanner.ways.get(terminal, ())),
+            *(-1 - symbol_of(way) for way in scanner.skipped.get(terminal, ())),
+        ]
+        for scanner in node.scanners
+        for terminal in scanner.order
+    ]
+    lists |= {"way_first": offsets(ways), "way": list(chain.from_iterable(ways))}
     header = {
         "states": len(node.actions),
         "terminals": len(node.terminals),
@@ -51,6 +65,6 @@ def lalr_row(node: ir.Lalr, terminals: Sequence[int], names: Sequence[int]) -> l
         **{name: getattr(blocks, name) for name in ("newline", "indent", "dedent", "tab", "deepest")},
         **{name: len(lists[name]) for name in ("resolved", "ignored", "opening", "closing", "order")},
         **{"bodies": len(lists["body"]), "actions": len(lists["action"]), "gotos": len(lists["goto"])},
-        **{"kernels": len(lists["kernel_rule"]), "owners": len(lists["owner"])},
+        **{"kernels": len(lists["kernel_rule"]), "owners": len(lists["owner"]), "ways": len(lists["way"])},
     }
     return pack(header, lists)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 from lark.exceptions import GrammarError
+from lark.lexer import TerminalDef
 
 from guidedgen.errors import CompileError, GrammarSyntaxError, UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
@@ -19,10 +21,10 @@ from guidedgen.grammars import ir
 from guidedgen.grammars.lalr_guests import with_guests
 from guidedgen.grammars.lalr_tables import Blocks, LalrLexer, build
 from guidedgen.grammars.lark_extensions import Extended, extend
-from guidedgen.grammars.lark_lexing import check_rival
+from guidedgen.grammars.lark_lexing import is_told, scanned
 from guidedgen.grammars.lark_loader import Loaded, check_text, lark_errors, place_of
-from guidedgen.grammars.lark_text import label_of_terminal, load_extended, parts_beside, taken_texts
-from guidedgen.grammars.looking_back import ANYTHING
+from guidedgen.grammars.lark_readings import Lexeme, Marks, Readings
+from guidedgen.grammars.lark_text import check_tests_before, label_of_terminal, load_extended, parts_beside, taken_texts
 from guidedgen.grammars.preferred import Preferred
 from guidedgen.limits import Limits
 
@@ -119,23 +121,22 @@ def parse(
     parts = _parts_beside(extended, loaded, start, lexer, limits, terminals or {}, json, made)
     loaded, guests = with_guests(loaded, parts, start=start, keep=keep)
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in loaded.terminals}
-    read: dict[str, ir.Terminal | ir.Scope] = {**_lexed(loaded, taken, text, lexes=lexer is not None), **guests}
+    check_tests_before(taken, extended, made)
+    readings = Readings(taken)
+    lexes = lexer is not None
+    lexed = {one.name: _terminal(one, readings, loaded, text, lexes=lexes) for one in loaded.terminals}
+    read: dict[str, ir.Terminal | ir.Scope] = {**lexed, **guests}
     _check_declared(loaded, read, indent, text)
     with lark_errors(text, limits):
         try:
             node = build(loaded, read, start=start, lexer=lexer, blocks=blocks)
         except GrammarError as error:
             raise _conflict(text, str(error)) from None
-    _check_rivals(node, [terminal.name for terminal in loaded.terminals], taken)
-    return ir.Grammar(start=node)
+    return ir.Grammar(start=_with_ways(node, loaded, readings) if _depends(node, loaded, taken) else node)
 
 
 def _check_extensions(extended: Extended, loaded: Loaded) -> None:
     """Refuse what depends on how an automaton reads a text."""
-    heated = next((name for name, found in extended.attributes.items() if found.temperature is not None), None)
-    if heated is not None:
-        message = f"rule {heated!r} has a temperature, which an LALR parser knows only once the rule has ended"
-        raise UnsupportedFeature(message, keyword="temperature", hint='Use parser="earley".')
     ignored = next((name for name in loaded.ignored if name in extended.terminals), None)
     if ignored is not None:
         message = "%ignore of a terminal with & or ~ does not go with an LALR parser"
@@ -168,23 +169,22 @@ def _parts_beside(
     return {name: part for name, part in parts.items() if name not in made}
 
 
-def has_captures(text: str) -> bool:
-    """Whether some rule is captured; raises as `parse` does."""
-    return any(found.capture or found.stop_capture for found in extend(text).attributes.values())
+def told_by_rules(text: str) -> str | None:
+    """Which attribute of some rule says something that only rules as they stand know; raises as `parse` does."""
+    for found in extend(text).attributes.values():
+        if found.capture or found.stop_capture:
+            return "capture"
+        if found.temperature is not None:
+            return "temperature"
+    return None
 
 
-def _lexed(loaded: Loaded, taken: Mapping[str, Preferred], text: str, *, lexes: bool) -> dict[str, ir.Terminal]:
-    """The terminals that scanners read, by name."""
-    return {
-        terminal.name: ir.Terminal(
-            _texts(terminal.name, taken[terminal.name], text, lexes=lexes), label_of_terminal(terminal, loaded)
-        )
-        for terminal in loaded.terminals
-    }
-
-
-def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Expression | ir.Longest:
-    if found.whole.nullable:
+def _terminal(terminal: TerminalDef, readings: Readings, loaded: Loaded, text: str, *, lexes: bool) -> ir.Terminal:
+    """A terminal that scanners read: what it takes, and what that obliges the rest to."""
+    name, label = terminal.name, label_of_terminal(terminal, loaded)
+    several = [readings.of(name, min(contexts)) for contexts in readings.alike([name])]
+    whole = cr.union(found.whole for found in several)
+    if whole.nullable:
         line, column = place_of(text, name)
         raise GrammarSyntaxError(
             f"terminal {name} matches the empty text, which no lexer reads",
@@ -194,31 +194,57 @@ def _texts(name: str, found: Preferred, text: str, *, lexes: bool) -> ir.Express
             keyword=name,
             hint="Let it match at least one character, and make it optional in the rules.",
         )
-    if found.before != ANYTHING:
-        message = f"terminal {name} tests the text before it, which LALR lexers do not enforce"
-        raise UnsupportedFeature(message, keyword=name, hint='Use parser="earley", or say it in the rules.')
-    if found.looks_for_more and lexes:
-        message = f"terminal {name} says what must follow it, which LALR lexers do not enforce"
-        raise UnsupportedFeature(message, keyword=name, hint='Use parser="earley", or say it in the rules.')
-    accepted = cr.to_utf8(found.texts)
+    accepted, found = cr.to_utf8(whole), several[0]
+    if len(several) > 1 and not lexes:
+        message = f"terminal {name} tests the text before it, which is not told apart without a lexer"
+        raise UnsupportedFeature(message, keyword=name, hint='Use lexer="contextual".')
+    if len(several) > 1 or found.looks_for_more:
+        return ir.Terminal(accepted, label)  # in place of that stands what scanners tell
     if not lexes or found.alone:
-        return accepted
-    broken = found.broken
-    tracked = accepted if cr.is_nothing(broken) else cr.to_utf8(cr.union([found.texts, broken]))
-    return ir.Longest(accepted, tracked)
+        return ir.Terminal(accepted, label)
+    tracked = accepted if cr.is_nothing(found.broken) else cr.to_utf8(cr.union([found.texts, found.broken]))
+    return ir.Terminal(ir.Longest(accepted, tracked), label)
 
 
-def _check_rivals(node: ir.Lalr, names: Sequence[str], taken: Mapping[str, Preferred]) -> None:
-    """Refuse terminals whose text depends on how one that is tried before them looks at what follows."""
+def _depends(node: ir.Lalr, loaded: Loaded, taken: Mapping[str, Preferred]) -> bool:
+    """Whether what terminals take depends on what stands around in ways that no order of a scanner says."""
+    if not node.scanners:
+        return False
+    if any(found.looks is not None or found.looks_for_more for found in taken.values()):
+        return True
+    names = [terminal.name for terminal in loaded.terminals]
     pairs = {
-        (own, rival)
+        (names[own], names[rival])
         for scanner in node.scanners
         for place, own in enumerate(scanner.order)
         for rival in scanner.order[:place]
+        if not cr.is_nothing(taken[names[rival]].broken)
     }
-    for own, rival in sorted(pairs):
-        if not cr.is_nothing(taken[names[rival]].broken):
-            check_rival(names[own], taken[names[own]], taken[names[rival]])
+    return not all(is_told(taken[own], taken[rival]) for own, rival in sorted(pairs))
+
+
+def _with_ways(node: ir.Lalr, loaded: Loaded, readings: Readings) -> ir.Lalr:
+    """The automaton whose scanners tell what they read, with all that it depends on."""
+    numbers = {terminal.name: number for number, terminal in enumerate(loaded.terminals)}
+    labels = {terminal.name: label_of_terminal(terminal, loaded) for terminal in loaded.terminals}
+    told = []
+    for scanner in node.scanners:
+        known = {*scanner.order, *chain.from_iterable(scanner.keywords.values())}
+        definitions = [terminal for number, terminal in enumerate(loaded.terminals) if number in known]
+        told.append(scanned(definitions, readings, loaded.ignored, labels))
+    marks = Marks(readings, [lexeme for both in told for lexemes in both for lexeme in lexemes])
+
+    def ways(lexemes: Sequence[Lexeme]) -> dict[int, tuple[ir.Terminal, ...]]:
+        found: dict[int, list[ir.Terminal]] = {}
+        for lexeme in lexemes:
+            found.setdefault(numbers[lexeme.name], []).extend(marks.spread(lexeme))
+        return {number: tuple(terminals) for number, terminals in sorted(found.items())}
+
+    made = []
+    for found, skipped in told:
+        read, gone = ways(found), ways(skipped)
+        made.append(ir.Scanner(order=tuple(sorted({*read, *gone})), keywords={}, ways=read, skipped=gone))
+    return replace(node, scanners=tuple(made))
 
 
 def _blocks(indent: Indentation, loaded: Loaded, text: str) -> Blocks:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Final, Literal, TypeAlias
 
 from lark.lexer import PatternStr, TerminalDef
@@ -21,18 +23,17 @@ from lark.lexer import PatternStr, TerminalDef
 from guidedgen.errors import UnsupportedFeature
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
-from guidedgen.grammars.char_emptiness import is_empty
-from guidedgen.grammars.char_promises import Way
+from guidedgen.grammars.char_emptiness import has_beginning_in, is_empty, may_mend
+from guidedgen.grammars.char_promises import Way, promise
 from guidedgen.grammars.char_set import ANY, CharSet
 from guidedgen.grammars.lark_loader import in_order, without_warnings
-from guidedgen.grammars.looking_back import ANYTHING, Marks
+from guidedgen.grammars.lark_readings import Lexeme, Marks, Readings
 from guidedgen.grammars.preferred import Preferred
 
 DynamicLexer: TypeAlias = Literal["dynamic", "dynamic_complete"]
 
 _NO_CHARS: Final = CharSet(())
 _NO_LABELS: Final[Mapping[str, str]] = {}
-_NO_MARKS: Final = Marks(())
 _NO_OTHERS: Final[Mapping[str, Preferred]] = {}
 
 
@@ -64,18 +65,27 @@ def dynamic(
         ignored: names of those that are ignored.
         lexer: "dynamic" or "dynamic_complete".
         labels: what people call them, where that is not their names.
+
+    Raises:
+        UnsupportedFeature: how a terminal looks around is not enforced.
     """
-    marks = Marks(found.before for found in taken.values())
-    if marks and lexer == "dynamic_complete":
-        raise _looks_back(taken)
-    ignorable = [name for name in ignored if name in taken]
-    skipped = _run([_terminal(taken[name], labels.get(name, name), shorter=False, marks=marks) for name in ignorable])
+    readings, shorter = Readings(taken), lexer == "dynamic_complete"
+    found = {name: _lexemes_of(name, readings, labels.get(name, name), shorter=shorter) for name in taken}
+    skipped = {
+        name: _lexemes_of(name, readings, labels.get(name, name), shorter=False) for name in ignored if name in taken
+    }
+    marks = Marks(readings, chain.from_iterable([*found.values(), *skipped.values()]))
     bare: dict[str, ir.Node] = {}
-    for name, found in taken.items():
-        terminal = _terminal(found, labels.get(name, name), shorter=lexer == "dynamic_complete", marks=marks)
-        maybe = found.whole.nullable and not (isinstance(terminal, ir.Terminal) and not _looks(terminal))
+    for name, lexemes in found.items():
+        terminal = _any_of(lexemes, marks)
+        maybe = taken[name].whole.nullable and not (isinstance(terminal, ir.Terminal) and not _looks(terminal))
         bare[name] = ir.Repetition(terminal, 0, 1) if maybe else terminal
-    return _lexemes(bare, skipped)
+    return _followed_by_ignored(bare, _run([_any_of(lexemes, marks) for lexemes in skipped.values()]))
+
+
+def _any_of(lexemes: Sequence[Lexeme], marks: Marks) -> ir.Node:
+    nodes = [node for lexeme in lexemes for node in marks.spread(lexeme)]
+    return nodes[0] if len(nodes) == 1 else ir.Choice(tuple(nodes))
 
 
 def basic(
@@ -95,23 +105,46 @@ def basic(
         beside: terminals that lark does not know: they are read where they are expected, and stand in nobody's way.
 
     Raises:
-        UnsupportedFeature: whether a terminal takes a text depends on how another one looks at what follows.
+        UnsupportedFeature: whether a terminal takes a text depends on how another one looks around, and is not
+            found out.
     """
-    if any(found.before != ANYTHING for found in taken.values()):
-        raise _looks_back(taken)
+    readings = Readings({**taken, **beside})
+    found, skipped = scanned(definitions, readings, ignored, labels)
+    others = {name: _lexemes_of(name, readings, name, shorter=False) for name in beside}
+    marks = Marks(readings, [*found, *skipped, *chain.from_iterable(others.values())])
     ways: dict[str, list[ir.Node]] = {definition.name: [] for definition in definitions}
-    skipped: list[ir.Node] = []
-    for entry in scanner(definitions):
-        for name, terminal in _ways(entry, taken, skip=entry.name in ignored):
-            labelled = ir.Terminal(terminal.expression, labels.get(name, name))
-            (skipped if entry.name in ignored else ways[name]).append(labelled)
+    for lexeme in found:
+        ways[lexeme.name] += marks.spread(lexeme)
+    run: list[ir.Node] = [node for lexeme in skipped for node in marks.spread(lexeme)]
     bare: dict[str, ir.Node] = {
-        name: found[0] if len(found) == 1 else ir.Choice(tuple(found)) for name, found in ways.items()
+        name: nodes[0] if len(nodes) == 1 else ir.Choice(tuple(nodes)) for name, nodes in ways.items()
     }
-    for name, found in beside.items():
-        bare[name] = _terminal(found, name, shorter=False)
-        skipped += [bare[name]] if name in ignored else []
-    return _lexemes(bare, _run(skipped))
+    for name, lexemes in others.items():
+        bare[name] = _any_of(lexemes, marks)
+        run += [bare[name]] if name in ignored else []
+    return _followed_by_ignored(bare, _run(run))
+
+
+def scanned(
+    definitions: Sequence[TerminalDef],
+    readings: Readings,
+    ignored: Collection[str],
+    labels: Mapping[str, str] = _NO_LABELS,
+) -> tuple[list[Lexeme], list[Lexeme]]:
+    """What a scanner of some terminals reads, and what it ignores. Raises as `basic` does."""
+    found: list[Lexeme] = []
+    skipped: list[Lexeme] = []
+    for entry in scanner(definitions):
+        skip = entry.name in ignored
+        names = [entry.name, *(one.name for one in entry.earlier), *(one.name for one in entry.strings)]
+        for contexts in readings.alike(names):
+            taken = {name: readings.of(name, min(contexts)) for name in names}
+            for name, terminal, texts in _ways(entry, taken, skip=skip):
+                if readings.contexts is not None and is_empty(texts) is True:
+                    continue
+                labelled = ir.Terminal(terminal.expression, labels.get(name, name))
+                (skipped if skip else found).append(Lexeme(name, labelled, texts, contexts))
+    return found, skipped
 
 
 @dataclass(frozen=True)
@@ -163,26 +196,56 @@ def _takes_whole(pattern: re.Pattern[str], string: TerminalDef) -> bool:
     return found is not None and found[0] == string.pattern.value
 
 
-def _ways(entry: Entry, taken: Mapping[str, Preferred], *, skip: bool) -> list[tuple[str, ir.Terminal]]:
-    """What an entry of the scanner takes, by the terminal that it then is."""
+def _ways(entry: Entry, taken: Mapping[str, Preferred], *, skip: bool) -> list[tuple[str, ir.Terminal, cr.Regex]]:
+    """What an entry of the scanner takes, by the terminal that it then is, with the texts alone."""
     own = taken[entry.name]
     if own.whole.nullable:
         hint = 'Let it match at least one character, and make it optional in the rules; or use lexer="dynamic".'
         raise UnsupportedFeature(f"terminal {entry.name} matches the empty text", keyword=entry.name, hint=hint)
     first = _first(own.whole)
     rivals = [taken[one.name] for one in entry.earlier if first & _first(taken[one.name].whole)]
-    for rival in rivals:
-        check_rival(entry.name, own, rival)
-    before = cr.union(rival.texts for rival in rivals)
-    lost = cr.union(_matched(rival) for rival in rivals)
-    found: list[tuple[str, ir.Terminal]] = []
+    before, lost, unmet = _in_the_way(entry.name, own, rivals)
+    found: list[tuple[str, ir.Terminal, cr.Regex]] = []
     if not (own.ways and cr.is_nothing(own.texts)):
         tracked, alone = cr.union([own.texts, own.broken, before]), own.alone and not rivals
-        made = partial(_longest, tracked=tracked, alone=alone, unmet=own.unmet)
+        unended = own.unmet if cr.is_nothing(unmet) else cr.union([own.unmet, unmet])
+        made = partial(_longest, tracked=tracked, alone=alone, unmet=unended)
         found += _shared(entry, taken, _less(own.texts, lost), made, skip=skip)
     for way in own.ways:
-        found += _shared(entry, taken, _less(way.texts, lost), partial(_followed, tracked=before, way=way), skip=skip)
+        made = partial(_followed, tracked=before, way=way, unmet=unmet)
+        found += _shared(entry, taken, _less(way.texts, lost), made, skip=skip)
     return found
+
+
+def _in_the_way(name: str, own: Preferred, rivals: Sequence[Preferred]) -> tuple[cr.Regex, cr.Regex, cr.Regex]:
+    """What terminals that are tried before another leave of its texts.
+
+    Returns:
+        Beginnings of the rest that must not come about, texts that must not be taken, and what must not be all.
+    """
+    told = [rival for rival in rivals if is_told(own, rival)]
+    lost = cr.union(_matched(rival) for rival in told)
+    before = cr.union(rival.texts for rival in told)
+    open_rests = [_rests_of(rival) for rival in rivals if rival not in told]
+    if not open_rests:
+        return before, lost, cr.NOTHING
+    given = None if None in open_rests else promise(cr.complement(cr.union(filter(None, open_rests))))
+    if given is None:
+        raise _depends(name)
+    return (
+        cr.union([before, given.broken]),
+        cr.union([lost, cr.concat([given.broken, cr.ANY_TEXT])]),
+        given.unmet,
+    )
+
+
+def _rests_of(rival: Preferred) -> cr.Regex | None:
+    """All rests of a text that a terminal matches a beginning of; None: not known."""
+    if rival.rests is None:
+        return cr.concat([rival.texts, cr.ANY_TEXT])
+    with suppress(UnsupportedFeature):
+        return rival.rests()
+    return None
 
 
 def _less(texts: cr.Regex, lost: cr.Regex) -> cr.Regex:
@@ -196,16 +259,17 @@ def _shared(
     made: Callable[[cr.Regex, str], ir.Terminal],
     *,
     skip: bool,
-) -> list[tuple[str, ir.Terminal]]:
+) -> list[tuple[str, ir.Terminal, cr.Regex]]:
     """Texts that an entry takes, for the terminals that own some of them and for itself."""
     ways = []
     if skip:
-        return [(entry.name, made(left, entry.name))]
+        return [(entry.name, made(left, entry.name), left)]
     for string in entry.strings:
         texts = taken[string.name].texts
-        ways.append((string.name, made(_both(left, texts), string.name)))
+        both = _both(left, texts)
+        ways.append((string.name, made(both, string.name), both))
         left = cr.intersection([left, cr.complement(texts)])
-    return [*ways, (entry.name, made(left, entry.name))]
+    return [*ways, (entry.name, made(left, entry.name), left)]
 
 
 def _matched(rival: Preferred) -> cr.Regex:
@@ -216,18 +280,23 @@ def _matched(rival: Preferred) -> cr.Regex:
     return cr.intersection([begun, cr.complement(cr.concat([rival.broken, cr.ANY_TEXT]))])
 
 
-def check_rival(name: str, own: Preferred, rival: Preferred) -> None:
-    """Refuse a rival that can give a text up for what follows, unless that makes a longer text of our own."""
+def is_told(own: Preferred, rival: Preferred) -> bool:
+    """Whether what a rival takes, or gives up for what follows, is plain once its own texts are read.
+
+    One that gives a text up may do so only where that makes a longer text of our own, and not find a longer one of its
+    own within that.
+    """
     if rival.looks_for_more:
-        raise _depends(name)
+        return False
     if cr.is_nothing(rival.broken):
-        return
+        return True
+    if may_mend(own.texts, rival.texts, rival.broken):
+        return False
     before = cr.concat([rival.broken, ANY, cr.ANY_TEXT])  # given up before our own text ended
     given_up = cr.intersection(
         [rival.broken, cr.concat([own.texts, ANY]), cr.complement(own.texts), cr.complement(before)]
     )
-    if is_empty(given_up) is not True:
-        raise _depends(name)
+    return is_empty(given_up) is True
 
 
 def _depends(name: str) -> UnsupportedFeature:
@@ -267,29 +336,45 @@ def _first(root: cr.Regex) -> CharSet:
     return cr.fold(root, combine)
 
 
-def _looks_back(taken: Mapping[str, Preferred]) -> UnsupportedFeature:
-    name = next(name for name, found in taken.items() if found.before != ANYTHING)
-    message = f"terminal {name} tests the text before it, which this lexer does not enforce"
-    return UnsupportedFeature(message, keyword=name, hint='Use parser="earley" and lexer="dynamic".')
+def _lexemes_of(name: str, readings: Readings, label: str, *, shorter: bool) -> list[Lexeme]:
+    """What is read of a terminal where it is expected; `shorter` texts than those it prefers are taken as well."""
+    found: list[Lexeme] = []
+    for contexts in readings.alike([name]):
+        own = readings.of(name, min(contexts))
+        less = shorter and _takes_less(name, own, readings.of(name, 0))
+        for texts, terminal in _complete(own, label) if less else _preferred(own, label):
+            if readings.contexts is None or is_empty(texts) is not True:
+                found.append(Lexeme(name, terminal, texts, contexts))
+    return found
 
 
-def _terminal(found: Preferred, name: str, *, shorter: bool, marks: Marks = _NO_MARKS) -> ir.Node:
-    """A terminal that is read where it is expected; `shorter` ones than those it prefers are taken as well."""
-    if shorter and found.looks_for_more:
-        message = f"terminal {name} says what must follow it, which shorter texts of it need not keep to"
-        raise UnsupportedFeature(message, keyword=name, hint='Use lexer="dynamic".')
-    if shorter:
-        return _longest(found.texts, name, tracked=found.broken, alone=cr.is_nothing(found.broken))
+def _takes_less(name: str, own: Preferred, alone: Preferred) -> bool:
+    """Whether shorter texts count as well: those that are taken of what was matched, read as a text of its own.
+
+    Raises:
+        UnsupportedFeature: some of them are not what is taken of the text itself.
+    """
+    if own is alone and not own.looks_for_more:
+        return True
+    texts, rests = own.whole, _rests_of(alone)
+    if rests is not None and not has_beginning_in(texts, rests):
+        return False
+    message = f"terminal {name} tests what stands around it, which shorter texts of it need not keep to"
+    raise UnsupportedFeature(message, keyword=name, hint='Use lexer="dynamic".')
+
+
+def _complete(found: Preferred, name: str) -> list[tuple[cr.Regex, ir.Terminal]]:
+    whole = _longest(found.texts, name, tracked=found.broken, alone=cr.is_nothing(found.broken))
+    return [(found.texts, whole)]
+
+
+def _preferred(found: Preferred, name: str) -> list[tuple[cr.Regex, ir.Terminal]]:
     options = [(way.texts, _followed(way.texts, name, tracked=cr.NOTHING, way=way)) for way in found.ways]
     if not (options and cr.is_nothing(found.texts)):
         tracked = cr.union([found.texts, found.broken])
         plain = _longest(found.texts, name, tracked=tracked, alone=found.alone, unmet=found.unmet)
         options.insert(0, (found.texts, plain))
-    if marks:
-        nodes = [part for texts, whole in options for part in marks.spread(whole, texts, found.before)]
-    else:
-        nodes = [whole for _, whole in options]
-    return nodes[0] if len(nodes) == 1 else ir.Choice(tuple(nodes))
+    return options
 
 
 def _longest(
@@ -302,11 +387,11 @@ def _longest(
     return ir.Terminal(ir.Longest(accepted, before, _unless_empty(unmet)), name)
 
 
-def _followed(texts: cr.Regex, name: str, *, tracked: cr.Regex, way: Way) -> ir.Terminal:
+def _followed(texts: cr.Regex, name: str, *, tracked: cr.Regex, way: Way, unmet: cr.Regex = cr.NOTHING) -> ir.Terminal:
     """Texts behind which something must, and something must not come."""
     barred, unfinished = _unless_empty(way.broken), _unless_empty(way.unmet)
-    accepted = cr.to_utf8(texts)
-    return ir.Terminal(ir.Longest(accepted, cr.to_utf8(tracked), barred=barred, unfinished=unfinished), name)
+    accepted, unended = cr.to_utf8(texts), _unless_empty(unmet)
+    return ir.Terminal(ir.Longest(accepted, cr.to_utf8(tracked), unended, barred, unfinished), name)
 
 
 def _unless_empty(texts: cr.Regex) -> ir.Expression | None:
@@ -323,7 +408,7 @@ def _run(terminals: Sequence[ir.Node]) -> ir.Node | None:
     return ir.Repetition(terminals[0] if len(terminals) == 1 else ir.Choice(tuple(terminals)), 0, None)
 
 
-def _lexemes(bare: Mapping[str, ir.Node], ignored: ir.Node | None) -> Lexemes:
+def _followed_by_ignored(bare: Mapping[str, ir.Node], ignored: ir.Node | None) -> Lexemes:
     return Lexemes({name: followed_by(node, ignored) for name, node in bare.items()}, bare, ignored)
 
 

@@ -12,7 +12,9 @@ from guidedgen.grammars.report import Entry
 from guidedgen.limits import Limits
 
 
-def lark_notes(text: str, grammar: ir.Grammar, *, start: str, limits: Limits) -> tuple[Entry, ...]:
+def lark_notes(
+    text: str, grammar: ir.Grammar, *, start: str, limits: Limits, import_paths: tuple[str, ...] = ()
+) -> tuple[Entry, ...]:
     """What a Lark text may not have meant, in the order of its lines.
 
     Args:
@@ -20,10 +22,11 @@ def lark_notes(text: str, grammar: ir.Grammar, *, start: str, limits: Limits) ->
         grammar: what it became.
         start: the rule to begin with.
         limits: as for reading it.
+        import_paths: the same.
     """
     try:
         extended = extend(text)
-        loaded = load_extended(extended, start=start, import_paths=(), limits=limits)
+        loaded = load_extended(extended, start=start, import_paths=import_paths, limits=limits)
         told = remarks(loaded, extended, text, limits)
     except CompileError:  # what the text declares was handed in beside it
         told = []

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from lark.grammar import NonTerminal, Rule, Symbol
@@ -24,9 +24,9 @@ from guidedgen.grammars.lark_extensions import Extended, extend
 from guidedgen.grammars.lark_hints import place_of_pattern
 from guidedgen.grammars.lark_loader import Loaded, check_text, load, place_of, without_comments
 from guidedgen.grammars.lark_rules import Terminals, placeholder_nodes, with_attributes
-from guidedgen.grammars.looking_back import ANYTHING
 from guidedgen.grammars.preferred import Preferred, preferred, preferred_literal
 from guidedgen.grammars.regex_text import parse_terminal
+from guidedgen.grammars.regex_tree import Tree
 from guidedgen.limits import Limits
 
 _DEFAULT_LIMITS: Final = Limits()
@@ -188,9 +188,9 @@ def _lexemes(
     taken = {terminal.name: taken_texts(terminal, extended, limits) for terminal in used}
     labels = {terminal.name: label_of_terminal(terminal, loaded) for terminal in used}
     composite = [name for name in extended.terminals if name in {*names, *loaded.ignored}]
+    check_tests_before(taken, extended)
     if lexer != "basic":
         taken.update((name, Preferred(named(name))) for name in composite)
-        _check_tests_before(taken, extended, loaded, start)
         return lark_lexing.dynamic(taken, loaded.ignored, lexer, labels)
     competing = _competing(loaded, extended, start)
     beside = {name: found for name, found in taken.items() if name not in competing}
@@ -203,55 +203,38 @@ def _competing(loaded: Loaded, extended: Extended, start: str) -> set[str]:
     """The terminals that a lexer reads: not those of rules with limits or ends alone, which say where they end."""
     held = {name for name, found in extended.attributes.items() if not found.captures_only}
     origins = _by_origin(loaded.rules)
-    seen, work, found = {start}, [start], {str(name) for name in loaded.ignored}
+    outside = _reached(origins, start, held)
+    dead = origins.keys() - _reached(
+        origins, start, set()
+    )  # rules that only mention each other: lark reads on for them
+    rules = {*outside, *dead} - held
+    symbols = (symbol for name in rules for option in origins.get(name, []) for symbol in option)
+    return {str(symbol.name) for symbol in symbols if not isinstance(symbol, NonTerminal)} | set(loaded.ignored)
+
+
+def _reached(origins: Mapping[str, list[list[Symbol]]], start: str, closed: Collection[str]) -> set[str]:
+    """The rules that a rule leads to, without a look into some."""
+    seen, work = {start}, [start]
     while work:
         name = work.pop()
-        for symbol in (symbol for option in origins.get(name, []) for symbol in option if name not in held):
+        for symbol in (symbol for option in origins.get(name, []) for symbol in option if name not in closed):
             inner = str(symbol.name)
-            if not isinstance(symbol, NonTerminal):
-                found.add(inner)
-            elif inner not in seen:
+            if isinstance(symbol, NonTerminal) and inner not in seen:
                 seen.add(inner)
                 work.append(inner)
-    return found
+    return seen
 
 
-def _check_tests_before(taken: Mapping[str, Preferred], extended: Extended, loaded: Loaded, start: str) -> None:
-    """Refuse tests of the character before a terminal where that is not known."""
+def check_tests_before(taken: Mapping[str, Preferred], extended: Extended, made: Collection[str] = ()) -> None:
+    """Refuse tests of the text before a terminal where that is not known. `made`: declared terminals without a text."""
+    held = any(not attributes.captures_only for attributes in extended.attributes.values())
+    if not (extended.placeholders or extended.declared - set(made) or held):
+        return
     for name, found in taken.items():
-        if found.before == ANYTHING:
-            continue
-        held = any(not attributes.captures_only for attributes in extended.attributes.values())
-        if extended.placeholders or extended.declared or held:
+        if found.looks is not None:
             what = "JSON, special tokens, declared terminals, and rules with limits or ends"
             message = f"terminal {name} tests the text before it, beside {what}"
             raise UnsupportedFeature(message, keyword=name, hint="Say in the grammar what may stand there.")
-        if not found.before.at_start and name in {*_beginnings(loaded.rules, start), *loaded.ignored}:
-            message = f"terminal {name} needs a text before it, and may begin the text"
-            raise UnsupportedFeature(message, keyword=name, hint="Let another terminal come first.")
-
-
-def _beginnings(rules: Iterable[Rule], start: str) -> set[str]:
-    """The terminals that a text of a rule may begin with."""
-    options = _by_origin(rules)
-    empty: set[str] = set()
-    changed = True
-    while changed:
-        found = {name for name, ways in options.items() if any(all(str(s.name) in empty for s in way) for way in ways)}
-        changed, empty = found != empty, found
-    seen, work, first = {start}, [start], set[str]()
-    while work:
-        for way in options.get(work.pop(), []):
-            for symbol in way:
-                name = str(symbol.name)
-                if not isinstance(symbol, NonTerminal):
-                    first.add(name)
-                elif name not in seen:
-                    seen.add(name)
-                    work.append(name)
-                if name not in empty:
-                    break
-    return first
 
 
 def _with_attributes(
@@ -339,7 +322,16 @@ def taken_texts(terminal: TerminalDef, extended: Extended, limits: Limits) -> Pr
     if isinstance(pattern, PatternStr) and not pattern.flags:
         return preferred_literal(pattern.value)
     with _pattern_errors(terminal, extended):
-        return preferred(pattern.to_regexp(), limits=limits)
+        found = preferred(pattern.to_regexp(), limits=limits)
+    if found.within is None:
+        return found
+    within = found.within
+
+    def told(tree: Tree) -> Preferred:
+        with _pattern_errors(terminal, extended):
+            return within(tree)
+
+    return replace(found, within=told)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars.char_emptiness import decides, is_empty, looks_at_longer_texts, mends_into_longer_texts
 from guidedgen.grammars.char_promises import promise
 from guidedgen.grammars.char_proofs import ending_with, is_prefix_free
+from guidedgen.grammars.looking_back import places_looking_back
 from guidedgen.grammars.regex_assertions import without_tests
 from guidedgen.grammars.regex_tree import (
     Ahead,
@@ -26,7 +27,6 @@ from guidedgen.grammars.regex_tree import (
     Loop,
     Serial,
     Tree,
-    edge_tests,
     is_test,
     serial,
 )
@@ -177,7 +177,7 @@ class _Search:
         """What the rest of the text must be."""
         if isinstance(test, Ahead):
             return test.rest
-        if edge_tests(test.inner, left=True):
+        if places_looking_back(test.inner):
             raise self._refuse("a test inside another test", test.place)
         begins = without_tests(serial([test.inner, cr.ANY_TEXT]), self._refuse)
         return cr.complement(begins) if test.negative else begins

@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 from array import array
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from guidedgen.errors import CompileError, LimitExceeded, UnsupportedFeature
+from guidedgen.errors import CompileError, LimitExceeded
 from guidedgen.grammars import ir
 from guidedgen.grammars.json_schema.embedded import native_text, translated
 from guidedgen.grammars.lalr_rows import lalr_row
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _AnyNode: TypeAlias = ir.Expression | ir.Longest | ir.Node
 _ALL_BYTES = (1 << 256) - 1
 _LARGEST_COUNT = 2**31 - 1
-_READ = (SymOp.TERMINAL, SymOp.LIMITED, SymOp.TOKEN)
+_READ = (SymOp.TERMINAL, SymOp.LIMITED, SymOp.TOKEN, SymOp.JSON)
 _NAMED = 12  # special tokens that an error lists
 
 
@@ -291,7 +292,7 @@ class _Lowering:
         """LALR; its nonterminals get symbols, too, that only name them."""
         terminals = [-1 if terminal is None else self._ids[terminal] for terminal in node.terminals]
         names = [self._symbol(SymOp.SEQUENCE, label=name) for name in node.nonterminals]
-        return self._symbol(SymOp.LALR, *self._list(lalr_row(node, terminals, names)))
+        return self._symbol(SymOp.LALR, *self._list(lalr_row(node, terminals, names, self._ids.__getitem__)))
 
     def emit_reference(self, node: ir.Reference) -> int:
         """RULE; its body is filled in when the queue reaches it."""
@@ -339,9 +340,6 @@ class _Lowering:
 
     def emit_json(self, node: ir.JsonText) -> int:
         """JSON, or the rules that stand for it."""
-        if self._heat is not None:
-            hint = "Set it on rules beside the JSON text, and the temperature of that for the whole generation."
-            raise UnsupportedFeature("a rule with a temperature has JSON in it", keyword="temperature", hint=hint)
         if not self._native:
             return self._emit_grammar(translated(node, self._limits))
         self._texts.append(native_text(node, self._limits))
@@ -407,6 +405,12 @@ def _languages(node: ir.Longest) -> tuple[_AnyNode, ...]:
     return (node.accepted, node.tracked, *(part for part in more if part is not None))
 
 
+def _lexemes(node: ir.Lalr) -> tuple[_AnyNode, ...]:
+    told = (ways for scanner in node.scanners for by in (scanner.ways, scanner.skipped) for ways in by.values())
+    own = (terminal for terminal in node.terminals if terminal is not None)
+    return (*own, *chain.from_iterable(told))
+
+
 def _items(node: ir.Unordered) -> tuple[_AnyNode, ...]:
     rest = () if node.rest is None else (node.rest,)
     return (node.separator, *rest, *(member.node for member in node.members))
@@ -432,7 +436,7 @@ _KINDS: dict[type, tuple[Callable[..., tuple[_AnyNode, ...]], Callable[..., int]
     ir.Unordered: (_items, _Lowering.emit_unordered),
     ir.Reference: (_no_children, _Lowering.emit_reference),
     ir.SpecialToken: (_no_children, _Lowering.emit_special),
-    ir.Lalr: (lambda node: tuple(filter(None, node.terminals)), _Lowering.emit_lalr),
+    ir.Lalr: (_lexemes, _Lowering.emit_lalr),
     ir.Scope: (_no_children, _Lowering.emit_scope),
     ir.JsonText: (_no_children, _Lowering.emit_json),
     ir.Limited: (_no_children, _Lowering.emit_limited),

@@ -27,8 +27,15 @@ from guidedgen.grammars.char_emptiness import are_equal, is_empty, next_characte
 from guidedgen.grammars.char_promises import Promise, Way, has_one_place, longest_ways, promise
 from guidedgen.grammars.char_proofs import fixed_width, is_prefix_free
 from guidedgen.grammars.char_set import ANY, CharSet, partition
-from guidedgen.grammars.looking_back import ANYTHING, Before, without_tests_before
-from guidedgen.grammars.looking_beyond import broken_texts, condition_of, promised_texts, without_settled_tests
+from guidedgen.grammars.looking_back import LooksBack, looking_back, places_looking_back
+from guidedgen.grammars.looking_beyond import (
+    broken_texts,
+    condition_of,
+    language_of,
+    promised_texts,
+    without_settled_tests,
+)
+from guidedgen.grammars.plain_tests import without_plain_boundaries, without_plain_tests
 from guidedgen.grammars.regex_assertions import is_empty_width, without_tests
 from guidedgen.grammars.regex_parser import unsupported_error
 from guidedgen.grammars.regex_python import parse_python
@@ -51,9 +58,6 @@ from guidedgen.limits import Limits
 _MOST_THREADS: Final = 2_000
 _MOST_STATES: Final = 1_000
 _TESTS: Final = (Ahead, LookAhead)
-_ONE_CHARACTER: Final = (
-    "Test one character, the same on all ways through the pattern, or say in the grammar what may stand there."
-)
 _WHAT: Final = "which of its texts this pattern prefers"
 
 _Refuse: TypeAlias = Callable[[str, int], UnsupportedFeature]
@@ -69,7 +73,10 @@ class Preferred:
         alone: whether it is plain that no text begins another.
         unmet: texts that must not be the last ones: more has to follow.
         ways: further texts, of which what follows says which one is taken.
-        before: what may stand before them.
+        looks: what it asks of the text before it; the texts above are those for which all of that holds.
+        within: what it is where its pattern, without what it asks of the text before it, is this one.
+        rests: makes the language of all rests of a text that it matches a beginning of; None: they are `texts`, with
+            anything behind them.
     """
 
     texts: cr.Regex
@@ -77,7 +84,9 @@ class Preferred:
     alone: bool = False
     unmet: cr.Regex = cr.NOTHING
     ways: tuple[Way, ...] = ()
-    before: Before = ANYTHING
+    looks: LooksBack | None = None
+    within: Callable[[Tree], Preferred] | None = None
+    rests: Callable[[], cr.Regex] | None = None
 
     @property
     def looks_for_more(self) -> bool:
@@ -107,10 +116,34 @@ def preferred(pattern: str, *, limits: Limits) -> Preferred:
     tree = parse_python(pattern, limits, keep_lazy=True, in_order=True)
     refuse = partial(unsupported_error, pattern)
     try:
-        before, tree = without_tests_before(tree, partial(refuse, hint=_ONE_CHARACTER))
-        return replace(_of(tree, refuse), before=before)
+        looks = looking_back(tree, refuse)
+        if looks is None:
+            return _read(tree, refuse)
+        texts = language_of(tree)
+        if texts.nullable:
+            raise refuse("a test of the text before what may be empty", min(places_looking_back(tree)))
+        return Preferred(texts, looks=looks, within=partial(_within, refuse=refuse))
     except RecursionError:
         raise LimitExceeded("depth", limits.depth, "groups of a pattern are nested too deep") from None
+
+
+def _read(tree: Tree, refuse: _Refuse) -> Preferred:
+    try:
+        found = _of(tree, refuse)
+    except UnsupportedFeature:
+        simpler = without_plain_boundaries(tree)
+        if simpler is tree:
+            raise
+        found = _of(simpler, refuse)
+    return replace(found, rests=partial(_rests, tree, refuse)) if has_tests(tree) else found
+
+
+def _within(tree: Tree, refuse: _Refuse) -> Preferred:
+    return _read(without_plain_tests(tree), refuse)
+
+
+def _rests(tree: Tree, refuse: _Refuse) -> cr.Regex:
+    return without_tests(serial([_normal(tree, lazy=False), cr.ANY_TEXT]), refuse)
 
 
 def _of(tree: Tree, refuse: _Refuse) -> Preferred:
@@ -120,9 +153,9 @@ def _of(tree: Tree, refuse: _Refuse) -> Preferred:
         beginnings = [cr.concat([_form(option).first, cr.ANY_TEXT]) for option in options]
         return Preferred(
             cr.union(part.texts for part in found),
-            cr.union(_within(part.broken, own) for part, own in zip(found, beginnings, strict=True)),
+            cr.union(_of_its_own(part.broken, own) for part, own in zip(found, beginnings, strict=True)),
             all(part.alone for part in found),
-            cr.union(_within(part.unmet, own) for part, own in zip(found, beginnings, strict=True)),
+            cr.union(_of_its_own(part.unmet, own) for part, own in zip(found, beginnings, strict=True)),
             tuple(way for part in found for way in part.ways),
         )
     form = _form(tree)
@@ -133,7 +166,7 @@ def _of(tree: Tree, refuse: _Refuse) -> Preferred:
     return Preferred(_by_threads(tree, refuse))
 
 
-def _within(texts: cr.Regex, own: cr.Regex) -> cr.Regex:
+def _of_its_own(texts: cr.Regex, own: cr.Regex) -> cr.Regex:
     """Those of an alternative's own: a test in front of it says nothing about the others."""
     return texts if is_empty(cr.intersection([texts, cr.complement(own)])) is True else cr.intersection([texts, own])
 

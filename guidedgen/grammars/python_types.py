@@ -7,11 +7,13 @@ of a `Literal` or `Enum` at the top level are written bare, without quotes; ever
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+import inspect
+import re
+from dataclasses import dataclass, field, is_dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from guidedgen.errors import CompileError, ValidationFailed
@@ -52,8 +54,8 @@ class TypeSpec(Combinable, Generic[T]):
     limits: Limits | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if isinstance(self.type, str | bytes | int | float):
-            raise CompileError(f"{self.type!r} is not a type", hint="Give a type, a spec, or a list of options.")
+        if hint := _mistaken(self.type):
+            raise CompileError(f"{self.type!r} is not a type", hint=hint)
         if not is_msgspec(self.type):
             self.adapter  # noqa: B018 refuses what is no type, here and not at the first use
 
@@ -131,6 +133,19 @@ class TypeSpec(Combinable, Generic[T]):
         except ValueError as error:
             raise ValidationFailed(f"the text is not valid as {_name(self.type)}: {error}", raw=text) from error
         return value  # type: ignore[no-any-return]
+
+
+def _mistaken(given: Any) -> str | None:
+    """What to write instead of something that is often given for a type; None where it may be one."""
+    if isinstance(given, str | bytes | int | float):
+        return "Give a type, a spec, or a list of options."
+    if inspect.isroutine(given):
+        return "Write gg.Tools([...]) to have functions called, or give the type of the value."
+    if isinstance(given, re.Pattern):
+        return "Write gg.Regex(pattern.pattern)."
+    if isinstance(given, BaseModel) or (is_dataclass(given) and not isinstance(given, type)):
+        return f"It is a value: give its class, {type(given).__name__}."
+    return None
 
 
 @lru_cache(maxsize=64)

@@ -107,7 +107,7 @@ class _Translator:
         for part in (before, test.inner):
             if any(isinstance(node, Ahead | LookAhead) for node in _nodes(part)):
                 raise self._refuse("a lookahead that is followed by a lookbehind over several characters", test.place)
-        ending = self.whole(serial([cr.ANY_TEXT, test.inner]))
+        ending = test.since if test.since is not None else self.whole(serial([cr.ANY_TEXT, test.inner]))
         left = cr.intersection([self.whole(before), cr.complement(ending) if test.negative else ending])
         after = self._translate(serial(parts[index + 1 :]), self._constant(cr.EPSILON))
         return self._consume(left, after)[0]

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from guidedgen.errors import GrammarSyntaxError, LimitExceeded, UnsupportedFeature
 from guidedgen.grammars.char_set import CharSet, union_of
+from guidedgen.grammars.regex_atomic import atomic
 from guidedgen.grammars.regex_tree import Alternatives, Loop, Tree, alternatives, loop, serial
 from guidedgen.limits import Limits
 
@@ -124,9 +125,12 @@ class RegexParser:
         if high is not None and high < low:
             raise self.error("the minimum of a repetition is above its maximum", place)
         self._limits.check("repeat", max(low, high or 0))
-        lazy = self.lazy_suffix(place) and self._keep_lazy and low != high
-        build = Loop if self._in_order else loop
-        group.parts[-1] = build(group.parts[-1], low, high, place, lazy=lazy)
+        if self.possessive_suffix():
+            group.parts[-1] = self.atomic(Loop(group.parts[-1], low, high, place), place)
+        else:
+            lazy = self.lazy_suffix(place) and self._keep_lazy and low != high
+            build = Loop if self._in_order else loop
+            group.parts[-1] = build(group.parts[-1], low, high, place, lazy=lazy)
         group.sealed = "multiple repeat"
 
     def quantifier(self) -> tuple[int, int | None] | None:
@@ -144,6 +148,22 @@ class RegexParser:
     def lazy_suffix(self, place: int) -> bool:
         """Read what may follow a quantifier and tell whether it made it lazy; as a whole match that says the same."""
         return self.accept("?")
+
+    def possessive_suffix(self) -> bool:
+        """Read what may follow a quantifier and tell whether it gives nothing back."""
+        return False
+
+    def atomic(self, tree: Tree, place: int) -> Tree:
+        """Return what takes what `tree` takes at first, whatever follows.
+
+        Raises:
+            UnsupportedFeature: what that is is not said by what follows each part of it.
+        """
+        found = atomic(tree, place)
+        if found is None:
+            what = "an atomic group or possessive quantifier around what can match in several ways"
+            raise self.unsupported(what, place, hint="Use a plain group or quantifier, or say by (?!...) what follows.")
+        return found
 
     def open_group(self) -> None:
         """Read the beginning of a group and call `push` (or `add`, for one without a body)."""

@@ -52,6 +52,9 @@ _LOOKS: Final = (("=", False, False), ("!", True, False), ("<=", False, True), (
 # Plain integers: the enum's operators would dominate the time for long patterns.
 _A, _I, _M, _S, _U, _X = (int(flag) for flag in (re.A, re.I, re.M, re.S, re.U, re.X))
 _FLAG_OF: Final = {"a": _A, "i": _I, "m": _M, "s": _S, "u": _U, "x": _X}
+_NO_REFERENCES: Final = "Write out what the group can be, as in \"[^\"]*\"|'[^']*': what was read is not remembered."
+_NO_CLASSES: Final = r"Patterns are those of Python's re, which has no \p{...}: [^\W\d_] is any letter, \d any digit."
+_HINTS: Final = {rf"bad escape \{letter}": _NO_CLASSES for letter in "pP"}
 # Since Python 3.14, \B holds in an empty text.
 _NO_BOUNDARY_IN_EMPTY_TEXT: Final = sys.version_info >= (3, 14)
 
@@ -77,7 +80,7 @@ def parse_python(pattern: str, limits: Limits, *, keep_lazy: bool = False, in_or
             warnings.simplefilter("ignore")
             compiled = re.compile(pattern)
     except re.error as error:
-        raise syntax_error(pattern, error.msg, error.pos or 0) from None
+        raise syntax_error(pattern, error.msg, error.pos or 0, hint=_HINTS.get(error.msg)) from None
     except OverflowError:
         raise LimitExceeded("repeat", limits.repeat, "a count of the pattern is beyond what re reads") from None
     except RecursionError:
@@ -133,10 +136,8 @@ class _PythonParser(RegexParser):
             return low, low
         return low, int(found[3]) if found[3] else None
 
-    def lazy_suffix(self, place: int) -> bool:
-        if sys.version_info >= (3, 11) and self.accept("+"):
-            raise self.unsupported("a possessive quantifier", place, hint="Use the plain quantifier.")
-        return self.accept("?")
+    def possessive_suffix(self) -> bool:
+        return sys.version_info >= (3, 11) and self.accept("+")
 
     def open_group(self) -> None:
         start = self.place
@@ -146,11 +147,12 @@ class _PythonParser(RegexParser):
         elif self.accept("#"):
             self.until(")", start)
         elif self.accept("P="):
-            raise self.unsupported(f"the backreference to group {self.until(')', start)!r}", start)
+            what = f"the backreference to group {self.until(')', start)!r}"
+            raise self.unsupported(what, start, hint=_NO_REFERENCES)
         elif self.accept("("):
             raise self.unsupported("a conditional group", start, hint="Write out both cases as alternatives.")
         elif self.accept(">"):
-            raise self.unsupported("an atomic group", start, hint="Use (?:...).")
+            self.push(lambda body: self.atomic(body, start), start)
         elif not self._look_around(start):
             self.place = start
             self._flag_group(start)
@@ -198,7 +200,7 @@ class _PythonParser(RegexParser):
         if octal is not None:
             return self.fold(CharSet.single(int(octal[0], 8)))
         if char in "123456789":
-            raise self.unsupported("a backreference", start)
+            raise self.unsupported("a backreference", start, hint=_NO_REFERENCES)
         return self.item_set(self._escaped(start))
 
     def _position(self, char: str, start: int) -> Tree:

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 from guidedgen.errors import LimitExceeded
 from guidedgen.grammars import char_regex as cr
 from guidedgen.grammars import ir
+from guidedgen.grammars.looking_back import places_looking_back
 from guidedgen.grammars.regex_assertions import without_tests
 from guidedgen.grammars.regex_ecma import parse_ecma
 from guidedgen.grammars.regex_parser import unsupported_error
@@ -76,7 +77,7 @@ def parse_terminal(pattern: str, *, limits: Limits = _DEFAULT_LIMITS, at_end: bo
             plain where a lazy quantifier stops.
     """
     tree = parse_python(pattern, limits, keep_lazy=True)
-    for places, what in ((edge_tests(tree, left=True), "before"), (edge_tests(tree, left=False), "after")):
+    for places, what in ((places_looking_back(tree), "before"), (edge_tests(tree, left=False), "after")):
         if places and not (at_end and what == "after"):
             hint = "Say in the grammar what may stand there."
             raise unsupported_error(pattern, f"a test of the text {what} the terminal", min(places), hint=hint)

@@ -43,11 +43,15 @@ class LookAhead:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LookBehind:
-    """The text before ends (or does not) with `inner`, which is not just one character."""
+    """The text before ends (or does not) with `inner`, which is not just one character.
+
+    `since`: texts from the beginning of the match after which it does, where that is known; None: any that end so.
+    """
 
     inner: Tree
     negative: bool
     place: int
+    since: cr.Regex | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,6 +102,8 @@ def save(constraint: GrammarConstraint, path: str | Path) -> None:
                 raise TypeError("finished texts are checked outside of the masks")
             if constraint.has_captures:
                 raise TypeError("captures are read with the grammar's text, which is not saved")
+            if constraint.reads_rules:
+                raise TypeError("temperatures are read with the grammar's rules, which are not saved")
             if constraint.is_dynamic:
                 raise TypeError("its dynamic terminals are functions")
         table_file.write(Path(path), header, table)

@@ -21,7 +21,7 @@ from guidedgen.grammars import choices, ir, lark_lalr, lark_text, regex_text
 from guidedgen.grammars.combining import Combinable
 from guidedgen.grammars.json_schema import Options, translate_schema
 from guidedgen.grammars.json_schema.bounds import Bounds
-from guidedgen.grammars.json_schema.keywords import draft_named
+from guidedgen.grammars.json_schema.keywords import KEYWORDS, draft_named
 from guidedgen.grammars.json_schema.native_compile import Reading, form_of
 from guidedgen.grammars.json_schema.values import parse_json
 from guidedgen.grammars.json_schema.whitespace import Indent, Whitespace
@@ -30,6 +30,7 @@ from guidedgen.grammars.lark_lalr import Indentation
 from guidedgen.grammars.lark_notes import lark_notes
 from guidedgen.grammars.lark_rules import given_terminals
 from guidedgen.grammars.python_types import TypeSpec
+from guidedgen.grammars.text_source import check_texts, refuse_file
 from guidedgen.grammars.translation import Form, Spec, Translation
 from guidedgen.limits import Limits
 
@@ -68,7 +69,10 @@ class Regex(Translated):
     def translate(self, limits: Limits) -> Translation:
         """Raises `GrammarSyntaxError` for an invalid pattern, `UnsupportedFeature` for one that is not regular."""
         if not isinstance(self.pattern, str):
-            raise CompileError(f"a pattern must be a string, not {type(self.pattern).__name__}")
+            raise CompileError(
+                f"a pattern must be a string, not {type(self.pattern).__name__}",
+                hint="Of a compiled pattern give its .pattern.",
+            )
         if self.syntax not in ("python", "ecma"):
             raise CompileError(f"the syntax {self.syntax!r} is not known", hint='Use "python" or "ecma".')
         limits.check("schema_bytes", len(self.pattern))
@@ -149,6 +153,7 @@ class Lark(Translated):
         indent: for LALR, where blocks are told by indentation.
         terminals: what terminals stand for that the grammar names with `%declare`: lists of texts, specs or types.
         json: options of `JsonSchema` for the texts of `%json`.
+        import_paths: folders in which `%import` looks before lark's own library.
         about: what its texts are, in a few words: models are told this instead of the grammar's text.
     """
 
@@ -159,12 +164,12 @@ class Lark(Translated):
     indent: Indentation | None = field(default=None, kw_only=True)
     terminals: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
     json: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    import_paths: tuple[str, ...] = field(default=(), kw_only=True)
     about: str | None = field(default=None, kw_only=True, compare=False)
 
     def translate(self, limits: Limits) -> Translation:
         """Raises `GrammarSyntaxError` with line and column, and `UnsupportedFeature`."""
-        if not all(isinstance(given, str) for given in (self.text, self.start)):
-            raise CompileError("a Lark grammar and the name of its start rule must be strings")
+        check_texts("a Lark grammar", self.text, self.start)
         limits.check("schema_bytes", len(self.text))
         from guidedgen.grammars.embedding import node_of  # late: what stands in a grammar may be any spec
 
@@ -178,31 +183,50 @@ class Lark(Translated):
             self.text,
             start=self.start,
             lexer=self._earley_lexer(),
+            import_paths=self.import_paths,
             limits=limits,
             terminals=given,
             json=json,
         )
-        notes = functools.partial(lark_notes, self.text, grammar, start=self.start, limits=limits)
+        notes = functools.partial(
+            lark_notes, self.text, grammar, start=self.start, import_paths=self.import_paths, limits=limits
+        )
         return Translation(grammar=grammar, notes=notes)
 
     def _lalr(self, limits: Limits, given: Mapping[str, ir.Node], json: ir.JsonText) -> Translation:
         lexer = self._lalr_lexer()
         node = lark_lalr.parse(
-            self.text, start=self.start, lexer=lexer, indent=self.indent, limits=limits, terminals=given, json=json
+            self.text,
+            start=self.start,
+            lexer=lexer,
+            indent=self.indent,
+            import_paths=self.import_paths,
+            limits=limits,
+            terminals=given,
+            json=json,
         )
-        return Translation(grammar=node, captured=self._captured(lexer, limits, given, json))
+        return Translation(grammar=node, rules=self._rules(lexer, limits, given, json))
 
-    def _captured(
+    def _rules(
         self, lexer: LalrLexer, limits: Limits, given: Mapping[str, ir.Node], json: ir.JsonText
     ) -> ir.Grammar | None:
-        """The rules as they stand: what of a text that the automaton takes was read by which of them."""
-        if not lark_lalr.has_captures(self.text):
+        """The rules as they stand: what of a text that the automaton takes is read by which of them."""
+        told = lark_lalr.told_by_rules(self.text)
+        if told is None:
             return None
         if self.indent is not None:
             hint = "Leave one of them out."
-            raise UnsupportedFeature("captures do not go with indentation", keyword="capture", hint=hint)
+            raise UnsupportedFeature(f"{told} does not go with indentation", keyword=told, hint=hint)
         read: lark_text.EarleyLexer = "basic" if lexer == "basic" else "dynamic"
-        return lark_text.parse(self.text, start=self.start, lexer=read, limits=limits, terminals=given, json=json)
+        return lark_text.parse(
+            self.text,
+            start=self.start,
+            lexer=read,
+            import_paths=self.import_paths,
+            limits=limits,
+            terminals=given,
+            json=json,
+        )
 
     def _lalr_lexer(self) -> LalrLexer:
         lexer = "contextual" if self.lexer == "auto" else self.lexer
@@ -266,6 +290,11 @@ class JsonSchema(Translated):
     max_string: int | None = field(default=None, kw_only=True)
     max_items: int | None = field(default=None, kw_only=True)
     _closed: ClassVar[bool] = False  # an object that declares properties takes no others
+
+    def __post_init__(self) -> None:
+        refuse_file(self.schema, "a schema")
+        if isinstance(self.schema, type):
+            raise CompileError(f"{self.schema!r} is a type, not a schema", hint="Give the type itself as output.")
 
     def translate(self, limits: Limits) -> Translation:
         """Raises every kind of `CompileError`, with a JSON pointer, and `LimitExceeded`."""
@@ -361,7 +390,7 @@ def spec_of(output: Any) -> Spec[Any] | None:
     if isinstance(output, Spec) and not isinstance(output, type):  # many times slower: looks for each member
         return output
     if isinstance(output, Mapping):
-        return JsonSchema(dict(output))
+        return _spec_of_dict(output)
     if isinstance(output, list | tuple):
         return _spec_of_list(output)
     return _annotated_spec(output) or TypeSpec(output)
@@ -374,6 +403,17 @@ def _annotated_spec(output: Any) -> Spec[Any] | None:
     if len(found) > 1:
         raise CompileError(f"{output!r} carries several specs", hint="Leave one.")
     return found[0] if found else None
+
+
+def _spec_of_dict(output: Mapping[str, Any]) -> JsonSchema:
+    """A JSON Schema; not a dict of types or of examples, under which any JSON text would be valid."""
+    typed = [name for name, value in output.items() if isinstance(value, type) or get_origin(value) is not None]
+    if typed or (output and not KEYWORDS.keys() & output.keys()):
+        raise CompileError(
+            f"a dict as output type is a JSON Schema, but {typed[0] if typed else next(iter(output))!r} in it is not",
+            hint="Declare fields in a TypedDict, a dataclass or a pydantic model.",
+        )
+    return JsonSchema(dict(output))
 
 
 def _spec_of_list(options: Sequence[Any]) -> Spec[Any]:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _LARGE: Final = 2_000  # characters of a text from which on it is worth a file
 _LARGEST_FILE: Final = 64 * 2**20
 _FOLDER_LIMIT: Final = 256 * 2**20
-# Files that may change, and captures, which need the grammar itself.
-_NOT_KEPT: Final = re.compile(r"%import\s+(?!(?:common|python|unicode|lark)\b)|\b(?:stop_)?capture\b")
+# Files that may change; captures and temperatures, which need the grammar itself.
+_NOT_KEPT: Final = re.compile(r"%import\s+(?!(?:common|python|unicode|lark)\b)|\b(?:(?:stop_)?capture|temperature)\b")
 _logger = logging.getLogger(__name__)
 
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from guidedgen.errors import SavedConstraintError
 from guidedgen.kernel.table import GrammarTable
 
-VERSION: Final = 1
+VERSION: Final = 2
 _MAGIC: Final = b"ggtable\n"
 _AGAIN: Final = "Compile and save it again."
 _LEAD: Final = struct.Struct("<8sIQ32s")

@@ -8,8 +8,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Final
 
-from guidedgen.errors import GrammarSyntaxError
+from guidedgen.errors import CompileError, GrammarSyntaxError
+
+_FILE_NAME: Final = re.compile(r"[^\s\"'{}:]{1,250}\.(json|lark|gbnf|ebnf|bnf|txt)")
 
 
 class Source:
@@ -61,6 +65,20 @@ class Source:
     def line_and_column(self, offset: int) -> tuple[int, int]:
         """The 1-based line and column of an offset."""
         return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
+
+
+def refuse_file(given: object, kind: str) -> None:
+    """Refuse a path, or the name of a file, where the text of one is wanted. Raises `CompileError`."""
+    if isinstance(given, PurePath) or (isinstance(given, str) and _FILE_NAME.fullmatch(given)):
+        hint = f"Give its text: Path({str(given)!r}).read_text()."
+        raise CompileError(f"{str(given)!r} is the name of a file, not {kind}", hint=hint)
+
+
+def check_texts(kind: str, text: object, start: object) -> None:
+    """Refuse a grammar, or the name of its start rule, that is no text. Raises `CompileError`."""
+    refuse_file(text, kind)
+    if not (isinstance(text, str) and isinstance(start, str)):
+        raise CompileError(f"{kind} and the name of its start rule must be strings", hint="Give the grammar's text.")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -22,8 +22,8 @@ class Translation:
     """A grammar, what it enforces, and the pointer of its root where it came from a schema.
 
     `check` says what is wrong with a complete text, where the grammar alone does not decide that (None: nothing is).
-    `notes` makes further entries of the report, when somebody asks for it. `captured` is the grammar that says what
-    captures of a text are, where `grammar` does not know (None: it does).
+    `notes` makes further entries of the report, when somebody asks for it. `rules` is the grammar that says what
+    captures and temperatures of a text are, where `grammar` does not know (None: it does).
     """
 
     grammar: ir.Grammar
@@ -31,7 +31,7 @@ class Translation:
     root: str | None = None
     check: Callable[[str], str | None] | None = None
     notes: Callable[[], tuple[Entry, ...]] = tuple
-    captured: ir.Grammar | None = None
+    rules: ir.Grammar | None = None
 
     def full_report(self) -> Report:
         """The report with the notes."""
@@ -48,14 +48,14 @@ class Form:
         report: reads what is enforced; called when somebody asks for it first.
         check: as in `Translation`.
         grammar: what was compiled; None where it was no grammar.
-        captured: as in `Translation`.
+        rules: as in `Translation`.
     """
 
     compiled: Compiled
     report: Callable[[], Report] = Report
     check: Callable[[str], str | None] | None = None
     grammar: ir.Grammar | None = None
-    captured: ir.Grammar | None = None
+    rules: ir.Grammar | None = None
 
 
 @runtime_checkable

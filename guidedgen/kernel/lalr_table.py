@@ -3,7 +3,8 @@
 `FIELDS` names the header's numbers, `sections` the lists with their lengths. Lists of lists are one list of all entries
 and the offsets at which each begins (`action_first[s]` to `action_first[s + 1]` are the actions of state s). Numbers of
 terminals: `terminals` is the end of the text. Right sides hold terminals, and -1 - n for nonterminal n. `resolved` are
-the rules that lost a conflict somewhere.
+the rules that lost a conflict somewhere. With `way`, scanners tell what they read in place of an order: of each
+terminal the TERMINAL symbols of its texts, -1 - symbol where these are ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Ints = NDArray[np.int32]
 FIELDS: Final = (
     *("states", "terminals", "nonterminals", "rules", "start", "end"),
     *("newline", "indent", "dedent", "tab", "deepest", "resolved", "ignored", "opening", "closing"),
-    *("bodies", "actions", "gotos", "kernels", "scanners", "order", "owners"),
+    *("bodies", "actions", "gotos", "kernels", "scanners", "order", "owners", "ways"),
 )
 
 
@@ -52,6 +53,8 @@ def sections(header: Mapping[str, int]) -> dict[str, int]:
         "order": header["order"],
         "owner_first": header["order"] + 1,
         "owner": header["owners"],
+        "way_first": header["order"] + 1,
+        "way": header["ways"],
     }
 
 
@@ -95,7 +98,7 @@ def _check(header: Mapping[str, int], lists: Mapping[str, Ints]) -> None:
     states, terminals, rules = header["states"], header["terminals"], header["rules"]
     nonterminals = header["nonterminals"]
     firsts = {"rule": "body", "action": "action", "goto": "goto", "kernel": "kernel_rule"}
-    for name, entries in (*firsts.items(), ("order", "order"), ("owner", "owner")):
+    for name, entries in (*firsts.items(), ("order", "order"), ("owner", "owner"), ("way", "way")):
         first = lists[f"{name}_first"]
         ordered = first[0] == 0 and first[-1] == len(lists[entries]) and bool((np.diff(first) >= 0).all())
         _require(bool(ordered), f"{name}_first", "does not divide its list")

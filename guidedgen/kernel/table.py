@@ -50,7 +50,8 @@ a text of its own: to the terminals in it, its end is that of the whole text. (W
 front of it tracks is decided, that is not so: then it is read as any other RULE.) Two bytes that are in no text stand
 in `tracked` for ends, of the terminal (0xFE) and of the bytes that follow (0xFF): with w 0xFE v, the bytes from the end
 of a text w do not begin with v, and with w 0xFF, a text w is not the last one. A third, 0xFC, keeps terminals apart:
-one that tracks 0xFC k does not follow straight behind a text w of one that tracks w 0xFC k.
+one that tracks 0xFC k does not follow straight behind a text w of one that tracks w 0xFC k, and one that tracks 0xFC
+alone only begins behind one that tracks w 0xFC k for some k.
 """
 
 from __future__ import annotations

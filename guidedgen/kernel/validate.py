@@ -160,11 +160,16 @@ def _check_lalr(table: GrammarTable, row: int) -> Rows:
     _require_edges("symbols", edges, (edges[:, 1] >= 0) & (edges[:, 1] < row), "a child must come first")
     known = np.isin(table.symbols[symbols, 0], [SymOp.TERMINAL, SymOp.RULE])
     _require_edges("symbols", edges, known, "a terminal of an automaton is no TERMINAL, and no RULE")
+    ways = np.maximum(lists["way"], -1 - lists["way"])
+    told = np.stack([np.full(len(ways), row), ways.astype(np.int64)], axis=1)
+    _require_edges("symbols", told, told[:, 1] < row, "a child must come first")
+    texts = table.symbols[ways, 0] == SymOp.TERMINAL
+    _require_edges("symbols", told, texts, "what a scanner reads is no TERMINAL")
     names = lists["nonterminal_symbol"]
     _require(
         "symbols", np.array([bool(((names >= 0) & (names < row)).all())]), "a name must come first", np.array([row])
     )
-    return edges
+    return np.concatenate([edges, told])
 
 
 def _check_unordered(

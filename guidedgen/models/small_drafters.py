@@ -20,6 +20,8 @@ from guidedgen.models.loading import load, quiet_library
 from guidedgen.models.precision import WEIGHTS, choose_dtype
 from guidedgen.models.transformers_adapter import TransformersModel
 
+_FEW_BITS = "few bits "
+
 _loaded: WeakKeyDictionary[LanguageModel, dict[tuple[str, int], TransformersModel]] = WeakKeyDictionary()
 """By the model that is drafted for, as long as that lives."""
 
@@ -53,6 +55,20 @@ def load_drafter(model: LanguageModel, *, weights: str = "dense") -> Transformer
     return known[key]
 
 
+def drafter_in_memory(model: LanguageModel) -> LanguageModel | None:
+    """The drafter of a model where it was loaded before."""
+    return _in_memory(model, "dense")
+
+
+def few_bits_in_memory(model: LanguageModel, weights: str) -> LanguageModel | None:
+    """The model with weights of few bits, where it was loaded before."""
+    return _in_memory(model, _FEW_BITS + weights)
+
+
+def _in_memory(model: LanguageModel, kind: str) -> LanguageModel | None:
+    return next((other for (own, _), other in _loaded.get(model, {}).items() if own == kind), None)
+
+
 def load_few_bits(model: LanguageModel, weights: str) -> LanguageModel:
     """The same model with weights of few bits; loaded once.
 
@@ -68,7 +84,7 @@ def load_few_bits(model: LanguageModel, weights: str) -> LanguageModel:
             f"{model.info.name} is in {model.info.dtype} already. Load it with dtype='auto' to draft for it."
         )
     known = _loaded.setdefault(model, {})
-    key = f"few bits {weights}", 0
+    key = _FEW_BITS + weights, 0
     if key not in known:
         known[key] = load(model.info.name, device=model.info.device, dtype=weights)
     return known[key]

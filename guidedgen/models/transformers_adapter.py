@@ -84,24 +84,17 @@ class TransformersModel:
         backend, backend_name, abilities = _choose(model, name, weights, lean=lean, native=native)
         if kept == "int8":
             _keep_codes(backend, name)
-        context, shortened = _context_length(model.config.get_text_config())
-        reasons = [reason for reason in (abilities.reason, shortened) if reason]
-        info = ModelInfo(
-            name=name,
-            logits_size=vocabulary.size,
-            context_length=context,
-            device=str(model.device),
-            dtype=weights if weights != "dense" else str(model.dtype).removeprefix("torch."),
-            tree=abilities.tree,
-            batch=abilities.batch,
-            layers=abilities.layers,
+        info = replace(
+            _facts(model, abilities, name=name, logits=vocabulary.size),
             sublayers=bool(abilities.layers) and getattr(backend, "sublayers", False),
             watches=getattr(backend, "watches", False),
             selects=getattr(backend, "selects", False),
-            reason="; ".join(reasons) or None,
-            approximate="keys and values in eight bits" if kept == "int8" else None,
             forward=backend_name,
         )
+        if weights != "dense":
+            info = replace(info, dtype=weights)
+        if kept == "int8":
+            info = replace(info, approximate="keys and values in eight bits")
         _log.info("%s: %s forward", name, backend_name)
         return TransformersModel(
             backend, info=info, vocabulary=vocabulary, tokenizer=tokenizer, backend_name=backend_name
@@ -226,6 +219,23 @@ def _plain(model: Any, name: str, test: SelfTest, reason: str | None) -> tuple[B
         )
     why = f"plain decoding only, one sequence at a time: {reason}"
     return backend, "plain", Abilities(plain=True, batch=False, tree=False, reason=why)
+
+
+def _facts(model: Any, abilities: Abilities, *, name: str, logits: int) -> ModelInfo:
+    """What the model and its self-test say, whichever backend serves."""
+    context, shortened = _context_length(model.config.get_text_config())
+    reasons = [reason for reason in (abilities.reason, shortened) if reason]
+    return ModelInfo(
+        name=name,
+        logits_size=logits,
+        context_length=context,
+        device=str(model.device),
+        dtype=str(model.dtype).removeprefix("torch."),
+        tree=abilities.tree,
+        batch=abilities.batch,
+        layers=abilities.layers,
+        reason="; ".join(reasons) or None,
+    )
 
 
 def _keep_codes(backend: Backend, name: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import guidedgen as gg
-from guidedgen import cli, demo
+from guidedgen import api, cli, demo
 from guidedgen.models import tiny
 
 Script = Callable[..., tuple[gg.Model, Any]]
@@ -34,7 +34,7 @@ def run(script: Script, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def command(*arguments: object, answer: Any = TEXT, stdin: str | None = None) -> Any:
         model, language_model = script(answer)
-        monkeypatch.setattr(cli, "_load", lambda *_: model)
+        monkeypatch.setattr(api, "load", lambda *_, **__: model)
         result = CliRunner().invoke(cli.app, list(map(str, arguments)), input=stdin)
         result.prompts = language_model.tokenizer.prompts
         return result
@@ -274,7 +274,7 @@ def test_the_version(run: Any) -> None:
 
 def test_costs_of_rows_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUIDEDGEN_CACHE", str(tmp_path))
-    monkeypatch.setattr(cli, "_load", lambda *_: SimpleNamespace(language_model=tiny.load("llama")))
+    monkeypatch.setattr(api, "load", lambda *_, **__: SimpleNamespace(language_model=tiny.load("llama")))
     measured = CliRunner().invoke(cli.app, ["models", "costs", "tiny", "--json"])
     table = json.loads(measured.stdout)
     assert table["rows"][0] == 1

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 import guidedgen as gg
-from guidedgen import cli
+from guidedgen import api, cli
 from guidedgen.errors import CompileError
 from guidedgen.meter import Note, field_reports
 from guidedgen.sampler.sequence import TokenRecord
@@ -143,7 +143,7 @@ def test_rules_of_an_unfinished_text_cannot_be_told(script: Script) -> None:
 
 
 def test_the_command_line_prints_it(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_load", lambda *_: script("ab is 12")[0])
+    monkeypatch.setattr(api, "load", lambda *_, **__: script("ab is 12")[0])
     run = CliRunner().invoke(cli.app, ["generate", "?", "--regex", "[a-z]+ is [0-9]+", "--report"])
     assert run.stdout == "ab is 12\n"
     assert "damage" in run.stderr
@@ -154,8 +154,20 @@ def test_the_command_line_prints_it(script: Script, monkeypatch: pytest.MonkeyPa
     assert "report" not in json.loads(CliRunner().invoke(cli.app, ["generate", "?", "--json"]).stdout)
 
 
+@pytest.mark.parametrize("stream", [[], ["--stream"]])
+def test_the_command_line_prints_what_the_strategy_chose(
+    stream: list[str], script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_load", lambda *_: script("ab is 12")[0])
+    command = ["generate", "?", "--regex", "[a-z]+ is [0-9]+", "--strategy", "auto", *stream]
+    assert "strategy: drafts what promises most" in CliRunner().invoke(cli.app, [*command, "--report"]).stderr
+    assert "strategy:" not in CliRunner().invoke(cli.app, command).stderr
+    *_, done = CliRunner().invoke(cli.app, [*command, "--report", "--json"]).stdout.splitlines()
+    assert json.loads(done)["notes"][0].startswith("drafts what promises most")
+
+
 def test_the_command_line_streams_it(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_load", lambda *_: script("[1, 2]")[0])
+    monkeypatch.setattr(api, "load", lambda *_, **__: script("[1, 2]")[0])
     command = ["generate", "?", "--type", "builtins:list[int]", "--stream"]
     lines = [
         json.loads(line)

@@ -101,3 +101,19 @@ def test_samples_of_a_real_model(model: gg.Model) -> None:
     result = model.generate("Name a colour.", gg.Regex("[a-z]{3,8}"), n=3, temperature=1.0, seed=5)
     assert [len(value) in range(3, 9) for value in result.values] == [True] * 3
     assert len(set(result.values)) > 1
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Name three colours.",
+        "List the planets of the solar system.",
+        "Name some fruits.",
+        "Extract the names: Anna met Bob and Carla in Paris.",
+        "Which languages are spoken in Switzerland?",
+    ],
+)
+def test_a_list_of_texts_is_not_left_empty(model: gg.Model, prompt: str) -> None:
+    found = model(prompt, list[str], max_tokens=60)
+    assert found
+    assert all(text.strip() for text in found)

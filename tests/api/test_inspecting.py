@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import guidedgen as gg
-from guidedgen import cli, inspect_command
+from guidedgen import api, cli
 from guidedgen.models import tiny
 
 
@@ -43,7 +43,7 @@ def test_spans_by_name(model: gg.Model) -> None:
 
 @pytest.fixture
 def run(model: gg.Model, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(inspect_command, "_load", lambda *_: model)
+    monkeypatch.setattr(api, "load", lambda *_, **__: model)
     return lambda *arguments: CliRunner().invoke(cli.app, ["inspect", *map(str, arguments)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -12,7 +13,7 @@ from guidedgen.decoders import Plain, Speculative
 from guidedgen.decoders.base import Strategy
 from guidedgen.decoders.drafters import DRAFTERS, ModelDrafter
 from guidedgen.decoders.verifiers import VERIFIERS
-from guidedgen.errors import UnsupportedFeature
+from guidedgen.errors import CompileError, UnsupportedFeature
 from guidedgen.sampler.sampler import Sampler
 from guidedgen.sampler.settings import Sampling
 from guidedgen.testing import byte_vocabulary, check_constraint
@@ -96,6 +97,72 @@ def test_saved_constraints_keep_temperatures(tmp_path: Path) -> None:
     assert temperature_of(state) == 1.5
 
 
-def test_json_takes_the_temperature_of_the_generation() -> None:
-    with pytest.raises(UnsupportedFeature, match="JSON"):
-        gg.compile(gg.Lark("start: value\nvalue[temperature=0.2]: %json {}"), byte_vocabulary())
+VALUES = """
+start: "n" value | "x" value note
+value[temperature=0.2]: %json {"type": "array", "items": {"type": "boolean"}}
+note[temperature=0.9]: /[a-z]/
+"""
+
+
+@pytest.mark.parametrize("parser", ["earley", "lalr"])
+def test_json_is_drawn_at_the_temperature_of_its_rule(kernel: str, parser: Literal["earley", "lalr"]) -> None:
+    state = gg.compile(gg.Lark(VALUES, parser=parser), byte_vocabulary(), implementation=kernel).start()
+    heats = []
+    for byte in b"x[true]":
+        heats.append(temperature_of(state))
+        after = state.advance(byte)
+        assert after is not None
+        state = after
+    assert [*heats, temperature_of(state)] == [None, *6 * [0.2], 0.9]
+
+
+STATEMENTS = """
+start: statement+
+statement: NAME "=" value ";" | "if" NAME block
+block[temperature=0.3]: "{" statement+ "}"
+value[temperature=1.5]: NAME | NUMBER
+NAME: /[a-z]+/
+NUMBER: /[0-9]+/
+%ignore " "
+"""
+
+
+@pytest.mark.parametrize("lexer", ["contextual", "basic"])
+def test_an_automaton_knows_the_temperatures_of_its_rules(kernel: str, lexer: Literal["contextual", "basic"]) -> None:
+    """They are those that the rules would have by themselves."""
+    grammars = [gg.Lark(STATEMENTS, parser="lalr", lexer=lexer), gg.Lark(STATEMENTS)]
+    states = [gg.compile(grammar, byte_vocabulary(), implementation=kernel).start() for grammar in grammars]
+    seen = []
+    for byte in b"a=b; if c {d=12;} e=f;":
+        assert len({temperature_of(state) for state in states}) == 1
+        seen.append(temperature_of(states[0]))
+        following = [state.advance(byte) for state in states]
+        states = [state for state in following if state is not None]
+        assert len(states) == 2
+    assert set(seen) == {None, 0.3, 1.5}
+
+
+def test_laws_of_an_automaton_with_temperatures(kernel: str) -> None:
+    vocabulary = byte_vocabulary([b"a=", b"if ", b";}"])
+    constraint = gg.compile(gg.Lark(STATEMENTS, parser="lalr"), vocabulary, implementation=kernel)
+    check_constraint(constraint, vocabulary, walks=1, length=5)
+
+
+def test_temperatures_of_an_automaton_are_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedFeature, match="temperatures"):
+        gg.compile(gg.Lark(STATEMENTS, parser="lalr"), byte_vocabulary()).save(tmp_path / "saved")
+
+
+BLOCKS = 'start: x A I x D\nx[temperature=0.5]: "a"\nA: /\\n */\n%declare I D'
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ('start: A x\nx[temperature=0.5]: "a"\n%declare A', {"terminals": {"A": lambda text: ["b"]}}, "functions"),
+        (BLOCKS, {"indent": gg.Indentation(newline="A", indent="I", dedent="D")}, "indent"),
+    ],
+)
+def test_what_does_not_go_with_temperatures_of_an_automaton(text: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(CompileError, match=message):
+        gg.compile(gg.Lark(text, parser="lalr", **options), byte_vocabulary())

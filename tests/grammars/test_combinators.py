@@ -1,3 +1,5 @@
+"""Specs inside specs: texts and values of combinations, their laws, and random ones against regular expressions."""
+
 from __future__ import annotations
 
 import functools

@@ -1,3 +1,5 @@
+"""Dates, times and date-times in ranges, against Python's `datetime`."""
+
 from __future__ import annotations
 
 import datetime as dt

@@ -172,7 +172,6 @@ def test_captures_of_rules_with_limits() -> None:
 @pytest.mark.parametrize(
     ("grammar", "terminals", "match"),
     [
-        ('start: x\nx[temperature=0.5]: "a"', {}, r"has a temperature.*parser=\"earley\""),
         ('start: "a"\n%ignore I\nI: " " & /./', {}, r"%ignore of a terminal with & or ~"),
         ('start: "a" X\n%declare X', {"X": gg.Repeat("b", min=0, max=2)}, r"X may be empty"),
         ('start: "a" X\n%declare X', {"X": gg.Lark('start: "b"', parser="lalr")}, r"LALR grammar within another"),

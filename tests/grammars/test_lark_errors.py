@@ -83,7 +83,7 @@ def test_other_syntax_errors_have_a_type(text: str) -> None:
         ('start: A\n%declare B\nA: B "x"', "declare'd terminal"),
         ("start: rule\n%declare rule", "rule 'rule' is declared"),
         ("start: A\nA: /(a)\\1/", "terminal A: regular expression '(a)\\\\1', column 4: a backreference"),
-        ("start: A\nA: /(?<=ab)c/", "terminal A: regular expression '(?<=ab)c', column 1: a test of the text before"),
+        ("start: A\nA: /(?<=ab)c?/", "terminal A: regular expression '(?<=ab)c?', column 1: a test of the text before"),
         (
             "start: A\nA: /(?:a|ab)+(?=a)/",
             "terminal A: regular expression '(?:a|ab)+(?=a)', column 10: a test of what must follow",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import lark
 import pytest
@@ -317,20 +316,3 @@ def test_a_keyword_that_no_word_stands_before(kernel: str) -> None:
     for text in ("1 of 2", "1of 2", "1 of2", "of", "of of", "1 2"):
         assert accepts(compiled, text.encode()) == parses(parser, text)
     check_constraint(gg.compile(gg.Lark(KEYWORDS), BYTES, implementation=kernel), BYTES)
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "message"),
-    [
-        ("start: A\nA: /(?<=a)b/", {}, "needs a text before it, and may begin the text"),
-        ('start: "a" A\nA: /(?<=ba)b/', {}, "a test of the text before the terminal"),
-        ('start: "a" A\nA: /\\bb/', {"lexer": "basic"}, "which this lexer does not enforce"),
-        ('start: "a" A\nA: /\\bb/', {"lexer": "dynamic_complete"}, "which this lexer does not enforce"),
-        ('start: "a" A\nA: /\\bb/', {"parser": "lalr"}, "which LALR lexers do not enforce"),
-        ("start: A %json {}\nA: /\\bb/", {}, "beside JSON"),
-    ],
-)
-def test_tests_of_the_text_before_that_are_refused(text: str, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(UnsupportedFeature, match=message) as caught:
-        gg.compile(gg.Lark(text, **options), BYTES)
-    assert caught.value.hint

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lark import Lark, LarkError
 
+import guidedgen as gg
 from guidedgen.errors import CompileError, UnsatisfiableSchema
 from guidedgen.grammars import ir, lark_text
+from guidedgen.testing import accepts as takes
 from tests.grammars.lark_samples import SAMPLES
-from tests.kernel.helpers import accepts, compile_grammar
+from tests.kernel.helpers import BYTES, accepts, compile_grammar
 
 
 def mutations(samples: list[str], count: int) -> list[str]:
@@ -149,3 +152,14 @@ def test_lint_names_what_is_not_used_or_odd() -> None:
         "terminal A matches the empty text, which lark's own Earley parser refuses",
     )
     assert lark_text.lint('start: "a"') == ()
+
+
+@pytest.mark.parametrize("parser", ["earley", "lalr"])
+def test_files_are_imported_from_given_folders(tmp_path: Path, parser: Literal["earley", "lalr"]) -> None:
+    (tmp_path / "units.lark").write_text('length: INT "mm"\n%import common.INT\n')
+    grammar = gg.Lark("start: length+\n%import units.length\n", parser=parser, import_paths=(str(tmp_path),))
+    assert takes(gg.compile(grammar, BYTES), "12mm3mm")
+    (tmp_path / "units.lark").write_text('length: INT "cm"\n%import common.INT\n')
+    assert takes(gg.compile(grammar, BYTES), "12cm")
+    with pytest.raises(gg.GrammarSyntaxError, match="import path"):
+        gg.compile(gg.Lark(grammar.text, parser=parser), BYTES)

@@ -1,3 +1,5 @@
+"""Integers and numbers in ranges, against exact arithmetic."""
+
 from __future__ import annotations
 
 import re

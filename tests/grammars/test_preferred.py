@@ -172,7 +172,7 @@ def test_tests_of_what_follows_are_obligations(pattern: str, letters: str) -> No
         assert taken(word, language, broken) == ([match[0]] if match else [])
 
 
-@pytest.mark.parametrize("pattern", [r"(?<=ab)c", r"\b[a-z]*", r"(?:a|b?)*c"])
+@pytest.mark.parametrize("pattern", [r"\b[a-z]*", r"(?:a|b?)*c"])
 def test_what_is_not_an_obligation_is_refused(pattern: str) -> None:
     with pytest.raises(UnsupportedFeature):
         preferred(pattern, limits=LIMITS)

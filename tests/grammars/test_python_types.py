@@ -1,3 +1,5 @@
+"""Python types as output: values, order, what masks leave to validation, and what is no type."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,3 +1,5 @@
+"""Specs: their texts and values, what stands for an output, and what is refused with which error."""
+
 from __future__ import annotations
 
 import enum

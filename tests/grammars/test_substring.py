@@ -1,3 +1,5 @@
+"""Excerpts of a source: their spans, against slices of the source, also of random and long ones."""
+
 from __future__ import annotations
 
 import copy

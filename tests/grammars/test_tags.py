@@ -1,3 +1,5 @@
+"""Free text with tags in it, against a definition by regular expressions; counts, order and markers."""
+
 from __future__ import annotations
 
 import itertools

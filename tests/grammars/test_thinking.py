@@ -1,3 +1,5 @@
+"""Thoughts before a value: where they end, how long they may be, and which markers models have."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,3 +1,5 @@
+"""Loading from folders, hub ids and files: what is missing or damaged is told."""
+
 from __future__ import annotations
 
 import json

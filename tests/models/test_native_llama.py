@@ -182,6 +182,19 @@ def test_threads_change_nothing(threads: int) -> None:
         torch.set_num_threads(1)
 
 
+def test_many_small_loops_come_to_an_end() -> None:
+    """Helpers that still look for pieces of one loop while the next is laid out take none of it, and lose none."""
+    native = NativeLlama(tiny.library_model("llama", layers=6))
+    step = chain(tokens(24), EMPTY, torch.arange(24))
+    store = native.new_store(24)
+    expected = native.forward(step, store)
+    torch.set_num_threads(2)
+    try:
+        assert all(torch.equal(native.forward(step, store), expected) for _ in range(300))
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_callers_on_several_threads_do_not_disturb_each_other() -> None:
     native = NativeLlama(wide_model())
     steps = [chain(tokens(10 + 7 * number, number), EMPTY, torch.arange(10 + 7 * number)) for number in range(3)]

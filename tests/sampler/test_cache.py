@@ -1,3 +1,5 @@
+"""The prefix cache: matches, forks, eviction, pins, and what an interruption leaves."""
+
 from __future__ import annotations
 
 from guidedgen.sampler.cache import Node, PrefixCache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,22 @@ def test_every_size_is_measured_and_costs_never_fall() -> None:
     assert set(model.sizes) == {1, 2, 5}
     assert table.medians[0] > 0
     assert list(table.medians) == sorted(table.medians)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_waiting_for_others_costs_one_thread_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more threads only the clock says what a forward takes."""
+    model = Counted()
+    forward = model.forward
+    pause = 0.05
+
+    def slow(rows: Rows, store: object) -> torch.Tensor:
+        time.sleep(pause)
+        return forward(rows, store)
+
+    monkeypatch.setattr(model, "forward", slow)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert (measured(model).medians[0] < pause) == (threads == 1)
 
 
 def test_a_model_without_trees_gets_chains() -> None:

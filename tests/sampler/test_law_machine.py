@@ -21,14 +21,18 @@ from guidedgen.models.base import LayerPlan, Rows, Segment
 from guidedgen.models.layer_walk import LayerWalk
 from guidedgen.models.transformers_adapter import TransformersModel
 from guidedgen.sampler import blocks, trees
+from guidedgen.sampler.coupled import Coupled
 from guidedgen.sampler.jobs import Part
 from guidedgen.sampler.quantised import Quantised
 from guidedgen.sampler.sampler import Sampler
+from guidedgen.sampler.selections import Channels, Pages, Selection
 from guidedgen.sampler.sequence import Sequence
 from guidedgen.sampler.slots import SlotAllocator
 from guidedgen.sampler.views import SinkWindow, TopTokens, View
+from tests.sampler.test_selections import Twin
 from tests.sampler.thinned import Thinned
 from tests.sampler.tokens import mixed as plainly_mixed
+from tests.sampler.tokens import some_tokens
 
 TOLERANCE = 1e-4
 CODED = ", int8"  # behind a family: keys and values in eight bits
@@ -37,7 +41,9 @@ LONGEST = 24
 LAYERS = 3
 TOKENS = st.integers(3, 6)  # few, so that prefixes are shared by chance
 PLANS = (LayerPlan(layers=(0, 2)), LayerPlan(exit=1))
-THIN = (SinkWindow(2, 5, 4), TopTokens(6, 4))
+CHANNELS = (((0, 3, 5), (1, 2, 7)), ((4, 5, 6), (0, 1, 2)), ((1, 3, 6), (2, 4, 5)))  # by layer and key head
+PICKING = (Pages(budget=4, page=2, parts=1, block=4), Channels(CHANNELS, budget=5, block=4))
+THIN = (SinkWindow(2, 5, 4), TopTokens(6, 4), *PICKING)
 
 
 @cache
@@ -58,8 +64,20 @@ def twin_of(family: str) -> Thinned:
     return Thinned(family.removesuffix(CODED), layers=LAYERS, coded=family.endswith(CODED))
 
 
+@cache
+def picking_twin_of(family: str) -> Twin:
+    return Twin(family, layers=LAYERS)
+
+
+@cache
+def coupled_of(family: str) -> Coupled:
+    return Coupled.calibrated(model_of(family), some_tokens(80), channels=2, bits=4, block=4)
+
+
 @lru_cache(maxsize=4096)
 def thinned(family: str, tokens: tuple[int, ...], view: Any, whole: int | None) -> torch.Tensor:
+    if isinstance(view, Pages | Channels):
+        return picking_twin_of(family).logits(tokens, view, whole or 0)[-1]
     return twin_of(family).logits(tokens, view, whole)[-1]
 
 
@@ -116,7 +134,7 @@ class Machine(RuleBasedStateMachine):
 
     family = "llama"
     slots = 500
-    cache: View | None = None
+    cache: View | Selection | None = None
     chunk = 5
 
     def close(self, actual: torch.Tensor, expected: torch.Tensor, *, rounded: bool = False) -> None:
@@ -208,6 +226,8 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.cache is None)
     @rule(seen=st.sampled_from([*PLANS, *THIN]), numbers=st.lists(st.integers(0, 99), min_size=1, max_size=3))
     def look(self, seen: Any, numbers: list[int]) -> None:
+        if seen in PICKING and self.family.endswith(CODED):
+            return  # refused: codes are read by the kernel alone
         self.check_view(seen, [self.pick(number) for number in numbers])
 
     def check_view(self, seen: Any, asked: list[Sequence]) -> None:
@@ -223,10 +243,11 @@ class Machine(RuleBasedStateMachine):
             self.close(row, wanted, rounded=slow is None)
 
     @precondition(lambda self: self.cache is None)
-    @rule(number=st.integers(0, 99))
-    def round(self, number: int) -> None:
+    @rule(number=st.integers(0, 99), words=st.booleans())
+    def round(self, number: int, words: bool) -> None:
         """A coarse view in passing: what it computes is not checked here, what it leaves behind is."""
-        self.view(Quantised(2, 4)).logits([self.pick(number)])
+        coarse = coupled_of(self.family) if words and not self.family.endswith(CODED) else Quantised(2, 4)
+        self.view(coarse).logits([self.pick(number)])
 
     @precondition(lambda self: self.views)
     @rule(number=st.integers(0, 99))
@@ -273,7 +294,7 @@ class Machine(RuleBasedStateMachine):
         assert all(node.pins == 0 for node in engine.full.cache._nodes())
 
 
-def machine(family: str, *, slots: int, forgets: View | None = None) -> type[Machine]:
+def machine(family: str, *, slots: int, forgets: View | Selection | None = None) -> type[Machine]:
     return type(f"Machine of {family}", (Machine,), {"family": family, "slots": slots, "cache": forgets})
 
 
@@ -294,12 +315,14 @@ def law(kind: type[Machine], examples: int, *phases: Phase) -> None:
     )
 
 
-CACHES: list[tuple[str, int, View | None]] = [
+CACHES: list[tuple[str, int, View | Selection | None]] = [
     ("llama", 500, None),
     ("llama", 64, None),
     ("gemma3", 500, None),
     ("llama", 500, TopTokens(6, 4)),
     ("gpt_oss", 40, SinkWindow(2, 6, 4)),
+    ("llama", 500, PICKING[0]),
+    ("gemma3", 500, PICKING[1]),
     ("llama, int8", 64, None),
     ("mistral, int8", 500, None),
     ("llama, int8", 500, TopTokens(6, 4)),
@@ -314,7 +337,7 @@ def _native_for_codes(request: pytest.FixtureRequest) -> None:
 
 @pytest.mark.parametrize(("family", "slots", "forgets"), CACHES, ids=str)
 def test_law_cache_over_everything(
-    family: str, slots: int, forgets: View | None, monkeypatch: pytest.MonkeyPatch
+    family: str, slots: int, forgets: View | Selection | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("guidedgen.sampler.engine._FIRST_CAPACITY", 16)
     law(machine(family, slots=slots, forgets=forgets), 6)
@@ -322,7 +345,7 @@ def test_law_cache_over_everything(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("family", "slots", "forgets"), CACHES, ids=str)
-def test_law_cache_over_everything_at_length(family: str, slots: int, forgets: View | None) -> None:
+def test_law_cache_over_everything_at_length(family: str, slots: int, forgets: View | Selection | None) -> None:
     law(machine(family, slots=slots, forgets=forgets), 300)
 
 

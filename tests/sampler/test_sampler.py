@@ -1,3 +1,5 @@
+"""The sampler: which rows are computed, and that no answer depends on how they are grouped."""
+
 from __future__ import annotations
 
 import threading

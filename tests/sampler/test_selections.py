@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence as ListOf
 from functools import cache
 from typing import Any
 
@@ -35,19 +36,21 @@ def model_of(family: str) -> Any:
 class Twin:
     """A library model whose attention picks as a selection says, computed from the first token."""
 
-    def __init__(self, family: str) -> None:
+    def __init__(self, family: str, *, layers: int = 2) -> None:
         from transformers import AttentionInterface
 
-        self._model = tiny.library_model(family)
-        AttentionInterface.register(f"picking {family}", self._attention)
-        self._model.set_attn_implementation(f"picking {family}")
+        self._model = tiny.library_model(family, layers=layers)
+        name = f"picking {family} {layers}"
+        AttentionInterface.register(name, self._attention)
+        self._model.set_attn_implementation(name)
 
     @torch.inference_mode()
-    def logits(self, tokens: list[int], view: Selection) -> torch.Tensor:
-        self.view = view
+    def logits(self, tokens: ListOf[int], view: Selection, whole: int = 0) -> torch.Tensor:
+        """Logits after every token, [n, logits_size]. The first `whole` tokens see everything before them."""
+        self.view, self.whole = view, whole
         places = torch.arange(len(tokens))[None]
         logits: torch.Tensor = self._model(
-            input_ids=torch.tensor([tokens]), position_ids=places, use_cache=False
+            input_ids=torch.tensor([list(tokens)]), position_ids=places, use_cache=False
         ).logits[0]
         return logits
 
@@ -60,7 +63,7 @@ class Twin:
             for head in range(query.shape[1]):
                 kv = head // groups
                 own = [query[0, kv * groups + other, row] for other in range(groups)]
-                old = row - row % self.view.block
+                old = 0 if row < self.whole else row - row % self.view.block
                 picked = self._picked(module.layer_idx, kv, own, key[0, kv, :old], scale)
                 seen = [*(range(old) if window else picked), *range(old, row + 1)]
                 seen = [place for place in seen if window is None or row - place < window]

@@ -1,3 +1,5 @@
+"""Slots of a store: consecutive where there is room, none handed out twice."""
+
 from __future__ import annotations
 
 import pytest

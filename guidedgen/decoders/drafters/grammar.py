@@ -48,9 +48,10 @@ class ForcedSession:
 
     def propose(self, requests: ListOf[Request]) -> list[DraftTree]:
         """See `DraftSession.propose`."""
-        return [chain(self._spelled(request.tip.state)[: request.most]) for request in requests]
+        return [chain(self.spelled(request.tip.state)[: request.most]) for request in requests]
 
-    def _spelled(self, state: State) -> list[int]:
+    def spelled(self, state: State) -> list[int]:
+        """The bytes that must come next, in the tokenizer's spelling."""
         text, ends = forced_bytes(state, self._most_bytes)
         if not text:
             return []

@@ -33,6 +33,9 @@ _UNKNOWN = -200.0  # what a token that no n-gram supports is worse by: the paper
 class TakesEmbeddings(Protocol):
     """A source of logits after embeddings, as `Sampler` is."""
 
+    def request(self) -> LogitsSource:
+        """The same with a trace of its own."""
+
     def logits_of(self, embeddings: torch.Tensor, *, base: Sequence) -> torch.Tensor:
         """Logits after each of n embeddings that follow a sequence [n, V]."""
 
@@ -73,7 +76,7 @@ class Superposed:
         if source is None or not isinstance(source, TakesEmbeddings) or not source.model.info.layers:
             raise ModelError("superposed drafts need a model that takes embeddings, and this one does not.")
         same_vocabulary(source.model, setting.vocabulary)
-        return SuperposedSession(self, setting, source)
+        return SuperposedSession(self, setting, source.request())  # drafting is no forward of the target's trace
 
 
 @dataclass(frozen=True)

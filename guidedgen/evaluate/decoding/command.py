@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +19,16 @@ _PEERS = "transformers:generate,transformers:prompt-lookup,transformers:assisted
 
 EXAMPLE = "Example: guidedgen evaluate decoding --tasks editing --prompts 2 --dtypes bf16,int4 --out figures/"
 
+Peers = Annotated[
+    str, typer.Option(help="Others on the same prompts, free text; llama.cpp:FILE is one too; empty for none.")
+]
+ProcessorTime = Annotated[
+    bool, typer.Option("--cpu-time", help="Figures by processor time: for one thread on a shared machine.")
+]
+Quality = Annotated[
+    bool, typer.Option("--quality", help="What methods do to the texts instead: diversity, accuracy, perplexity.")
+]
+
 
 @reported
 def decoding(
@@ -27,21 +36,15 @@ def decoding(
     tasks: Annotated[str, typer.Option(help="Names, separated by commas; --quality has more.")] = ",".join(NAMES),
     strategies: Annotated[str, typer.Option(help="Names of strategies; plain is run besides.")] = _STRATEGIES,
     constraints: Annotated[str, typer.Option(help="Names that all tasks have: own, none; or those of a task.")] = "own",
-    peers: Annotated[
-        str, typer.Option(help="Others on the same prompts, free text; llama.cpp:FILE is one too; empty for none.")
-    ] = _PEERS,
+    peers: Peers = _PEERS,
     peer_tokens: Annotated[int, typer.Option(min=2, help="Most tokens of theirs: rates need no more.")] = 128,
     model: Annotated[str, typer.Option(help="Embedded model, hub id, folder or GGUF file.")] = "smollm2",
     dtypes: Annotated[str, typer.Option(help="Number formats, separated by commas; side by side.")] = "auto",
     prompts: Annotated[int | None, typer.Option(min=1, help="Only the first of each task.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each; figures are medians.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Of torch; default: its own choice.")] = None,
-    cpu: Annotated[
-        bool, typer.Option("--cpu-time", help="Figures by processor time: for one thread on a shared machine.")
-    ] = False,
-    quality: Annotated[
-        bool, typer.Option("--quality", help="What methods do to the texts instead: diversity, accuracy, perplexity.")
-    ] = False,
+    cpu: ProcessorTime = False,
+    quality: Quality = False,
     methods: Annotated[str, typer.Option(help="With --quality: names, settings behind colons; empty for all.")] = "",
     html: Annotated[bool, typer.Option(help="Plots as a page (extra: evaluate).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON on stdout.")] = False,
@@ -138,14 +141,7 @@ def _settings(plan: Plan) -> dict[str, object]:
 def _measure(plan: Plan, file: DecodingFile) -> None:
     """Run what is not in the file yet, under a bar on stderr."""
     from guidedgen.evaluate.decoding.runner import run
-    from guidedgen.evaluate.progress import counter
+    from guidedgen.evaluate.progress import counter, noted
 
-    began, complete = time.monotonic(), False
-    try:
-        with counter("decoding", total=plan.total, done=len(file.finished)) as advance:
-            run(plan, file, lambda _: advance())
-        complete = True
-    finally:
-        file.add("end", {"seconds": time.monotonic() - began, "complete": complete})
-        if not complete:
-            logs.print("stopped: the same command goes on from here")
+    with noted(file), counter("decoding", total=plan.total, done=len(file.finished)) as advance:
+        run(plan, file, lambda _: advance())

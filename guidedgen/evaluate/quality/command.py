@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import closing
 from pathlib import Path
 
 import typer
 
-from guidedgen.evaluate.progress import counter
+from guidedgen.evaluate.progress import counter, noted
 from guidedgen.evaluate.quality import report
 from guidedgen.evaluate.quality.records import QualityFile, read_quality
 from guidedgen.evaluate.quality.runner import QualityPlan, run
@@ -24,17 +24,9 @@ def measure(plan: QualityPlan, out: Path) -> None:
         GuidedGenError: a model cannot be loaded, generating failed, or the file belongs to another run.
     """
     file = QualityFile(out / NAME, {"model": plan.model, "dtype": plan.dtype})
-    began, complete = time.monotonic(), False
     total = sum(1 for _ in plan.cells)
-    try:
-        with counter("texts", total=total, done=len(file.finished)) as advance:
-            run(plan, file, lambda _: advance())
-        complete = True
-    finally:
-        file.add("end", {"seconds": time.monotonic() - began, "complete": complete})
-        file.close()
-        if not complete:
-            logs.print("stopped: the same command goes on from here")
+    with closing(file), noted(file), counter("texts", total=total, done=len(file.finished)) as advance:
+        run(plan, file, lambda _: advance())
 
 
 def show(out: Path, *, html: bool, as_json: bool) -> None:

@@ -52,73 +52,74 @@ class Keyword:
 
 _COMPLEMENT: Final = "where the complement is no simple one (`items`, `additionalProperties`, `multipleOf` below it)"
 _SIX: Final = "more than six on one object"
+_MEDIA: Final = "in draft 7 `application/json` is enforced, up to 64 levels; the reference kernel refuses it in base64"
 
 
-def _table() -> dict[str, Keyword]:
-    table: dict[str, Keyword] = {}
-
-    def add(
-        role: Role,
-        names: str,
-        kinds: str = "",
-        since: Draft = Draft.D4,
-        until: Draft = Draft.D2020,
-        native: Native = "exact",
-        note: str = "",
-        limits: str = "",
-    ) -> None:
-        about = frozenset(kinds.split()) if kinds else ALL
-        table.update({name: Keyword(role, about, since, until, native, note, limits) for name in names.split()})
-
-    add("enforced", "type", note="since draft 6 `integer` is any number without a fractional part: `1.0` too")
-    add("enforced", "enum", note="strings in one spelling; native with flexible whitespace: in every one")
-    add("enforced", "const", since=Draft.D6)
-    add("enforced", "allOf anyOf")
-    add("enforced", "oneOf", limits="members that overlap in ways that are not expressed")
-    add("enforced", "not", limits=_COMPLEMENT)
-    add("enforced", "if then else", since=Draft.D7, limits=_COMPLEMENT)
-    add("enforced", "$ref", note="keywords beside it count since 2019-09; other documents come from `registry`")
-    add("unsupported", "$dynamicRef", since=Draft.D2020)
-    add("unsupported", "$recursiveRef", since=Draft.D2019, until=Draft.D2019)
-    add("enforced", "minimum maximum", "number")
-    add("enforced", "exclusiveMinimum exclusiveMaximum", "number", note="in draft 4 a boolean beside the other bound")
-    add("enforced", "multipleOf", "number", limits="steps that take too many rules")
-    add("enforced", "minLength maxLength", "string", note="counts code points after unescaping")
-    add("enforced", "pattern", "string", note="ECMA-262 search on the unescaped text", limits="what is not regular")
-    add("enforced", "format", note='`format="assert"` enforces the formats below, "annotation" none')
-    add("enforced", "items", "array", note="a list of schemas before 2020-12")
-    add("enforced", "prefixItems", "array", since=Draft.D2020)
-    add("enforced", "additionalItems", "array", until=Draft.D2019)
-    add("enforced", "minItems maxItems", "array")
-    add("enforced", "uniqueItems", "array", native="guarded", limits="`true`")
-    add("unsupported", "contains", "array", since=Draft.D6)
-    add("unsupported", "minContains maxContains", "array", since=Draft.D2019)
-    add("unsupported", "unevaluatedItems", "array", since=Draft.D2019)
-    add("enforced", "properties required", "object")
-    add("enforced", "patternProperties", "object", limits="patterns that overlap in more than 64 ways")
-    add("enforced", "additionalProperties", "object")
-    add("enforced", "propertyNames", "object", since=Draft.D6)
-    add("enforced", "minProperties maxProperties", "object")
-    add("enforced", "dependencies", "object", until=Draft.D7, limits=_SIX)
-    add("enforced", "dependentRequired dependentSchemas", "object", since=Draft.D2019, limits=_SIX)
-    add("unsupported", "unevaluatedProperties", "object", since=Draft.D2019)
-    add("annotation", "title description default definitions")
-    add("annotation", "$schema", note="names the draft; without it `draft=` does, or the schema may mix all")
-    add("annotation", "id", until=Draft.D4, note="what references are relative to")
-    add("annotation", "$id", since=Draft.D6, note="what references are relative to")
-    add("annotation", "examples", since=Draft.D6)
-    add("annotation", "$comment readOnly writeOnly", since=Draft.D7)
-    add("annotation", "contentEncoding", "string", since=Draft.D7, note="in draft 7 `base64` is enforced")
-    media = "in draft 7 `application/json` is enforced, up to 64 levels; the reference kernel refuses it in base64"
-    add("annotation", "contentMediaType", "string", since=Draft.D7, note=media)
-    add("annotation", "$defs $vocabulary deprecated contentSchema", since=Draft.D2019)
-    add("annotation", "$anchor", since=Draft.D2019, note="a name for references")
-    add("annotation", "$dynamicAnchor", since=Draft.D2020, note="a name for references")
-    add("annotation", "$recursiveAnchor", since=Draft.D2019, until=Draft.D2019)
-    return table
+def _rows(
+    role: Role,
+    names: str,
+    kinds: str = "",
+    since: Draft = Draft.D4,
+    until: Draft = Draft.D2020,
+    native: Native = "exact",
+    note: str = "",
+    limits: str = "",
+) -> dict[str, Keyword]:
+    """Several keywords that are alike but for their names."""
+    about = frozenset(kinds.split()) if kinds else ALL
+    return {name: Keyword(role, about, since, until, native, note, limits) for name in names.split()}
 
 
-KEYWORDS: Final = _table()
+KEYWORDS: Final[dict[str, Keyword]] = {
+    **_rows("enforced", "type", note="since draft 6 `integer` is any number without a fractional part: `1.0` too"),
+    **_rows("enforced", "enum", note="strings in one spelling; native with flexible whitespace: in every one"),
+    **_rows("enforced", "const", since=Draft.D6),
+    **_rows("enforced", "allOf anyOf"),
+    **_rows("enforced", "oneOf", limits="members that overlap in ways that are not expressed"),
+    **_rows("enforced", "not", limits=_COMPLEMENT),
+    **_rows("enforced", "if then else", since=Draft.D7, limits=_COMPLEMENT),
+    **_rows("enforced", "$ref", note="keywords beside it count since 2019-09; other documents come from `registry`"),
+    **_rows("unsupported", "$dynamicRef", since=Draft.D2020),
+    **_rows("unsupported", "$recursiveRef", since=Draft.D2019, until=Draft.D2019),
+    **_rows("enforced", "minimum maximum", "number"),
+    **_rows(
+        "enforced", "exclusiveMinimum exclusiveMaximum", "number", note="in draft 4 a boolean beside the other bound"
+    ),
+    **_rows("enforced", "multipleOf", "number", limits="steps that take too many rules"),
+    **_rows("enforced", "minLength maxLength", "string", note="counts code points after unescaping"),
+    **_rows(
+        "enforced", "pattern", "string", note="ECMA-262 search on the unescaped text", limits="what is not regular"
+    ),
+    **_rows("enforced", "format", note='`format="assert"` enforces the formats below, "annotation" none'),
+    **_rows("enforced", "items", "array", note="a list of schemas before 2020-12"),
+    **_rows("enforced", "prefixItems", "array", since=Draft.D2020),
+    **_rows("enforced", "additionalItems", "array", until=Draft.D2019),
+    **_rows("enforced", "minItems maxItems", "array"),
+    **_rows("enforced", "uniqueItems", "array", native="guarded", limits="`true`"),
+    **_rows("unsupported", "contains", "array", since=Draft.D6),
+    **_rows("unsupported", "minContains maxContains", "array", since=Draft.D2019),
+    **_rows("unsupported", "unevaluatedItems", "array", since=Draft.D2019),
+    **_rows("enforced", "properties required", "object"),
+    **_rows("enforced", "patternProperties", "object", limits="patterns that overlap in more than 64 ways"),
+    **_rows("enforced", "additionalProperties", "object"),
+    **_rows("enforced", "propertyNames", "object", since=Draft.D6),
+    **_rows("enforced", "minProperties maxProperties", "object"),
+    **_rows("enforced", "dependencies", "object", until=Draft.D7, limits=_SIX),
+    **_rows("enforced", "dependentRequired dependentSchemas", "object", since=Draft.D2019, limits=_SIX),
+    **_rows("unsupported", "unevaluatedProperties", "object", since=Draft.D2019),
+    **_rows("annotation", "title description default definitions"),
+    **_rows("annotation", "$schema", note="names the draft; without it `draft=` does, or the schema may mix all"),
+    **_rows("annotation", "id", until=Draft.D4, note="what references are relative to"),
+    **_rows("annotation", "$id", since=Draft.D6, note="what references are relative to"),
+    **_rows("annotation", "examples", since=Draft.D6),
+    **_rows("annotation", "$comment readOnly writeOnly", since=Draft.D7),
+    **_rows("annotation", "contentEncoding", "string", since=Draft.D7, note="in draft 7 `base64` is enforced"),
+    **_rows("annotation", "contentMediaType", "string", since=Draft.D7, note=_MEDIA),
+    **_rows("annotation", "$defs $vocabulary deprecated contentSchema", since=Draft.D2019),
+    **_rows("annotation", "$anchor", since=Draft.D2019, note="a name for references"),
+    **_rows("annotation", "$dynamicAnchor", since=Draft.D2020, note="a name for references"),
+    **_rows("annotation", "$recursiveAnchor", since=Draft.D2019, until=Draft.D2019),
+}
 
 _ASSERTIONS: Final = tuple(name for name, keyword in KEYWORDS.items() if keyword.role != "annotation")
 

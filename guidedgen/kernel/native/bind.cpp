@@ -235,7 +235,8 @@ NB_MODULE(_native, m) {
              nb::sig("def unproved(self) -> tuple[str, ...]"),
              "Places of a JSON Schema where no search so far proved within its budget that a text can be completed.")
         .def_prop_ro("memory", &Grammar::memory, "Bytes that it holds, as `stats` says.")
-        .def_prop_ro("lexer", [](Grammar& g) { const auto l = g.lexer(); return nb::make_tuple(l.first, l.second); }, nb::sig("def lexer(self) -> tuple[int, int]"),
+        .def_prop_ro("lexer", [](Grammar& g) { const auto l = g.lexer(); return nb::make_tuple(l.first, l.second); },
+                     nb::sig("def lexer(self) -> tuple[int, int]"),
              "What it shares with others: which one, and its bytes where grammars to come have another.")
         .def("stats", &stats, "Deterministic counters and sizes in bytes.");
 
@@ -257,7 +258,8 @@ NB_MODULE(_native, m) {
             }, nb::sig("def allowed_bytes(self) -> bytes"))
         .def("labels", [](const Handle& h) { return to_tuple(h.grammar->labels(h)); }, nb::sig("def labels(self) -> tuple[int, ...]"))
         .def("where", &where, "byte"_a = -1,
-             nb::sig("def where(self, byte: int = -1) -> list[tuple[tuple[str | None, ...], tuple[str, ...], tuple[str, ...], tuple[tuple[str | None, str], ...]]]"),
+             nb::sig("def where(self, byte: int = -1) -> list[tuple[tuple[str | None, ...], tuple[str, ...], tuple[str, ...], "
+                     "tuple[tuple[str | None, str], ...]]]"),
              "Of a JSON Schema, for each reading: path, pointers, keys, and what is asked for where `byte` is refused.")
         .def("explain", [](nb::handle self, int64_t token) {
                 return explainer(*nb::cast<const Handle&>(self).grammar)(self, token);

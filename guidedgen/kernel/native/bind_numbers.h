@@ -64,9 +64,11 @@ class NumberProbe {
     static Numbers::Spec read(const nanobind::dict& given) {
         const auto flag = [&](const char* name) { return given.contains(name) && nanobind::cast<bool>(nanobind::object(given[name])); };
         const auto number = [&](const char* name) {
-            return given.contains(name) ? std::optional<Decimal>(parse_decimal(nanobind::cast<std::string>(nanobind::object(given[name])))) : std::nullopt;
+            if (!given.contains(name)) return std::optional<Decimal>();
+            return std::optional<Decimal>(parse_decimal(nanobind::cast<std::string>(nanobind::object(given[name]))));
         };
-        Numbers::Spec spec{flag("integer"), flag("fraction"), flag("digits_only"), false, number("low"), number("high"), flag("low_strict"), flag("high_strict"), {}};
+        Numbers::Spec spec{flag("integer"), flag("fraction"), flag("digits_only"), false,
+                           number("low"), number("high"), flag("low_strict"), flag("high_strict"), {}};
         if (given.contains("multiples"))
             for (nanobind::handle step : nanobind::cast<nanobind::list>(nanobind::object(given["multiples"])))
                 spec.multiples.push_back(parse_decimal(nanobind::cast<std::string>(step)));

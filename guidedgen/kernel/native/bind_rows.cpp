@@ -140,7 +140,8 @@ Hidden hidden_of(const nb::list& given, const std::vector<int64_t>& of, int64_t 
 }
 
 void run(LlamaRows& self, Numbers hidden, Index slots, Table cosines, Table sines, nb::list segments, nb::list counts,
-         const std::vector<int64_t>& counts_of, const std::vector<int64_t>& layers, const std::vector<std::pair<bool, bool>>& parts, const SlotArrays& store, const nb::dict& taps, int threads) {
+         const std::vector<int64_t>& counts_of, const std::vector<int64_t>& layers, const std::vector<std::pair<bool, bool>>& parts,
+         const SlotArrays& store, const nb::dict& taps, int threads) {
     const LlamaShape& shape = self.shape();
     const int64_t count = size_of(hidden.shape(0));
     require(size_of(hidden.shape(1)) == shape.width, "hidden states of another width");
@@ -200,7 +201,8 @@ void multiply(const SharedMatrix& matrix, Table rows, Numbers out, const std::st
     nb::gil_scoped_release free;
     Workers::Turn turn(Workers::shared(), std::max(1, threads));
     turn.share(pieces, [&](int64_t piece, int) {
-        table->multiply(view, given, count, piece * size, std::min(view.panels(), (piece + 1) * size), out.data(), matrix->outputs(), false);
+        const Panels panels{piece * size, std::min(view.panels(), (piece + 1) * size), nullptr};
+        table->multiply(view, given, count, panels, out.data(), matrix->outputs(), false);
     });
 }
 
@@ -218,7 +220,8 @@ void bind_rows(nb::module_& m) {
         .def(nb::init<std::vector<AnyStore>, std::vector<AnyStore>>(), "keys"_a, "values"_a);
     nb::class_<LlamaRows>(m, "LlamaRows", "The layers and the head of a Llama-shaped model over flat rows.")
         .def("__init__", &make_rows, "shape"_a, "layers"_a, "norm"_a, "head"_a, "kernels"_a = "")
-        .def("run", &run, "hidden"_a, "slots"_a, "cosines"_a, "sines"_a, "segments"_a, "hidden_slots"_a, "hidden_in"_a, "layers"_a, "parts"_a, "store"_a, "taps"_a, "threads"_a,
+        .def("run", &run, "hidden"_a, "slots"_a, "cosines"_a, "sines"_a, "segments"_a, "hidden_slots"_a, "hidden_in"_a, "layers"_a,
+             "parts"_a, "store"_a, "taps"_a, "threads"_a,
              "Runs layers over hidden states [R, width] in place; hidden_slots: how many of its oldest slots each row does not see, "
              "[R] each, and hidden_in: which of them is a layer's, or -1; parts: of each "
              "layer that runs whether attention and whether the rest do; taps: by layer, memory for what stands after it.")

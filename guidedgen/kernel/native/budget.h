@@ -202,7 +202,8 @@ class Budget {
         stack_[0] = p->front;
         named_.clear();
         if (p->front.between) group_named(p, groups);
-        const Content* content = p->front.between || p->front.reading.size() != 1 || p->front.reading[0].left >= 0 ? nullptr : arena_.lexer().content(p->front.reading[0].state);
+        const bool several = p->front.between || p->front.reading.size() != 1 || p->front.reading[0].left >= 0;
+        const Content* content = several ? nullptr : arena_.lexer().content(p->front.reading[0].state);
         if (content) group_around(p, content->whole(trie_), groups);
         else
             arena_.allowed(p->front).each([&](uint8_t b) {

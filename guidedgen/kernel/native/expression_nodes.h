@@ -17,7 +17,8 @@ struct Expr {
     bool nullable;
     bool boolean;       // contains And or Not: emptiness must be searched for
     int32_t reach;      // bytes after which the largest bound of a repetition in it can matter; see clamp()
-    int32_t a = 0, b = 0;              // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count; Lazy: source, state; Longest: accepted, tracked
+    // Bytes: set; Concat: head, tail; Not, Repeat: child; Or, And: args offset, count; Lazy: source, state; Longest: accepted, tracked
+    int32_t a = 0, b = 0;
     int32_t low = 0, high = -1;        // Repeat; Longest: low is its ban
     int32_t shortest = 0;              // no text in it has fewer bytes; one has as many, unless `boolean` or `lazy`
     bool sure = false;                 // some text is in it, which is plain to see

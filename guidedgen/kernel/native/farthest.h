@@ -9,7 +9,8 @@ class Farthest {
   public:
     explicit Farthest(const Expressions& expressions) : expressions_(expressions) {}
 
-    // No beginning of a text of a language that is not vague leaves more bytes to come, by what derivatives are made of: those of x y begin in x and end in y, those of x{m,n} are one of x and m - 1 more.
+    // No beginning of a text of a language that is not vague leaves more bytes to come, by what derivatives are made of: those of x y
+    // begin in x and end in y, those of x{m,n} are one of x and m - 1 more.
     int64_t of(int32_t id) {
         const Expr e = expressions_.at(id);
         switch (e.op) {

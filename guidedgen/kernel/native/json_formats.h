@@ -107,7 +107,8 @@ class JsonFormats {
         put("ipv6", ipv6_);
         // RFC 5321, 4.1.2 (Mailbox), without comments and folding white space.
         const std::string atom = "[A-Za-z0-9!#$%&'*+\\-/=?^_`{|}~]+", quoted = "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\"";
-        patterns_["idn-hostname"] = {[] { return IdnPatterns::host(".\\u{3002}\\u{FF0E}\\u{FF61}"); }, 253, IdnPatterns::kUnchecked};   // RFC 3490, 3.1: the dots
+        // RFC 3490, 3.1: the dots.
+        patterns_["idn-hostname"] = {[] { return IdnPatterns::host(".\\u{3002}\\u{FF0E}\\u{FF61}"); }, 253, IdnPatterns::kUnchecked};
         // RFC 6531, 3.3: UTF-8 beyond ASCII in both parts.
         const std::string wide = "\\u{80}-\\u{10FFFF}", wide_atom = "[A-Za-z0-9!#$%&'*+\\-/=?^_`{|}~" + wide + "]+";
         const std::string wide_quoted = "\"(?:[ !#-\\[\\]-~" + wide + "]|\\\\[ -~])*\"", literal = "\\[(?:" + ipv4 + "|IPv6:" + ipv6_ + ")\\]";

@@ -49,7 +49,8 @@ class RegexLanguage {
         const std::string escaped = "(?:" + escape() + "|\\\\b)", member = "(?:[^\\\\\\]\\-]|" + escaped + ")";
         const std::string later = "(?:[\\u{80}-\\u{10FFFF}]|" + escaped + ")";
         const std::string plain = "[\\0-,.-[^-\\u{10FFFF}]", any = "[\\0-[^-\\u{10FFFF}]";   // without the hyphen; with it
-        const std::string ranges = ranges_from(0, '-') + "|" + ranges_from('-' + 1, 0x80) + "|" + plain + "-" + later + "|" + escaped + "-(?:" + any + "|" + escaped + ")";
+        const std::string ranges = ranges_from(0, '-') + "|" + ranges_from('-' + 1, 0x80) + "|" + plain + "-" + later + "|" + escaped +
+                                   "-(?:" + any + "|" + escaped + ")";
         const std::string singles = "(?:" + member + "|-)" + member + "*";
         return "\\[\\^?(?:" + ranges_from('-', '-' + 1) + "|--" + later + "|(?:" + singles + ")?(?:" + ranges + "))*(?:" + singles + "-?)?\\]";
     }

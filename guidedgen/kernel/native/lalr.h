@@ -22,7 +22,7 @@ class Lalr {
     Lalr(const int32_t* row, int32_t first_state) : first_state_(first_state) {
         int32_t* const header[] = {&states_, &terminals_, &nonterminals_, &rules_, &start, &end, &newline, &indent, &dedent, &tab, &deepest};
         for (int32_t* field : header) *field = *row++;
-        enum { Resolved, Ignored, Opening, Closing, Bodies, Actions, Gotos, Kernels, Scanners, Orders, Owners, Counts };
+        enum { Resolved, Ignored, Opening, Closing, Bodies, Actions, Gotos, Kernels, Scanners, Orders, Owners, Ways, Counts };
         const int32_t* n = row;
         row += Counts;
         auto take = [&](std::vector<int32_t>& list, int64_t count) {
@@ -52,6 +52,8 @@ class Lalr {
         take(order_, n[Orders]);
         take(owner_first_, n[Orders] + 1);
         take(owner_, n[Owners]);
+        take(way_first_, n[Orders] + 1);
+        take(way_, n[Ways]);
         for (int32_t r = 0; r < rules_; ++r) by_left_[left_[r]].push_back(r);
     }
 
@@ -158,6 +160,23 @@ class Lalr {
             if (!f(owner_[k])) return;
     }
 
+    // Whether scanners say which texts of terminals are read, in place of an order: symbols of their texts.
+    bool told() const { return !way_.empty(); }
+    // Numbers of the ways to read a terminal that a scanner tells; `ignored`: where its texts are ignored.
+    template <class F>
+    void each_way(int32_t scanner, int32_t terminal, bool ignored, F f) const {
+        each_ordered(scanner, [&](int32_t place, int32_t ordered) {
+            for (int32_t k = way_first_[place]; ordered == terminal && k < way_first_[place + 1]; ++k)
+                if ((way_[k] < 0) == ignored) f(k);
+        });
+    }
+    // The symbols of all ways, by number.
+    std::vector<int32_t> way_symbols() const {
+        std::vector<int32_t> symbols;
+        for (int32_t way : way_) symbols.push_back(way < 0 ? -1 - way : way);
+        return symbols;
+    }
+
     bool ignores(int32_t terminal) const { return std::find(ignored.begin(), ignored.end(), terminal) != ignored.end(); }
 
     bool owns(int32_t place, int32_t terminal) const {
@@ -176,8 +195,9 @@ class Lalr {
     int32_t place(int32_t state, int32_t i) const { return kernel_place_[kernel_first_[state] + i]; }
 
     int64_t memory() const {
-        return static_cast<int64_t>(4 * (action_.size() * 2 + goto_.size() * 2 + body_.size() + kernel_rule_.size() * 2 + order_.size() + owner_.size())) +
-               1024 + bytes_ + blocks.memory();
+        const size_t pairs = action_.size() + goto_.size() + kernel_rule_.size();
+        const size_t numbers = 2 * pairs + body_.size() + order_.size() + owner_.size() + way_.size();
+        return static_cast<int64_t>(4 * numbers) + 1024 + bytes_ + blocks.memory();
     }
 
     // --- costs, once those of terminals are known
@@ -278,7 +298,7 @@ class Lalr {
     int32_t first_state_;
     int32_t states_, terminals_, nonterminals_, rules_;
     std::vector<int32_t> left_, rule_first_, body_, action_first_, action_terminal_, action_, goto_first_, goto_nonterminal_, goto_, kernel_first_,
-        kernel_rule_, kernel_place_, scanner_of_, order_first_, order_, owner_first_, owner_;
+        kernel_rule_, kernel_place_, scanner_of_, order_first_, order_, owner_first_, owner_, way_first_, way_;
     std::unordered_map<int32_t, std::vector<int32_t>> by_left_;
     std::vector<uint8_t> guest_;
     std::vector<int64_t> terminal_cost_, cost_;

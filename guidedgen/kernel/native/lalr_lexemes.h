@@ -13,9 +13,9 @@ namespace guidedgen {
 
 class LalrLexemes {
   public:
-    // `exprs`: of each terminal, -1 where it has none.
-    LalrLexemes(Lexer& lexer, Obligations& obligations, const Lalr& machine, std::vector<int32_t> exprs)
-        : lexer_(lexer), obligations_(obligations), machine_(machine), exprs_(std::move(exprs)) {}
+    // `exprs`: of each terminal, -1 where it has none. `ways`: of those that scanners tell.
+    LalrLexemes(Lexer& lexer, Obligations& obligations, const Lalr& machine, std::vector<int32_t> exprs, std::vector<int32_t> ways)
+        : lexer_(lexer), obligations_(obligations), machine_(machine), exprs_(std::move(exprs)), ways_(std::move(ways)) {}
 
     int32_t accepted(int32_t terminal) { return lexer_.expressions().accepted(exprs_[terminal]); }
 
@@ -30,7 +30,7 @@ class LalrLexemes {
     const std::vector<LexState*>& of(int32_t state, int32_t terminal, int32_t column) {
         const int32_t scanner = machine_.scanner(state);
         auto& known = known_[{scanner, terminal, column}];
-        if (!known.made) known = {true, scanner < 0 ? std::vector<LexState*>{begin(exprs_[terminal], column)} : places(scanner, terminal, column)};
+        if (!known.made) known = {true, starts(scanner, terminal, column)};
         return known.starts;
     }
 
@@ -38,7 +38,7 @@ class LalrLexemes {
     const std::vector<LexState*>& of_ignored(int32_t state, int32_t terminal) {
         const int32_t scanner = machine_.scanner(state);
         auto& known = known_[{scanner, terminal, kIgnored}];
-        if (!known.made) known = {true, {scanner < 0 ? lexer_.state(exprs_[terminal]) : ignored(scanner, terminal)}};
+        if (!known.made) known = {true, ignored_starts(scanner, terminal)};
         return known.starts;
     }
 
@@ -66,7 +66,7 @@ class LalrLexemes {
         return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
     }
 
-    int64_t memory() const { return static_cast<int64_t>(known_.size() * 128 + columns_.size() * 64 + under_.size() * kUnder + pairs_.size() * sizeof(Pair)); }
+    int64_t memory() const { return static_cast<int64_t>(known_.size() * 128 + columns_.size() * 64 + under_.size() * kUnder + pairs_.size() * sizeof(Pair) + ways_.size() * 4); }
 
   private:
     struct Known {
@@ -88,6 +88,30 @@ class LalrLexemes {
             return mix(mix(static_cast<uint32_t>(scanner), static_cast<uint32_t>(obligation)), lexeme);
         }
     };
+
+    std::vector<LexState*> starts(int32_t scanner, int32_t terminal, int32_t column) {
+        if (scanner < 0) return {begin(exprs_[terminal], column)};
+        return machine_.told() ? told(scanner, terminal, column, false) : places(scanner, terminal, column);
+    }
+
+    std::vector<LexState*> ignored_starts(int32_t scanner, int32_t terminal) {
+        if (scanner < 0) return {lexer_.state(exprs_[terminal])};
+        return machine_.told() ? told(scanner, terminal, -1, true) : std::vector<LexState*>{ignored(scanner, terminal)};
+    }
+
+    // The ways that a scanner tells.
+    std::vector<LexState*> told(int32_t scanner, int32_t terminal, int32_t column, bool ignored) {
+        Expressions& e = lexer_.expressions();
+        std::vector<LexState*> found;
+        machine_.each_way(scanner, terminal, ignored, [&](int32_t way) {
+            int32_t expr = ways_[static_cast<size_t>(way)];
+            const int32_t line = terminal != machine_.newline ? Expressions::kAll : column >= 0 ? ends_at(column) : blank_line();
+            if (line != Expressions::kAll) expr = e.longest(e.both({e.accepted(expr), line}), e.tracked(expr));
+            LexState* start = lexer_.state(expr);
+            if (lexer_.alive(start)) found.push_back(start);
+        });
+        return found;
+    }
 
     std::vector<LexState*> places(int32_t scanner, int32_t terminal, int32_t column) {
         std::vector<LexState*> found;
@@ -212,7 +236,7 @@ class LalrLexemes {
     Lexer& lexer_;
     Obligations& obligations_;
     const Lalr& machine_;
-    std::vector<int32_t> exprs_;
+    std::vector<int32_t> exprs_, ways_;
     std::deque<std::pair<Under, std::vector<LexState*>>> under_;
     IdTable under_index_;
     std::vector<Pair> pairs_;

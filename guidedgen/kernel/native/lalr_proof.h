@@ -10,7 +10,8 @@
 // where a state holds nothing else. What is ignored stands in classes of its own: nothing is proved below for those. Where some
 // terminal has no text at all, places that lead nowhere do not count (lalr_fates.h). At the end of the text blocks end without a newline:
 // such a dedent is a class of its own, behind which nothing but its like may stand.
-// What is not proved here is searched for (viability.h); nothing is proved of automata with guests, whose texts no scanner reads.
+// What is not proved here is searched for (viability.h); nothing is proved of automata with guests, whose texts no
+// scanner reads, and of those whose scanners tell what is read.
 #pragma once
 
 #include <array>
@@ -35,7 +36,7 @@ class LalrProof {
             tracked_[t] = lexer_.state(lexemes.tracked(t));
             matched_[t] = lexer_.state(lexemes.matched(t));
         }
-        holds_ = m_.scans() && !m_.has_guests() && fates.known() && brackets_hold() && newline_holds();
+        holds_ = m_.scans() && !m_.told() && !m_.has_guests() && fates.known() && brackets_hold() && newline_holds();
         if (!holds_) return;
         find_samples();
         find_barred();

@@ -10,6 +10,7 @@
 
 #include "packed_matrix.h"
 #include "row_plan.h"
+#include "row_room.h"
 #include "workers.h"
 
 namespace guidedgen {
@@ -45,29 +46,6 @@ struct LayerSlots {
     void* values;
 };
 
-// Room for prepared rows of any matrix.
-class PreparedRows {
-  public:
-    RowsView room(Format format, int64_t rows, int64_t width) {
-        const int64_t bytes = format == Format::Float32 ? 4 : format == Format::Bfloat16 ? 2 : 1;
-        const size_t groups = static_cast<size_t>(rows * width / GROUP);
-        grow(data_, static_cast<size_t>(rows * width * bytes));
-        grow(scales_, groups);
-        grow(sums_, groups);
-        grow(shift_, groups);
-        return {data_.data(), scales_.data(), sums_.data(), shift_.data()};
-    }
-
-  private:
-    template <typename Value>
-    static void grow(std::vector<Value>& room, size_t size) {
-        if (room.size() < size) room.resize(size);
-    }
-    std::vector<uint8_t> data_;
-    std::vector<float> scales_, sums_;
-    std::vector<int32_t> shift_;
-};
-
 class LlamaRows {
   public:
     LlamaRows(LlamaShape shape, std::vector<LlamaLayer> layers, std::vector<float> norm, SharedMatrix head, const RowKernels& kernels)
@@ -99,7 +77,7 @@ class LlamaRows {
              const After& after) {
         std::lock_guard<std::mutex> hold(busy_);
         Workers::Turn turn(Workers::shared(), threads);
-        plan_.see(rows, block_rows());
+        plan_.see(rows, block_rows(rows.count, turn.parts()));
         narrowed_.resize(hidden.counts.size());
         for (size_t i = 0; i < narrowed_.size(); ++i) narrowed_[i].narrow(plan_, hidden.counts[i]);
         make_room(rows, threads);
@@ -108,8 +86,11 @@ class LlamaRows {
             const LlamaLayer& layer = layers_[static_cast<size_t>(number)];
             const int64_t own = hidden.of[static_cast<size_t>(number)];
             const Sight sight = own < 0 ? Sight{plan_, nullptr} : Sight{narrowed_[static_cast<size_t>(own)], hidden.counts[static_cast<size_t>(own)]};
-            if (which[turn_of].attends) attention(turn, rows, layer, sight, slots[static_cast<size_t>(number)], kept, static_cast<int64_t>(turn_of));
-            if (which[turn_of].feeds) feed_forward(turn, rows, layer);
+            const PackedMatrix& next = entered(which, turn_of + 1);
+            if (which[turn_of].attends)
+                attention(turn, rows, layer, sight, slots[static_cast<size_t>(number)], kept, static_cast<int64_t>(turn_of),
+                          which[turn_of].feeds ? *layer.gate_up : next);
+            if (which[turn_of].feeds) feed_forward(turn, rows, layer, next);
             after(number);
         }
     }
@@ -118,10 +99,10 @@ class LlamaRows {
     void head(const float* hidden, int64_t count, float* logits, int threads) {
         std::lock_guard<std::mutex> hold(busy_);
         Workers::Turn turn(Workers::shared(), threads);
-        fill(normed_, count * shape_.width);
+        normed_.grow(count * shape_.width);
         const RowsView given = input_.room(head_->view().format, count, head_->view().width);
         each_row(turn, count, [&](int64_t row) { prepare_normed(hidden + row * shape_.width, norm_, *head_, given, row); });
-        product(turn, *head_, given, count, logits, head_->outputs(), false);
+        product(turn, *head_, given, count, logits, head_->outputs(), false, *head_);
     }
 
   private:
@@ -134,22 +115,32 @@ class LlamaRows {
         if (matrix.outputs() != outputs || matrix.inputs() != inputs) throw std::invalid_argument("a matrix of another shape");
     }
 
-    static void fill(std::vector<float>& room, int64_t size) {
-        if (static_cast<int64_t>(room.size()) < size) room.resize(static_cast<size_t>(size));
+    // The matrix that is read first from that turn on.
+    const PackedMatrix& entered(const std::vector<LayerTurn>& which, size_t turn) const {
+        for (; turn < which.size(); ++turn) {
+            const LlamaLayer& layer = layers_[static_cast<size_t>(which[turn].layer)];
+            if (which[turn].attends || which[turn].feeds) return which[turn].attends ? *layer.query_key_value : *layer.gate_up;
+        }
+        return *head_;
     }
 
     void make_room(const StepRows& rows, int threads) {
         int64_t inner = 0;
         for (const LlamaLayer& layer : layers_) inner = std::max(inner, layer.down->inputs());
         const int64_t mixed = shape_.heads * shape_.dim;
-        fill(normed_, rows.count * std::max({shape_.width, inner, mixed}));
-        fill(wide_, rows.count * std::max(2 * inner, mixed + 2 * shape_.kv_heads * shape_.dim));
+        normed_.grow(rows.count * std::max({shape_.width, inner, mixed}));
+        wide_.grow(rows.count * std::max(2 * inner, mixed + 2 * shape_.kv_heads * shape_.dim));
         room_ = (plan_.longest() + TILE - 1) / TILE * TILE;
-        fill(scores_, std::min(threads, Workers::MOST) * queries() * room_);
+        scores_.grow(std::min(threads, Workers::MOST) * queries() * room_);
     }
 
-    int64_t block_rows() const { return std::min<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 16); }
-    int64_t queries() const { return block_rows() * shape_.heads / shape_.kv_heads; }
+    // Most rows that are looked at together; fewer where threads would have too few pieces to share.
+    int64_t block_rows(int64_t rows, int64_t threads) const {
+        const int64_t most = most_rows(), pieces = (rows + most - 1) / most * shape_.kv_heads;
+        return threads > 1 && pieces < 4 * threads ? (most + 1) / 2 : most;
+    }
+    int64_t most_rows() const { return std::min<int64_t>(MOST_QUERIES * shape_.kv_heads / shape_.heads, 16); }
+    int64_t queries() const { return most_rows() * shape_.heads / shape_.kv_heads; }
 
     // One row's own work, in pieces of a few rows where there are many.
     template <typename Work>
@@ -164,11 +155,24 @@ class LlamaRows {
         });
     }
 
-    void product(Workers::Turn& turn, const PackedMatrix& matrix, const RowsView& given, int64_t count, float* out, int64_t stride, bool add) const {
-        const MatrixView view = matrix.view();
-        const int64_t panels = view.panels(), size = std::clamp<int64_t>(panels / 64 * 2, 2, 48), pieces = (panels + size - 1) / size;
-        turn.share(pieces, [&](int64_t piece, int) {
-            kernels_.multiply(view, given, count, piece * size, std::min(panels, (piece + 1) * size), out, stride, add);
+    // How panels are cut into pieces that workers take.
+    struct Cut {
+        int64_t panels, size;
+
+        explicit Cut(const MatrixView& matrix) : panels(matrix.panels()), size(std::clamp<int64_t>(panels / 64 * 2, 2, 12)) {}
+        int64_t pieces() const { return (panels + size - 1) / size; }
+    };
+
+    // `next` is multiplied after it: who has done the last of its pieces asks for the first ones there.
+    void product(Workers::Turn& turn, const PackedMatrix& matrix, const RowsView& given, int64_t count, float* out, int64_t stride, bool add,
+                 const PackedMatrix& next) const {
+        const MatrixView view = matrix.view(), after = next.view();
+        const Cut cut(view), other(after);
+        const int64_t pieces = cut.pieces(), others = other.pieces();
+        turn.share(pieces, [&](int64_t piece, int worker) {
+            const bool last = piece + 1 == turn.begin(pieces, worker + 1);
+            const uint8_t* then = last ? after.data + turn.begin(others, worker) * other.size * after.panel_bytes() : nullptr;
+            kernels_.multiply(view, given, count, {piece * cut.size, std::min(cut.panels, (piece + 1) * cut.size), then}, out, stride, add);
         });
     }
 
@@ -183,14 +187,15 @@ class LlamaRows {
             kernels_.norm(heads, weight.data(), shape_.dim, shape_.epsilon, heads);
     }
 
-    void attention(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, const Sight& sight, LayerSlots slots, Kept kept, int64_t turn_of) {
+    void attention(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, const Sight& sight, LayerSlots slots, Kept kept, int64_t turn_of,
+                   const PackedMatrix& next) {
         const int64_t dim = shape_.dim, mixed = shape_.heads * dim, keys = shape_.kv_heads * dim, both = mixed + 2 * keys;
         const PackedMatrix &first = *layer.query_key_value, &last = *layer.output;
         const RowsView given = input_.room(first.view().format, rows.count, first.view().width);
         each_row(turn, rows.count, [&](int64_t row) {
             prepare_normed(rows.hidden + row * shape_.width, layer.attention_norm, first, given, row);
         });
-        product(turn, first, given, rows.count, wide_.data(), both, false);
+        product(turn, first, given, rows.count, wide_.data(), both, false, last);
         const int64_t head_bytes = kept_bytes(kept, dim), slot_bytes = shape_.kv_heads * head_bytes;
         each_row(turn, rows.count, [&](int64_t row) {
             float* own = wide_.data() + row * both;
@@ -202,9 +207,10 @@ class LlamaRows {
         });
         const int64_t group = shape_.heads / shape_.kv_heads;
         const RowPlan& plan = sight.plan;
-        turn.share(static_cast<int64_t>(plan.blocks().size()) * shape_.kv_heads, [&](int64_t piece, int worker) {
-            const RowBlock& block = plan.blocks()[static_cast<size_t>(piece / shape_.kv_heads)];
-            const int64_t head = piece % shape_.kv_heads, place = worker * queries() * room_;
+        const int64_t blocks = static_cast<int64_t>(plan.blocks().size());
+        turn.share(blocks * shape_.kv_heads, [&](int64_t piece, int worker) {  // a head's blocks one after another: they read the same
+            const RowBlock& block = plan.blocks()[static_cast<size_t>(piece % blocks)];
+            const int64_t head = piece / blocks, place = worker * queries() * room_;
             float* scores = scores_.data() + place;
             kernels_.attend({block.rows, group, dim, wide_.data() + block.start * both + head * group * dim, both,
                              static_cast<uint8_t*>(slots.keys) + head * head_bytes, static_cast<uint8_t*>(slots.values) + head * head_bytes,
@@ -223,7 +229,7 @@ class LlamaRows {
         each_row(turn, rows.count, [&](int64_t row) {
             kernels_.prepare(last.view().format, normed_.data() + row * mixed, mixed, last.view().width, heads, row);
         });
-        product(turn, last, heads, rows.count, rows.hidden, shape_.width, true);
+        product(turn, last, heads, rows.count, rows.hidden, shape_.width, true, next);
     }
 
     // The mean over the queries of a key head of what they attend to, from their exponentials [group][room_].
@@ -237,21 +243,21 @@ class LlamaRows {
         }
     }
 
-    void feed_forward(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer) {
+    void feed_forward(Workers::Turn& turn, StepRows& rows, const LlamaLayer& layer, const PackedMatrix& next) {
         const PackedMatrix &first = *layer.gate_up, &last = *layer.down;
         const int64_t inner = last.inputs();
         const RowsView given = input_.room(first.view().format, rows.count, first.view().width);
         each_row(turn, rows.count, [&](int64_t row) {
             prepare_normed(rows.hidden + row * shape_.width, layer.mlp_norm, first, given, row);
         });
-        product(turn, first, given, rows.count, wide_.data(), 2 * inner, false);
+        product(turn, first, given, rows.count, wide_.data(), 2 * inner, false, last);
         const RowsView gated = input_.room(last.view().format, rows.count, last.view().width);
         each_row(turn, rows.count, [&](int64_t row) {
             float* room = normed_.data() + row * inner;
             kernels_.gate(wide_.data() + row * 2 * inner, inner, room);
             kernels_.prepare(last.view().format, room, inner, last.view().width, gated, row);
         });
-        product(turn, last, gated, rows.count, rows.hidden, shape_.width, true);
+        product(turn, last, gated, rows.count, rows.hidden, shape_.width, true, next);
     }
 
     const LlamaShape shape_;
@@ -262,7 +268,7 @@ class LlamaRows {
 
     std::mutex busy_;  // the room below belongs to one call at a time
     PreparedRows input_;
-    std::vector<float> normed_, wide_, scores_;
+    Room<float> normed_, wide_, scores_;
     int64_t room_ = 0;  // scores of one query
     RowPlan plan_;
     std::vector<RowPlan> narrowed_;  // by what windows hide

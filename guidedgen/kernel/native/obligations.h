@@ -15,7 +15,7 @@ class Obligations {
     // Where a lexeme begins that begins at `plain` without obligation; nullptr: it cannot. Most obligations end with the first
     // byte of what may follow, and so change nothing.
     LexState* start(LexState* plain, int32_t obligation) {
-        if (obligation < 0) return plain;
+        if (obligation < 0) return marks_beginnings_ && needs_text_before(plain) ? nullptr : plain;
         const auto key = std::make_pair(plain->expr, obligation);
         const auto known = starts_.find(key);
         if (known != starts_.end()) return known->second;
@@ -52,12 +52,25 @@ class Obligations {
     static constexpr int64_t kEach = 64;
     static constexpr int32_t kFrames = 1 << 30;   // above all nonterminals
 
+    // What a lexeme is kept apart from; nullptr: nothing.
+    LexState* kept_from(LexState* plain) {
+        const int32_t tracked = lexer_.expressions().tracked(plain->expr);
+        return tracked == Expressions::kEmpty ? nullptr : lexer_.next(lexer_.state(tracked), kBeginning);
+    }
+
+    // Whether a lexeme cannot begin where nothing was read before it: the empty mark stands for that.
+    bool needs_text_before(LexState* plain) {
+        const LexState* own = kept_from(plain);
+        return own && own->accepting;
+    }
+
     // Whether a mark keeps a lexeme from beginning: one that what it tracks and the obligation have.
     bool kept_out(LexState* plain, int32_t obligation) {
-        const int32_t tracked = lexer_.expressions().tracked(plain->expr);
-        if (!marks_beginnings_ || tracked == Expressions::kEmpty) return false;
-        LexState *own = lexer_.next(lexer_.state(tracked), kBeginning), *left = lexer_.next(lexer_.state(obligation), kBeginning);
-        return own && left && lexer_.alive(lexer_.state(lexer_.expressions().both({own->expr, left->expr})));
+        LexState* own = marks_beginnings_ ? kept_from(plain) : nullptr;
+        if (!own) return false;
+        LexState* left = lexer_.next(lexer_.state(obligation), kBeginning);
+        if (!left || !lexer_.alive(left)) return own->accepting;
+        return lexer_.alive(lexer_.state(lexer_.expressions().both({own->expr, left->expr})));
     }
 
     LexState* begin(LexState* plain, int32_t obligation) {

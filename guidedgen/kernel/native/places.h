@@ -19,6 +19,7 @@ class Places {
         };
         auto add_expected = [&](const Expected& e) {
             if (e.after) add_items(*e.after);
+            if (e.edge >= 0) result.push_back(arena_.rows().symbols().json_symbol(json_state(e.item)));
             if (e.read >= 0) result.push_back(arena_.rows().symbols().lalr_at(e.item.slot).terminal_symbol[e.read & ~Expected::kIgnored]);
         };
         for (const Reading& r : p->front.reading) add_expected(r.row->terminals[r.index]);
@@ -30,6 +31,7 @@ class Places {
         }
         std::sort(result.begin(), result.end());
         result.erase(std::unique(result.begin(), result.end()), result.end());
+        if (!result.empty() && result[0] < 0) result.erase(result.begin());   // a schema that is no part of a grammar
         return result;
     }
 

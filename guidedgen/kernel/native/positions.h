@@ -14,7 +14,8 @@ namespace guidedgen {
 class Arena {
   public:
     explicit Arena(std::shared_ptr<Symbols> symbols)
-        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u, lexer_->marks()), stacks_(rows_, viability_, sets_), registers_(lexer_->expressions().work()) {}
+        : rows_(symbols), viability_(rows_), lexer_(symbols->lexer_ptr()), sets_((lexer_->trie().vocab_size + 31u) / 32u, lexer_->marks()),
+          stacks_(rows_, viability_, sets_), registers_(lexer_->expressions().work()) {}
 
     Rows& rows() { return rows_; }
     Viability& viability() { return viability_; }
@@ -149,7 +150,10 @@ class Arena {
         auto& reading = front.reading;
         sort_unique(reading);
         uint64_t h = mix(reading.size(), front.between ? front.between->id + 1 : 0);
-        for (const Reading& r : reading) h = mix(mix(mix(h, r.state->id), mix(r.row->id, r.index)), reinterpret_cast<uintptr_t>(r.text) ^ static_cast<uint32_t>(r.left + 1));
+        for (const Reading& r : reading) {
+            const uint64_t within = reinterpret_cast<uintptr_t>(r.text) ^ static_cast<uint32_t>(r.left + 1);
+            h = mix(mix(mix(h, r.state->id), mix(r.row->id, r.index)), within);
+        }
         h = mix(h, reinterpret_cast<uintptr_t>(front.registers));
         const int32_t known = index_.find(h, [&](int32_t id) {
             const Position& p = positions_[static_cast<size_t>(id)];

@@ -320,7 +320,9 @@ class EcmaParser {
 
     static bool is_digit(uint32_t c) { return c >= '0' && c <= '9'; }
     static int hex_value(uint32_t c) {
-        return is_digit(c) ? static_cast<int>(c - '0') : c >= 'a' && c <= 'f' ? static_cast<int>(c - 'a' + 10) : c >= 'A' && c <= 'F' ? static_cast<int>(c - 'A' + 10) : -1;
+        if (is_digit(c)) return static_cast<int>(c - '0');
+        if (c >= 'a' && c <= 'f') return static_cast<int>(c - 'a' + 10);
+        return c >= 'A' && c <= 'F' ? static_cast<int>(c - 'A' + 10) : -1;
     }
 
     uint32_t hexadecimal(int count, size_t start) {

@@ -205,7 +205,8 @@ class Registers {
     }
 
     const Register* intern(const Register& r) {
-        const uint64_t h = mix(mix(reinterpret_cast<uintptr_t>(r.outer), r.array), mix(reinterpret_cast<uintptr_t>(r.names), reinterpret_cast<uintptr_t>(r.item)));
+        const uint64_t kept = mix(reinterpret_cast<uintptr_t>(r.names), reinterpret_cast<uintptr_t>(r.item));
+        const uint64_t h = mix(mix(reinterpret_cast<uintptr_t>(r.outer), r.array), kept);
         auto& bucket = index_[h];
         for (const Register* known : bucket)
             if (known->outer == r.outer && known->array == r.array && known->names == r.names && known->item == r.item) return known;

@@ -47,7 +47,8 @@ struct Expected {
     // All that `same` looks at.
     Expected key() const { return {start, item, nullptr, nullptr, terminal, edge, flags, read, column, way}; }
     bool same(const Expected& o) const {
-        if (read >= 0 || o.read >= 0) return read == o.read && column == o.column && way == o.way && item.slot == o.item.slot && item.obligation == o.item.obligation;
+        if (read >= 0 || o.read >= 0)
+            return read == o.read && column == o.column && way == o.way && item.slot == o.item.slot && item.obligation == o.item.obligation;
         return terminal == o.terminal && item.obligation == o.item.obligation && edge == o.edge && (edge < 0 || item.slot == o.item.slot);
     }
 };

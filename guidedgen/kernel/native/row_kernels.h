@@ -88,13 +88,18 @@ struct Attention {
     int64_t out_stride;
 };
 
+// Panels [first, last) of a matrix, and what will be read after them, where that is known: it is asked for while the last ones are multiplied.
+struct Panels {
+    int64_t first, last;
+    const uint8_t* then;
+};
+
 struct RowKernels {
     const char* name;
     // One row of `inputs` numbers into row `row` of a view for matrices of this format.
     void (*prepare)(Format format, const float* from, int64_t inputs, int64_t width, const RowsView& to, int64_t row);
-    // Panels [first, last) of all rows: out[row * stride + output] = or += product (+ bias).
-    void (*multiply)(const MatrixView& matrix, const RowsView& rows, int64_t count, int64_t first, int64_t last, float* out, int64_t stride,
-                     bool add);
+    // Some panels of all rows: out[row * stride + output] = or += product (+ bias).
+    void (*multiply)(const MatrixView& matrix, const RowsView& rows, int64_t count, const Panels& panels, float* out, int64_t stride, bool add);
     void (*norm)(const float* from, const float* weight, int64_t count, float epsilon, float* to);
     // Rotary embedding of `heads` heads in place; `sines` with the first half negated.
     void (*rotate)(float* heads, int64_t count, int64_t dim, const float* cosines, const float* sines);

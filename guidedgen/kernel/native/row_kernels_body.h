@@ -72,17 +72,19 @@ constexpr int64_t ROWS = 4, SUMS = 8;
 #endif
 
 // Weights are asked for before they are needed: the sums keep the processor from looking ahead by itself. Each pass of rows over some
-// panels asks for its part of the next ones, so that memory never rests. One row alone goes as fast as memory does, and not far ahead of
-// it: one stream, which processors fetch best.
+// panels asks for its part of what is read after them, so that memory never rests. One row alone goes as fast as memory does, and not far
+// ahead of it: one stream, which processors fetch best.
 struct Ahead {
     static constexpr int64_t NEAR = 8192;
+    const uint8_t* next;  // what is read after the panels that are multiplied now
     int64_t passes, pass;
 
+    // Where what is asked for lies behind `codes` of a column, the `number`-th of those multiplied now, in panels of that size; 0 for nothing.
     template <int64_t R>
-    int64_t bytes(int64_t column, int64_t size) const {
+    int64_t bytes(const uint8_t* codes, int64_t number, int64_t size) const {
         if (R == 1 && passes == 1) return NEAR;
-        const int64_t panels = BESIDE > COLUMNS ? BESIDE / COLUMNS : 1;
-        return column / COLUMNS % panels % passes == pass ? panels * size : 0;
+        const int64_t panel = number / COLUMNS;
+        return panel % passes == pass ? next + panel * size + number % COLUMNS * LANES * 4 - codes : 0;
     }
 };
 
@@ -92,8 +94,13 @@ struct Product {
     float* out;
     int64_t stride;
     bool add;
+    int64_t first, last;  // columns
     Ahead ahead;
 };
+
+inline const uint8_t* codes_of(const MatrixView& matrix, int64_t column) {
+    return matrix.data + column / COLUMNS * matrix.panel_bytes() + column % COLUMNS * LANES * 4;
+}
 
 // Sums of columns side by side go out. Loops over them have to vanish, or GCC keeps the sums in memory.
 template <int64_t R, int64_t P>
@@ -127,8 +134,8 @@ inline void exact_columns(const Product& what, int64_t row, int64_t column) {
     const uint8_t* codes[P];
     int64_t further[P];
     for (int64_t p = 0; p < P; ++p) {
-        codes[p] = what.matrix.data + (column + p) / COLUMNS * size + (column + p) % COLUMNS * LANES * 4;
-        further[p] = what.ahead.bytes<R>(column + p, size);
+        codes[p] = codes_of(what.matrix, column + p);
+        further[p] = what.ahead.bytes<R>(codes[p], column + p - what.first, size);
     }
     Floats sums[P][R] = {};
     if (brief) {
@@ -136,7 +143,7 @@ inline void exact_columns(const Product& what, int64_t row, int64_t column) {
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
                 const Words weights = load<Words>(codes[p] + k * step);
-                __builtin_prefetch(codes[p] + k * step + further[p], 0, 3);
+                if (further[p]) __builtin_prefetch(codes[p] + k * step + further[p], 0, 3);
                 for (int64_t r = 0; r < R; ++r) sums[p][r] = dot2(sums[p][r], weights, data + r * width + 2 * k);
             }
     } else {
@@ -144,7 +151,7 @@ inline void exact_columns(const Product& what, int64_t row, int64_t column) {
         for (int64_t k = 0; k < steps; ++k)
             for (int64_t p = 0; p < P; ++p) {
                 const Floats weights = load<Floats>(codes[p] + k * step);
-                __builtin_prefetch(codes[p] + k * step + further[p], 0, 3);
+                if (further[p]) __builtin_prefetch(codes[p] + k * step + further[p], 0, 3);
                 for (int64_t r = 0; r < R; ++r) sums[p][r] += weights * data[r * width + k];
             }
     }
@@ -157,8 +164,9 @@ inline void coded_column(const Product& what, int64_t row, int64_t column) {
     const int64_t width = what.matrix.width, groups = what.matrix.groups(), panel = column / COLUMNS, part = column % COLUMNS * LANES;
     constexpr MatrixView layout{four ? Format::Int4 : Format::Int8, 0, 0, nullptr, nullptr};
     constexpr int64_t step = PANEL * 4;
-    const int64_t size = what.matrix.panel_bytes(), further = what.ahead.bytes<R>(column, size);
+    const int64_t size = what.matrix.panel_bytes();
     const uint8_t* start = what.matrix.data + panel * size;
+    const int64_t further = what.ahead.bytes<R>(start + part * 4, column - what.first, size);
     const int8_t* data = reinterpret_cast<const int8_t*>(what.rows.data) + row * width;
     Floats sums[1][R] = {};
     for (int64_t g = 0; g < groups; ++g, data += GROUP) {
@@ -190,32 +198,35 @@ inline void coded_column(const Product& what, int64_t row, int64_t column) {
 }
 
 template <int64_t R>
-inline void columns_of(const Product& what, int64_t row, int64_t first, int64_t last) {
+inline void columns_of(const Product& what, int64_t row) {
     constexpr int64_t beside = R == 1 ? COLUMNS : R * BESIDE <= SUMS ? BESIDE : 1;
-    int64_t column = first;
+    int64_t column = what.first;
     if (what.matrix.format == Format::Int8) {
-        for (; column < last; ++column) coded_column<R, false>(what, row, column);
+        for (; column < what.last; ++column) coded_column<R, false>(what, row, column);
     } else if (what.matrix.format == Format::Int4) {
-        for (; column < last; ++column) coded_column<R, true>(what, row, column);
+        for (; column < what.last; ++column) coded_column<R, true>(what, row, column);
     }
-    for (; column + beside <= last; column += beside) exact_columns<R, beside>(what, row, column);
-    for (; column < last; ++column) exact_columns<R, 1>(what, row, column);
+    for (; column + beside <= what.last; column += beside) exact_columns<R, beside>(what, row, column);
+    for (; column < what.last; ++column) exact_columns<R, 1>(what, row, column);
 }
 
 // Rows in bunches of R, then of half as many, down to one.
 template <int64_t R>
-inline void rows_by(Product what, int64_t row, int64_t count, int64_t first, int64_t last) {
-    for (; row + R <= count; row += R, ++what.ahead.pass) columns_of<R>(what, row, first, last);
-    if constexpr (R > 1) rows_by<R / 2>(what, row, count, first, last);
+inline void rows_by(Product what, int64_t row, int64_t count) {
+    for (; row + R <= count; row += R, ++what.ahead.pass) columns_of<R>(what, row);
+    if constexpr (R > 1) rows_by<R / 2>(what, row, count);
 }
 
 // A few columns at a time, which stay in the cache while all rows pass.
-void multiply(const MatrixView& matrix, const RowsView& rows, int64_t count, int64_t first, int64_t last, float* out, int64_t stride, bool add) {
+void multiply(const MatrixView& matrix, const RowsView& rows, int64_t count, const Panels& panels, float* out, int64_t stride, bool add) {
     int64_t passes = count / ROWS;
     for (int64_t rest = count % ROWS; rest; rest &= rest - 1) ++passes;
-    const int64_t end = last * COLUMNS;
-    for (int64_t column = first * COLUMNS; column < end; column += BESIDE)
-        rows_by<ROWS>({matrix, rows, out, stride, add, {passes, 0}}, 0, count, column, column + BESIDE < end ? column + BESIDE : end);
+    const int64_t end = panels.last * COLUMNS;
+    for (int64_t first = panels.first * COLUMNS; first < end; first += BESIDE) {
+        const int64_t last = first + BESIDE < end ? first + BESIDE : end;
+        const uint8_t* next = last == end && panels.then ? panels.then : codes_of(matrix, last);
+        rows_by<ROWS>({matrix, rows, out, stride, add, first, last, {next, passes, 0}}, 0, count);
+    }
 }
 
 void prepare_codes(const float* from, int64_t inputs, int64_t width, const RowsView& to, int64_t row) {

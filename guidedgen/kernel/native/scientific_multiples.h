@@ -184,7 +184,10 @@ class Scientific : public Derivation {
     // `n` digits from a place on, zeros behind the last; rounded up where more follow.
     static Wide digits_of(const std::string& digits, int64_t from, int64_t n, bool up) {
         Wide result = 0;
-        for (int64_t i = from; i < from + n; ++i) result = result * 10 + (i < static_cast<int64_t>(digits.size()) ? static_cast<unsigned>(digits[static_cast<size_t>(i)] - '0') : 0u);
+        for (int64_t i = from; i < from + n; ++i) {
+            const bool written = i < static_cast<int64_t>(digits.size());
+            result = result * 10 + (written ? static_cast<unsigned>(digits[static_cast<size_t>(i)] - '0') : 0u);
+        }
         return result + (up && from + n < static_cast<int64_t>(digits.size()));
     }
 

@@ -58,7 +58,8 @@ class Shortest {
     // Whether a completion keeps to ways that are tight, see Viability.
     bool some_tight(const Front& front) {
         if (!arena_.rows().symbols().has_lalr() || !arena_.rows().symbols().lexes()) return false;
-        return front.between || std::any_of(front.reading.begin(), front.reading.end(), [this](const Reading& r) { return arena_.viability().tight(r.row, r.index); });
+        const auto tight = [this](const Reading& r) { return arena_.viability().tight(r.row, r.index); };
+        return front.between || std::any_of(front.reading.begin(), front.reading.end(), tight);
     }
 
     int64_t cost(const Reading& r) {

@@ -29,6 +29,12 @@ class SymbolTable {
   public:
     JsonTexts& json() { return json_; }
     bool has_json() const { return !json_.empty(); }
+    // The symbol whose text a state of the JSON machines is in; -1: there are no symbols.
+    int32_t json_symbol(int32_t state) const {
+        for (size_t s = 0; s < op_.size(); ++s)
+            if (op_[s] == SymOp::Json && low_[s] == state % json_.size()) return static_cast<int32_t>(s);
+        return -1;
+    }
     // Whether there is anything but JSON: a text may be read as JSON and as something else at once.
     bool mixed() const { return mixed_; }
 
@@ -206,7 +212,12 @@ class SymbolTable {
         });
         lalr_fates_.emplace_back(machine, lexer_->expressions().work());
         lalr_of_state_.insert(lalr_of_state_.end(), machine.states(), static_cast<int32_t>(lalr_.size()) - 1);
-        lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, obligations_, machine, std::move(exprs)));
+        std::vector<int32_t> ways = machine.way_symbols();
+        for (int32_t& way : ways) {
+            way = expr_[way];
+            if (lexer_->state(way)->accepting) throw std::invalid_argument("a terminal of an automaton derives the empty text");
+        }
+        lalr_lexemes_.push_back(std::make_unique<LalrLexemes>(*lexer_, obligations_, machine, std::move(exprs), std::move(ways)));
         lalr_proofs_.emplace_back();
         lexes_ = lexes_ || machine.scans() || machine.newline >= 0 || !machine.resolved.empty() || machine.has_guests();
     }

@@ -143,7 +143,8 @@ class TextTokens {
         for (uint32_t node : nodes) bits[(node - from) / 64] |= uint64_t{1} << ((node - from) % 64);
         size_t count = 0;
         for (size_t w = 0; w < bits.size(); ++w)
-            for (uint64_t rest = bits[w]; rest; rest &= rest - 1) nodes[count++] = from + static_cast<uint32_t>(w * 64) + static_cast<uint32_t>(__builtin_ctzll(rest));
+            for (uint64_t rest = bits[w]; rest; rest &= rest - 1)
+                nodes[count++] = from + static_cast<uint32_t>(w * 64) + static_cast<uint32_t>(__builtin_ctzll(rest));
     }
 
     void find_inner(const Trie& trie) const {

@@ -65,7 +65,9 @@ class Automaton:
         self._make = make
         self.symbols: list[int] = lists["terminal_symbol"]
         self._texts = [expressions.get(symbol) for symbol in self.symbols]
-        if any(text is not None and text.nullable for text in self._texts):
+        self._ways = _divided(lists["way_first"], lists["way"])
+        self._told = {symbol: expressions[symbol] for symbol in (max(way, -1 - way) for way in lists["way"])}
+        if any(text is not None and text.nullable for text in (*self._texts, *self._told.values())):
             raise CompileError(f"symbols[{symbol}]: a terminal of an automaton may be empty")
         texts = [SymOp(table.symbols[symbol, 0]) is SymOp.TERMINAL for symbol in self.symbols]
         self._guests = {t for t, known in enumerate(texts) if self.symbols[t] >= 0 and not known}
@@ -136,6 +138,8 @@ class Automaton:
         if not self._scanner_of:
             return [self._longest([self._accepted(terminal)], [], [self._tracked(terminal)], column)]
         first, last = self._orders[self._scanner_of[stack.states[-1]]]
+        if self._told:
+            return self._read_ways(range(first, last), terminal, column, ignored)
         found = []
         for place in range(first, last):
             ordered, owners = self._order[place], [] if ignored else self._owners[place]
@@ -150,6 +154,17 @@ class Automaton:
                 wanted.append(self._blank_line())
             found.append(self._longest(wanted, gone, [self._tracked(ordered), *earlier], column))
         return found
+
+    def _read_ways(self, places: range, terminal: int, column: int | None, ignored: bool) -> list[Expression]:
+        """What a scanner tells."""
+        mine = [way for place in places if self._order[place] == terminal for way in self._ways[place]]
+        skipped = ignored and terminal != self._header["newline"]
+        texts = [self._told[max(way, -1 - way)] for way in mine if (way < 0) == skipped]
+        if terminal != self._header["newline"]:
+            return texts
+        line = self._blank_line() if column is None else self._ends_at(column)
+        halves = [text.args[:2] if text.op is Op.LONGEST else (text, self._make.empty) for text in texts]
+        return [self._make.longest(self._make.intersection([text, line]), tracked) for text, tracked in halves]
 
     def _longest(
         self, wanted: list[Expression], gone: list[Expression], tracked: list[Expression], column: int | None

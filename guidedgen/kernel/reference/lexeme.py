@@ -162,13 +162,11 @@ class Lexemes:
         """The state in which a terminal begins under an obligation, None where it cannot.
 
         No beginning of it may be one of the obligation's texts, and what is left of these after it goes on beside its
-        own. Where the first byte of either rules out the other, nothing changes. A mark that both have keeps it out.
+        own. Where the first byte of either rules out the other, nothing changes. A mark that both have keeps it out;
+        the empty one stands for the beginning of the text, where nothing has left a mark.
         """
-        if obligation is not None and plain.op is Op.LONGEST:
-            marks = [self.steps(text)[BEGINNING_MARK] for text in (plain.args[1], obligation)]
-            known = [mark for mark in marks if mark is not None]
-            if len(known) == 2 and self.distance(self._make.intersection(known)) != math.inf:
-                return None
+        if self._kept_out(plain, obligation):
+            return None
         if obligation is None or not self.live_bytes(plain) & self.live_bytes(obligation):
             return plain
         make = self._make
@@ -177,6 +175,13 @@ class Lexemes:
         accepted = make.intersection((make.nonempty(own[0]), make.complement(broken)))
         start = make.longest(accepted, make.union((own[1], obligation)))
         return None if self.distance(start) == math.inf else start
+
+    def _kept_out(self, plain: Expression, obligation: Expression | None) -> bool:
+        own = self.steps(plain.args[1])[BEGINNING_MARK] if plain.op is Op.LONGEST else None
+        left = None if obligation is None else self.steps(obligation)[BEGINNING_MARK]
+        if own is None or left is None:
+            return own is not None and own.nullable
+        return self.distance(self._make.intersection((own, left))) != math.inf
 
     def ends(self, state: Expression) -> tuple[End, ...]:
         """The ways to end from a state, the nearest first."""

@@ -216,7 +216,8 @@ def test_superposed_drafts_share_one_way_through_the_model() -> None:
     assert isinstance(session, SuperposedSession)
     tip = start()
     (tree,) = session.propose([Request(lane=0, tip=tip, most=16)])
-    assert sampler.trace.snapshot().total("forwards") == 4
+    assert session._source.trace.snapshot().total("forwards") == 4
+    assert sampler.trace.snapshot().total("forwards") == 0  # a draft's forwards are not the target's
     logits = sampler.logits([tip])[0]
     allowed = [number for number in range(48) if tip.state.advance(number) is not None]
     best = sorted(allowed, key=lambda number: -float(logits[number]))[:3]

@@ -1,3 +1,5 @@
+"""Arrays of a schema: items, tuples, lengths; what is malformed or cannot be."""
+
 from __future__ import annotations
 
 from typing import Any

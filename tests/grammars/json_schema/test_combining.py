@@ -1,3 +1,5 @@
+"""allOf, anyOf, oneOf, not, references and drafts: which values are taken, and what is refused."""
+
 from __future__ import annotations
 
 from typing import Any

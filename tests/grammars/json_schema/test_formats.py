@@ -1,3 +1,5 @@
+"""Formats: enforced, as annotations, unknown ones."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Numbers of a schema: bounds and multiples agree with exact arithmetic."""
+
 from __future__ import annotations
 
 from fractions import Fraction

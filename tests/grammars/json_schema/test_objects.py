@@ -1,3 +1,5 @@
+"""Objects of a schema: order, required and additional names, counts and schemas of names."""
+
 from __future__ import annotations
 
 from itertools import combinations

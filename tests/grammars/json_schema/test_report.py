@@ -1,3 +1,5 @@
+"""The report of a schema: every keyword once, with how it is treated."""
+
 from __future__ import annotations
 
 from typing import Any

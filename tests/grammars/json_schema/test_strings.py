@@ -1,3 +1,5 @@
+"""Strings of a schema: spellings, lengths after unescaping, patterns as in ECMA-262."""
+
 from __future__ import annotations
 
 from typing import Any

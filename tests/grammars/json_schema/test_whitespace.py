@@ -1,3 +1,5 @@
+"""Layouts: what `json.dumps` writes is taken, and what goes beyond a layout is not."""
+
 from __future__ import annotations
 
 import json

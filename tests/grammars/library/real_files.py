@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.grammars.library.compilers import java_home, syntax_tree
-from tests.grammars.library.oracles import is_graphql, is_json, is_python, is_sql, is_typescript, is_verilog
+from tests.grammars.library.oracles import icarus_parses, is_graphql, is_json, is_python, is_sql, is_typescript
 
 STANDARD = Path(sysconfig.get_paths()["stdlib"])
 PACKAGES = Path(sysconfig.get_paths()["purelib"])
@@ -105,7 +105,7 @@ def typescript_texts(every: int) -> Iterator[tuple[str, str]]:
 
 
 def verilog_texts(every: int) -> Iterator[tuple[str, str]]:
-    return _packaged((".v", ".vl"), is_verilog, every)
+    return _packaged((".v", ".vl"), icarus_parses, every)
 
 
 def graphql_texts(every: int) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from tests.grammars.library import java_texts, python_texts, sql_texts, typescript_texts
+from tests.grammars.library import java_texts, python_texts, sql_texts, typescript_texts, verilog_texts
 
 GRAPHQL_TEXTS = [
     '{a(x: [1 -2.5e3 "s" """b"c""" true null E {k: $v}]) @include(if: $w) { ...f ... on T { b: c } ... @d { e } }}',
@@ -41,55 +41,6 @@ GRAPHQL_TEXTS = [
     "type A { b: C }",
     "{a(x: {a: 1 b})}",
 ]
-VERILOG_TEXTS = [
-    "`timescale 1ns/1ps\nmodule m #(parameter W = 8) (input clk, input [W-1:0] d, output reg [W-1:0] q); // x\n"
-    "  always @(posedge clk or negedge r) if (!r) q <= #1 8'h0; else begin : b q <= {d[6:0], ^d}; end\nendmodule\n",
-    "module t (a, b); input a; output b; wire [3:0] w, v; assign w = a ? 4'b01xz : {2{a, b}}, v = ~&w == 3;\n"
-    '  m #(.W(4)) i (.clk(a), .d(), .q(w[3:0])), j (a, b); and g (b, a, w[1]); initial $display("%d\\n", $time);\n'
-    "endmodule",
-    "module f; function [7:0] g; input [7:0] x; g = x + 1; endfunction task h; input y; begin end endtask integer k;\n"
-    "  initial begin for (k = 0; k < 4; k = k + 1) case (k) 0, 1: h(k); default ; endcase forever #5 k = g(k); end\n"
-    "  genvar n; generate for (n = 0; n < 2; n = n + 1) begin : l wire z; end if (1) wire y; endgenerate endmodule",
-    "(* a, b = 1 *) module \\m.1 (input \\$x );\n (* c *) wire w;\n"
-    ' always @(*) (* d = "e" *) (* f *) w = \\$x ; endmodule',
-    "module k #(parameter real P = 1.5, parameter integer Q = 8'h ff) (output reg r); localparam time T = 3;\n"
-    "  function integer f; input integer x; f = x; endfunction\n"
-    "  generate case (Q) 1, 2: assign r = 1; 3: begin : l (* a *) wire z; end default: ; endcase endgenerate endmodule",
-    "`timescale 1ps/1ps\nmodule m; endmodule",
-    "module m; wire (* a *) w; endmodule",
-    "module \\; endmodule",
-    "",
-    "module",
-    "module m; assign a = ; endmodule",
-    "module m; wire wire; endmodule",
-    "module m; always begin endmodule",
-    "module m; assign a = 1 +; endmodule",
-    "module m endmodule",
-    "module m; initial a <= b <= c; endmodule",
-    "module m; assign a = 4'b012; endmodule",
-    "module m; assign a = b < +c - -d & &e + +f; endmodule",
-    "module m; assign a = b <+ c; endmodule",
-    "module m; assign a = b++c; endmodule",
-    "module m; assign a = b--c; endmodule",
-    "module m; assign a = b&&&c; endmodule",
-    "module m; always; endmodule",
-    "module m; initial; endmodule",
-    "module m; always @* ; initial begin ; end endmodule",
-    "module m; // a\rendmodule",
-    "module m; // a\r\nendmodule",
-    "// a\rb",
-    "module m; always (* a *) @(b) c = 1; endmodule",
-    "module m; initial (* a *) b = 1; endmodule",
-    "module m; wire \\`a ; endmodule",
-]
-
-# What the grammar leaves out of the language.
-VERILOG_LEFT_OUT = [
-    "module m; wire \\a`b ; endmodule",
-    "module m (output reg a = 1); endmodule",
-    "module m; initial fork join endmodule",
-]
-
 SAMPLES: dict[str, list[str]] = {
     "arithmetic": [
         "1",
@@ -195,5 +146,5 @@ SAMPLES |= {
     "python": [line + "\n" for line in python_texts.LINES] + python_texts.TEXTS,
     "sql": sql_texts.TEXTS,
     "typescript": typescript_texts.TEXTS,
-    "verilog": VERILOG_TEXTS,
+    "verilog": verilog_texts.TEXTS,
 }

@@ -8,10 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from tests.grammars.library import python_texts, sql_texts
+from tests.grammars.library import python_texts, sql_texts, verilog_texts
 from tests.grammars.library.oracles import is_graphql, is_python, is_sql, is_verilog, sql_error
 from tests.grammars.library.parsers import Deriver, parses
-from tests.grammars.library.samples import GRAPHQL_TEXTS, VERILOG_TEXTS
+from tests.grammars.library.samples import GRAPHQL_TEXTS
 
 SQL_WORDS = {
     "ID": ["a", "b", "t", "userId", "ß"],
@@ -32,7 +32,15 @@ VERILOG_WORDS = {
     "REAL": ["1.5"],
     "BASED": ["4'b01xz", "8'hFF", "'d3"],
     "STRING": ['"s"'],
-    "TIMESCALE": ["`timescale 1ns / 1ps\n"],
+    "_DIRECTIVE": ["`timescale 1ns / 1ps\n", "`default_nettype none\n"],
+    "_LINE_DIRECTIVE": ["\n`celldefine\n", "\n`resetall\n"],
+    "_INCLUDE": ['`include "a"\n'],
+    "_IF": ["`ifdef a", "`ifndef b"],
+    "_ELSIF": ["`elsif c"],
+    "_ELSE": ["`else"],
+    "_ENDIF": ["`endif"],
+    "_PARALLEL": ["=>", "+ =>"],
+    "_FULL": ["*>", "-*>"],
 }
 
 
@@ -68,7 +76,7 @@ def test_graphql_texts(text: str) -> None:
     assert parses("graphql", text) == is_graphql(text)
 
 
-@pytest.mark.parametrize("text", VERILOG_TEXTS)
+@pytest.mark.parametrize("text", verilog_texts.TEXTS + verilog_texts.WRONG)
 def test_verilog_texts(text: str) -> None:
     assert parses("verilog", text) == is_verilog(text)
 

@@ -8,10 +8,10 @@ import pytest
 
 import guidedgen as gg
 from guidedgen.grammars.library import LIBRARY, library
-from tests.grammars.library import java_texts, python_texts, sql_texts, typescript_texts
+from tests.grammars.library import java_texts, python_texts, sql_texts, typescript_texts, verilog_texts
 from tests.grammars.library.compilers import java_home, typescript_package
 from tests.grammars.library.oracles import oracle
-from tests.grammars.library.samples import SAMPLES, VERILOG_LEFT_OUT
+from tests.grammars.library.samples import SAMPLES
 from tests.grammars.library.walks import reads, walk
 
 WALKS = {"java": 12, "typescript": 6}  # a step of theirs costs some ten times another's: fewer of them
@@ -54,7 +54,7 @@ LEFT_OUT = {
     "python": python_texts.LEFT_OUT,
     "sql": sql_texts.LEFT_OUT,
     "typescript": typescript_texts.LEFT_OUT,
-    "verilog": VERILOG_LEFT_OUT,
+    "verilog": verilog_texts.LEFT_OUT,
 }
 # Shares of accepted texts that tree-sitter may refuse where no compiler judges: its grammars are narrower than those.
 TREE_SITTER = ({"typescript": 0.15} if typescript_package() is None else {}) | (
@@ -62,7 +62,7 @@ TREE_SITTER = ({"typescript": 0.15} if typescript_package() is None else {}) | (
 )
 # What the language has and tree-sitter's grammar of it does not know.
 BEYOND_TREE_SITTER = frozenset(typescript_texts.BEYOND_TREE_SITTER if typescript_package() is None else ())
-WRONG = {"typescript": typescript_texts.WRONG}
+WRONG = {"typescript": typescript_texts.WRONG, "verilog": verilog_texts.WRONG}
 
 
 @pytest.mark.parametrize("name", [name for name in LIBRARY if name not in SUBSETS])

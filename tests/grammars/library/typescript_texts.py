@@ -123,6 +123,20 @@ TEXTS = [
     "let a: B\nlet c: (D);\nf(a,); new g(b,); `${[a,, b]}`;",
     "type A = -6 extends b ? [c,] : [];",
     "a = `${b as C | D.E<F>[] || g} ${h as I as J === k}`; class L { m! = n; }",
+    "type A = `${B extends C<D> ? `e` : \"\" | `${F}`}${G & (H | I)}${infer J extends 'k' | `l`}`;",
+    "a = `${b ?? null} ${c !== null && true ? 'd' : false}`;",
+    "++a!; --b[c]!; ++d!.e; ++f![g]!;",
+    "export async function a(b: C): D\nexport async function a(e) { }",
+    "let a: (b: C, { d, e }?: F, ...[g]: H) => I;",
+    "a = class { } as B as C; f(class D<E> extends G { } satisfies H, i);",
+    "f(a<B>, c.d<E, F[]>, [g<H>]); let i = j<K>; return l<M>",
+    "a = ({ b = 1 } = c) => d; e = async ({ f = 1 } = g, h) => i; j = ({ k = 1 } = {}): l => m; n = ({ o = 1 }: P = q) => r;",
+    "a = ({ [b]: c, [d + e]: { f = 1 } }) => g; h = { [i]: j, [k]: () => l };",
+    "let async = 1; let { b, async } = c; if (async) d(!async.e, f ?? async); function g(async?: H) { }",
+    "if (a <\n  b) { }",
+    "class A { private global: B; public type?: C; protected static module = 1; namespace() { } }",
+    "interface A<\n  in out B,\n  out C,\n  D> { }",
+    "a = (b) => class extends b { } as c; d(() => class E { }, f);",
 ]
 
 # Some of them tree-sitter takes, the compiler none but those with a line break that ends a statement.
@@ -213,6 +227,16 @@ a = -b ** 2;
     "let a: `${B[].C}`;",
     "class A { b!= c }",
     "let a!= b;",
+    "f(a<B[]> + c);",
+    "f(a<B>.c);",
+    "a = b<C[]>\n[];",
+    "a = b<C[]>\n+ d;",
+    "a = b<C[]>\n<D>e;",
+    "a = ({ b = 1 } = c)\n{ }",
+    "({ a = 1 });",
+    "async => ;",
+    "a = class { }\nas B;",
+    "interface A<B,\n in\nC> { }",
 ]
 
 # What the grammar leaves out of the language.
@@ -225,8 +249,10 @@ LEFT_OUT = [
     "a = b >\nc;",
     "f<A>\n(b);",
     "({ a = 1 } = b);",
-    "let async = 1;",
-    "a = class { } as B;",
+    "(a, { b = 1 } = c);",
+    "let await = 1;",
+    "async(a);",
+    "async = 1;",
     "a = <B>c;",
     "a = b <c;",
     "type A = (a) => b;",
@@ -236,7 +262,7 @@ LEFT_OUT = [
     "let é = 1;",
     "a = b < c < d;",
     "interface A<out> { }",
-    "type A = `${`b${C}`}`;",
+    "type A = `${{ a: B }['a']}`;",
     "<T>() => a;",
     "type A = B extends ({ c }: D, e) => F ? G : H;",
     "let a: B\n/c/.d();",
@@ -244,6 +270,7 @@ LEFT_OUT = [
 ]
 
 BEYOND_TREE_SITTER = [
+    "interface A<\n  in out B,\n  out C,\n  D> { }",
     "let a: B\n/c/.d();",
     "type as = a; type satisfies<T> = a; namespace as.b { } declare type as = c;\nabstract\nclass D { }",
     "interface A {\n  a: B<C>\n  <D>(e: f): g\n  (h: i): j\n  [k: l]: m\n}",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from guidedgen.constraint import allowed_tokens
 from guidedgen.grammars.compile import GrammarConstraint, compile
 from guidedgen.grammars.library import library
+from guidedgen.kernel import compile_table
 from guidedgen.masks import Mask
 from guidedgen.testing import byte_vocabulary
 from guidedgen.vocabulary import Vocabulary
@@ -34,6 +36,14 @@ def vocabulary(name: str) -> Vocabulary:
 def constraint(name: str, start: str | None = None) -> GrammarConstraint:
     """A grammar of the library for that vocabulary."""
     return compile(library(name, start=start), vocabulary(name))
+
+
+def with_tokens(name: str, tokens: Vocabulary) -> GrammarConstraint:
+    """A grammar of the library for other tokens, from the table that it was read into for the walks."""
+    made = constraint(name)
+    table = made.compiled.table
+    assert table is not None
+    return replace(made, compiled=compile_table(table, tokens, limits=made.limits), vocabulary=tokens)
 
 
 def reads(name: str, text: str | bytes) -> bool:

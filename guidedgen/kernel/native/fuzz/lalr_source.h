@@ -41,13 +41,14 @@ class LalrSource {
         const int32_t indent = newline_ < 0 ? -1 : newline_ + 1, dedent = newline_ < 0 ? -1 : newline_ + 2;
         std::vector<int32_t> row{size(actions_), size(symbols_), nonterminals_, size(rules_), 0, end_, newline_, indent, dedent, 4, 3,
                                  size(resolved_), size(ignored_), size(opening_), size(closing_), size(bodies.keys), size(actions.keys),
-                                 size(gotos.keys), size(kernels.keys), size(orders_), size(orders.keys), size(owners.keys)};
+                                 size(gotos.keys), size(kernels.keys), size(orders_), size(orders.keys), size(owners.keys), 0};
         const Lists left = flat(rules_, [](const Rule& r, auto add) { add(r.left, 0); });
         const std::vector<int32_t> resolved(resolved_.begin(), resolved_.end());
+        const std::vector<int32_t> no_ways(orders.keys.size() + 1, 0);   // no scanner tells what it reads
         for (const std::vector<int32_t>* list : {&symbols_, &names, &resolved, &ignored_, &opening_, &closing_, &left.keys, &bodies.first, &bodies.keys,
                                                  &actions.first, &actions.keys, &actions.values, &gotos.first, &gotos.keys, &gotos.values,
                                                  &kernels.first, &kernels.keys, &kernels.values, &scanner_of_, &orders.first, &orders.keys,
-                                                 &owners.first, &owners.keys})
+                                                 &owners.first, &owners.keys, &no_ways})
             row.insert(row.end(), list->begin(), list->end());
         return row;
     }
