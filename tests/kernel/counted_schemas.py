@@ -18,6 +18,11 @@ _ADDRESS: Final = {
 }
 _MANY: Final = {"type": "object", "properties": {f"field_{n}": {"type": "integer"} for n in range(60)}}
 
+_KINDS: Final = [
+    {"properties": {"type": {"const": f"kind {n}"}, f"own_{n}": {"type": "integer"}}, "required": ["type"]}
+    for n in range(30)
+]
+
 CASES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "anything": (True, [{"a": [1, "b", None, True], "name": {"c": 2.5}}, "free text of some words", -12]),
     "plain_string": ({"type": "string"}, ["a good day, and some more words to say", 'quoted "words" and \\ more']),
@@ -50,6 +55,23 @@ CASES: Final[dict[str, tuple[Any, list[Any]]]] = {
     ),
     "unique_items": ({"type": "array", "items": {"enum": list("abcdefgh")}, "uniqueItems": True}, [["c", "a", "h"]]),
     "unique_strings": ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, [["one", "two", "three"]]),
+    "unique_objects": (
+        {"type": "array", "items": {**_ADDRESS, "anyOf": [{"required": ["zip"]}, True]}, "uniqueItems": True},
+        [[{"street": "a", "city": "b"}, {"street": "a", "city": "b", "zip": "12345"}, {"street": "a", "city": "c"}]],
+    ),
+    "conditions_on_a_tag": (
+        {
+            "type": "object",
+            "properties": {"type": {"enum": [f"kind {n}" for n in range(30)]}},
+            "required": ["type"],
+            "allOf": [{"if": kind, "then": {"properties": {"config": kind}}} for kind in _KINDS],
+        },
+        [{"type": "kind 7", "config": {"type": "kind 7", "own_7": 1}}, {"type": "kind 8", "own_8": 2}],
+    ),
+    "unevaluated_kinds": (
+        {"type": "object", "properties": {"id": True}, "oneOf": _KINDS, "unevaluatedProperties": False},
+        [{"id": 1, "type": "kind 7", "own_7": 1}, {"type": "kind 29", "own_29": 2}],
+    ),
     "tuple_items": (
         {"type": "array", "prefixItems": [{"type": "number"}, {"type": "string"}, {"const": "N"}], "items": False},
         [[1600, "Pennsylvania", "N"], [1]],

@@ -22,6 +22,13 @@ class ExpressionForms : public ExpressionTable {
         return result;
     }
 
+    // Any of some texts, which share the expressions of what they begin with from the start.
+    int32_t literals(std::vector<std::string> texts) {
+        std::sort(texts.begin(), texts.end());
+        texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+        return literals(texts, 0, texts.size(), 0);
+    }
+
     // Right-nested: the head of a Concat is never a Concat itself.
     int32_t concat(int32_t head, int32_t tail) {
         if (head == kEmpty || tail == kEmpty) return kEmpty;
@@ -136,6 +143,32 @@ class ExpressionForms : public ExpressionTable {
     }
 
     // Common heads are taken out of kFactored levels at most: it is a simplification, and recurses along equal prefixes.
+    // Of sorted texts that agree in their first bytes, what comes behind those.
+    int32_t literals(const std::vector<std::string>& texts, size_t from, size_t to, size_t shared) {
+        const auto tail = [&](size_t at, size_t behind) {
+            return literal(reinterpret_cast<const uint8_t*>(texts[at].data()) + behind, texts[at].size() - behind);
+        };
+        if (from == to) return kEmpty;
+        if (from + 1 == to || shared >= kFactored) {
+            std::vector<int32_t> tails;
+            for (size_t i = from; i < to; ++i) tails.push_back(tail(i, shared));
+            return either(std::move(tails));
+        }
+        std::vector<int32_t> options;
+        if (texts[from].size() == shared) {
+            options.push_back(kEpsilon);
+            ++from;
+        }
+        while (from < to) {
+            size_t end = from + 1;
+            while (end < to && texts[end][shared] == texts[from][shared]) ++end;
+            const auto byte = static_cast<uint8_t>(texts[from][shared]);
+            options.push_back(pair(bytes(ByteSet::single(byte)), literals(texts, from, end, shared + 1)));
+            from = end;
+        }
+        return either(std::move(options));
+    }
+
     int32_t either(std::vector<int32_t> items, int depth) {
         for (;;) {
             flatten(Op::Or, items);

@@ -8,14 +8,18 @@
 #include <unordered_set>
 
 #include "json_progress.h"
+#include "json_tags.h"
 
 namespace guidedgen {
 
 class Alternatives {
   public:
-    Alternatives(Meaning& meaning, Progress& progress) : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()) {}
+    Alternatives(Meaning& meaning, Progress& progress) : meaning_(meaning), progress_(progress), formulas_(meaning.formulas()), tag_kinds_(meaning) {}
 
-    // The largest disjunction of a conjunction multiplied out, if it is large; else the formula itself. `possible` says
+    // Whether a formula is split by what a tag says: then all that it mentions keeps its place in the order of members.
+    bool by_tag(int32_t f) const { return tag_kinds_.splits(f); }
+
+    // The kinds that many conditions tell apart, or the largest disjunction of a conjunction multiplied out, if it is large; else the formula itself. `possible` says
     // whether some value may satisfy a goal.
     template <class F>
     std::vector<int32_t> of(int32_t f, const F& possible) {
@@ -27,6 +31,10 @@ class Alternatives {
                 most = formulas_.at(parts[i]).count;
                 largest = i;
             }
+        // What evaluates a member depends on all alternatives at once, unless the tag decides them; else a tag has to tell more apart.
+        const bool unevaluated = std::any_of(parts.begin(), parts.end(), [&](int32_t p) { return formulas_.at(p).op == FOp::UnevaluatedProps; });
+        const auto few = static_cast<size_t>(unevaluated || largest == parts.size() ? kFew : 2 * most);
+        if (const std::vector<int32_t>& kinds = tag_kinds_.of(f, few); !kinds.empty()) return kinds;
         if (largest == parts.size()) return {f};
         std::vector<int32_t> result;
         for (int32_t option : formulas_.args(parts[largest])) {
@@ -106,6 +114,7 @@ class Alternatives {
     Meaning& meaning_;
     Progress& progress_;
     Formulas& formulas_;
+    TagKinds tag_kinds_;
     std::unordered_map<int32_t, bool> tagged_;   // by `oneOf`
 };
 

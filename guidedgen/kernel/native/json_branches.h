@@ -50,8 +50,9 @@ class JsonBranches : public JsonStates {
         else alternatives.push_back(f);
         std::vector<Frame> open;
         bool tracked = false;
+        const bool whole_order = !sat_.any_order() && f.tuple.size() == 1 && sat_.by_tag(f.tuple[0]);
         for (Frame& a : alternatives) {
-            if (a.rest.object) a.rest.plan = progress_.plan_of(a.tuple);
+            if (a.rest.object) a.rest.plan = progress_.plan_of(whole_order ? f.tuple : a.tuple);
             if (!sat_.possible(a.tuple, a.rest)) continue;
             tracked |= a.rest.object ? takes_others(a) : has_unique(a);
             open.push_back(std::move(a));

@@ -91,12 +91,8 @@ class Meaning : public Truths {
     // Texts out of an enumeration: as serialisers write them, or in every spelling.
     int32_t spelled(std::vector<std::string> options, bool all = false) {
         if (all || every_spelling_) return options.size() == 1 ? texts_.literal(options[0]) : texts_.literals(options);
-        std::vector<int32_t> plain;
-        for (const std::string& o : options) {
-            std::string text = plain_spelling(o);
-            plain.push_back(lexer_->expressions().literal(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
-        }
-        return lexer_->expressions().either(std::move(plain));
+        for (std::string& o : options) o = plain_spelling(o);
+        return lexer_->expressions().literals(std::move(options));
     }
 
     // Whether a name can be written at all.

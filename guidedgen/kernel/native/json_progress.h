@@ -6,13 +6,14 @@
 // knowledge for planning", Artificial Intelligence 2000; here over members and items instead of time.
 #pragma once
 
+#include "json_alike.h"
 #include "json_names.h"
 
 namespace guidedgen {
 
 class Progress {
   public:
-    explicit Progress(Meaning& meaning) : meaning_(meaning), formulas_(meaning.formulas()), names_(meaning) {}
+    explicit Progress(Meaning& meaning) : meaning_(meaning), formulas_(meaning.formulas()), names_(meaning), alike_(meaning) {}
 
     // The text of a declared name, or -1 for a class of undeclared ones; and their contents.
     int32_t key(int32_t key_class) const { return names_.key(key_class); }
@@ -113,7 +114,7 @@ class Progress {
         const uint64_t key = (static_cast<uint64_t>(static_cast<uint32_t>(f)) << 32) | static_cast<uint32_t>(with);
         auto known = memo.find(key);
         if (known != memo.end()) return known->second;
-        int32_t made = formulas_.rebuild(f, leaf);
+        const int32_t made = alike_.unified(formulas_.rebuild(f, leaf));
         memo.emplace(key, made);
         formulas_.work().hold(48);
         return made;
@@ -263,6 +264,7 @@ class Progress {
     Meaning& meaning_;
     Formulas& formulas_;
     KeyNames names_;
+    AlikeNodes alike_;
     PairMemo after_key_, after_item_;
     FormulaMemo ends_;   // memo of holds_at_end
 };

@@ -144,6 +144,8 @@ class Satisfiability : public Rests {
         return alternatives_.of(f, [this](int32_t g) { return goal(g) || lowest_ != INT32_MAX; });   // "no" for certain
     }
 
+    bool by_tag(int32_t f) const { return alternatives_.by_tag(f); }
+
   private:
     static constexpr int32_t kDeepest = 400;     // goals that need one another
     static constexpr int kDeepestSearch = 400;   // members or items in one search: beyond, nothing is proved

@@ -69,6 +69,17 @@ class Truths {
         return id;
     }
 
+    // A node that no value satisfies.
+    int32_t nothing() {
+        if (nothing_ < 0) {
+            SchemaNode n;
+            n.always = 0;
+            table_->nodes.push_back(std::move(n));
+            nothing_ = static_cast<int32_t>(table_->nodes.size()) - 1;
+        }
+        return nothing_;
+    }
+
     // The node that a property name selects among the declared ones, or -1.
     int32_t property(int32_t node, int32_t key) {
         const auto& list = table_->nodes[node].object->properties;
@@ -237,17 +248,6 @@ class Truths {
             else return Formulas::kTrue;   // a literal: this value is the only one of its kind
         }
         return formulas_.any(std::move(options));
-    }
-
-    // A node that no value satisfies.
-    int32_t nothing() {
-        if (nothing_ < 0) {
-            SchemaNode n;
-            n.always = 0;
-            table_->nodes.push_back(std::move(n));
-            nothing_ = static_cast<int32_t>(table_->nodes.size()) - 1;
-        }
-        return nothing_;
     }
 
     // An array or object value as a schema of its own.
