@@ -158,7 +158,7 @@ def test_the_command_line_prints_it(script: Script, monkeypatch: pytest.MonkeyPa
 def test_the_command_line_prints_what_the_strategy_chose(
     stream: list[str], script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_load", lambda *_: script("ab is 12")[0])
+    monkeypatch.setattr(api, "load", lambda *_, **__: script("ab is 12")[0])
     command = ["generate", "?", "--regex", "[a-z]+ is [0-9]+", "--strategy", "auto", *stream]
     assert "strategy: drafts what promises most" in CliRunner().invoke(cli.app, [*command, "--report"]).stderr
     assert "strategy:" not in CliRunner().invoke(cli.app, command).stderr
