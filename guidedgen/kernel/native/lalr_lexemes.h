@@ -2,8 +2,8 @@
 //
 // The first terminal of the order that matches at all is read, with the text that it prefers. So its lexeme has the texts of the
 // terminal that have no beginning in an earlier one, and obliges what follows not to be what would have made one of them, or itself, match
-// more. A terminal that owns some of another's texts is read where that one is. Earlier terminals that begin with other bytes are left
-// out: they change nothing, and without them scanners share lexemes.
+// more. A terminal that owns some of another's texts is read where that one is. Earlier terminals none of whose texts begins one of the
+// terminal's, or the other way round, are left out: they change nothing, and without them scanners share lexemes.
 #pragma once
 
 #include "lalr.h"
@@ -59,6 +59,15 @@ class LalrLexemes {
 
     // Texts that a terminal takes a beginning of. What it tracks besides its texts are beginnings that it takes nothing of.
     int32_t matched(int32_t terminal) {
+        matched_.resize(exprs_.size(), -1);
+        int32_t& known = matched_[static_cast<size_t>(terminal)];
+        return known >= 0 ? known : known = find_matched(terminal);
+    }
+
+    int64_t memory() const { return static_cast<int64_t>(known_.size() * 128 + columns_.size() * 64 + under_.size() * kUnder + pairs_.size() * sizeof(Pair) + ways_.size() * 4); }
+
+  private:
+    int32_t find_matched(int32_t terminal) {
         Expressions& e = lexer_.expressions();
         const int32_t texts = accepted(terminal), tracked = e.tracked(exprs_[terminal]), begun = e.concat(texts, Expressions::kAll);
         if (tracked == texts || tracked == Expressions::kEmpty) return begun;
@@ -66,9 +75,6 @@ class LalrLexemes {
         return lexer_.alive(lexer_.state(broken)) ? e.both({begun, e.negate(e.concat(broken, Expressions::kAll))}) : begun;
     }
 
-    int64_t memory() const { return static_cast<int64_t>(known_.size() * 128 + columns_.size() * 64 + under_.size() * kUnder + pairs_.size() * sizeof(Pair) + ways_.size() * 4); }
-
-  private:
     struct Known {
         bool made = false;
         std::vector<LexState*> starts;
@@ -125,7 +131,7 @@ class LalrLexemes {
                 return true;
             });
             if (terminal == machine_.newline) parts.push_back(column >= 0 ? ends_at(column) : blank_line());
-            found.push_back(scanned(scanner, place, std::move(parts), std::move(gone)));
+            found.push_back(scanned(scanner, place, terminal, column, std::move(parts), std::move(gone)));
         });
         return found;
     }
@@ -135,6 +141,7 @@ class LalrLexemes {
         bool known = false;
         bool common = true;    // perhaps some are of both
         bool within = false;   // all of the first one's are the second one's
+        bool touch = true;     // perhaps one of the one begins one of the other
     };
 
     Pair pair(int32_t one, int32_t other) {
@@ -145,21 +152,25 @@ class LalrLexemes {
     }
 
     Pair compared(LexState* one, LexState* other) {
-        if ((lexer_.first(one) & lexer_.first(other)).empty()) return {true, one->accepting && other->accepting, false};
-        Pair found{true, false, true};
+        const bool touch = one->accepting || other->accepting;
+        if ((lexer_.first(one) & lexer_.first(other)).empty()) return {true, one->accepting && other->accepting, false, touch};
+        Pair found{true, false, true, false};
         std::vector<std::pair<LexState*, LexState*>> met{{one, other}};
         for (size_t i = 0; i < met.size(); ++i) {
             const auto [a, b] = met[i];
             lexer_.expressions().spend(1);
+            lexer_.prune(a);
+            lexer_.prune(b);
             found.common = found.common || (a->accepting && b->accepting);
-            found.within = found.within && !(a->accepting && !b->accepting) && lexer_.first(a).subset_of(lexer_.first(b));
+            found.touch = found.touch || a->accepting || b->accepting;
+            found.within = found.within && !(a->accepting && !b->accepting) && a->first.subset_of(b->first);
             for (size_t k = 0; k < a->edges.size(); ++k)
                 for (size_t n = 0; n < b->edges.size(); ++n) {
-                    if ((a->edges[k].bytes & lexer_.first(b) & b->edges[n].bytes).empty()) continue;
+                    if ((a->edges[k].bytes & b->edges[n].bytes).empty()) continue;
                     const std::pair<LexState*, LexState*> next{lexer_.target(a, k), lexer_.target(b, n)};
                     if (std::find(met.begin(), met.end(), next) == met.end()) met.push_back(next);
                 }
-            if (met.size() > kMostPairs) return {true, true, false};
+            if (met.size() > kMostPairs) return {true, true, false, true};
         }
         return found;
     }
@@ -167,9 +178,17 @@ class LalrLexemes {
     LexState* ignored(int32_t scanner, int32_t terminal) {
         LexState* found = nullptr;
         machine_.each_ordered(scanner, [&](int32_t place, int32_t ordered) {
-            if (ordered == terminal) found = scanned(scanner, place, {accepted(ordered)}, {});
+            if (ordered == terminal) found = scanned(scanner, place, ordered, -1, {accepted(ordered)}, {});
         });
         return found ? found : lexer_.state(Expressions::kEmpty);
+    }
+
+    // Bytes that the texts of a terminal begin with.
+    const ByteSet& begins(int32_t terminal) {
+        begins_.resize(exprs_.size());
+        ByteSet& known = begins_[static_cast<size_t>(terminal)];
+        if (known.empty()) known = lexer_.first(lexer_.state(exprs_[terminal]));
+        return known;
     }
 
     LexState* begin(int32_t expr, int32_t column) {
@@ -177,21 +196,25 @@ class LalrLexemes {
         return lexer_.state(column >= 0 ? e.longest(e.both({e.accepted(expr), ends_at(column)}), e.tracked(expr)) : expr);
     }
 
-    // Texts of the terminal at a place of a scanner's order: those that are in all `parts` and not in `gone`.
-    LexState* scanned(int32_t scanner, int32_t place, std::vector<int32_t> parts, std::vector<int32_t> gone) {
+    // Texts of a terminal that are read at a place of a scanner's order: those that are in all `parts` and not in `gone`.
+    // `column`: that of a newline, or -1.
+    LexState* scanned(int32_t scanner, int32_t place, int32_t terminal, int32_t column, std::vector<int32_t> parts, std::vector<int32_t> gone) {
         Expressions& e = lexer_.expressions();
         std::vector<int32_t> tracked, matching;
-        const ByteSet first = lexer_.first(lexer_.state(e.both(parts)));
+        ByteSet first = ByteSet::all();
+        for (int32_t part : parts) first = first & lexer_.first(lexer_.state(part));
         machine_.each_ordered(scanner, [&](int32_t at, int32_t other) {
             if (at == place) tracked.push_back(e.tracked(exprs_[other]));
-            if (at >= place || (lexer_.first(lexer_.state(exprs_[other])) & first).empty()) return;
+            if (at >= place || (begins(other) & first).empty() || !pair(terminal, other).touch) return;
             matching.push_back(matched(other));
             tracked.push_back(accepted(other));
         });
         if (!gone.empty()) parts.push_back(lexer_.without(gone));
         if (!matching.empty()) parts.push_back(e.negate(e.either(std::move(matching))));
+        const bool has_text = column >= 0 && std::all_of(parts.begin(), parts.end(), [&](int32_t part) { return has_line(part, column); });
         LexState* made = lexer_.state(e.longest(e.both(std::move(parts)), e.either(std::move(tracked))));
-        return lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
+        if (has_text) made->alive = 1;
+        return lexer_.endless_without_words(made) || lexer_.alive(made) ? made : lexer_.state(Expressions::kEmpty);
     }
 
     // Texts whose last line is blank and so many columns wide.
@@ -199,6 +222,15 @@ class LalrLexemes {
         const auto known = columns_.find(column);
         if (known != columns_.end()) return known->second;
         return columns_[column] = lexer_.expressions().concat(lines(), machine_.tab ? counted(column) : tabs_first(column));
+    }
+
+    // Whether the plainest newline of a column is in a language.
+    bool has_line(int32_t language, int32_t column) {
+        const int32_t tabs = machine_.tab ? 0 : column / Lalr::kTab, blanks = machine_.tab ? column : column % Lalr::kTab;
+        LexState* at = lexer_.next(lexer_.state(language), '\n');
+        for (int32_t i = 0; at && i < tabs; ++i) at = lexer_.next(at, '\t');
+        for (int32_t i = 0; at && i < blanks; ++i) at = lexer_.next(at, ' ');
+        return at && at->accepting;
     }
 
     // Tabs, then blanks, as many as the column says.
@@ -240,6 +272,8 @@ class LalrLexemes {
     std::deque<std::pair<Under, std::vector<LexState*>>> under_;
     IdTable under_index_;
     std::vector<Pair> pairs_;
+    std::vector<int32_t> matched_;   // by terminal, -1: not known yet
+    std::vector<ByteSet> begins_;    // by terminal
     std::map<std::tuple<int32_t, int32_t, int32_t>, Known> known_;
     std::map<int32_t, int32_t> columns_;
 };

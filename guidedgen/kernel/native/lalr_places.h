@@ -48,9 +48,7 @@ class LalrPlaces {
         const uint64_t hash = mix(where, mix(static_cast<uint32_t>(obligation), static_cast<uint32_t>(scanner)));
         if (const int32_t known = index_.find(hash, same); known >= 0) return places_[static_cast<size_t>(known)];
         TokenPlace place{part, at, obligation, scanner, static_cast<int32_t>(places_.size()), {}, {}, {}, {}, {}, {}};
-        if (part)
-            for (const auto& child : lexer_.children(*part, at)) place.bytes.add(child.byte);
-        else place.bytes = ByteSet::all();
+        place.bytes = part ? lexer_.next_bytes(*part, at) : ByteSet::all();
         if (first_.empty()) find_first();
         for (int32_t t = 0; t < machine_.terminals() && !place.bytes.empty(); ++t) {
             if ((first_[static_cast<size_t>(t)] & place.bytes).empty()) continue;
@@ -140,7 +138,7 @@ class LalrPlaces {
         std::vector<LexMask*> made;
         for (LexState* start : starts) {
             lexer_.expressions().spend(1);
-            if ((lexer_.first(start) & place.bytes).empty()) continue;
+            if ((lexer_.may_begin(start) & place.bytes).empty()) continue;
             LexMask& share = place.part ? lexer_.below(*place.part, place.at, start) : lexer_.mask(start);
             if (!share.is_list() || share.opening || !share.list.empty() || !share.remainders.empty()) made.push_back(&share);
         }

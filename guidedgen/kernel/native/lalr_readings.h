@@ -303,10 +303,12 @@ class LalrReadings {
         }
         machine_.each_terminal(state, [&](int32_t t) {
             if (t == machine_.end_of_text()) may = true;
-            if (can || t == machine_.end_of_text() || machine_.terminal_symbol[t] < 0 || !begins(t, false)) return;
-            may = true;
+            if (can || t == machine_.end_of_text() || machine_.terminal_symbol[t] < 0) return;
             const int32_t action = machine_.action(state, t);
-            can = action >= 0 && t != machine_.newline && step_[static_cast<size_t>(t)] >= 0 && proof_.clean(action) && proof_.ends(action);
+            const bool proved = action >= 0 && t != machine_.newline && step_[static_cast<size_t>(t)] >= 0 && proof_.clean(action) && proof_.ends(action);
+            if ((may && !proved) || !begins(t, false)) return;
+            may = true;
+            can = proved;
         });
         if (machine_.newline >= 0 && brackets > 0 && begins(machine_.newline, false)) {
             may = true;

@@ -66,9 +66,10 @@ class LalrViability {
         return answer;
     }
 
+    // Whether the newline can be read there is tried first: its lexemes, one for each column, are made where it can.
     void read_line(int32_t obligation, int32_t column, Answer& answer) {
-        if (!lexemes_.under(obligation, stack_.top(), machine_.newline, column, false).empty())
-            note(answer, [column](LalrTrial<Item>& trial) { return trial.read_newline(column); });
+        auto may_begin = [&] { return !lexemes_.under(obligation, stack_.top(), machine_.newline, column, false).empty(); };
+        note(answer, [&](LalrTrial<Item>& trial) { return trial.read_newline(column) && may_begin(); });
     }
 
     template <class F>

@@ -65,7 +65,7 @@ class Lexer : public LexerDifferences {
         auto made = std::make_unique<LexMask>();
         if (!below_without_words(mask, at, s, *made) && !below_from_wider(mask, at, s, *made)) {
             Found found = new_walk(s);
-            each_below(mask, at, first(s), [&](uint32_t node) {
+            each_next(mask, at, first(s), [&](uint32_t node) {
                 found.stack[trie_->nodes[node].depth - 1u] = s;
                 walk_nodes(node, trie_->nodes[node].skip, found);
             });
@@ -146,11 +146,9 @@ class Lexer : public LexerDifferences {
     // A text without some words: the same, but for what follows the words. Which tokens are inside is the same if after each beginning of a
     // word the text can go on in ways without number.
     bool without_words(LexState* owner, LexMask& out) {
-        const auto [expr, words] = with_words(owner->expr);
-        if (expr < 0) return false;
-        LexState* whole = state(expr);
-        return from_other(owner, whole, mask(whole), out, [&, words = words](Difference& found) {
-            return ends_of_words(*words, whole, found, [&](const ByteSet& first, auto f) {
+        LexState* whole = with_words(owner);
+        return whole && from_other(owner, whole, mask(whole), out, [&](Difference& found) {
+            return ends_of_words(*owner->words, whole, found, [&](const ByteSet& first, auto f) {
                 first.each([&](uint8_t b) {
                     if (trie_->root_child[b]) f(trie_->root_child[b]);
                 });
@@ -160,11 +158,9 @@ class Lexer : public LexerDifferences {
 
     // The same of what is below a remainder.
     bool below_without_words(LexMask& part, uint32_t at, LexState* owner, LexMask& out) {
-        const auto [expr, words] = with_words(owner->expr);
-        if (expr < 0) return false;
-        LexState* whole = state(expr);
-        return from_other(owner, whole, below(part, at, whole), out, [&, words = words](Difference& found) {
-            return ends_of_words(*words, whole, found, [&](const ByteSet& first, auto f) { each_below(part, at, first, f); });
+        LexState* whole = with_words(owner);
+        return whole && from_other(owner, whole, below(part, at, whole), out, [&](Difference& found) {
+            return ends_of_words(*owner->words, whole, found, [&](const ByteSet& first, auto f) { each_next(part, at, first, f); });
         });
     }
 
@@ -178,26 +174,18 @@ class Lexer : public LexerDifferences {
     bool below_from_wider(LexMask& part, uint32_t at, LexState* owner, LexMask& out) {
         if (!expressions_.at(owner->expr).boolean) return false;
         uint32_t nodes = 0;
-        each_below(part, at, first(owner), [&](uint32_t node) { nodes += trie_->nodes[node].skip - node; });
+        each_next(part, at, first(owner), [&](uint32_t node) { nodes += trie_->nodes[node].skip - node; });
         const int32_t expr = nodes < kManyBelow ? -1 : wider(owner);
         if (expr < 0) return false;
         LexState* whole = state(expr);
         return from_other(owner, whole, below(part, at, whole), out, [&](Difference& found) {
             bool few = true;
-            each_below(part, at, first(owner) | first(whole), [&](uint32_t node) {
+            each_next(part, at, first(owner) | first(whole), [&](uint32_t node) {
                 found.stack[trie_->nodes[node].depth - 1u] = {owner, whole};
                 few = few && differ_in(node, trie_->nodes[node].skip, found);
             });
             return few;
         });
-    }
-
-    // Calls `f` with each node of the trie that a remainder goes on with by one of some bytes.
-    template <class F>
-    void each_below(LexMask& part, uint32_t at, const ByteSet& bytes, F f) {
-        for (const auto& [byte, child] : children(part, at))
-            if (bytes.has(byte))
-                for (uint32_t node : nodes_of(part.remainders[child])) f(node);
     }
 
     // Text that may not contain something: a state in the midst of it differs from that before its beginning along few ways.

@@ -16,6 +16,31 @@ class LexerDifferences : public LexerForms {
         return made;
     }
 
+    // The state with the words that are taken from its texts, which are noted; nullptr where there are none.
+    LexState* with_words(LexState* s) {
+        if (!s->whole) {
+            const auto [whole, words] = with_words(s->expr);
+            s->words = words;
+            s->whole = whole >= 0 ? state(whole) : s;
+        }
+        return s->whole == s ? nullptr : s->whole;
+    }
+
+    // Bytes that texts may begin with, perhaps some more: those before words were taken away are known already.
+    const ByteSet& may_begin(LexState* s) {
+        LexState* whole = s->pruned ? nullptr : with_words(s);
+        return first(whole ? whole : s);
+    }
+
+    // Whether it is plain to see that a language without some words has texts: more than there are words.
+    bool endless_without_words(LexState* s) {
+        if (s->alive >= 0) return s->alive == 1;
+        LexState* whole = with_words(s);
+        if (!whole || !endless(whole)) return false;
+        s->alive = 1;
+        return true;
+    }
+
   protected:
     using LexerForms::LexerForms;
     ~LexerDifferences() = default;

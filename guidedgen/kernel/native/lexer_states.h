@@ -136,6 +136,8 @@ struct alignas(64) LexState {
     uint32_t looked = 0, safety_looked = 0;   // nodes below which a search was worth it so far, for `textual` and for `safety`
     const Content* content = nullptr;  // tokens that lead from here back to here, where those are many
     int64_t farthest = -1;             // memo of Lexer::farthest
+    LexState* whole = nullptr;         // the state with the words that are taken from its texts; itself: there are none, nullptr: not known yet
+    const std::vector<int32_t>* words = nullptr;   // ... these words
     ByteSet leaving;
 };
 

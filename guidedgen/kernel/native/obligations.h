@@ -73,9 +73,20 @@ class Obligations {
         return lexer_.alive(lexer_.state(lexer_.expressions().both({own->expr, left->expr})));
     }
 
+    // Whether that is plain to see: each text begins with a byte that must not follow, or a language with more texts cannot begin, either.
+    bool cannot_begin(LexState* plain, int32_t obligation) {
+        const Expressions& e = lexer_.expressions();
+        const auto may_be_empty = [&e](LexState* s) { return e.at(e.accepted(s->expr)).nullable; };
+        if (marks_beginnings_ || may_be_empty(plain)) return false;
+        if (lexer_.bars_all(obligation, lexer_.first(plain))) return true;
+        LexState* whole = lexer_.with_words(plain);
+        return whole && !may_be_empty(whole) && !start(whole, obligation);
+    }
+
     LexState* begin(LexState* plain, int32_t obligation) {
         if (kept_out(plain, obligation)) return nullptr;
         if ((lexer_.first(plain) & lexer_.first(lexer_.state(obligation))).empty()) return plain;
+        if (cannot_begin(plain, obligation)) return nullptr;
         Expressions& e = lexer_.expressions();
         const int32_t broken = e.concat(obligation, Expressions::kAll);
         const int32_t accepted = e.both({e.accepted(plain->expr), e.negate(broken)});

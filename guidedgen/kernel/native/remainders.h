@@ -73,8 +73,34 @@ class Remainders : public TrieWalks {
         return parent.children;
     }
 
+    // Bytes that come next behind a remainder. Of few nodes no children are made: most places of tokens are met a few times only.
+    ByteSet next_bytes(LexMask& mask, uint32_t at) {
+        if (!few_nodes(mask.remainders[at])) {
+            children(mask, at);
+            return mask.remainders[at].known;
+        }
+        ByteSet found;
+        for (uint32_t node : nodes_of(mask.remainders[at])) found = found | trie_->next_bytes(node);
+        return found;
+    }
+
+    // Calls `f` with each node of the trie that a remainder goes on with by one of some bytes.
+    template <class F>
+    void each_next(LexMask& mask, uint32_t at, const ByteSet& bytes, F f) {
+        if (few_nodes(mask.remainders[at])) {
+            for (uint32_t node : nodes_of(mask.remainders[at])) trie_->each_child(node, bytes, f);
+            return;
+        }
+        for (const auto& [byte, child] : children(mask, at))
+            if (bytes.has(byte))
+                for (uint32_t node : nodes_of(mask.remainders[child])) f(node);
+    }
+
   private:
     static constexpr uint32_t kManyBelow = 64;   // nodes
+    static constexpr size_t kFewNodes = 4;
+
+    static bool few_nodes(const Remainder& remainder) { return !remainder.expanded && remainder.size() <= kFewNodes; }
 
     // Those of a remainder that differs little from one of another mask differ little from its children.
     void add_shared_children(LexMask& mask, Remainder& parent, const ByteSet& bytes) {

@@ -78,6 +78,23 @@ struct Trie {
         for (uint32_t c = node + 1;; c = nodes[c].skip)
             if (nodes[c].byte == byte) return c;
     }
+    // Bytes of a node's children.
+    ByteSet next_bytes(uint32_t node) const {
+        if (const Subtrees::Below* below = subtrees.below(node)) return below->next;
+        ByteSet found;
+        for (uint32_t c = node + 1; c < nodes[node].skip; c = nodes[c].skip) found.add(nodes[c].byte);
+        return found;
+    }
+    // Calls `f` with a node's children by some bytes.
+    template <class F>
+    void each_child(uint32_t node, const ByteSet& bytes, F f) const {
+        if (const Subtrees::Below* below = subtrees.below(node)) {
+            (below->next & bytes).each([&](uint8_t b) { f(subtrees.child(*below, b)); });
+            return;
+        }
+        for (uint32_t c = node + 1; c < nodes[node].skip; c = nodes[c].skip)
+            if (bytes.has(nodes[c].byte)) f(c);
+    }
     bool leaf(uint32_t node) const { return nodes[node].skip == node + 1; }
     int64_t memory() const {
         return static_cast<int64_t>(nodes.size() * sizeof(TrieNode) + tokens.size() * 4 + offsets.size() * 8 + data.size()) +

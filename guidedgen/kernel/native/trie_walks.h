@@ -67,7 +67,8 @@ class TrieWalks : public WalkEnds {
 
     Found new_walk(LexState* start) {
         Found found;
-        found.stack.resize(trie_->longest + 1);
+        found.stack = std::move(spare_stack_);   // what is in it is not read before it is written
+        found.stack.resize(static_cast<size_t>(trie_->longest) + 1);
         if (expressions_.at(start->expr).vague()) {
             found.walk = ++walks_;
             found.reached.push_back(start);
@@ -142,6 +143,7 @@ class TrieWalks : public WalkEnds {
     static constexpr size_t kVast = 4096;   // nodes
 
     void finish(Found& found, LexMask& out) {
+        spare_stack_ = std::move(found.stack);
         store(found, out);
         if (!std::is_sorted(found.crossings.begin(), found.crossings.end())) std::sort(found.crossings.begin(), found.crossings.end());
         out.reached = std::move(found.reached);
@@ -437,6 +439,7 @@ class TrieWalks : public WalkEnds {
     static constexpr int32_t kDeepest = 256;  // bytes of a token along which walks recurse
     std::unique_ptr<LexMask> inner_;   // its first remainder: all inner nodes of text
     uint64_t walks_ = 0;
+    std::vector<LexState*> spare_stack_;   // scratch of walks
 };
 
 }  // namespace guidedgen

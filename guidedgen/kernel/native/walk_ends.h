@@ -17,6 +17,9 @@ class WalkEnds : public TextSafety {
     const Trie& trie() const { return *trie_; }
     int64_t visited() const { return visited_; }
 
+    // Whether an obligation rules out all texts that begin with one of some bytes.
+    bool bars_all(int32_t obligation, const ByteSet& bytes) { return bytes.subset_of(barred(obligation).bytes); }
+
   protected:
     // What one walk over the trie found.
     struct Found {
