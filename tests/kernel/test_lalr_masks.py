@@ -10,6 +10,7 @@ import pytest
 
 import guidedgen as gg
 from guidedgen.grammars.library import library
+from guidedgen.testing import byte_vocabulary
 from tests.kernel.small_vocabulary import small_vocabulary
 
 PYTHON = """\
@@ -165,7 +166,9 @@ NAME: /[a-z]+/
 
 
 @pytest.mark.parametrize("lexer", ["contextual", "basic"])
-@pytest.mark.parametrize(("before", "behind"), [("```\n", "```"), ("a", "a"), ("#", "#"), ("\n", ";")])
+@pytest.mark.parametrize(
+    ("before", "behind"), [("```\n", "```"), ("a", "a"), ("#", "#"), ("\n", ";"), ("", " ."), ("", "\n"), ("", ";;")]
+)
 def test_an_automaton_before_a_text(before: str, behind: str, lexer: Any) -> None:
     spec = gg.Sequence(before, gg.Lark(FENCED, parser="lalr", lexer=lexer), behind)
     constraint = gg.compile(spec, small_vocabulary(), implementation="native")
@@ -183,3 +186,60 @@ def test_a_fence_around_a_language_takes_no_search() -> None:
         state = after
     assert state.accepting
     assert constraint.stats()["rows"] < 1500
+
+
+LINES = """
+start: (_NL | line)* [NAME]
+line: NAME [sum] _NL
+sum: sum "+" NAME | "+" NAME
+NAME: /[a-z]+/
+_NL: /(\\r?\\n[ ]*)+/
+%ignore " "
+"""
+
+
+@pytest.mark.parametrize("grammar", [FENCED, LINES, BLOCKS])
+@pytest.mark.parametrize("behind", ["\n.", " .", "a", "\n", ".", "+."])
+def test_what_stands_behind_and_the_last_terminal_could_be(grammar: str, behind: str) -> None:
+    """What stands behind begins as the automaton's terminals could go on: the same masks by search, in plain Python."""
+    indent = gg.Indentation(newline="_NL", deepest=3) if grammar == BLOCKS else None
+    spec = gg.Sequence("<", gg.Lark(grammar, parser="lalr", indent=indent), behind)
+    fast, slow = (
+        gg.compile(spec, byte_vocabulary(), implementation=kernel).start() for kernel in ("native", "reference")
+    )
+    chosen = random.Random(behind)
+    for _ in range(3):
+        now, twin = fast, slow
+        for _ in range(14):
+            tokens = tokens_of(now)
+            assert tokens == tokens_of(twin)
+            if not tokens:
+                break
+            token = chosen.choice([t for t in tokens if t in b"<>ab =+;{}\n."] or tokens)
+            after, twin_after = now.advance(token), twin.advance(token)
+            assert after is not None
+            assert twin_after is not None
+            now, twin = after, twin_after
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("python", PYTHON, id="python"),
+        pytest.param("typescript", TYPESCRIPT, marks=pytest.mark.slow, id="typescript"),
+    ],
+)
+def test_a_fence_on_a_line_of_its_own_takes_no_search(name: str, text: str) -> None:
+    """The program could take the line break before the fence for its own: each mask is bounded work all the same."""
+    spec = gg.Sequence(f"```{name}\n", library(name), "\n```")
+    constraint = gg.compile(spec, small_vocabulary(), limits=gg.Limits(steps=3_000_000))
+    state = constraint.start()
+    for token in small_vocabulary().encode(f"```{name}\n{text.rstrip()}\n```"):
+        state.mask()
+        after = state.advance(token)
+        assert after is not None
+        state = after
+    assert state.accepting
+    stats = constraint.stats()
+    assert stats["rows"] < 12_000
+    assert stats["bytes"] < 24 << 20

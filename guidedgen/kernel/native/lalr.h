@@ -76,6 +76,10 @@ class Lalr {
     void each_goto(int32_t state, F f) const {
         for (int32_t k = goto_first_[state]; k < goto_first_[state + 1]; ++k) f(goto_[k]);
     }
+    template <class F>
+    void each_after(int32_t state, F f) const {
+        for (int32_t k = goto_first_[state]; k < goto_first_[state + 1]; ++k) f(goto_nonterminal_[k], goto_[k]);
+    }
     // Puts the state that `f` says in the place of each one that follows a state; `f` may make copies.
     template <class F>
     void replace_next(int32_t state, F f) {

@@ -10,20 +10,23 @@
 // where a state holds nothing else. What is ignored stands in classes of its own: nothing is proved below for those. Where some
 // terminal has no text at all, places that lead nowhere do not count (lalr_fates.h). At the end of the text blocks end without a newline:
 // such a dedent is a class of its own, behind which nothing but its like may stand.
+// What of it holds before other text is proved again for the bytes that this begins with (lalr_endings.h).
 // What is not proved here is searched for (viability.h); nothing is proved of automata with guests, whose texts no
 // scanner reads, and of those whose scanners tell what is read.
 #pragma once
 
 #include <array>
 
+#include "lalr_endings.h"
 #include "lalr_fates.h"
+#include "lalr_indents.h"
 #include "lalr_lexemes.h"
 
 namespace guidedgen {
 
 class LalrProof {
   public:
-    LalrProof(Lexer& lexer, Lalr& machine, LalrLexemes& lexemes, const LalrFates& fates) : lexer_(lexer), m_(machine), fates_(fates) {
+    LalrProof(Lexer& lexer, Lalr& machine, LalrLexemes& lexemes, const LalrFates& fates) : lexer_(lexer), m_(machine), indents_(machine), fates_(fates) {
         const int32_t n = m_.terminals();
         text_.resize(n);
         any_.resize(n);
@@ -36,7 +39,7 @@ class LalrProof {
             tracked_[t] = lexer_.state(lexemes.tracked(t));
             matched_[t] = lexer_.state(lexemes.matched(t));
         }
-        holds_ = m_.scans() && !m_.told() && !m_.has_guests() && fates.known() && brackets_hold() && newline_holds();
+        holds_ = m_.scans() && !m_.told() && !m_.has_guests() && fates.known() && indents_.brackets_hold() && newline_holds();
         if (!holds_) return;
         find_samples();
         find_barred();
@@ -53,22 +56,34 @@ class LalrProof {
 
     // Whether what begins with any of some bytes can stand behind the whole text, whatever that ends with.
     bool lets_follow(const ByteSet& first) const {
-        const Bits last = holds_ ? last_[static_cast<size_t>(m_.left(0))] | free_ : 0;   // what is ignored and not free ends no text
-        for (int32_t t = 0; t < m_.terminals() && holds_; ++t) {
-            if (!text_[t] || (t != m_.newline && !((last >> class_[t]) & 1))) continue;
-            const bool follows = (barred_[t] & first).empty() || std::any_of(blanks_.begin(), blanks_.end(), [&](const auto& blank) {
-                return !barred_[t].has(blank.first) && (blank.second & first).empty();
-            });
-            if (!follows) return false;
-        }
-        return holds_;
+        if (!holds_) return false;
+        Bits last = last_[static_cast<size_t>(m_.left(0))] | free_;   // what is ignored and not free ends no text
+        if (m_.newline >= 0) last |= Bits{1} << class_[m_.newline];
+        return !(last & ~classes_before(first));
     }
 
+    // The number of a proof that texts can be brought to an end behind which some bytes may follow, whatever such a text ends with so far;
+    // -1: there are too many.
+    int32_t ending_before(const ByteSet& first) {
+        if (!holds_) return -1;
+        for (size_t i = 0; i < endings_.size(); ++i)
+            if (endings_[i].first == first) return static_cast<int32_t>(i);
+        if (endings_.size() >= kMostEndings) return -1;
+        endings_.push_back({first, good_before(first)});
+        return static_cast<int32_t>(endings_.size()) - 1;
+    }
+    const ByteSet& bytes_behind(int32_t ending) const { return endings_[static_cast<size_t>(ending)].first; }
+    // Whether a stack of clean states with that state on top can be brought to such an end, whatever terminal was read last.
+    bool clean_before(int32_t ending, int32_t state) const { return !ends_[state] || !(needed_[state] & ~good_at(ending, state)); }
+    // The same after something that is ignored.
+    bool clean_before(int32_t ending, int32_t state, int32_t ignored) const { return (good_at(ending, state) >> class_[ignored]) & 1; }
+
   private:
-    static constexpr int kMostClasses = 32;
+    static constexpr int kMostClasses = LalrEndings::kMostClasses;
     static constexpr int kMostBlanks = 8;    // before a newline's text goes on in the same way for ever
     static constexpr size_t kMostPairs = 20'000;   // of states of two terminals
-    using Bits = uint32_t;
+    static constexpr size_t kMostEndings = 64;
+    using Bits = LalrEndings::Bits;
 
     // The classes by which texts begin, each with those by which they end then; and whether the empty text is among them.
     struct Types {
@@ -76,52 +91,6 @@ class LalrProof {
         std::array<Bits, kMostClasses> ends{};
         bool operator==(const Types& o) const { return empty == o.empty && ends == o.ends; }
     };
-
-    // --- indentation
-
-    // No newline is wanted where brackets are open, since it is ignored there.
-    bool brackets_hold() {
-        if (m_.newline < 0) return true;
-        std::vector<uint8_t> has(m_.nonterminals(), 0);
-        for (bool changed = true; changed;) {
-            changed = false;
-            for (int32_t r = 0; r < m_.rules(); ++r)
-                if (!has[m_.left(r)] && any_in(r, 0, m_.length(r), has)) has[m_.left(r)] = 1, changed = true;
-        }
-        for (int32_t r = 0; r < m_.rules(); ++r) {
-            std::vector<int32_t> open;
-            for (int32_t k = 0; k < m_.length(r); ++k) {
-                const int32_t s = m_.symbol(r, k);
-                if (among(m_.opening, s)) open.push_back(k);
-                if (!among(m_.closing, s)) continue;
-                if (open.empty() || any_in(r, open.back(), k, has)) return false;
-                open.pop_back();
-            }
-            if (!open.empty()) return false;
-        }
-        return true;
-    }
-
-    // Every block that a rule begins it ends, and no other.
-    bool blocks_hold() const {
-        if (m_.newline < 0) return false;
-        for (int32_t r = 0; r < m_.rules(); ++r) {
-            int32_t open = 0;
-            for (int32_t k = 0; k < m_.length(r) && open >= 0; ++k) open += (m_.symbol(r, k) == m_.indent) - (m_.symbol(r, k) == m_.dedent);
-            if (open) return false;
-        }
-        return true;
-    }
-
-    bool any_in(int32_t rule, int32_t from, int32_t to, const std::vector<uint8_t>& has) const {
-        for (int32_t k = from; k < to; ++k) {
-            const int32_t s = m_.symbol(rule, k);
-            if (s >= 0 ? s == m_.newline : has[-1 - s]) return true;
-        }
-        return false;
-    }
-
-    static bool among(const std::vector<int32_t>& list, int32_t s) { return std::find(list.begin(), list.end(), s) != list.end(); }
 
     // A newline may be followed by any number of blanks, so that every column can be reached.
     bool newline_holds() {
@@ -282,7 +251,7 @@ class LalrProof {
             for (int d = 0; d < classes_; ++d) free = free && !(((read_ >> d) & 1) && (next_[d] & ~next_[c]));
             if (free) free_ |= Bits{1} << c;
         }
-        if (one.size() < kMostClasses && blocks_hold()) find_last_dedents(one);
+        if (one.size() < kMostClasses && indents_.blocks_hold()) find_last_dedents(one);
         return true;
     }
 
@@ -341,7 +310,7 @@ class LalrProof {
                 changed = changed || (last & ~last_[left]) || (empty && !nullable_[left]);
                 last_[left] |= last;
                 nullable_[left] |= empty;
-                if (among(m_.resolved, r)) continue;
+                if (LalrIndents::among(m_.resolved, r)) continue;
                 Types merged = of_rest(r, 0);
                 merged.empty = merged.empty || types_[left].empty;
                 for (int f = 0; f < classes_; ++f) merged.ends[f] |= types_[left].ends[f];
@@ -375,6 +344,7 @@ class LalrProof {
     void find_clean_states() {
         const int32_t n = m_.states();
         good_.assign(n, 0);
+        needed_.assign(n, 0);
         clean_.assign(n, 1);
         ends_.assign(n, 1);
         for (int32_t s = 0; s < n; ++s) find_good(s);
@@ -399,23 +369,93 @@ class LalrProof {
             needed |= before;
             if (m_.rest(rule, place) >= kFar || !fates_.ends(state, i)) continue;
             can_end = true;
-            const Types rest = of_rest(rule, place);
-            // A complete rule goes on as the states below do, which are looked at for what the rule may end by: after what is ignored
-            // only where that stands in the way of nothing.
-            Bits here = rest.empty ? before | free_ : 0;
+            if (!counts(state, i)) continue;
+            const LalrEndings::Ways& ways = ways_at(rule, place);
             for (int l = 0; l < classes_; ++l)
-                for (int f = 0; f < classes_; ++f)
-                    if (((next_[l] >> f) & 1) && rest.ends[f]) here |= Bits{1} << l;
-            const bool alone = m_.places(state) == 1 && place > 0 && place == m_.length(rule);   // it loses no conflict here
-            if (alone || !among(m_.resolved, rule)) good |= here;
+                if (ways[static_cast<size_t>(l)]) good |= Bits{1} << l;
         }
         good_[state] = good;
+        needed_[state] = needed;
         ends_[state] = can_end || state == m_.start;
         clean_[state] = !ends_[state] || (state == m_.start ? good != 0 : (needed & ~good) == 0);
     }
 
+    // Whether the rule at a place of a state is used: where it loses no conflict there.
+    bool counts(int32_t state, int32_t i) const {
+        const int32_t rule = m_.rule(state, i), place = m_.place(state, i);
+        const bool alone = m_.places(state) == 1 && place > 0 && place == m_.length(rule);
+        return alone || !LalrIndents::among(m_.resolved, rule);
+    }
+
+    // By the class that was read last: those that a rule may end by which goes on at a place; none where it cannot. A complete rule goes on
+    // as the states below do, which are looked at for what the rule may end by: after what is ignored only where that stands in the way of
+    // nothing.
+    const LalrEndings::Ways& ways_at(int32_t rule, int32_t place) {
+        const auto [known, fresh] = ways_.try_emplace({rule, place});
+        LalrEndings::Ways& ways = known->second;
+        if (!fresh) return ways;
+        const auto [last, empty] = last_before(rule, place);
+        const Types rest = of_rest(rule, place);
+        const Bits same = rest.empty ? (empty ? read_ : last) | free_ : 0;
+        for (int l = 0; l < classes_; ++l) {
+            const Bits one = Bits{1} << l;
+            ways[static_cast<size_t>(l)] = same & one;
+            for (int f = 0; f < classes_; ++f)
+                if ((next_[l] >> f) & 1) ways[static_cast<size_t>(l)] |= rest.ends[f];
+        }
+        return ways;
+    }
+
+    // --- before other text
+
+    // The classes behind whose terminals some bytes may follow, straight away or behind a blank.
+    Bits classes_before(const ByteSet& first) const {
+        Bits classes = ~Bits{0};
+        auto without = [&](int32_t t) { classes &= ~(Bits{1} << class_[t]); };
+        for (int32_t t = 0; t < m_.terminals(); ++t) {
+            if (!text_[t] || (barred_[t] & first).empty()) continue;
+            const bool follows = std::any_of(blanks_.begin(), blanks_.end(), [&](const auto& blank) {
+                return !barred_[t].has(blank.first) && (blank.second & first).empty();
+            });
+            if (follows) continue;
+            without(t);
+            if (t != m_.newline) continue;
+            if (m_.indent >= 0) without(m_.indent);
+            if (m_.dedent >= 0) without(m_.dedent);
+        }
+        if (last_dedent_ && (before_last_dedents() & ~classes)) classes &= ~last_dedent_;
+        return classes;
+    }
+
+    // The classes that stand before dedents at the end of the text.
+    Bits before_last_dedents() const {
+        Bits before = 0;
+        for (int32_t r = 0; r < m_.rules(); ++r)
+            for (int32_t k = 0; k < m_.length(r); ++k)
+                if (m_.symbol(r, k) == m_.dedent) before |= last_before(r, k).first | free_;
+        Bits behind = 0;
+        for (int c = 0; c < classes_; ++c)
+            if (((before >> c) & 1) && (next_[c] & last_dedent_)) behind |= Bits{1} << c;
+        return behind & ~last_dedent_;
+    }
+
+    std::vector<Bits> good_before(const ByteSet& first) {
+        Work& work = lexer_.expressions().work();
+        std::vector<uint8_t> stands;
+        for (int32_t s = 0; s < m_.states(); ++s) stands.push_back(clean_[s] && ends_[s]);
+        const LalrEndings endings(m_, work, stands);
+        return endings.good(classes_before(first), work, [&](int32_t state, int32_t i) -> const LalrEndings::Ways* {
+            const int32_t rule = m_.rule(state, i), place = m_.place(state, i);
+            if (m_.rest(rule, place) >= kFar || !fates_.ends(state, i) || !counts(state, i)) return nullptr;
+            return &ways_at(rule, place);
+        });
+    }
+
+    Bits good_at(int32_t ending, int32_t state) const { return endings_[static_cast<size_t>(ending)].second[static_cast<size_t>(state)]; }
+
     Lexer& lexer_;
     Lalr& m_;
+    const LalrIndents indents_;
     const LalrFates& fates_;
     bool holds_ = false;
     std::vector<LexState*> text_, any_;     // where the texts of a terminal begin, and those that it could match; nullptr: it has none
@@ -431,7 +471,9 @@ class LalrProof {
     Bits last_dedent_ = 0;                    // the class of dedents at the end of the text, if there is one
     Bits read_ = 0, free_ = 0;                // classes that are not ignored; those after which all may come that may after any of these
     std::vector<Types> types_;
-    std::vector<Bits> last_, good_;
+    std::vector<Bits> last_, good_, needed_;
+    std::map<std::pair<int32_t, int32_t>, LalrEndings::Ways> ways_;   // by rule and place
+    std::vector<std::pair<ByteSet, std::vector<Bits>>> endings_;      // what follows, and the classes that states are good for before it
     std::vector<uint8_t> nullable_, clean_, ends_;
 };
 

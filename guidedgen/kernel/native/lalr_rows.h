@@ -7,7 +7,8 @@ namespace guidedgen {
 
 class LalrRows : public RowCosts {
   public:
-    // Whether all states of the stack that ends with an item are clean, see LalrProof, and what may stand behind the whole text can.
+    // Whether all states of the stack that ends with an item are clean, see LalrProof, and what may stand behind the whole text can, perhaps
+    // once more was read.
     bool clean(const Item& item) { return clean_stack(symbols_->lalr_at(item.slot), item) != kNotClean; }
 
     // Whether nothing at all stands behind the automaton's text, too.
@@ -16,8 +17,26 @@ class LalrRows : public RowCosts {
     // The same of a stack that is being tried.
     bool clean(const LalrTrial<Item>& trial) {
         const LalrProof& proof = symbols_->proof(trial.machine);
-        if (!clean(trial.base)) return false;
-        return std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.clean(state); });
+        const int8_t behind = clean_stack(trial.machine, trial.base);
+        if (behind == kNotClean) return false;
+        if (!std::all_of(trial.pushed.begin(), trial.pushed.end(), [&](int32_t state) { return proof.clean(state); })) return false;
+        return behind < kBefore || proof.clean_before(behind - kBefore, trial.top());
+    }
+
+    // Whether a stack that is being tried, all of whose states are clean, can be completed after something that is ignored.
+    bool clean_after(const LalrTrial<Item>& trial, int32_t ignored) {
+        const LalrProof& proof = symbols_->proof(trial.machine);
+        const int8_t behind = clean_stack(trial.machine, trial.base);
+        if (behind < kBefore) return behind != kNotClean && proof.clean_after(trial.top(), ignored);
+        return proof.clean_before(behind - kBefore, trial.top(), ignored);
+    }
+
+    // Whether what stands behind the automaton's text is sure to be able to follow under an obligation where that text may end.
+    bool lets_end(const Item& item, int32_t obligation) {
+        const Lalr& machine = symbols_->lalr_at(item.slot);
+        const int8_t behind = clean_stack(machine, item);
+        if (behind < kBefore || obligation < 0) return behind != kNotClean;
+        return (symbols_->lexer().first(symbols_->lexer().state(obligation)) & symbols_->proof(machine).bytes_behind(behind - kBefore)).empty();
     }
 
     // Whether a stack that is being tried can be completed, if it is clean.
@@ -42,10 +61,7 @@ class LalrRows : public RowCosts {
     void visit_lalr(Row* row, const Item& item) {
         Lalr& machine = symbols_->lalr_at(item.slot);
         const LalrTrial<Item> now(machine, item);
-        const LalrProof& proof = symbols_->proof(machine);
-        auto sure_after = [&](int32_t ignored) {
-            return proof.clean_after(machine.state_of(item.slot), ignored) && clean(item);
-        };
+        auto sure_after = [&](int32_t ignored) { return clean_after(now, ignored); };
         auto expect = [&](int32_t terminal, int32_t column, int32_t flag, bool sure) {
             int32_t way = 0;
             LalrLexemes& lexemes = symbols_->lexemes(machine);
@@ -116,14 +132,18 @@ class LalrRows : public RowCosts {
         return &scratch_;
     }
 
-    // Whether what is behind an automaton's text, to which a frame returns, can stand there and be completed, whatever the text ends with.
-    virtual bool free_behind(const Item& frame, const LalrProof& proof) = 0;
+    // What is proved of the end of an automaton's text. From `kBefore` on: that what stands behind can be completed, but may follow only some
+    // ends of the text, by the proof of that number (LalrProof::ending_before).
+    static constexpr int8_t kNotClean = 0, kAlone = 1, kWithin = 2, kBefore = 3;
+
+    // What is proved where an automaton's text returns to a frame. `kWithin`: what is behind can stand there and be completed, whatever the text
+    // ends with.
+    virtual int8_t proved_behind(const Item& frame, LalrProof& proof) = 0;
 
   private:
-    static constexpr int8_t kNotClean = 0, kAlone = 1, kWithin = 2;
 
     int8_t clean_stack(const Lalr& machine, const Item& item) {
-        const LalrProof& proof = symbols_->proof(machine);
+        LalrProof& proof = symbols_->proof(machine);
         if (!proof.clean(machine.state_of(item.slot))) return kNotClean;
         if (machine.state_of(item.slot) == machine.start) return clean_end(item, proof);
         std::vector<Row*> above;
@@ -142,7 +162,7 @@ class LalrRows : public RowCosts {
     }
 
     // The same of what the automaton's text ends before.
-    int8_t clean_end(const Item& frame, const LalrProof& proof) { return !frame.row ? kAlone : free_behind(frame, proof) ? kWithin : kNotClean; }
+    int8_t clean_end(const Item& frame, LalrProof& proof) { return frame.row ? proved_behind(frame, proof) : kAlone; }
 
     // The row of a state that others are pushed on.
     Row* lowered(const Lalr& machine, const Item& item) {

@@ -14,24 +14,25 @@ class LalrViability {
   public:
     // `stack`: all of its states are clean.
     LalrViability(Rows& rows, Symbols& symbols, const LalrTrial<Item>& stack)
-        : rows_(rows), machine_(stack.machine), proof_(symbols.proof(machine_)), lexemes_(symbols.lexemes(machine_)),
+        : rows_(rows), machine_(stack.machine), lexemes_(symbols.lexemes(machine_)),
           work_(symbols.lexer().expressions()), stack_(stack) {}
 
     // `ends`: the ways to end from a state of the lexer.
     template <class Ends>
     Answer goes_on(int32_t obligation, Ends ends) {
         LalrTrial<Item> end = stack_;
-        if (end.end()) return Answer::Yes;
+        const bool ends_here = end.end();   // but what stands behind may have to wait for another end
         const bool bracketed = machine_.newline >= 0 && machine_.blocks.brackets(stack_.blocks) > 0;
-        Answer answer = Answer::No;
+        Answer answer = ends_here ? Answer::Unknown : Answer::No;
         std::vector<int32_t> met{obligation};
         for (size_t i = 0; i < met.size(); ++i) {
+            if (ends_here && rows_.lets_end(stack_.base, met[i])) return Answer::Yes;
             const Answer here = reads(met[i], bracketed);
             if (here == Answer::Yes) return here;
             if (here == Answer::Unknown) answer = here;
             auto skip = [&](int32_t terminal, bool ignored) {
                 const auto& starts = lexemes_.under(met[i], stack_.top(), terminal, -1, ignored);
-                if (!starts.empty() && proof_.clean_after(stack_.top(), terminal)) return true;
+                if (!starts.empty() && rows_.clean_after(stack_, terminal)) return true;
                 for (LexState* start : starts)
                     for (const auto& end : ends(start))
                         if (std::find(met.begin(), met.end(), end.obligation) == met.end()) met.push_back(end.obligation);
@@ -82,7 +83,6 @@ class LalrViability {
 
     Rows& rows_;
     Lalr& machine_;
-    const LalrProof& proof_;
     LalrLexemes& lexemes_;
     Expressions& work_;
     const LalrTrial<Item>& stack_;

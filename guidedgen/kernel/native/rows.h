@@ -180,28 +180,38 @@ class Rows final : public LalrRows {
     int32_t limit(const Expected& e) const { return e.terminal < 0 ? -1 : symbols_->limit(e.terminal); }
 
   protected:
-    bool free_behind(const Item& frame, const LalrProof& proof) override {
-        const auto known = free_behind_.find({frame.row, frame.nonterminal});
-        if (known != free_behind_.end()) return known->second;
-        if (symbols_->obligations().marks_ends()) return false;   // an end may be ruled out, whatever comes behind it
+    int8_t proved_behind(const Item& frame, LalrProof& proof) override {
+        const auto known = proved_behind_.find({frame.row, frame.nonterminal});
+        if (known != proved_behind_.end()) return known->second;
+        if (symbols_->obligations().marks_ends()) return kNotClean;   // an end may be ruled out, whatever comes behind it
         Seen seen, made;   // this is asked in the midst of closing the frame's row
         std::swap(seen, seen_);
         std::swap(made, made_);
         std::vector<Item> items;   // some of those that return there: one that can be completed is enough
         for (const auto& [nonterminal, caller] : frame.row->callers)
             if (nonterminal == frame.nonterminal) items.push_back(obliged(caller, -1));
-        Row* behind = make(std::move(items));
-        close(behind);
-        bool free = behind->accepting;   // or nothing stands there: the end of the whole text lets all end
-        for (uint32_t i = 0; i < behind->terminals.size() && !free; ++i)
-            free = leaves_nothing(behind->terminals[i]) && proof.lets_follow(symbols_->lexer().first(behind->terminals[i].start)) &&
-                   completes_freely(after(behind, i));
+        const int8_t proved = proved_of(make(std::move(items)), proof);
         std::swap(seen, seen_);
         std::swap(made, made_);
-        return free_behind_[{frame.row, frame.nonterminal}] = free;
+        return proved_behind_[{frame.row, frame.nonterminal}] = proved;
     }
 
   private:
+    // Of an automaton's text that stands before what a row expects.
+    int8_t proved_of(Row* behind, LalrProof& proof) {
+        close(behind);
+        if (behind->accepting) return kWithin;   // nothing stands there: the end of the whole text lets all end
+        int8_t proved = kNotClean;
+        for (uint32_t i = 0; i < behind->terminals.size(); ++i) {
+            const ByteSet first = symbols_->lexer().first(behind->terminals[i].start);
+            if (!leaves_nothing(behind->terminals[i]) || !completes_freely(after(behind, i))) continue;
+            if (proof.lets_follow(first)) return kWithin;
+            const int32_t ending = proved == kNotClean ? proof.ending_before(first) : -1;
+            if (ending >= 0) proved = static_cast<int8_t>(kBefore + ending);
+        }
+        return proved;
+    }
+
     // Whether a terminal obliges what follows to nothing.
     bool leaves_nothing(const Expected& e) {
         return e.terminal >= 0 && limit(e) < 0 && !symbols_->lexer().expressions().is_longest(e.start->expr);
@@ -347,7 +357,7 @@ class Rows final : public LalrRows {
         }
     }
 
-    std::map<std::pair<Row*, int32_t>, bool> free_behind_;   // memo, by frame
+    std::map<std::pair<Row*, int32_t>, int8_t> proved_behind_;   // memo, by frame
     std::map<std::pair<const Expected*, int32_t>, Row*> obliged_;   // memo of `after`
     Seen seen_, made_;   // scratch of `close` and of `make`
 };

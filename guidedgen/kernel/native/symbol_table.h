@@ -41,7 +41,7 @@ class SymbolTable {
     bool has_lalr() const { return !lalr_.empty(); }
     // The automaton that stands in an item with a slot.
     Lalr& lalr_at(int32_t slot) { return *lalr_[lalr_of_state_[kLalr - slot]]; }
-    const LalrProof& proof(const Lalr& machine) {
+    LalrProof& proof(const Lalr& machine) {
         const size_t number = static_cast<size_t>(lalr_of_state_[kLalr - machine.slot(machine.start)]);
         auto& known = lalr_proofs_[number];
         if (!known) known = std::make_unique<LalrProof>(*lexer_, *lalr_[number], lexemes(machine), lalr_fates_[number]);
