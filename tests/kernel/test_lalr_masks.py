@@ -243,3 +243,18 @@ def test_a_fence_on_a_line_of_its_own_takes_no_search(name: str, text: str) -> N
     stats = constraint.stats()
     assert stats["rows"] < 12_000
     assert stats["bytes"] < 24 << 20
+
+
+@pytest.mark.parametrize("behind", ["\n```", "```"])
+def test_a_fence_that_comes_again_takes_no_search(behind: str) -> None:
+    """What stands behind the program leads to such a program again."""
+    tag = gg.Tag("```python\n", library("python"), behind)
+    constraint = gg.compile(gg.Tags([tag]), small_vocabulary())
+    state = constraint.start()
+    for token in small_vocabulary().encode(2 * f"So: ```python\na = 1\nif a: b{behind}\n"):
+        state.mask()
+        after = state.advance(token)
+        assert after is not None
+        state = after
+    assert state.accepting
+    assert constraint.stats()["rows"] < 3000

@@ -183,16 +183,28 @@ class Rows final : public LalrRows {
     int8_t proved_behind(const Item& frame, LalrProof& proof) override {
         const auto known = proved_behind_.find({frame.row, frame.nonterminal});
         if (known != proved_behind_.end()) return known->second;
-        if (symbols_->obligations().marks_ends()) return kNotClean;   // an end may be ruled out, whatever comes behind it
+        // An end may be ruled out, whatever comes behind it; or this is asked for what stands behind itself, as between tags that repeat.
+        if (symbols_->obligations().marks_ends() || proving_) return kNotClean;
+        proving_ = true;
         Seen seen, made;   // this is asked in the midst of closing the frame's row
         std::swap(seen, seen_);
         std::swap(made, made_);
         std::vector<Item> items;   // some of those that return there: one that can be completed is enough
         for (const auto& [nonterminal, caller] : frame.row->callers)
             if (nonterminal == frame.nonterminal) items.push_back(obliged(caller, -1));
-        const int8_t proved = proved_of(make(std::move(items)), proof);
-        std::swap(seen, seen_);
-        std::swap(made, made_);
+        auto restore = [&] {
+            std::swap(seen, seen_);
+            std::swap(made, made_);
+            proving_ = false;
+        };
+        int8_t proved = kNotClean;
+        try {
+            proved = proved_of(make(std::move(items)), proof);
+        } catch (...) {   // a limit was reached
+            restore();
+            throw;
+        }
+        restore();
         return proved_behind_[{frame.row, frame.nonterminal}] = proved;
     }
 
@@ -359,6 +371,7 @@ class Rows final : public LalrRows {
 
     std::map<std::pair<Row*, int32_t>, int8_t> proved_behind_;   // memo, by frame
     std::map<std::pair<const Expected*, int32_t>, Row*> obliged_;   // memo of `after`
+    bool proving_ = false;   // within `proved_behind`
     Seen seen_, made_;   // scratch of `close` and of `make`
 };
 
