@@ -40,20 +40,8 @@ def lalr_row(
         "kernel_rule": [rule for kernel in node.kernels for rule, _ in kernel],
         "kernel_place": [place for kernel in node.kernels for _, place in kernel],
         "scanner_of": node.scanner_of,
-        "order_first": offsets([scanner.order for scanner in node.scanners]),
-        "order": [terminal for scanner in node.scanners for terminal in scanner.order],
     }
-    owners = [scanner.keywords.get(terminal, ()) for scanner in node.scanners for terminal in scanner.order]
-    lists |= {"owner_first": offsets(owners), "owner": list(chain.from_iterable(owners))}
-    ways = [
-        [
-            *map(symbol_of, scanner.ways.get(terminal, ())),
-            *(-1 - symbol_of(way) for way in scanner.skipped.get(terminal, ())),
-        ]
-        for scanner in node.scanners
-        for terminal in scanner.order
-    ]
-    lists |= {"way_first": offsets(ways), "way": list(chain.from_iterable(ways))}
+    lists |= _of_scanners(node.scanners, symbol_of)
     header = {
         "states": len(node.actions),
         "terminals": len(node.terminals),
@@ -68,3 +56,24 @@ def lalr_row(
         **{"kernels": len(lists["kernel_rule"]), "owners": len(lists["owner"]), "ways": len(lists["way"])},
     }
     return pack(header, lists)
+
+
+def _of_scanners(scanners: Sequence[ir.Scanner], symbol_of: Callable[[ir.Terminal], int]) -> dict[str, Sequence[int]]:
+    """In which order scanners try terminals, which of them own texts of others, and the ways that scanners tell."""
+    ordered = [(scanner, terminal) for scanner in scanners for terminal in scanner.order]
+    owners = [scanner.keywords.get(terminal, ()) for scanner, terminal in ordered]
+    ways = [
+        [
+            *map(symbol_of, scanner.ways.get(terminal, ())),
+            *(-1 - symbol_of(way) for way in scanner.skipped.get(terminal, ())),
+        ]
+        for scanner, terminal in ordered
+    ]
+    return {
+        "order_first": offsets([scanner.order for scanner in scanners]),
+        "order": [terminal for _, terminal in ordered],
+        "owner_first": offsets(owners),
+        "owner": list(chain.from_iterable(owners)),
+        "way_first": offsets(ways),
+        "way": list(chain.from_iterable(ways)),
+    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as ListOf
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from guidedgen.decoders.automatic.sources import Grounds, Place
 from guidedgen.decoders.tree import ROOT
@@ -54,45 +54,59 @@ def grown(
         move: the place behind a drafted token and those that are forced after it; None where it is not allowed.
         costs: of a step with so many drafted tokens, in steps without; the last one is that of the largest draft.
     """
-    tokens: list[int] = []
-    parents: list[int] = []
-    grounds: list[Grounds] = []
+    tree = _Tree([tip])
     heap: list[tuple[float, int, int, int, Grounds]] = []
-    places = [tip]  # the root's, then by node
-    gain, best, size, gains = 0.0, WORTH, 0, [0.0]
+    gain, best, size = 0.0, WORTH, 0
 
     def open_up(node: int, value: float) -> None:
-        for chance, token, why in guesses(places[node + 1], value):
-            heapq.heappush(heap, (-chance, len(tokens) * 64 + len(heap), node, token, why))
+        for chance, token, why in guesses(tree.places[node + 1], value):
+            heapq.heappush(heap, (-chance, len(tree.tokens) * 64 + len(heap), node, token, why))
 
     most = len(costs) - 1
     open_up(ROOT, 1.0)
-    while heap and len(tokens) < most and _may_pay(gain, -heap[0][0], len(tokens), best, costs):
+    while heap and len(tree.tokens) < most and _may_pay(gain, -heap[0][0], len(tree.tokens), best, costs):
         below, _, parent, token, why = heapq.heappop(heap)
-        place = move(places[parent + 1], token)
+        place = move(tree.places[parent + 1], token)
         if place is None:
             continue
         gain -= below
-        for forced, drafted in enumerate(place.way[len(places[parent + 1].way) : most + 1]):
-            if len(tokens) == most:
-                break
-            parent, why = (len(tokens) - 1, ONLY) if forced else (parent, why)
-            tokens.append(drafted)
-            parents.append(parent)
-            grounds.append(why)
-            places.append(place)
-            gains.append(gain)
-        nodes = len(tokens)
+        tree.add(parent, place, why, gain=gain, most=most)
+        nodes = len(tree.tokens)
         if (1 + gain) / costs[nodes] > best:
             best, size = (1 + gain) / costs[nodes], nodes
         open_up(nodes - 1, -below)
-    return Plan(
-        tokens=tuple(tokens[:size]),
-        parents=tuple(parents[:size]),
-        grounds=tuple(grounds[:size]),
-        gain=gains[size],
-        speed=best if size else 1.0,
-    )
+    return tree.cut(size, best if size else 1.0)
+
+
+@dataclass
+class _Tree:
+    """A draft that grows: lists by node, those of places and gains with the root before them."""
+
+    places: list[Place]
+    tokens: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    grounds: list[Grounds] = field(default_factory=list)
+    gains: list[float] = field(default_factory=lambda: [0.0])
+
+    def add(self, parent: int, place: Place, why: Grounds, *, gain: float, most: int) -> None:
+        """A place below a node: its token, and those that are forced behind it, while there is room."""
+        way = place.way[len(self.places[parent + 1].way) : most + 1]
+        for forced, token in enumerate(way[: most - len(self.tokens)]):
+            self.parents.append(len(self.tokens) - 1 if forced else parent)
+            self.grounds.append(ONLY if forced else why)
+            self.tokens.append(token)
+            self.places.append(place)
+            self.gains.append(gain)
+
+    def cut(self, size: int, speed: float) -> Plan:
+        """The first nodes."""
+        return Plan(
+            tokens=tuple(self.tokens[:size]),
+            parents=tuple(self.parents[:size]),
+            grounds=tuple(self.grounds[:size]),
+            gain=self.gains[size],
+            speed=speed,
+        )
 
 
 def _may_pay(gain: float, value: float, nodes: int, best: float, costs: ListOf[float]) -> bool:

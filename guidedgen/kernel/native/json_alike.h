@@ -67,8 +67,10 @@ class AlikeNodes {
         form = {n.always, n.types, n.digits_only, n.has_values, static_cast<int64_t>(n.values.size())};
         form.insert(form.end(), n.values.begin(), n.values.end());
         form.insert(form.end(), {n.number != nullptr, n.string != nullptr, n.array != nullptr});
-        if (n.number) form.insert(form.end(), {n.number->minimum, n.number->maximum, n.number->exclusive_minimum, n.number->exclusive_maximum, n.number->multiple_of});
-        if (n.string) form.insert(form.end(), {n.string->min_length, n.string->max_length, n.string->pattern, n.string->format, n.string->content});
+        if (const NumberKeywords* m = n.number.get())
+            form.insert(form.end(), {m->minimum, m->maximum, m->exclusive_minimum, m->exclusive_maximum, m->multiple_of});
+        if (const StringKeywords* t = n.string.get())
+            form.insert(form.end(), {t->min_length, t->max_length, t->pattern, t->format, t->content});
         if (!n.array) return true;
         const ArrayKeywords& k = *n.array;
         const int32_t items = k.items < 0 ? -1 : node_class(k.items);

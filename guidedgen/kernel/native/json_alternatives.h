@@ -19,8 +19,8 @@ class Alternatives {
     // Whether a formula is split by what a tag says: then all that it mentions keeps its place in the order of members.
     bool by_tag(int32_t f) const { return tag_kinds_.splits(f); }
 
-    // The kinds that many conditions tell apart, or the largest disjunction of a conjunction multiplied out, if it is large; else the formula itself. `possible` says
-    // whether some value may satisfy a goal.
+    // The kinds that many conditions tell apart, or the largest disjunction of a conjunction multiplied out, if it is large; else the
+    // formula itself. `possible` says whether some value may satisfy a goal.
     template <class F>
     std::vector<int32_t> of(int32_t f, const F& possible) {
         std::vector<int32_t> parts = formulas_.conjuncts(f);
