@@ -131,7 +131,7 @@ def test_captures_of_an_automaton_have_to_be_at_the_top() -> None:
         parser="lalr",
         indent=gg.Indentation(newline="_NL", open=(), close=()),
     )
-    with pytest.raises(gg.UnsupportedFeature, match="captures do not go with indentation"):
+    with pytest.raises(gg.UnsupportedFeature, match="capture does not go with indentation"):
         gg.compile(blocks, VOCABULARY)
 
 
